@@ -1,0 +1,31 @@
+"""inknet: a neural network you can read, that reads your handwriting.
+
+Importing it costs NumPy and nothing more: each name below is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from inknet.data.arrays import load_arrays as load_arrays
+    from inknet.errors import InputError as InputError
+    from inknet.mlp import MLP as MLP
+
+_HOMES = {"MLP": "inknet.mlp", "InputError": "inknet.errors", "load_arrays": "inknet.data.arrays"}
+
+__all__ = ["MLP", "InputError", "__version__", "load_arrays"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'inknet' has no attribute {name!r}")
+    value = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,45 @@
+"""A source as six arrays, for those who want to hold the data in their own hands."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.data.sources import load
+from inknet.data.splits import split
+from inknet.seeds import Streams
+
+
+class Arrays(NamedTuple):
+    """Features ``(n, n_features)`` and labels ``(n,)`` of the three parts."""
+
+    X_train: NDArray[Any]
+    y_train: NDArray[np.intp]
+    X_val: NDArray[Any]
+    y_val: NDArray[np.intp]
+    X_test: NDArray[Any]
+    y_test: NDArray[np.intp]
+
+
+def load_arrays(source: str | Path = "sample", random_seed: int = 0, **parts: Any) -> Arrays:
+    """Load a source, divide it at random and return copies of the parts.
+
+    Parameters
+    ----------
+    source
+        ``"mnist"``, ``"sample"`` or a path, see `inknet.data.load`.
+    random_seed
+        The same seed divides alike, here and in a recipe.
+    **parts
+        How to divide: the keyword arguments of `inknet.data.split`.
+
+    Returns
+    -------
+    Arrays
+        ``X_train, y_train, X_val, y_val, X_test, y_test``; pixels are uint8.
+    """
+    divided = split(load(source), Streams.from_seed(random_seed).split, **parts)
+    return Arrays(
+        *(array for part in divided for array in (part.features[part.rows], part.targets))
+    )

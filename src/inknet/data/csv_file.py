@@ -1,0 +1,102 @@
+"""Kaggle's digit-recognizer CSV: a header ``label,pixel0,pixel1,…``, then one image a line."""
+
+import io
+import re
+import warnings
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.data.compressed import open_unpacked
+from inknet.data.dataset import Dataset, numbered_classes, square_shape
+from inknet.errors import InputError
+
+
+def load_csv(path: Path) -> Dataset:
+    """Read a CSV file, gzipped or not, whose first column is ``label`` and the others pixels.
+
+    All values are whole numbers from 0 to 255. A square number of pixels makes an image.
+
+    Raises
+    ------
+    InputError
+        If the file is unreadable, has no such header, or a line is wrong; lines are counted from 1,
+        the header included.
+    """
+    with open_unpacked(path) as binary:
+        file = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
+        n_columns = len(_read_header(path, file))
+        table = _read_table(file)
+        if table is None or table.shape[1] != n_columns:
+            file.seek(0)
+            raise InputError(f"{path}: {_first_wrong_line(file, n_columns)}")
+    labels = np.ascontiguousarray(table[:, 0])
+    return Dataset(
+        features=np.ascontiguousarray(table[:, 1:]),
+        labels=labels,
+        class_names=numbered_classes(labels, str(path)),
+        image_shape=square_shape(n_columns - 1),
+        name=str(path),
+    )
+
+
+def _read_header(path: Path, file: TextIO) -> list[str]:
+    """Return the column names in the first line, or raise if it is not the header expected."""
+    columns = [name.strip().strip('"') for name in file.readline().split(",")]
+    first = columns[0].lower()
+    if first == "label" and len(columns) > 1:
+        return columns
+    found = ",".join(columns[:2])[:40]
+    if re.fullmatch(r"\d*", first):
+        problem = f"no header, its first line starts {found!r}"
+    elif first == "label":
+        problem = "no columns of pixels"
+    else:
+        problem = f"no label column, its header starts {found!r}"
+    raise InputError(f"{path}: {problem}; expected a header label,pixel0,pixel1,…")
+
+
+def _read_table(file: TextIO) -> NDArray[np.uint8] | None:
+    """Return all lines from here on, ``(n, n_columns)``, or ``None`` if one of them is wrong."""
+    with warnings.catch_warnings():
+        # Older NumPy takes 1.5 for 1 with a warning, and all warn of a file without lines.
+        warnings.simplefilter("error")
+        try:
+            return np.loadtxt(file, np.uint8, delimiter=",", comments=None, ndmin=2)
+        except (ValueError, Warning):
+            return None
+
+
+def _first_wrong_line(file: TextIO, n_columns: int) -> str:
+    """Find the first line that is not ``n_columns`` whole numbers from 0 to 255; say what it is.
+
+    This is slow, for files that are known to be wrong: NumPy does not say on which line.
+    """
+    for number, line in enumerate(file, start=1):
+        if number == 1 or not line.strip():
+            continue
+        values = [value.strip() for value in line.split(",")]
+        if len(values) != n_columns:
+            return f"line {number} has {len(values):,} columns, the header has {n_columns:,}"
+        for column, value in enumerate(values, start=1):
+            if not re.fullmatch(r"[0-9]{1,18}", value) or int(value) > 255:
+                return (
+                    f"line {number}, column {column}: {value[:40]!r} is {_what_is(value)}, "
+                    "expected a whole number from 0 to 255"
+                )
+    return "no lines of numbers after the header"
+
+
+def _what_is(value: str) -> str:
+    """Say why a value is refused."""
+    if value == "":
+        return "empty"
+    try:
+        number = float(value)
+    except ValueError:
+        return "not a number"
+    if np.isnan(number):
+        return "NaN (not a number)"
+    return "not written as a whole number" if 0 <= number <= 255 else "out of range"

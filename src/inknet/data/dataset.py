@@ -1,0 +1,133 @@
+"""What every source of data becomes: rows of features, each with the class it belongs to."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.errors import InputError
+
+LARGEST_LABEL = 9_999  # a larger one is more likely an identifier than a class
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Features and labels, or a selection of their rows; the arrays are shared, never copied.
+
+    Attributes
+    ----------
+    features : (n_stored, n_features) uint8 or floating
+        One sample a row, C-contiguous. Pixels stay uint8 (0 to 255, 0 is background) until a
+        batch is made, and the array may be memory-mapped.
+    labels : (n_stored,) integer
+        The class of each row, in ``[0, n_classes)``.
+    class_names : tuple of str
+        The name of each class; the position is the label.
+    image_shape : (height, width) or None
+        How a row is laid out if it is an image.
+    name : str
+        The source, for messages, reports and run folders.
+    n_official_test : int
+        How many of the last stored rows the source itself sets apart as its test set.
+    light_background : bool
+        Whether the pictures are dark ink on a light ground (MNIST is light ink on a dark one).
+    rows : (n,) integer or None
+        The selected rows, in order; ``None`` selects all.
+    """
+
+    features: NDArray[Any]
+    labels: NDArray[np.integer[Any]]
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int] | None
+    name: str
+    n_official_test: int = 0
+    light_background: bool = False
+    rows: NDArray[np.intp] | None = None
+
+    def __post_init__(self) -> None:
+        """Check that the parts fit together; raise `InputError` naming the source if not."""
+        if self.features.ndim != 2 or self.labels.ndim != 1:
+            raise InputError(
+                f"{self.name}: features must be (n, d) and labels (n,), "
+                f"not {self.features.shape} and {self.labels.shape}"
+            )
+        if len(self.features) != len(self.labels):
+            raise InputError(
+                f"{self.name}: {len(self.features):,} images but {len(self.labels):,} labels"
+            )
+        if len(self.labels) == 0:
+            raise InputError(f"{self.name}: holds no samples")
+        if self.rows is None:  # a selection was checked with the whole it comes from
+            low, high = int(self.labels.min()), int(self.labels.max())
+            if low < 0 or high >= self.n_classes:
+                wrong = low if low < 0 else high
+                raise InputError(
+                    f"{self.name}: label {wrong} is outside the {self.n_classes} classes "
+                    f"0 to {self.n_classes - 1}"
+                )
+
+    def __len__(self) -> int:
+        """Return the number of selected rows."""
+        return len(self.labels) if self.rows is None else len(self.rows)
+
+    def __repr__(self) -> str:
+        """Say source, size and kind of the data on one line."""
+        kind = (
+            f"{self.image_shape[0]}×{self.image_shape[1]} images"
+            if self.image_shape
+            else f"{self.n_features} features"
+        )
+        return f"Dataset({self.name}: {len(self):,} × {kind}, {self.n_classes} classes)"
+
+    @property
+    def n_features(self) -> int:
+        """Numbers in one row."""
+        return int(self.features.shape[1])
+
+    @property
+    def n_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @property
+    def targets(self) -> NDArray[np.intp]:
+        """The labels of the selected rows, ``(n,)``."""
+        labels = self.labels if self.rows is None else self.labels[self.rows]
+        return labels.astype(np.intp)
+
+    def subset(self, positions: NDArray[np.intp]) -> Dataset:
+        """Return the dataset that holds only these positions of this one, in their order."""
+        rows = positions if self.rows is None else self.rows[positions]
+        return replace(self, rows=rows)
+
+    def images(self, positions: NDArray[np.intp]) -> NDArray[np.uint8]:
+        """Return the pictures at these positions, ``(k, height, width)`` uint8, for drawing."""
+        if self.image_shape is None:
+            raise InputError(f"{self.name}: its {self.n_features} features are not an image")
+        rows = positions if self.rows is None else self.rows[positions]
+        return np.asarray(self.features[rows]).reshape(-1, *self.image_shape)
+
+
+def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, ...]:
+    """Return the names of the classes ``"0"``, ``"1"``, … up to the largest label.
+
+    Raises
+    ------
+    InputError
+        If a label is negative or above 9,999: such numbers are no classes.
+    """
+    low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if low < 0 or high > LARGEST_LABEL:
+        wrong = low if low < 0 else high
+        raise InputError(f"{name}: label {wrong}, expected a class from 0 to {LARGEST_LABEL:,}")
+    return tuple(str(label) for label in range(high + 1))
+
+
+def square_shape(n_features: int) -> tuple[int, int] | None:
+    """Return ``(side, side)`` if that many pixels make a square image, else ``None``."""
+    side = math.isqrt(n_features)
+    return (side, side) if side * side == n_features else None

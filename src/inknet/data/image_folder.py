@@ -1,0 +1,71 @@
+"""A folder of class folders of pictures: the name of a folder is the class of what is in it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from inknet.data.dataset import Dataset
+from inknet.data.images import (
+    border_pixels,
+    fit_image,
+    has_light_background,
+    read_image,
+    read_image_shape,
+)
+from inknet.errors import InputError
+
+FITTED_SHAPE = (28, 28)
+LARGEST_SIDE = 64  # pixels; larger pictures would make networks that nobody trains with NumPy
+
+
+def load_image_folder(folder: Path) -> Dataset:
+    """Read all pictures in the class folders of a folder; classes are in the order of their names.
+
+    Pictures that all have one size of at most 64×64 are taken as they are, and the ground is said
+    to be light if most pixels along their edges are. Otherwise each is fitted to 28×28, light ink
+    on a dark ground, as `fit_image` does. Hidden files are ignored, and so are files beside the
+    class folders.
+
+    Raises
+    ------
+    InputError
+        Naming the file that is no picture, or the class folder that is empty, or the link that
+        leads out of the folder.
+    """
+    class_folders = _visible(folder, folder, folders=True)
+    if not class_folders:
+        raise InputError(f"{folder}: expected folders of images, one for each class, found none")
+    paths: list[Path] = []
+    labels: list[int] = []
+    for label, class_folder in enumerate(class_folders):
+        found = _visible(class_folder, folder, folders=False)
+        if not found:
+            raise InputError(f"{class_folder}: a class folder without images")
+        paths += found
+        labels += [label] * len(found)
+
+    shapes = {read_image_shape(path) for path in paths}
+    as_they_are = len(shapes) == 1 and max(max(shape) for shape in shapes) <= LARGEST_SIDE
+    height, width = shapes.pop() if as_they_are else FITTED_SHAPE
+    features = np.empty((len(paths), height, width), np.uint8)
+    for image, path in zip(features, paths, strict=True):
+        grey = read_image(path)
+        image[:] = grey if as_they_are else fit_image(grey, FITTED_SHAPE)
+    borders = [border_pixels(image) for image in features] if as_they_are else []
+    return Dataset(
+        features=features.reshape(len(paths), height * width),
+        labels=np.array(labels),
+        class_names=tuple(class_folder.name for class_folder in class_folders),
+        image_shape=(height, width),
+        name=str(folder),
+        light_background=as_they_are and has_light_background(np.concatenate(borders)),
+    )
+
+
+def _visible(folder: Path, root: Path, *, folders: bool) -> list[Path]:
+    """List what is not hidden in a folder, by name; only its folders if ``folders``."""
+    entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    for path in entries:
+        if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+            raise InputError(f"{path}: a link that leads out of {root}, which is not followed")
+    return [path for path in entries if path.is_dir()] if folders else entries

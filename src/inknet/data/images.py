@@ -1,0 +1,193 @@
+"""One picture: read from a file into grey levels, and fitted to what a network was trained on."""
+
+from __future__ import annotations
+
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from PIL.Image import Image
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+EXIF_ORIENTATION = 0x0112
+FAINTEST_INK = 16  # grey levels; a picture with less contrast than this is taken for blank
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """Read a picture as grey levels, the way up it was taken, transparency on white.
+
+    Returns
+    -------
+    (height, width) uint8
+        0 is black, 255 is white.
+
+    Raises
+    ------
+    InputError
+        If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF or WebP image, or so large
+        (above 89 megapixels) that it may be meant to fill the memory.
+    """
+    from PIL import ImageOps
+
+    with _open(path) as image:
+        ImageOps.exif_transpose(image, in_place=True)
+        return _grey(image)
+
+
+def read_image_shape(path: Path) -> tuple[int, int]:
+    """Return the ``(height, width)`` that `read_image` would give, from the header alone.
+
+    Raises
+    ------
+    InputError
+        As `read_image`, except that damage to the pixels is not seen.
+    """
+    with _open(path) as image:
+        lies_on_its_side = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
+        return (image.width, image.height) if lies_on_its_side else (image.height, image.width)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[Image]:
+    """Open a picture; whatever goes wrong while it is in use becomes one line."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not used
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            with Image.open(path, formats=FORMATS) as image:
+                yield image
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path}: not an image, expected one of {', '.join(FORMATS)}") from error
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: too many pixels ({error})") from error
+    except Exception as error:  # on damaged files Pillow's decoders raise a dozen different types
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read as an image ({reason})") from error
+
+
+def _grey(image: Image) -> NDArray[np.uint8]:
+    """Bring any of Pillow's modes to ``(height, width)`` uint8 grey levels."""
+    from PIL import Image as PillowImage
+
+    if image.mode.startswith("I;16"):
+        return (np.asarray(image) >> 8).astype(np.uint8)
+    if image.mode in ("I", "F"):  # 32 bits, of which files use any range: take it as they do
+        values = np.asarray(image, np.float64)
+        low, high = values.min(), values.max()
+        if not np.isfinite(high - low):
+            raise ValueError("its pixels are not finite")
+        return _rounded((values - low) * (255 / max(high - low, 1e-300)))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        image = PillowImage.alpha_composite(PillowImage.new("RGBA", image.size, "white"), image)
+    grey: NDArray[np.uint8] = np.asarray(image.convert("L"))
+    return grey
+
+
+def _rounded(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
+    """Round to the nearest grey levels."""
+    return values.clip(0, 255).round().astype(np.uint8)
+
+
+def border_pixels(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return the pixels along the four edges of a ``(height, width)`` picture, ``(n,)``."""
+    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+
+
+def has_light_background(border: NDArray[np.uint8]) -> bool:
+    """Tell from pixels along the edges, where ink is rare, whether the ground is a light one."""
+    return bool(np.median(border) > 127)
+
+
+def fit_image(
+    grey: NDArray[np.uint8], shape: tuple[int, int] = (28, 28), light_background: bool = False
+) -> NDArray[np.uint8]:
+    """Make a picture of one character like those that a network was trained on.
+
+    As the authors of MNIST did (LeCun et al. 1998, Gradient-based learning applied to document
+    recognition, section III.A), the ink is scaled to fit a box of 20/28 of the picture and placed
+    with its centre of mass in the middle. A picture that already has the shape is only inverted,
+    if its ground is not the one asked for.
+
+    Parameters
+    ----------
+    grey : (height, width) uint8
+        The picture, at least one pixel, ink of either polarity.
+    shape
+        The height and width wanted.
+    light_background
+        Whether the network was trained on dark ink on a light ground.
+
+    Returns
+    -------
+    ``shape`` uint8
+        All ground if the picture is blank.
+    """
+    light = has_light_background(border_pixels(grey))
+    if grey.shape == shape:
+        return grey if light == light_background else 255 - grey
+    ink = _ink(255 - grey if light else grey, shape)
+    fitted = _centred(_scaled(_cropped(ink), shape), shape)
+    return 255 - fitted if light_background else fitted
+
+
+def _ink(grey: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Stretch light ink on a dark ground so that the ground is 0 and the ink reaches 255."""
+    from PIL import Image
+
+    # A photo has far more pixels than are needed; averaging blocks of them also removes noise.
+    factor = max(grey.shape) // (32 * max(shape))
+    if factor > 1:
+        grey = np.asarray(Image.fromarray(grey).reduce(factor))
+    ground = float(np.median(border_pixels(grey)))
+    contrast = float(grey.max()) - ground
+    if contrast < FAINTEST_INK:
+        return np.zeros_like(grey)
+    return _rounded((grey - np.float32(ground)) * np.float32(255 / contrast))
+
+
+def _cropped(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Cut out the box that holds the ink; all of the picture if it has none."""
+    # Grain and shadows of the paper are fainter than this; strokes are not, but for their rims.
+    strong = ink > 64
+    rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
+    if len(rows) == 0:
+        return ink
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+
+def _scaled(ink: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Scale with antialiasing until the ink just fits 20/28 of the shape."""
+    from PIL import Image
+
+    height, width = ink.shape
+    scale = 20 / 28 * min(shape[0] / height, shape[1] / width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    scaled = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.LANCZOS))
+    # Thin lines grow faint when they are made small; bring them back to full ink.
+    return _rounded(scaled * (255 / max(int(scaled.max()), 1)))
+
+
+def _centred(ink: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Place the ink on an empty ground, its centre of mass in the middle, none of it cut off."""
+    centred = np.zeros(shape, np.uint8)
+    weight = max(float(ink.sum()), 1.0)
+    corner = []
+    for axis, length in enumerate(shape):
+        profile = ink.sum(axis=1 - axis)
+        centre = float(profile @ np.arange(len(profile))) / weight
+        corner.append(int(np.clip(round(length / 2 - centre), 0, length - len(profile))))
+    top, left = corner
+    centred[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    return centred

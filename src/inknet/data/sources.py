@@ -1,0 +1,60 @@
+"""One door for all sources of data: a SOURCE is a name or a path."""
+
+from pathlib import Path
+
+from inknet.data.csv_file import load_csv
+from inknet.data.dataset import Dataset
+from inknet.data.idx import images_in, load_idx
+from inknet.data.image_folder import load_image_folder
+from inknet.data.mnist import load_mnist
+from inknet.data.npz import load_npz
+from inknet.data.sample import load_sample
+from inknet.errors import InputError
+
+NAMED = {"mnist": load_mnist, "sample": load_sample}
+EXPECTED = (
+    "a SOURCE is mnist, sample, or the path of a Kaggle CSV (.csv, .csv.gz), an IDX file or a "
+    "folder of them, an .npz, or a folder of class folders of images"
+)
+
+
+def load(source: str | Path) -> Dataset:
+    """Load a SOURCE.
+
+    Parameters
+    ----------
+    source
+        ``"mnist"``, ``"sample"``, or a path: a CSV as of Kaggle's digit recognizer, an IDX file of
+        images or a folder of IDX files, an ``.npz``, or a folder of class folders of images. A file
+        called ``mnist`` is given as ``"./mnist"`` or as a ``Path``.
+
+    Raises
+    ------
+    MnistUnavailableError
+        If it is ``"mnist"`` and the files are not to be had.
+    InputError
+        If there is no such source, or something is wrong with it.
+    """
+    if isinstance(source, str) and source in NAMED:
+        return NAMED[source]()
+    path = Path(source)
+    try:
+        return _load_path(path)
+    except OSError as error:  # the readers name the file themselves; this is a folder
+        raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
+
+
+def _load_path(path: Path) -> Dataset:
+    """Choose the reader by what the path is and how its name ends."""
+    if path.is_dir():
+        return load_idx(path) if images_in(path) else load_image_folder(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder; {EXPECTED}")
+    name = path.name.lower().removesuffix(".gz")
+    if name.endswith(".csv"):
+        return load_csv(path)
+    if name.endswith(".npz"):
+        return load_npz(path)
+    if "idx" in name:
+        return load_idx(path)
+    raise InputError(f"{path}: not a kind of file that inknet reads; {EXPECTED}")

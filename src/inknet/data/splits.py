@@ -1,0 +1,91 @@
+"""Training, validation and test part of a dataset: random, disjoint, optionally stratified."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.data.dataset import Dataset
+from inknet.errors import InputError
+
+
+class Splits(NamedTuple):
+    """The three disjoint parts of a dataset."""
+
+    train: Dataset
+    validation: Dataset
+    test: Dataset
+
+
+def split(
+    dataset: Dataset,
+    generator: np.random.Generator,
+    *,
+    validation: float = 0.1,
+    test: float = 0.1,
+    official_test: bool = True,
+    stratified: bool = False,
+    limit: int | None = None,
+) -> Splits:
+    """Divide a dataset at random.
+
+    Parameters
+    ----------
+    dataset
+        What to divide.
+    generator
+        The source of randomness; the same generator state gives the same parts.
+    validation, test
+        The fraction of the samples for each; the rest is for training. When the source's own test
+        set is used, ``validation`` is a fraction of the other samples and ``test`` is not used.
+    official_test
+        Use the source's own test set if it has one.
+    stratified
+        Divide each class by itself, so that all parts have its share (to within one sample).
+    limit
+        First draw this many samples at random from all that will be divided.
+
+    Raises
+    ------
+    InputError
+        If a part would be empty, or ``limit`` is more than there is.
+    """
+    n_stored = len(dataset)
+    use_official = official_test and dataset.n_official_test > 0
+    n_pool = n_stored - dataset.n_official_test if use_official else n_stored
+    if limit is not None and limit > n_pool:
+        raise InputError(
+            f"{dataset.name}: data.limit = {limit:,} asks for more than its {n_pool:,} samples"
+        )
+    pool = generator.permutation(n_pool)[:limit]
+    fractions = (validation, 0.0 if use_official else test)
+    if stratified:
+        labels = dataset.targets[pool]
+        groups = [pool[labels == c] for c in range(dataset.n_classes)]
+    else:
+        groups = [pool]
+    validation_rows, test_rows, train_rows = _cut(groups, fractions)
+    if use_official:
+        test_rows = np.arange(n_pool, n_stored)
+    if stratified:  # the classes were cut one after the other; mix them again
+        train_rows = generator.permutation(train_rows)
+
+    parts = {"train": train_rows, "validation": validation_rows, "test": test_rows}
+    for part, rows in parts.items():
+        if len(rows) == 0:
+            raise InputError(
+                f"{dataset.name}: the {part} part is empty "
+                f"({len(pool):,} samples, validation {validation:g}, test {test:g})"
+            )
+    return Splits(*(dataset.subset(rows) for rows in parts.values()))
+
+
+def _cut(groups: list[NDArray[np.intp]], fractions: tuple[float, float]) -> list[NDArray[np.intp]]:
+    """Cut each group at the two fractions; return the first, second and remaining pieces joined."""
+    pieces: list[list[NDArray[np.intp]]] = [[], [], []]
+    for group in groups:
+        first = round(fractions[0] * len(group))
+        second = first + round(fractions[1] * len(group))
+        for piece, part in zip(pieces, np.split(group, [first, second]), strict=True):
+            piece.append(part)
+    return [np.concatenate(piece) for piece in pieces]

@@ -1,0 +1,43 @@
+"""Files appear whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+
+def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+    """Let ``write`` fill a file beside ``path``, then put it in place in one step.
+
+    Whatever happens on the way (a full disk, a kill, a power cut), ``path`` afterwards is either
+    as it was before or complete: the new bytes are on the disk before the name points to them.
+
+    Parameters
+    ----------
+    path
+        Where the file shall appear; its folder exists.
+    write
+        Called with the path of an empty file in the same folder, with the same suffix.
+    """
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    beside = Path(name)
+    try:
+        write(beside)
+        beside.chmod(0o644)  # mkstemp makes files that only their owner can read
+        with beside.open("rb") as file:
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def write_text_whole(path: Path, text: str) -> None:
+    """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
+    write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8", newline="\n"))

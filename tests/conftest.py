@@ -1,0 +1,34 @@
+"""What all tests share: no way to the outer network, and MNIST for those that need all of it."""
+
+import os
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from inknet.data import Dataset, load
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_outer_network() -> Iterator[None]:
+    """Refuse to look up any name but this machine's, as a machine without a network does."""
+    look_up = socket.getaddrinfo
+
+    def look_up_local(host: str, *args: object, **keywords: object) -> object:
+        if host not in LOCAL:
+            raise socket.gaierror(socket.EAI_NONAME, "no test may reach the outer network")
+        return look_up(host, *args, **keywords)  # type: ignore[arg-type]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket, "getaddrinfo", look_up_local)
+        yield
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Dataset:
+    """The 70,000 images of MNIST, from the folder that INKNET_DATA_DIR names."""
+    if not os.environ.get("INKNET_DATA_DIR"):
+        pytest.skip("needs the whole of MNIST: set INKNET_DATA_DIR")
+    return load("mnist")

@@ -1,0 +1,126 @@
+"""Kaggle's CSV: read as the csv module reads it, and each wrong line is named."""
+
+import csv
+import gzip
+
+import numpy as np
+import pytest
+from making import refusal
+
+from inknet.data import load
+
+HEADER = "label,pixel0,pixel1,pixel2,pixel3"
+
+
+def write_kaggle(path, n_rows, n_pixels, seed=0):
+    table = np.random.default_rng(seed).integers(0, 256, (n_rows, 1 + n_pixels))
+    table[:, 0] %= 10
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["label", *(f"pixel{i}" for i in range(n_pixels))])
+        writer.writerows(table.tolist())
+    return table
+
+
+def test_values_come_back(tmp_path):
+    path = tmp_path / "train.csv"
+    table = write_kaggle(path, 50, 784)
+    dataset = load(str(path))
+    np.testing.assert_array_equal(dataset.features, table[:, 1:])
+    np.testing.assert_array_equal(dataset.targets, table[:, 0])
+    assert dataset.features.dtype == np.uint8
+    assert dataset.features.flags.c_contiguous
+    assert dataset.image_shape == (28, 28)
+
+
+def test_a_gzipped_file_is_read_too(tmp_path):
+    path = tmp_path / "train.csv"
+    table = write_kaggle(path, 5, 4)
+    packed = tmp_path / "train.csv.gz"
+    packed.write_bytes(gzip.compress(path.read_bytes()))
+    np.testing.assert_array_equal(load(packed).features, table[:, 1:])
+
+
+def test_columns_that_make_no_square_are_features(tmp_path):
+    path = tmp_path / "features.csv"
+    write_kaggle(path, 5, 6)
+    dataset = load(path)
+    assert dataset.image_shape is None
+    assert dataset.n_features == 6
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\ufefflabel,a\n1,2\n",
+        '"Label","a"\n1,2\n',
+        "label,a\r\n1,2\r\n\r\n",
+        "label,a\n1, 2",
+    ],
+)
+def test_marks_quotes_and_line_ends_of_other_programs_are_read(tmp_path, text):
+    path = tmp_path / "a.csv"
+    path.write_bytes(text.encode())
+    dataset = load(path)
+    assert (dataset.features.tolist(), dataset.labels.tolist()) == ([[2]], [1])
+
+
+@pytest.mark.parametrize(
+    ("row", "problem"),
+    [
+        ("1,2,3,4", "line 3 has 4 columns, the header has 5"),
+        ("1,2,3,4,5,6", "line 3 has 6 columns, the header has 5"),
+        ("1,2,3,4,300", "line 3, column 5: '300' is out of range"),
+        ("1,2,-3,4,5", "line 3, column 3: '-3' is out of range"),
+        ("1,2,1.5,4,5", "line 3, column 3: '1.5' is not written as a whole number"),
+        ("1,2,3.0,4,5", "line 3, column 3: '3.0' is not written as a whole number"),
+        ("1,2,,4,5", "line 3, column 3: '' is empty"),
+        ("1,nan,3,4,5", "line 3, column 2: 'nan' is NaN"),
+        ("1,inf,3,4,5", "line 3, column 2: 'inf' is out of range"),
+        ("one,2,3,4,5", "line 3, column 1: 'one' is not a number"),
+        ("1,2,3,4,٣٣٣", "line 3, column 5: '٣٣٣' is out of range"),
+        ("256,2,3,4,5", "line 3, column 1: '256' is out of range"),
+        ("1," + "9" * 5000 + ",3,4,5", "is out of range"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path, row, problem):
+    path = tmp_path / "bad.csv"
+    path.write_text(f"{HEADER}\n1,2,3,4,5\n{row}\n1,2,3,4,5\n", encoding="utf-8")
+    message = refusal(load, path)
+    assert message.startswith(f"{path}: ")
+    assert problem in message
+
+
+def test_lines_are_counted_across_empty_ones(tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text(f"{HEADER}\n\n1,2,3,4,5\n\n1,2,3,4,x\n")
+    assert "line 5, column 5" in refusal(load, path)
+
+
+def test_every_line_differing_from_the_header_is_seen(tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text(f"{HEADER}\n1,2,3\n1,2,3\n")
+    assert "line 2 has 3 columns, the header has 5" in refusal(load, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("5,0,0,0\n1,0,0,0\n", "no header, its first line starts '5,0'"),
+        ("pixel0,pixel1\n0,0\n", "no label column, its header starts 'pixel0,pixel1'"),
+        ("label\n1\n", "no columns of pixels"),
+        ("", "no header"),
+        (f"{HEADER}\n", "no lines of numbers"),
+    ],
+)
+def test_a_wrong_header_is_named_with_the_one_expected(tmp_path, text, problem):
+    path = tmp_path / "bad.csv"
+    path.write_text(text)
+    message = refusal(load, path)
+    assert message.startswith(f"{path}: {problem}")
+
+
+def test_bytes_that_are_no_text_are_refused(tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_bytes(bytes(range(256)) * 4)
+    assert str(path) in refusal(load, path)

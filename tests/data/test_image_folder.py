@@ -1,0 +1,94 @@
+"""Folders of class folders: classes by name, pictures as they are or fitted, nothing unnoticed."""
+
+import numpy as np
+import pytest
+from making import refusal
+from PIL import Image
+
+from inknet.data import load
+from inknet.data.images import fit_image
+
+
+def picture(path, grey):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(grey, np.uint8)).save(path)
+    return path
+
+
+def noise(shape, seed=0):
+    return np.random.default_rng(seed).integers(0, 100, shape, dtype=np.uint8)
+
+
+def test_small_pictures_of_one_size_are_taken_as_they_are(tmp_path):
+    pictures = [noise((5, 64), seed) for seed in range(3)]
+    picture(tmp_path / "b" / "1.png", pictures[2])
+    picture(tmp_path / "a" / "2.bmp", pictures[1])
+    picture(tmp_path / "a" / "1.png", pictures[0])
+    picture(tmp_path / "a" / ".hidden.png", noise((9, 9)))
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "README.txt").write_text("belongs to no class")
+    dataset = load(str(tmp_path))
+    np.testing.assert_array_equal(dataset.images(np.arange(3)), pictures)
+    assert dataset.class_names == ("a", "b")
+    assert dataset.targets.tolist() == [0, 0, 1]
+    assert dataset.image_shape == (5, 64)
+    assert dataset.n_official_test == 0
+
+
+@pytest.mark.parametrize("light", [False, True])
+def test_the_ground_is_seen_from_the_edges(tmp_path, light):
+    for name in "ab":
+        digit = noise((9, 9))
+        picture(tmp_path / name / "1.png", 255 - digit if light else digit)
+    assert load(tmp_path).light_background is light
+
+
+@pytest.mark.parametrize("shapes", [((30, 20), (28, 28)), ((65, 65), (65, 65))])
+def test_other_pictures_are_fitted_to_light_ink_on_a_dark_ground(tmp_path, shapes):
+    greys = []
+    for name, shape in zip("ab", shapes, strict=True):
+        grey = np.full(shape, 250, np.uint8)
+        grey[10:20, 12:15] = 5
+        greys.append(grey)
+        picture(tmp_path / name / "1.png", grey)
+    dataset = load(tmp_path)
+    assert dataset.image_shape == (28, 28)
+    assert not dataset.light_background
+    np.testing.assert_array_equal(dataset.images(np.arange(2)), [fit_image(grey) for grey in greys])
+
+
+def test_what_is_no_picture_is_named(tmp_path):
+    picture(tmp_path / "a" / "1.png", noise((9, 9)))
+    wrong = tmp_path / "a" / "notes.txt"
+    wrong.write_text("not a picture")
+    assert refusal(load, tmp_path).startswith(f"{wrong}: not an image")
+
+
+def test_a_broken_picture_is_named(tmp_path):
+    broken = picture(tmp_path / "a" / "1.png", noise((20, 20)))
+    broken.write_bytes(broken.read_bytes()[:200])
+    assert refusal(load, tmp_path).startswith(f"{broken}: ")
+
+
+def test_an_empty_class_is_named(tmp_path):
+    picture(tmp_path / "a" / "1.png", noise((9, 9)))
+    (tmp_path / "b").mkdir()
+    assert refusal(load, tmp_path) == f"{tmp_path / 'b'}: a class folder without images"
+
+
+def test_a_folder_without_classes_is_refused(tmp_path):
+    assert refusal(load, tmp_path).startswith(f"{tmp_path}: expected folders of images")
+
+
+def test_links_are_followed_only_inside_the_folder(tmp_path):
+    outside = picture(tmp_path / "outside.png", noise((9, 9)))
+    inside = picture(tmp_path / "data" / "a" / "1.png", noise((9, 9)))
+    (tmp_path / "data" / "a" / "2.png").symlink_to(inside)
+    assert len(load(tmp_path / "data")) == 2
+    link = tmp_path / "data" / "a" / "3.png"
+    link.symlink_to(outside)
+    assert refusal(load, tmp_path / "data").startswith(f"{link}: a link that leads out")
+    link.unlink()
+    link = tmp_path / "data" / "b"
+    link.symlink_to(tmp_path)
+    assert refusal(load, tmp_path / "data").startswith(f"{link}: a link that leads out")

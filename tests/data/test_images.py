@@ -1,0 +1,210 @@
+"""Pictures: any file becomes grey levels or one clear line, any size becomes like MNIST."""
+
+import itertools
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from making import refusal
+from PIL import Image
+from scipy import ndimage
+
+from inknet.data.images import border_pixels, fit_image, read_image, read_image_shape
+from inknet.data.sample import load_sample
+
+GREY = np.random.default_rng(0).integers(0, 256, (7, 5), dtype=np.uint8)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Fifty digits, five of each, as ``(50, 28, 28)``."""
+    return load_sample().images(np.arange(0, 5000, 100))
+
+
+@pytest.mark.parametrize("ending", ["png", "bmp", "gif", "tiff"])
+def test_grey_levels_come_back(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    Image.fromarray(GREY).save(path)
+    np.testing.assert_array_equal(read_image(path), GREY)
+    assert read_image_shape(path) == (7, 5)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "webp"])
+def test_lossy_formats_come_back_nearly(tmp_path, ending):
+    path = tmp_path / f"a.{ending}"
+    Image.new("RGB", (9, 4), (100, 100, 100)).save(path)
+    assert np.abs(read_image(path).astype(int) - 100).max() <= 3
+    assert read_image(path).shape == (4, 9)
+
+
+def test_sixteen_bits_become_eight(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(GREY.astype(np.uint16) * 257).save(path)
+    np.testing.assert_array_equal(read_image(path), GREY)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_thirty_two_bits_are_stretched_to_their_range(tmp_path, dtype):
+    path = tmp_path / "a.tiff"
+    values = np.array([[-1000, 0], [500, 1000]], dtype)
+    Image.fromarray(values).save(path)
+    assert read_image(path).tolist() == [[0, 128], [191, 255]]
+
+
+def test_what_is_transparent_is_white(tmp_path):
+    path = tmp_path / "a.png"
+    pixels = np.zeros((2, 2, 4), np.uint8)  # black, of which only the first pixel is opaque
+    pixels[0, 0, 3] = 255
+    Image.fromarray(pixels).save(path)
+    assert read_image(path).tolist() == [[0, 255], [255, 255]]
+
+
+def test_black_and_white_and_palettes_are_read(tmp_path):
+    path = tmp_path / "a.png"
+    for mode in ("1", "P", "RGB"):
+        Image.fromarray(np.array([[0, 255]], np.uint8)).convert(mode).save(path)
+        assert read_image(path).tolist() == [[0, 255]]
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_is_turned_the_way_it_was_taken(tmp_path, orientation):
+    path = tmp_path / "a.png"
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(GREY).save(path, exif=exif)
+    expected = {  # TIFF 6.0, tag 274: where row 0 and column 0 of the file belong
+        1: GREY,
+        2: GREY[:, ::-1],
+        3: GREY[::-1, ::-1],
+        4: GREY[::-1],
+        5: GREY.T,
+        6: np.rot90(GREY, -1),
+        7: np.rot90(GREY, 2).T,
+        8: np.rot90(GREY),
+    }[orientation]
+    np.testing.assert_array_equal(read_image(path), expected)
+    assert read_image_shape(path) == expected.shape
+
+
+def test_what_is_no_image_is_named(tmp_path):
+    missing, text, folder = tmp_path / "missing.png", tmp_path / "a.png", tmp_path / "b.png"
+    text.write_text("no image")
+    folder.mkdir()
+    assert refusal(read_image, missing).startswith(f"{missing}: ")
+    assert refusal(read_image, text).startswith(f"{text}: not an image")
+    assert refusal(read_image, folder).startswith(f"{folder}: ")
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "gif", "tiff", "webp", "bmp"])
+@given(data=st.data())
+@settings(max_examples=30, deadline=None)
+def test_a_damaged_image_is_read_or_named_but_never_crashes(tmp_path_factory, ending, data):
+    path = tmp_path_factory.mktemp("damage") / f"a.{ending}"
+    Image.fromarray(np.resize(GREY, (40, 40))).save(path)
+    content = path.read_bytes()
+    cut = data.draw(st.integers(0, len(content) - 1))
+    change = data.draw(st.integers(0, len(content) - 1))
+    path.write_bytes((content[:change] + b"\xff" + content[change + 1 :])[: cut or None])
+    try:
+        assert read_image(path).dtype == np.uint8
+    except ValueError:
+        assert refusal(read_image, path).startswith(f"{path}: ")
+
+
+def test_more_pixels_than_is_sane_are_refused(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    Image.fromarray(np.zeros((30, 30), np.uint8)).save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 800)  # from here on a warning
+    assert refusal(read_image, path).startswith(f"{path}: too many pixels")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # more than twice as many: an error
+    assert refusal(read_image, path).startswith(f"{path}: too many pixels")
+
+
+@given(
+    grey=arrays.arrays(np.uint8, st.tuples(*[st.integers(1, 200)] * 2), fill=st.integers(0, 255)),
+    light=st.booleans(),
+    shape=st.sampled_from([(28, 28), (8, 8), (20, 32), (1, 1)]),
+)
+@settings(deadline=None)
+def test_any_picture_fits(grey, light, shape):
+    fitted = fit_image(grey, shape, light)
+    assert fitted.shape == shape
+    assert fitted.dtype == np.uint8
+
+
+@pytest.mark.parametrize("level", [0, 90, 255])
+def test_a_blank_picture_becomes_all_ground(level):
+    blank = np.full((60, 50), level, np.uint8)
+    assert (fit_image(blank) == 0).all()
+    assert (fit_image(blank, light_background=True) == 255).all()
+
+
+def test_a_picture_of_the_right_size_is_only_inverted(digits):
+    for digit in digits:
+        np.testing.assert_array_equal(fit_image(digit), digit)
+        np.testing.assert_array_equal(fit_image(255 - digit), digit)
+        np.testing.assert_array_equal(fit_image(digit, light_background=True), 255 - digit)
+
+
+def correlation(one, other):
+    return np.corrcoef(one.ravel(), other.ravel())[0, 1]
+
+
+def nearby_correlation(one, other):
+    """Correlate after moving by at most a pixel: where a centre lies halfway, rounding decides."""
+    moves = itertools.product((-1, 0, 1), repeat=2)
+    return max(correlation(np.roll(one, move, (0, 1)), other) for move in moves)
+
+
+def test_a_digit_made_large_and_dark_on_light_comes_back(digits):
+    large = np.kron(digits, np.ones((10, 10), np.uint8))
+    fitted = [fit_image(255 - image) for image in large]
+    assert min(map(nearby_correlation, fitted, digits)) > 0.98
+    assert np.median([*map(correlation, fitted, digits)]) > 0.99
+
+
+def test_pale_ink_on_grey_paper_off_the_middle_comes_back(digits):
+    for digit in digits:
+        paper = np.full((500, 400), 180, np.uint8)
+        paper[200:340, 30:170] -= np.kron(digit // 2, np.ones((5, 5), np.uint8))
+        assert nearby_correlation(fit_image(paper), digit) > 0.98
+
+
+def test_the_ink_lies_as_in_mnist(digits):
+    for digit in digits:
+        turned = np.kron(np.rot90(digit), np.ones((7, 7), np.uint8))
+        fitted = fit_image(turned)
+        rows, columns = np.nonzero(fitted)
+        assert max(np.ptp(rows), np.ptp(columns)) + 1 in (19, 20)
+        assert fitted.max() == 255
+        centre = ndimage.center_of_mass(fitted)
+        assert np.abs(np.array(centre) - 14).max() <= 0.5
+
+
+def test_a_thin_line_across_a_large_picture_is_not_lost():
+    page = np.full((3000, 2000), 255, np.uint8)
+    page[500:2500, 1000:1012] = 20
+    fitted = fit_image(page)
+    assert fitted.max() == 255
+    assert (fitted.max(axis=1) > 128).sum() == 20
+
+
+def test_border_pixels_are_those_along_the_edges():
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert set(border_pixels(grey)) == set(range(12)) - {5, 6}
+
+
+def test_importing_the_room_costs_numpy_and_nothing_more():
+    code = (
+        "import sys, inknet.data, inknet.data.images;"
+        "print({'PIL', 'pooch', 'requests', 'tqdm', 'scipy'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ
+    )
+    assert done.stdout.strip() == "set()"

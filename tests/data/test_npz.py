@@ -1,0 +1,155 @@
+"""NumPy archives: each layout is read, and nothing is believed that the archive does not hold."""
+
+import io
+import struct
+import tracemalloc
+import zipfile
+
+import numpy as np
+import pytest
+from making import refusal
+
+from inknet.data import load
+
+GENERATOR = np.random.default_rng(0)
+IMAGES = GENERATOR.integers(0, 256, (6, 4, 3), dtype=np.uint8)
+LABELS = np.array([0, 1, 2, 0, 1, 2])
+
+
+def save(tmp_path, **arrays):
+    path = tmp_path / "data.npz"
+    np.savez_compressed(path, **arrays)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("x", "y"),
+    [("X", "y"), ("x", "y"), ("images", "labels"), ("features", "labels"), ("data", "target")],
+)
+def test_each_pair_of_names_is_read(tmp_path, x, y):
+    dataset = load(save(tmp_path, **{x: IMAGES, y: LABELS}))
+    np.testing.assert_array_equal(dataset.features, IMAGES.reshape(6, 12))
+    np.testing.assert_array_equal(dataset.targets, LABELS)
+    assert dataset.image_shape == (4, 3)
+    assert dataset.class_names == ("0", "1", "2")
+
+
+def test_the_layout_of_keras_brings_its_test_set(tmp_path):
+    path = save(tmp_path, x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:2] // 2, y_test=LABELS[:2])
+    dataset = load(str(path))
+    assert (len(dataset), dataset.n_official_test) == (8, 2)
+    np.testing.assert_array_equal(dataset.features[6:], (IMAGES[:2] // 2).reshape(2, 12))
+
+
+def test_rows_of_pixels_are_images_if_square(tmp_path):
+    pixels = GENERATOR.integers(0, 256, (6, 9))  # int64, as NumPy makes them
+    dataset = load(save(tmp_path, X=pixels, y=LABELS))
+    assert dataset.features.dtype == np.uint8
+    assert dataset.image_shape == (3, 3)
+    np.testing.assert_array_equal(dataset.features, pixels)
+
+
+@pytest.mark.parametrize("dtype", ["<f4", ">f8", "<f2"])
+def test_floating_features_keep_their_values(tmp_path, dtype):
+    features = np.asfortranarray(GENERATOR.normal(size=(6, 9)).astype(dtype))
+    dataset = load(save(tmp_path, X=features, y=LABELS))
+    np.testing.assert_array_equal(dataset.features, features)
+    assert dataset.features.dtype in (np.dtype("=f4"), np.dtype("=f8"))
+    assert dataset.features.flags.c_contiguous
+    assert dataset.image_shape is None
+
+
+def test_class_names_are_kept(tmp_path):
+    names = np.array(["shirt", "shoe", "bag"])
+    assert load(save(tmp_path, X=IMAGES, y=LABELS, class_names=names)).class_names == tuple(names)
+
+
+def with_value(value):
+    features = np.zeros((6, 3))
+    features[4, 1] = value
+    return features
+
+
+@pytest.mark.parametrize(
+    ("arrays", "problem"),
+    [
+        ({"X": with_value(np.nan), "y": LABELS}, "X is nan in row 4, column 1"),
+        ({"X": with_value(-np.inf), "y": LABELS}, "X is -inf in row 4, column 1"),
+        ({"X": np.full((6, 2), -1), "y": LABELS}, "X has the value -1, expected 0 to 255"),
+        ({"X": IMAGES.astype(int) + 1000, "y": LABELS}, "expected 0 to 255"),
+        ({"X": IMAGES / 255, "y": LABELS}, "images are whole numbers from 0 to 255"),
+        ({"X": IMAGES > 9, "y": LABELS}, "X is bool of shape (6, 4, 3)"),
+        ({"X": LABELS, "y": LABELS}, "X is int64 of shape (6,)"),
+        ({"X": np.uint8(3), "y": LABELS}, "X is uint8 of shape ()"),
+        ({"X": IMAGES[:0], "y": LABELS[:0]}, "X is empty"),
+        ({"X": IMAGES, "y": LABELS[:5]}, "6 rows in X, but 5 labels in y"),
+        ({"X": IMAGES, "y": LABELS / 2}, "y is float64 of shape (6,), expected integers"),
+        ({"X": IMAGES, "y": LABELS - 1}, "y: label -1"),
+        ({"X": IMAGES, "y": (LABELS - 1).astype(np.uint64)}, "y: label 18446744073709551615"),
+        ({"X": IMAGES, "labels": LABELS}, "found X, labels"),
+        ({"X": IMAGES.astype(object), "y": LABELS}, "X holds Python objects (a pickle)"),
+        ({"X": IMAGES, "y": LABELS, "class_names": np.array(["a", "b"])}, "outside the 2 classes"),
+        ({"X": IMAGES, "y": LABELS, "class_names": LABELS}, "class_names is int64"),
+        (
+            {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, 1:], "y_test": LABELS},
+            "x_train and x_test differ",
+        ),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, arrays, problem):
+    path = save(tmp_path, **arrays)
+    message = refusal(load, path)
+    assert message.startswith(f"{path}: ")
+    assert problem in message
+
+
+def test_what_is_no_archive_is_refused(tmp_path):
+    path = tmp_path / "bad.npz"
+    path.write_bytes(b"no archive")
+    assert str(path) in refusal(load, path)
+    np.savez(path, X=IMAGES, y=LABELS)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert str(path) in refusal(load, path)
+
+
+def test_a_zip_of_other_things_is_refused(tmp_path):
+    path = tmp_path / "other.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("X", b"")
+        archive.writestr("y", b"")
+    assert refusal(load, path).endswith("found none")
+
+
+def test_damage_inside_the_archive_is_refused(tmp_path):
+    path = save(tmp_path, X=IMAGES, y=LABELS)
+    data = bytearray(path.read_bytes())
+    data[150:160] = bytes(10)
+    path.write_bytes(data)
+    assert str(path) in refusal(load, path)
+
+
+def test_no_memory_is_taken_for_an_absurd_claim(tmp_path):
+    header = io.BytesIO()
+    claim = {"descr": "|u1", "fortran_order": False, "shape": (2**20, 2**20)}
+    np.lib.format.write_array_header_1_0(header, claim)
+    labels = io.BytesIO()
+    np.save(labels, LABELS)
+    path = tmp_path / "bomb.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("X.npy", header.getvalue())
+        archive.writestr("y.npy", labels.getvalue())
+    tracemalloc.start()
+    message = refusal(load, path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert "X claims 1,099,511,627,904 bytes" in message
+    assert peak < 1 << 20
+
+
+def test_a_directory_that_lies_about_sizes_is_refused(tmp_path):
+    path = save(tmp_path, X=np.zeros((6, 4), np.uint8), y=LABELS)
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\x01\x02")  # the entry of X in the central directory
+    data[entry + 24 : entry + 28] = struct.pack("<I", 2**31)
+    path.write_bytes(data)
+    assert "claims 152 bytes" in refusal(load, path)
