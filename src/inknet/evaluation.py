@@ -1,0 +1,111 @@
+"""How good a classifier is: accuracy, the confusion matrix, and figures for each class."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """A model's answers held against the truth.
+
+    Attributes
+    ----------
+    confusion : (n_classes, n_classes) int64
+        How often class ``row`` was answered as class ``column``.
+    loss : float
+        Mean cross-entropy, without label smoothing and L2.
+    class_names : tuple of str
+        The names of the classes.
+    """
+
+    confusion: NDArray[np.int64]
+    loss: float
+    class_names: tuple[str, ...]
+
+    @property
+    def n_samples(self) -> int:
+        """How many samples were judged."""
+        return int(self.confusion.sum())
+
+    @property
+    def n_errors(self) -> int:
+        """How many of them were answered wrongly."""
+        return self.n_samples - int(np.trace(self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        """Fraction of right answers, 0 to 1."""
+        return int(np.trace(self.confusion)) / self.n_samples
+
+    @property
+    def support(self) -> NDArray[np.int64]:
+        """How many samples of each class there are, ``(n_classes,)``."""
+        support: NDArray[np.int64] = self.confusion.sum(axis=1)
+        return support
+
+    @property
+    def precision(self) -> NDArray[np.float64]:
+        """Of the answers "class c", the fraction that was right; 0 where c was never answered."""
+        return _ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
+
+    @property
+    def recall(self) -> NDArray[np.float64]:
+        """Of the samples of class c, the fraction that was found; 0 where there were none."""
+        return _ratio(np.diag(self.confusion), self.support)
+
+    @property
+    def f1(self) -> NDArray[np.float64]:
+        """The harmonic mean of precision and recall of each class, ``(n_classes,)``."""
+        return _ratio(2 * np.diag(self.confusion), self.confusion.sum(axis=0) + self.support)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values, ready for JSON."""
+        figures = zip(
+            self.class_names, self.precision, self.recall, self.f1, self.support, strict=True
+        )
+        return {
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+            "samples": self.n_samples,
+            "errors": self.n_errors,
+            "classes": {
+                name: {
+                    "precision": float(precision),
+                    "recall": float(recall),
+                    "f1": float(f1),
+                    "support": int(support),
+                }
+                for name, precision, recall, f1, support in figures
+            },
+            "confusion_matrix": self.confusion.tolist(),
+        }
+
+
+def evaluate(
+    probabilities: NDArray[np.floating[Any]],
+    labels: NDArray[np.integer[Any]],
+    class_names: tuple[str, ...],
+) -> Evaluation:
+    """Hold predicted probabilities ``(n, n_classes)`` against the true labels ``(n,)``."""
+    n_classes = len(class_names)
+    predicted = probabilities.argmax(axis=1)
+    # Labels may be stored as uint8, which cannot number the cells of 17 classes.
+    cells = labels.astype(np.intp) * n_classes + predicted
+    confusion = np.bincount(cells, minlength=n_classes**2)
+    chosen = probabilities[np.arange(len(labels)), labels]
+    # A probability of exactly 0 is one too small for its type: count it as the smallest there is.
+    smallest = np.finfo(probabilities.dtype).tiny
+    loss = -np.log(np.maximum(chosen, smallest).astype(np.float64)).mean()
+    return Evaluation(
+        confusion.reshape(n_classes, n_classes).astype(np.int64), float(loss), class_names
+    )
+
+
+def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Divide element by element; 0 where the whole is 0, as scikit-learn's zero_division=0."""
+    return np.divide(part, whole, out=np.zeros(len(whole)), where=whole > 0)

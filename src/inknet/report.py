@@ -1,0 +1,168 @@
+"""The report of a training run: one HTML file to read, print or send, with all pictures inside."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inknet.evaluation import Evaluation
+from inknet.files import write_text_whole
+from inknet.plots import DPI
+from inknet.training.history import History
+
+
+@dataclass(frozen=True)
+class _Lesson:
+    """What a picture is called, and how to read it."""
+
+    heading: str
+    reading: str
+
+
+# Known by the names of their files; shown in this order.
+_LESSONS = {
+    "loss": _Lesson(
+        "Learning, epoch by epoch",
+        "An epoch is one pass over all training samples. Falling loss and rising accuracy mean "
+        "that the network learns. Where the training curve goes on improving and the validation "
+        "curve does not, it has begun to learn its samples by heart (overfitting).",
+    ),
+    "confusion_matrix": _Lesson(
+        "What was taken for what",
+        "Each row is a true class, each column an answer. Blue cells on the diagonal are right "
+        "answers. A strong orange cell is a pair of classes that the network confuses; if the cell "
+        "mirrored at the diagonal is strong too, the two look alike to it.",
+    ),
+    "weights": _Lesson(
+        "What the first layer looks for",
+        "Each small picture is one neuron of the first layer. Bright pixels where it is red excite "
+        "the neuron, where it is blue they inhibit it. Strokes and spots are features it has "
+        "learned; what looks like noise has hardly been used.",
+    ),
+    "mistakes": _Lesson(
+        "Where it was sure and wrong",
+        "The errors that the network was surest of. Some are badly written or badly labelled; the "
+        "ones that you read at a glance show what it has not learned.",
+    ),
+}
+
+_STOPPED = {
+    "finished": "Training ran to its last planned epoch, {last}.",
+    "early stopping": "Training stopped early, after epoch {last}: "
+    "validation had not improved for a while.",
+    "interrupted": "Training was interrupted after epoch {last}.",
+}
+
+
+def write_report(
+    path: Path,
+    *,
+    title: str,
+    recipe_toml: str,
+    history: History,
+    evaluation: Evaluation,
+    pictures: Sequence[Path],
+    facts: Mapping[str, str],
+) -> None:
+    """Write ``report.html``: self-contained, readable on a phone, on paper and in the dark.
+
+    Parameters
+    ----------
+    path
+        Where the report shall appear.
+    title
+        The heading, such as the run's name.
+    recipe_toml
+        All settings of the run, shown as they are.
+    history
+        What was measured in training.
+    evaluation
+        The answers on the test samples; accuracy, errors and the tables come from it.
+    pictures
+        PNG files that `inknet.plots` wrote: ``loss.png``, ``confusion_matrix.png``,
+        ``weights.png``, ``mistakes.png``. One that is not listed, or does not exist, is left out.
+    facts
+        More headline figures, shown in this order after accuracy, errors and best epoch: name
+        (``"Parameters"``) and value with its unit (``"109,386"``).
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("inknet", "templates"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+    )
+    found = {picture.stem: picture for picture in pictures if picture.exists()}
+    text = environment.get_template("report.html.jinja").render(
+        title=title,
+        headline=_headline(history, evaluation) | dict(facts),
+        stopped=_how_it_ended(history),
+        pictures=[_picture(found[stem], _LESSONS[stem]) for stem in _LESSONS if stem in found],
+        classes=evaluation.to_dict()["classes"],
+        confusions=_frequent_confusions(evaluation),
+        history=history,
+        recipe_toml=recipe_toml,
+    )
+    write_text_whole(path, text)
+
+
+def _headline(history: History, evaluation: Evaluation) -> dict[str, str]:
+    """Return the figures that a reader looks for first."""
+    headline = {
+        "Test accuracy": f"{evaluation.accuracy:.2%}",
+        "Errors": f"{evaluation.n_errors:,} of {evaluation.n_samples:,}",
+        "Test loss": f"{evaluation.loss:.4f}",
+    }
+    if history.best_epoch is not None:
+        headline["Best epoch"] = f"{history.best_epoch} of {len(history)}"
+    return headline
+
+
+def _how_it_ended(history: History) -> str:
+    """Say in words why training ended, and which weights it left."""
+    if not len(history):
+        return "No epoch was completed."
+    sentence = _STOPPED[history.stopped].format(last=history[-1].epoch)
+    if history.best_epoch is not None:
+        sentence += f" The network has the weights of epoch {history.best_epoch}."
+    return sentence
+
+
+def _picture(path: Path, lesson: _Lesson) -> dict[str, Any]:
+    """Return what the page needs to show a PNG: its bytes as a URI, and its size on a screen."""
+    from PIL import Image
+
+    with Image.open(path) as image:
+        width, height = image.size
+    inch = 96  # CSS pixels
+    return {
+        "heading": lesson.heading,
+        "reading": lesson.reading,
+        "uri": "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii"),
+        "width": round(width * inch / DPI),
+        "height": round(height * inch / DPI),
+    }
+
+
+def _frequent_confusions(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """Return the ten most frequent kinds of error, the most frequent first."""
+    errors = evaluation.confusion.copy()
+    np.fill_diagonal(errors, 0)
+    order = np.argsort(-errors, axis=None, kind="stable")[:10]
+    return [
+        {
+            "true": evaluation.class_names[row],
+            "predicted": evaluation.class_names[column],
+            "count": int(errors[row, column]),
+            "share": errors[row, column] / evaluation.support[row],
+        }
+        for row, column in zip(*np.unravel_index(order, errors.shape), strict=True)
+        if errors[row, column] > 0
+    ]

@@ -1,0 +1,131 @@
+"""What a training run measured, epoch by epoch."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from inknet.files import write_whole
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """The measurements of one epoch, all in inference mode unless said otherwise.
+
+    Attributes
+    ----------
+    epoch : int
+        Counted from 1.
+    train_loss, val_loss : float
+        Mean cross-entropy (with label smoothing, if the training used it) without L2;
+        ``val_loss`` is None when there is no validation data.
+    train_accuracy, val_accuracy : float
+        Fractions, 0 to 1.
+    learning_rate : float
+        The rate of the epoch's last step.
+    seconds : float
+        Wall time of the epoch's steps and measurements.
+    gradient_norms : tuple of float
+        For each Dense layer, the mean Euclidean norm of its gradient over the steps that were
+        sampled, before clipping.
+    active_fractions : tuple of float
+        For each hidden layer, the mean fraction of its neurons with a positive input, in the
+        sampled steps. Near 0, the layer is dying; at 1, it is linear.
+    """
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    val_loss: float | None
+    val_accuracy: float | None
+    learning_rate: float
+    seconds: float
+    gradient_norms: tuple[float, ...]
+    active_fractions: tuple[float, ...]
+
+    def flat(self) -> dict[str, float | int | str]:
+        """Return the record as one CSV row; lists become ``gradient_norm_1`` and so on."""
+        row: dict[str, float | int | str] = {}
+        for name in _SCALARS:
+            value = getattr(self, name)
+            row[name] = "" if value is None else value
+        for number, norm in enumerate(self.gradient_norms, 1):
+            row[f"gradient_norm_{number}"] = norm
+        for number, fraction in enumerate(self.active_fractions, 1):
+            row[f"active_fraction_{number}"] = fraction
+        return row
+
+
+_SCALARS = (
+    "epoch",
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "learning_rate",
+    "seconds",
+)
+
+
+@dataclass
+class History:
+    """The records of a run, in order; prints as a table.
+
+    Attributes
+    ----------
+    records : list of EpochRecord
+        One for each completed epoch.
+    best_epoch : int or None
+        The epoch, counted from 1, whose weights early stopping gave back; None without early
+        stopping: the network keeps its last weights.
+    stopped : str
+        Why the training ended: ``"finished"``, ``"early stopping"`` or ``"interrupted"``.
+    """
+
+    records: list[EpochRecord] = field(default_factory=list)
+    best_epoch: int | None = None
+    stopped: str = "finished"
+
+    def __len__(self) -> int:
+        """Return the number of completed epochs."""
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[EpochRecord]:
+        """Go through the records in order."""
+        return iter(self.records)
+
+    def __getitem__(self, index: int) -> EpochRecord:
+        """Return one record; ``-1`` is the last."""
+        return self.records[index]
+
+    def column(self, name: str) -> list[float]:
+        """Return one measurement over all epochs, for plotting; a missing one is ``nan``."""
+        values = (getattr(record, name) for record in self.records)
+        return [float("nan") if value is None else value for value in values]
+
+    def __str__(self) -> str:
+        """Return a table, one line an epoch, the best one marked."""
+        lines = ["epoch  train loss  train acc  val loss  val acc  learning rate  seconds"]
+        for r in self.records:
+            val_loss = f"{r.val_loss:8.4f}" if r.val_loss is not None else "       –"
+            val_accuracy = f"{r.val_accuracy:7.2%}" if r.val_accuracy is not None else "      –"
+            mark = "  best" if r.epoch == self.best_epoch else ""
+            lines.append(
+                f"{r.epoch:5d}  {r.train_loss:10.4f}  {r.train_accuracy:9.2%}  {val_loss}  "
+                f"{val_accuracy}  {r.learning_rate:13.3g}  {r.seconds:7.2f}{mark}"
+            )
+        return "\n".join(lines)
+
+    def save_csv(self, path: Path) -> None:
+        """Write ``history.csv``: a header and one line an epoch, whole or not at all."""
+
+        def write(beside: Path) -> None:
+            with beside.open("w", encoding="utf-8", newline="") as file:
+                names = self.records[0].flat() if self.records else _SCALARS
+                writer = csv.DictWriter(file, fieldnames=list(names), lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(record.flat() for record in self.records)
+
+        write_whole(path, write)

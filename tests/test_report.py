@@ -1,0 +1,202 @@
+import base64
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+
+from inknet import plots
+from inknet.evaluation import Evaluation
+from inknet.report import write_report
+from inknet.training.history import EpochRecord, History
+
+HOSTILE = "<script>alert('x')</script>"
+VOID = {"meta", "img", "link", "br", "hr"}
+
+
+class Page(HTMLParser):
+    """Collects what a page holds, and fails where its tags do not nest."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.elements, self.open, self.words = [], [], []
+        self.feed(text)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.words).split())
+
+    def attributes(self, tag):
+        return [attributes for name, attributes in self.elements if name == tag]
+
+
+def history(validation=True, **changed):
+    records = [
+        EpochRecord(
+            epoch=epoch,
+            train_loss=0.5 / epoch,
+            train_accuracy=0.9,
+            val_loss=0.25 if validation else None,
+            val_accuracy=0.8125 if validation else None,
+            learning_rate=0.001,
+            seconds=2.5,
+            gradient_norms=(0.111, 0.222),
+            active_fractions=(0.625,),
+        )
+        for epoch in (1, 2, 3)
+    ]
+    return History(**({"records": records, "best_epoch": 2, "stopped": "early stopping"} | changed))
+
+
+EVALUATION = Evaluation(
+    np.array([[90, 12, 0], [1, 80, 3], [0, 0, 0]]), 0.34567, ("4", "9", HOSTILE)
+)
+
+
+@pytest.fixture
+def page(tmp_path):
+    """Write a report with what a test changes, and return it parsed."""
+
+    def write(pictures=(), **changed):
+        given = {
+            "title": "a run",
+            "recipe_toml": '[network]\nhidden = [128]\nname = "<b>&amp;"\n',
+            "history": history(),
+            "evaluation": EVALUATION,
+            "facts": {"Parameters": "109,386"},
+        }
+        write_report(tmp_path / "report.html", pictures=pictures, **(given | changed))
+        return Page((tmp_path / "report.html").read_text(encoding="utf-8"))
+
+    return write
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    paths = [
+        tmp_path / f"{stem}.png" for stem in ("mistakes", "weights", "confusion_matrix", "loss")
+    ]
+    plots.plot_mistakes(np.zeros((1, 8, 8), np.uint8), ["4"], ["9"], [0.9], paths[0])
+    plots.plot_weights(np.eye(64, 10), (8, 8), paths[1])
+    plots.plot_confusion(EVALUATION, paths[2])
+    plots.plot_history(history(), paths[3])
+    return paths
+
+
+def test_the_page_needs_nothing_outside_of_itself(page, pictures):
+    read = page(pictures)
+    for tag, attributes in read.elements:
+        assert tag not in {"script", "link", "iframe", "object", "base"}
+        for name in ("src", "href", "srcset", "action", "data"):
+            assert attributes.get(name, "data:").startswith("data:"), (tag, attributes)
+    policy = next(m for m in read.attributes("meta") if "http-equiv" in m)
+    assert "default-src 'none'" in policy["content"]
+
+
+def test_all_pictures_are_inside_byte_for_byte_in_the_order_of_the_lesson(page, pictures):
+    sources = [image["src"] for image in page(pictures).attributes("img")]
+    head = "data:image/png;base64,"
+    embedded = [base64.b64decode(source.removeprefix(head), validate=True) for source in sources]
+    assert embedded == [picture.read_bytes() for picture in reversed(pictures)]
+
+
+def test_pictures_have_their_shape_and_a_description(page, pictures):
+    for image in page(pictures).attributes("img"):
+        assert int(image["width"]) > 100
+        assert int(image["height"]) > 50
+        assert image["alt"]
+
+
+def test_a_missing_picture_is_left_out_with_its_lesson(page, pictures):
+    pictures[1].unlink()
+    read = page(pictures)
+    assert len(read.attributes("img")) == 3
+    assert "What the first layer looks for" not in read.text
+    assert "What was taken for what" in read.text
+
+
+def test_the_headline_says_how_good_it_is_and_how_it_ended(page):
+    text = page().text
+    assert "Test accuracy 91.40%" in text  # 170 of 186
+    assert "Errors 16 of 186" in text
+    assert "Test loss 0.3457" in text
+    assert "Best epoch 2 of 3" in text
+    assert "Parameters 109,386" in text
+    assert "Training stopped early, after epoch 3" in text
+    assert "The network has the weights of epoch 2." in text
+
+
+@pytest.mark.parametrize(
+    ("stopped", "said"),
+    [
+        ("finished", "Training ran to its last planned epoch, 3."),
+        ("early stopping", "Training stopped early, after epoch 3:"),
+        ("interrupted", "Training was interrupted after epoch 3."),
+    ],
+)
+def test_each_end_of_a_training_has_its_sentence(page, stopped, said):
+    assert said in page(history=history(stopped=stopped)).text
+
+
+def test_confusions_are_told_in_words_most_frequent_first(page):
+    text = page().text
+    told = [
+        "4 read as 9: 12 times (11.8% of class 4)",
+        f"9 read as {HOSTILE}: 3 times (3.6% of class 9)",
+        "9 read as 4: 1 time (1.2% of class 9)",
+    ]
+    assert [text.index(one) for one in told] == sorted(text.index(one) for one in told)
+    assert text.count("read as") == 3
+
+
+def test_no_error_at_all_is_said(page):
+    perfect = Evaluation(np.diag([5, 6]), 0.0, ("a", "b"))
+    assert "None: every sample was read right." in page(evaluation=perfect).text
+
+
+def test_each_class_has_its_row(page):
+    text = page().text
+    assert "4 0.9890 0.8824 0.9326 102" in text
+    assert f"{HOSTILE} 0.0000 0.0000 0.0000 0" in text
+
+
+def test_hostile_names_stay_text(page, pictures):
+    read = page(pictures, title=HOSTILE, facts={HOSTILE: HOSTILE})
+    assert "script" not in {tag for tag, _ in read.elements}
+    assert read.text.count(HOSTILE) >= 5
+
+
+def test_the_recipe_is_shown_as_it_is(page):
+    recipe = 'name = "<b>&amp;"\n  indented = 1\n'
+    assert recipe in "".join(page(recipe_toml=recipe).words)
+
+
+def test_every_epoch_is_in_the_table_with_all_layers(page):
+    text = page().text
+    assert "gradient norm, layer 2" in text
+    assert "active share, layer 1" in text
+    assert "2 best 0.2500 90.00% 0.2500 81.25% 0.001 2.50 0.111 0.222 62.5%" in text
+
+
+def test_missing_validation_is_a_dash(page):
+    text = page(history=history(validation=False)).text
+    assert "1 0.5000 90.00% – – 0.001" in text
+
+
+def test_a_run_without_a_completed_epoch_has_its_report(page):
+    text = page(history=History(stopped="interrupted")).text
+    assert "No epoch was completed." in text
+    assert "Every epoch" not in text
