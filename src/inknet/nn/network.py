@@ -1,0 +1,395 @@
+"""The network: a list of layers over one flat vector of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from inknet.nn import ops
+from inknet.nn.activations import ACTIVATIONS, softmax
+from inknet.nn.arrays import Floats, Labels
+from inknet.nn.initializers import INITIALIZERS
+from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout, Layer
+from inknet.nn.losses import L2
+
+BATCH_NORM_PLACES = ("none", "before", "after")
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network is made of, before any weight has a value.
+
+    Attributes
+    ----------
+    layer_dims : sequence of int
+        The width of the input, of each hidden layer, and the number of classes.
+    activations : sequence of str
+        One for each layer after the input; the last one is ``"softmax"``, the others are among
+        ``relu``, ``leaky_relu``, ``sigmoid`` and ``tanh``.
+    keep_probs : sequence of float
+        One for each layer after the input: the probability that dropout keeps a neuron, in
+        ``(0, 1]``. The output layer keeps all: its entry is 1.
+    batch_norm : str
+        ``"none"``, or batch normalization of each hidden layer ``"before"`` or ``"after"`` its
+        activation.
+    initializer : str
+        ``"he"``, ``"glorot"`` or ``"normal"``.
+    bias_start : float
+        Where the biases of the ReLU family start; all other biases start at 0. A small positive
+        value lets every neuron be active, and so learn, at first.
+
+    Raises
+    ------
+    ValueError
+        In one line that names the attribute, the value and what is allowed.
+    """
+
+    layer_dims: Sequence[int]
+    activations: Sequence[str]
+    keep_probs: Sequence[float]
+    batch_norm: str = "none"
+    initializer: str = "he"
+    bias_start: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("layer_dims", "activations", "keep_probs"):
+            object.__setattr__(self, name, _as_tuple(name, getattr(self, name)))
+        self._check_layer_dims()
+        self._check_activations()
+        self._check_keep_probs()
+        _check_one_of("batch_norm", self.batch_norm, BATCH_NORM_PLACES)
+        _check_one_of("initializer", self.initializer, INITIALIZERS)
+        if not _is_number(self.bias_start) or not np.isfinite(self.bias_start):
+            raise ValueError(f"bias_start is {self.bias_start!r}; expected a finite number")
+        # NumPy's numbers were welcome, but a description that goes into files has Python's
+        object.__setattr__(self, "layer_dims", tuple(map(int, self.layer_dims)))
+        object.__setattr__(self, "activations", tuple(map(str, self.activations)))
+        object.__setattr__(self, "keep_probs", tuple(map(float, self.keep_probs)))
+        object.__setattr__(self, "bias_start", float(self.bias_start))
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers a network of this architecture learns."""
+        return sum(prod(shape) for _, _, shape in _parameter_shapes(self))
+
+    def _check_layer_dims(self) -> None:
+        if len(self.layer_dims) < 2:
+            raise ValueError(
+                f"layer_dims is {list(self.layer_dims)}; expected at least the width of the input "
+                "and the number of classes"
+            )
+        for width in self.layer_dims:
+            if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 1:
+                raise ValueError(
+                    f"layer_dims is {list(self.layer_dims)}; expected whole numbers from 1, "
+                    f"not {width!r}"
+                )
+        if self.layer_dims[-1] < 2:
+            raise ValueError(
+                f"layer_dims ends with {self.layer_dims[-1]}; expected 2 classes or more"
+            )
+
+    def _check_activations(self) -> None:
+        n_layers = len(self.layer_dims) - 1
+        if len(self.activations) != n_layers:
+            raise ValueError(
+                f"activations has {len(self.activations)} entries; expected {n_layers}, one for "
+                f"each layer after the input of layer_dims {list(self.layer_dims)}"
+            )
+        *hidden, last = self.activations
+        for name in hidden:
+            if name == "softmax":
+                raise ValueError(
+                    "activations has softmax in the middle; it belongs to the output layer alone "
+                    f"(hidden layers: {', '.join(ACTIVATIONS)})"
+                )
+            _check_one_of("activations", name, ACTIVATIONS)
+        if last != "softmax":
+            raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
+
+    def _check_keep_probs(self) -> None:
+        n_layers = len(self.layer_dims) - 1
+        if len(self.keep_probs) != n_layers:
+            raise ValueError(
+                f"keep_probs has {len(self.keep_probs)} entries; expected {n_layers}, one for "
+                f"each layer after the input of layer_dims {list(self.layer_dims)}"
+            )
+        for keep_prob in self.keep_probs:
+            if not _is_number(keep_prob) or not 0 < keep_prob <= 1:
+                raise ValueError(
+                    f"keep_probs is {list(self.keep_probs)}; expected probabilities above 0 and "
+                    f"up to 1, not {keep_prob!r}"
+                )
+        if self.keep_probs[-1] != 1:
+            raise ValueError(
+                f"keep_probs ends with {self.keep_probs[-1]:g}; the output layer drops nothing, "
+                "so its entry is 1.0"
+            )
+
+
+class Network:
+    """Layers in a row, over one flat vector of parameters and one of gradients.
+
+    Each layer holds views into the two vectors, so an optimizer steps, a norm is taken and a
+    checkpoint is written with whole-vector operations. The vector holds first all weights, then
+    all biases, then the scales and shifts of batch normalization: what L2 applies to is a prefix.
+
+    Attributes
+    ----------
+    architecture : Architecture
+    parameters, gradients : (n_parameters,)
+    statistics : (n_statistics,)
+        The running means and variances of batch normalization: learned, but not by gradients.
+    layers : list of Layer
+        In the order of the forward pass; the softmax is taken with the loss.
+    n_weights, n_biases : int
+        The lengths of the first two parts of the parameter vector.
+
+    Parameters
+    ----------
+    architecture
+        What to build.
+    generator
+        Draws the initial weights.
+    dtype
+        ``float32`` or ``float64``.
+
+    Raises
+    ------
+    ValueError
+        If it is another type.
+    """
+
+    def __init__(
+        self,
+        architecture: Architecture,
+        generator: np.random.Generator,
+        dtype: Any = np.float32,
+    ) -> None:
+        if dtype not in ("float32", "float64", np.float32, np.float64):
+            raise ValueError(f"dtype is {dtype!r}; expected float32 or float64")
+        self.architecture = architecture
+        self.dtype: np.dtype[np.floating[Any]] = np.dtype(dtype)
+        self._allocate()
+        self.layers = self._build_layers()
+        self._initialize(generator)
+        self._prepared_for = 0
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.layers))
+        return f"Network({layers}; {self.n_parameters:,} parameters, {self.dtype})"
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers the network learns."""
+        return len(self.parameters)
+
+    @property
+    def dense_layers(self) -> list[Dense]:
+        """The layers with weights, in order."""
+        return [layer for layer in self.layers if isinstance(layer, Dense)]
+
+    @property
+    def activation_layers(self) -> list[Activation]:
+        """The hidden layers' activations, in order."""
+        return [layer for layer in self.layers if isinstance(layer, Activation)]
+
+    def l2(self, l2_lambda: float, *, on_biases: bool = False) -> L2:
+        """Return the price on this network's weights, or on its weights and biases."""
+        end = self.n_weights + (self.n_biases if on_biases else 0)
+        return L2(self.parameters[:end], self.gradients[:end], l2_lambda)
+
+    # -- forward and backward ---------------------------------------------------------------------
+
+    def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
+        """Return the logits ``(n, n_classes)`` of a batch ``(n, n_features)``, as in training.
+
+        ``generator`` draws the dropout masks. The result is a buffer, good until the next call.
+        """
+        if len(x) > self._prepared_for:
+            for layer in self.layers:
+                layer.prepare(len(x))
+            self._logits_gradient = np.empty((len(x), self.architecture.layer_dims[-1]), self.dtype)
+            self._prepared_for = len(x)
+        for layer in self.layers:
+            x = layer.forward(x, generator)
+        return x
+
+    def backward(self, gradient: Floats) -> None:
+        """Fill `gradients`, given the gradient of the loss with respect to the logits."""
+        for layer in reversed(self.layers):
+            gradient = layer.backward(gradient)
+
+    def loss_and_gradients(
+        self,
+        x: Floats,
+        labels: Labels,
+        generator: np.random.Generator,
+        *,
+        label_smoothing: float = 0.0,
+    ) -> float:
+        """Go forward and backward once: fill `gradients`, return the mean loss of the batch.
+
+        Parameters
+        ----------
+        x : (n, n_features)
+        labels : (n,)
+        generator
+            Draws the dropout masks.
+        label_smoothing : float
+            How much of each target is spread evenly over all classes.
+        """
+        logits = self.forward(x, generator)
+        gradient = self._logits_gradient[: len(x)]
+        loss = ops.softmax_cross_entropy(logits, labels, label_smoothing, gradient)
+        self.backward(gradient)
+        return loss
+
+    def infer(self, x: Floats) -> Floats:
+        """Return the logits ``(n, n_classes)`` of a batch, as in use. Safe from many threads."""
+        for layer in self.layers:
+            x = layer.infer(x)
+        return x
+
+    def probabilities(self, x: Floats) -> Floats:
+        """Return the probability of each class, ``(n, n_classes)``; each row sums to 1."""
+        logits = self.infer(x)
+        softmax(logits, logits)
+        return logits
+
+    # -- construction -----------------------------------------------------------------------------
+
+    def _allocate(self) -> None:
+        """Make the vectors, and cut them into named views."""
+        shapes = list(_parameter_shapes(self.architecture))
+        shapes.sort(key=lambda item: _VECTOR_ORDER[item[1]])
+        self.parameters = np.zeros(sum(prod(shape) for _, _, shape in shapes), self.dtype)
+        self.gradients = np.zeros_like(self.parameters)
+        self._parameter_views = _cut(self.parameters, shapes)
+        self._gradient_views = _cut(self.gradients, shapes)
+        self.n_weights = sum(prod(shape) for _, kind, shape in shapes if kind == "weight")
+        self.n_biases = sum(prod(shape) for _, kind, shape in shapes if kind == "bias")
+
+        normed = [
+            (layer, kind, shape)
+            for kind in ("running_mean", "running_var")
+            for layer, gamma, shape in shapes
+            if gamma == "gamma"
+        ]
+        self.statistics = np.zeros(sum(prod(shape) for _, _, shape in normed), self.dtype)
+        self._statistics_views = _cut(self.statistics, normed)
+
+    def _build_layers(self) -> list[Layer]:
+        a = self.architecture
+        layers: list[Layer] = []
+        settings = zip(pairwise(a.layer_dims), a.activations, a.keep_probs, strict=True)
+        for number, ((_, width), activation, keep_prob) in enumerate(settings):
+            values, gradients = self._parameter_views[number], self._gradient_views[number]
+            layers.append(
+                Dense(
+                    values["weight"],
+                    values["bias"],
+                    gradients["weight"],
+                    gradients["bias"],
+                    is_first=number == 0,
+                )
+            )
+            if activation == "softmax":
+                break
+            layers.append(Activation(ACTIVATIONS[activation], width, self.dtype))
+            if a.batch_norm != "none":
+                statistics = self._statistics_views[number]
+                norm = BatchNorm(
+                    values["gamma"],
+                    values["beta"],
+                    gradients["gamma"],
+                    gradients["beta"],
+                    statistics["running_mean"],
+                    statistics["running_var"],
+                )
+                layers.insert(len(layers) - (a.batch_norm == "before"), norm)
+            if keep_prob < 1:
+                layers.append(Dropout(keep_prob, width, self.dtype))
+        return layers
+
+    def _initialize(self, generator: np.random.Generator) -> None:
+        a = self.architecture
+        spread = INITIALIZERS[a.initializer]
+        for dense, activation in zip(self.dense_layers, a.activations, strict=True):
+            shape = dense.weight.shape
+            # drawn in float64 whatever the type, so that both types start from the same network
+            dense.weight[:] = generator.normal(0, spread(*shape), shape)
+            if activation in ACTIVATIONS and ACTIVATIONS[activation].rectifies:
+                dense.bias[:] = a.bias_start
+        for layer in self.layers:
+            if isinstance(layer, BatchNorm):
+                layer.gamma[:] = 1
+                layer.running_var[:] = 1
+
+    # -- names ------------------------------------------------------------------------------------
+
+    def tensors(self) -> dict[str, Floats]:
+        """Return every learned array under its name in a PyTorch state dict.
+
+        ``layers.N.weight`` and so on, N counting all layers of `layers`, so that a matching
+        ``nn.Sequential`` called ``layers`` takes them. The arrays are views: writing to them
+        changes the network. A weight is given as PyTorch holds it, ``(fan_out, fan_in)``.
+        """
+        named: dict[str, Floats] = {}
+        for number, layer in enumerate(self.layers):
+            if isinstance(layer, Dense):
+                named[f"layers.{number}.weight"] = layer.weight.T
+                named[f"layers.{number}.bias"] = layer.bias
+            elif isinstance(layer, BatchNorm):
+                named[f"layers.{number}.weight"] = layer.gamma
+                named[f"layers.{number}.bias"] = layer.beta
+                named[f"layers.{number}.running_mean"] = layer.running_mean
+                named[f"layers.{number}.running_var"] = layer.running_var
+        return named
+
+
+_VECTOR_ORDER = {"weight": 0, "bias": 1, "gamma": 2, "beta": 3}
+
+_Shape = tuple[int, str, tuple[int, ...]]
+"""Which layer, which of its arrays, and the shape of that."""
+
+
+def _parameter_shapes(architecture: Architecture) -> Iterator[_Shape]:
+    last = len(architecture.layer_dims) - 2
+    for number, (fan_in, fan_out) in enumerate(pairwise(architecture.layer_dims)):
+        yield number, "weight", (fan_in, fan_out)
+        yield number, "bias", (fan_out,)
+        if architecture.batch_norm != "none" and number < last:
+            yield number, "gamma", (fan_out,)
+            yield number, "beta", (fan_out,)
+
+
+def _cut(vector: Floats, shapes: list[_Shape]) -> dict[int, dict[str, Floats]]:
+    """Return views of the given shapes, one after the other, by layer and kind."""
+    views: dict[int, dict[str, Floats]] = {}
+    start = 0
+    for number, kind, shape in shapes:
+        end = start + prod(shape)
+        views.setdefault(number, {})[kind] = vector[start:end].reshape(shape)
+        start = end
+    return views
+
+
+def _as_tuple(name: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, str) or not isinstance(value, (Sequence, np.ndarray)):
+        raise ValueError(f"{name} is {value!r}; expected a list")
+    return tuple(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _check_one_of(name: str, value: Any, allowed: Any) -> None:
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(allowed)}")

@@ -1,0 +1,118 @@
+"""How gradients change parameters, in order of increasing complexity.
+
+Each optimizer steps the whole network at once: parameters and gradients are one vector each.
+"""
+
+from abc import ABC, abstractmethod
+from math import inf, sqrt
+
+import numpy as np
+
+from inknet.nn import ops
+from inknet.nn.arrays import Floats
+
+
+class Optimizer(ABC):
+    """A rule for a step downhill, with what it remembers between steps."""
+
+    steps_taken: int = 0
+
+    @abstractmethod
+    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
+        """Change ``parameters`` in place, given ``gradients``; both ``(n_parameters,)``."""
+
+
+class GradientDescent(Optimizer):
+    """``p = p - learning_rate · g``: straight downhill."""
+
+    def __init__(self, parameters: Floats) -> None:
+        self._scratch = np.empty_like(parameters)
+
+    def __repr__(self) -> str:
+        return "GradientDescent()"
+
+    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
+        self.steps_taken += 1
+        np.multiply(gradients, learning_rate, out=self._scratch)
+        parameters -= self._scratch
+
+
+class Momentum(Optimizer):
+    """Follow a running mean of the gradients: ``v = beta · v + (1 - beta) · g``."""
+
+    def __init__(self, parameters: Floats, beta: float = 0.9) -> None:
+        self.beta = beta
+        self.velocity = np.zeros_like(parameters)
+        self._scratch = np.empty_like(parameters)
+
+    def __repr__(self) -> str:
+        return f"Momentum(beta={self.beta:g})"
+
+    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
+        self.steps_taken += 1
+        ops.momentum_step(
+            parameters, gradients, self.velocity, self._scratch, learning_rate, self.beta
+        )
+
+
+class Adam(Optimizer):
+    """Momentum, with each parameter's step divided by the typical size of its gradient."""
+
+    def __init__(
+        self,
+        parameters: Floats,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        self.mean = np.zeros_like(parameters)
+        self.square = np.zeros_like(parameters)
+        self._scratch = np.empty_like(parameters)
+
+    def __repr__(self) -> str:
+        return f"Adam(beta1={self.beta1:g}, beta2={self.beta2:g})"
+
+    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
+        self.steps_taken += 1
+        ops.adam_step(
+            parameters,
+            gradients,
+            self.mean,
+            self.square,
+            self._scratch,
+            learning_rate,
+            self.beta1,
+            self.beta2,
+            self.epsilon,
+            self.steps_taken,
+        )
+
+
+OPTIMIZERS: dict[str, type[GradientDescent | Momentum | Adam]] = {
+    "gradient_descent": GradientDescent,
+    "momentum": Momentum,
+    "adam": Adam,
+}
+"""The optimizers by the names that recipes use."""
+
+
+def clip_by_value(gradients: Floats, limit: float) -> None:
+    """Force every component into ``[-limit, limit]``, in place."""
+    np.clip(gradients, -limit, limit, out=gradients)
+
+
+def clip_by_norm(gradients: Floats, limit: float) -> None:
+    """Shorten the whole gradient to Euclidean length ``limit`` if it is longer; keep its direction.
+
+    Pascanu, Mikolov and Bengio 2013, "On the difficulty of training recurrent neural networks",
+    algorithm 1.
+    """
+    with np.errstate(over="ignore"):
+        norm = sqrt(float(np.dot(gradients, gradients)))
+    if norm == inf:  # the squares were too large for the type, not the gradient: scale it first
+        gradients /= np.abs(gradients).max()
+        norm = sqrt(float(np.dot(gradients, gradients)))
+        gradients *= limit / norm
+    elif norm > limit:
+        gradients *= limit / norm

@@ -1,0 +1,165 @@
+"""Back-propagation is right: for every kind of network, against finite differences."""
+
+import itertools
+
+import numpy as np
+import pytest
+from numerics import central_difference, make_batch, make_network, objective
+from numpy.testing import assert_array_equal
+
+from inknet.nn import ops
+from inknet.nn.activations import ACTIVATIONS
+from inknet.nn.gradcheck import numerical_gradient, relative_error
+
+NETWORKS = list(itertools.product(sorted(ACTIVATIONS), ("none", "before", "after"), (1.0, 0.7)))
+OBJECTIVES = [
+    {"label_smoothing": smoothing, "l2_lambda": l2_lambda, "l2_on_biases": on_biases}
+    for smoothing in (0.0, 0.1)
+    for l2_lambda, on_biases in ((0.0, False), (0.5, False), (0.5, True))
+]
+LIMIT = 1e-6
+
+
+def analytic_gradient(network, x, labels, terms, seed):
+    smoothing = terms["label_smoothing"]
+    generator = np.random.default_rng(seed)
+    network.loss_and_gradients(x, labels, generator, label_smoothing=smoothing)
+    network.l2(terms["l2_lambda"], on_biases=terms["l2_on_biases"]).add_gradient(len(x))
+    return network.gradients.copy()
+
+
+def by_tensor(network, vector):
+    """Cut a vector like the network's gradients into its arrays, by layer and kind."""
+    network.gradients[:] = vector
+    return {
+        f"{number} {kind}": gradient.copy()
+        for number, layer in enumerate(network.layers)
+        for kind, gradient in vars(layer).items()
+        if kind.endswith("_gradient") and not kind.startswith("_")
+    }
+
+
+@pytest.mark.parametrize("terms", OBJECTIVES, ids=lambda terms: " ".join(map(str, terms.values())))
+@pytest.mark.parametrize(("activation", "batch_norm", "keep_prob"), NETWORKS)
+def test_backward_agrees_with_finite_differences(activation, batch_norm, keep_prob, terms):
+    network = make_network([4, 6, 5, 3], activation, keep_prob, batch_norm)
+    x, labels = make_batch(network, 7)
+    analytic = analytic_gradient(network, x, labels, terms, seed=11)
+    numerical = numerical_gradient(network, x, labels, **terms, seed=11)
+
+    def distance(a, b):
+        return np.linalg.norm(a - b)
+
+    assert distance(analytic, numerical) <= LIMIT * np.linalg.norm(numerical)
+    # each array by itself, so that a wrong small one cannot hide behind the large ones; the
+    # floor is what rounding leaves of a gradient that is 0, as of a bias before batch norm
+    found, expected = by_tensor(network, analytic), by_tensor(network, numerical)
+    assert sum(array.size for array in found.values()) == network.n_parameters
+    for name, array in found.items():
+        floor = 1e-9 * np.sqrt(array.size)
+        assert distance(array, expected[name]) <= LIMIT * np.linalg.norm(array) + floor, name
+
+
+@pytest.mark.parametrize(("activation", "batch_norm", "keep_prob"), NETWORKS)
+def test_backward_agrees_with_the_objective_written_a_second_time(
+    activation, batch_norm, keep_prob
+):
+    terms = {"label_smoothing": 0.1, "l2_lambda": 0.5, "l2_on_biases": True}
+    network = make_network([3, 5, 4, 3], activation, keep_prob, batch_norm)
+    x, labels = make_batch(network, 6)
+    analytic = analytic_gradient(network, x, labels, terms, seed=5)
+    numerical = central_difference(
+        lambda: objective(network, x, labels, **terms, seed=5), network.parameters
+    )
+    assert np.linalg.norm(analytic - numerical) <= LIMIT * np.linalg.norm(numerical)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_backward_is_right_for_the_smallest_batches(n):
+    network = make_network([3, 5, 3], "tanh", batch_norm="none" if n == 1 else "before")
+    x, labels = make_batch(network, n)
+    assert relative_error(network, x, labels) <= LIMIT
+
+
+def test_backward_is_right_without_hidden_layers():
+    network = make_network([4, 3])
+    assert relative_error(network, *make_batch(network, 5), l2_lambda=0.3) <= LIMIT
+
+
+@pytest.mark.parametrize("keep_prob", [1.0, 0.5])
+def test_a_sound_network_has_a_small_relative_error(keep_prob):
+    network = make_network([4, 6, 3], "tanh", keep_prob, "after")
+    x, labels = make_batch(network, 8)
+    before = network.parameters.copy(), network.statistics.copy()
+    error = relative_error(network, x, labels, label_smoothing=0.1, l2_lambda=0.1, seed=2)
+    assert error <= 1e-7
+    assert_array_equal(network.parameters, before[0], "all is put back")
+    assert_array_equal(network.statistics, before[1], "all is put back")
+
+
+# -- and the check would notice -------------------------------------------------------------------
+
+
+def broken(network, layer, method, change):
+    """Let ``change`` spoil what a layer's backward stores or returns."""
+    right = getattr(layer, method)
+
+    def wrong(gradient):
+        return change(layer, right(gradient))
+
+    setattr(layer, method, wrong)
+    return network
+
+
+def skew_weights(layer, returned):
+    layer.weight_gradient *= 1.001
+    return returned
+
+
+def drop_bias(layer, returned):
+    layer.bias_gradient[:] = 0
+    return returned
+
+
+def scale_returned(layer, returned):
+    returned *= 1.01
+    return returned
+
+
+@pytest.mark.parametrize("change", [skew_weights, drop_bias, scale_returned])
+@pytest.mark.parametrize("number", [2, 4])
+def test_the_check_fails_when_backward_is_broken(change, number):
+    network = make_network([4, 6, 5, 3], "tanh")
+    x, labels = make_batch(network, 7)
+    assert relative_error(network, x, labels) <= 1e-8
+    broken(network, network.layers[number], "backward", change)
+    assert relative_error(network, x, labels) > 1e-5
+
+
+def test_the_check_fails_when_a_slope_is_forgotten():
+    network = make_network([4, 6, 3], "sigmoid")
+    x, labels = make_batch(network, 7)
+    network.layers[1].backward = lambda gradient: gradient
+    assert relative_error(network, x, labels) > 1e-2
+
+
+def test_the_check_fails_when_batch_norm_forgets_that_the_mean_moves(monkeypatch):
+    def naive(gradient, normalized, deviation, gamma, gamma_gradient, beta_gradient):
+        gamma_gradient[:] = (gradient * normalized).sum(axis=0)
+        beta_gradient[:] = gradient.sum(axis=0)
+        gradient *= gamma / deviation
+
+    network = make_network([4, 6, 3], "tanh", batch_norm="before")
+    x, labels = make_batch(network, 7)
+    assert relative_error(network, x, labels) <= LIMIT
+    monkeypatch.setattr(ops, "batch_norm_backward", naive)
+    assert relative_error(network, x, labels) > 1e-2
+
+
+def test_the_check_fails_when_the_price_on_weights_is_forgotten():
+    network = make_network([4, 6, 3], "tanh")
+    x, labels = make_batch(network, 7)
+    network.loss_and_gradients(x, labels, np.random.default_rng(0))
+    without = network.gradients.copy()
+    numerical = numerical_gradient(network, x, labels, l2_lambda=0.5)
+    assert np.linalg.norm(without - numerical) > 1e-2 * np.linalg.norm(numerical)

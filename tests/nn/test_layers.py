@@ -1,0 +1,229 @@
+from math import sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numerics import ACTIVATION_VALUES, batch_norm, central_difference
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import binomtest
+from sklearn.preprocessing import StandardScaler
+
+from inknet.nn.activations import ACTIVATIONS
+from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout
+
+FLOAT64 = np.dtype("float64")
+SHAPES = {"n": st.integers(1, 9), "fan_in": st.integers(1, 7), "fan_out": st.integers(1, 7)}
+
+
+def dense(generator, fan_in, fan_out, *, is_first=False):
+    layer = Dense(
+        generator.normal(size=(fan_in, fan_out)),
+        generator.normal(size=fan_out),
+        np.full((fan_in, fan_out), np.nan),
+        np.full(fan_out, np.nan),
+        is_first=is_first,
+    )
+    layer.prepare(9)
+    return layer
+
+
+def norm(generator, width, batch_size=9):
+    layer = BatchNorm(
+        generator.normal(size=width),
+        generator.normal(size=width),
+        np.full(width, np.nan),
+        np.full(width, np.nan),
+        generator.normal(size=width),
+        generator.uniform(0.5, 2, width),
+    )
+    layer.prepare(batch_size)
+    return layer
+
+
+@given(**SHAPES, seed=st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+def test_dense_agrees_with_sums_element_by_element(n, fan_in, fan_out, seed):
+    generator = np.random.default_rng(seed)
+    layer = dense(generator, fan_in, fan_out)
+    x, upstream = generator.normal(size=(n, fan_in)), generator.normal(size=(n, fan_out))
+    output = layer.forward(x, generator).copy()
+    x_gradient = layer.backward(upstream.copy())
+
+    for s in range(n):
+        for j in range(fan_out):
+            total = sum(x[s, i] * layer.weight[i, j] for i in range(fan_in)) + layer.bias[j]
+            assert output[s, j] == pytest.approx(total, abs=1e-12)
+        for i in range(fan_in):
+            total = sum(upstream[s, j] * layer.weight[i, j] for j in range(fan_out))
+            assert x_gradient[s, i] == pytest.approx(total, abs=1e-12)
+    for j in range(fan_out):
+        assert layer.bias_gradient[j] == pytest.approx(sum(upstream[:, j]), abs=1e-12)
+        for i in range(fan_in):
+            total = sum(x[s, i] * upstream[s, j] for s in range(n))
+            assert layer.weight_gradient[i, j] == pytest.approx(total, abs=1e-12)
+    assert_allclose(layer.infer(x), output, rtol=1e-14)
+
+
+def test_the_first_layer_gives_no_input_gradient_but_its_own():
+    generator = np.random.default_rng(0)
+    first, later = dense(generator, 4, 3, is_first=True), dense(np.random.default_rng(0), 4, 3)
+    x, upstream = generator.normal(size=(5, 4)), generator.normal(size=(5, 3))
+    for layer in (first, later):
+        layer.forward(x, generator)
+    assert first.backward(upstream).size == 0
+    assert later.backward(upstream).shape == (5, 4)
+    assert_array_equal(first.weight_gradient, later.weight_gradient)
+
+
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_activation_multiplies_the_gradient_by_the_slope(name):
+    generator = np.random.default_rng(0)
+    layer = Activation(ACTIVATIONS[name], 4, FLOAT64)
+    layer.prepare(6)
+    x, upstream = generator.normal(size=(6, 4)), generator.normal(size=(6, 4))
+    slopes = central_difference(lambda: float((ACTIVATION_VALUES[name](x) * upstream).sum()), x)
+
+    output = layer.forward(x, generator)
+    assert_allclose(output, ACTIVATION_VALUES[name](x), rtol=1e-13)
+    assert_array_equal(layer.infer(x), output)
+    assert layer.active_fraction() == np.mean(x > 0)
+    assert_allclose(layer.backward(upstream.copy()), slopes, rtol=1e-7, atol=1e-9)
+
+
+# -- batch normalization ------------------------------------------------------------------------
+
+
+@given(n=st.integers(1, 9), width=st.integers(1, 6), seed=st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+def test_batch_norm_forward_agrees_with_the_paper(n, width, seed):
+    generator = np.random.default_rng(seed)
+    layer = norm(generator, width)
+    x = generator.normal(3, 2, (n, width))
+    assert_allclose(
+        layer.forward(x, generator), batch_norm(x, layer.gamma, layer.beta), rtol=1e-9, atol=1e-11
+    )
+
+
+def test_batch_norm_standardizes_as_scikit_learn_does():
+    generator = np.random.default_rng(0)
+    layer = norm(generator, 3, batch_size=50)
+    layer.gamma[:], layer.beta[:] = 1, 0
+    x = generator.normal(-5, 100, (50, 3))  # so wide that epsilon is next to nothing
+    assert_allclose(
+        layer.forward(x, generator), StandardScaler().fit_transform(x), rtol=1e-8, atol=1e-8
+    )
+
+
+@pytest.mark.parametrize("n", [2, 3, 8])
+def test_batch_norm_backward_is_the_slope_of_forward(n):
+    generator = np.random.default_rng(n)
+    layer = norm(generator, 4)
+    x, upstream = generator.normal(2, 3, (n, 4)), generator.normal(size=(n, 4))
+
+    def objective():
+        return float((batch_norm(x, layer.gamma, layer.beta) * upstream).sum())
+
+    layer.forward(x, generator)
+    x_gradient = layer.backward(upstream.copy())
+    assert_allclose(x_gradient, central_difference(objective, x), rtol=1e-6, atol=1e-8)
+    for gradient, parameter in (
+        (layer.gamma_gradient, layer.gamma),
+        (layer.beta_gradient, layer.beta),
+    ):
+        assert_allclose(gradient, central_difference(objective, parameter), rtol=1e-6, atol=1e-8)
+
+
+def test_running_statistics_follow_the_mean_and_the_unbiased_variance():
+    generator = np.random.default_rng(0)
+    layer = norm(generator, 3)
+    mean, variance = layer.running_mean.copy(), layer.running_var.copy()
+    for n in (9, 4, 2):
+        x = generator.normal(2, 3, (n, 3))
+        layer.forward(x, generator)
+        mean = 0.9 * mean + 0.1 * x.mean(axis=0)
+        variance = 0.9 * variance + 0.1 * x.var(axis=0, ddof=1)
+        assert_allclose(layer.running_mean, mean, rtol=1e-12)
+        assert_allclose(layer.running_var, variance, rtol=1e-12)
+
+
+def test_a_batch_of_one_moves_the_running_mean_but_says_nothing_of_the_variance():
+    generator = np.random.default_rng(0)
+    layer = norm(generator, 3)
+    mean, variance = layer.running_mean.copy(), layer.running_var.copy()
+    layer.forward(np.full((1, 3), 5.0), generator)
+    assert_allclose(layer.running_mean, 0.9 * mean + 0.5, rtol=1e-12)
+    assert_array_equal(layer.running_var, variance)
+
+
+def test_batch_norm_in_use_takes_the_running_statistics_and_changes_nothing():
+    generator = np.random.default_rng(0)
+    layer = norm(generator, 3)
+    x = generator.normal(size=(5, 3))
+    before = x.copy(), layer.running_mean.copy(), layer.running_var.copy()
+    output = layer.infer(x)
+    for s in range(5):
+        for j in range(3):
+            standard = (x[s, j] - layer.running_mean[j]) / sqrt(layer.running_var[j] + 1e-5)
+            expected = layer.gamma[j] * standard + layer.beta[j]
+            assert output[s, j] == pytest.approx(expected, rel=1e-12)
+    for now, then in zip((x, layer.running_mean, layer.running_var), before, strict=True):
+        assert_array_equal(now, then)
+
+
+@pytest.mark.parametrize("n", [1, 5])
+def test_batch_norm_of_a_constant_feature_is_its_shift(n):
+    generator = np.random.default_rng(0)
+    layer = norm(generator, 3)
+    output = layer.forward(np.full((n, 3), 7.0), generator)
+    assert_allclose(output, np.tile(layer.beta, (n, 1)), atol=1e-12)
+    assert np.isfinite(layer.backward(np.ones((n, 3)))).all()
+
+
+# -- dropout ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("keep_prob", [0.1, 0.5, 0.8, 0.999])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_dropout_keeps_its_share_and_the_expected_value(keep_prob, dtype):
+    layer = Dropout(keep_prob, 100, np.dtype(dtype))
+    layer.prepare(400)
+    x = np.ones((400, 100), dtype)
+    output = layer.forward(x, np.random.default_rng(1))
+    kept = int(np.count_nonzero(output))
+    assert output.dtype == dtype
+    assert binomtest(kept, output.size, keep_prob).pvalue > 0.001
+    assert_allclose(output[output != 0], 1 / keep_prob, rtol=1e-6)
+    error = sqrt((1 - keep_prob) / keep_prob / output.size)
+    assert abs(output.mean(dtype=np.float64) - 1) < 4 * error
+
+
+def test_dropout_silences_each_neuron_on_its_own():
+    layer = Dropout(0.5, 30, FLOAT64)
+    layer.prepare(2000)
+    kept = layer.forward(np.ones((2000, 30)), np.random.default_rng(0)) > 0
+    correlations = np.corrcoef(kept, rowvar=False)[np.triu_indices(30, 1)]
+    assert np.abs(correlations).max() < 4.5 / sqrt(2000)
+
+
+def test_dropout_sends_the_gradient_through_the_same_mask():
+    generator = np.random.default_rng(0)
+    layer = Dropout(0.6, 8, FLOAT64)
+    layer.prepare(6)
+    for n in (6, 5):  # the second batch is shorter
+        output = layer.forward(np.ones((n, 8)), generator).copy()
+        upstream = generator.normal(size=(n, 8))
+        assert_array_equal(layer.backward(upstream.copy()), upstream * output)
+
+
+def test_dropout_in_use_does_nothing():
+    x = np.random.default_rng(0).normal(size=(4, 3))
+    assert_array_equal(Dropout(0.3, 3, FLOAT64).infer(x), x)
+
+
+def test_every_layer_says_what_it_is():
+    generator = np.random.default_rng(0)
+    assert repr(dense(generator, 4, 3)) == "Dense(4 → 3)"
+    assert repr(norm(generator, 3)) == "BatchNorm(3)"
+    assert repr(Activation(ACTIVATIONS["tanh"], 3, FLOAT64)) == "Activation(tanh)"
+    assert repr(Dropout(0.25, 3, FLOAT64)) == "Dropout(keep 0.25)"
