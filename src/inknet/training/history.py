@@ -81,7 +81,8 @@ class History:
         The epoch, counted from 1, whose weights early stopping gave back; None without early
         stopping: the network keeps its last weights.
     stopped : str
-        Why the training ended: ``"finished"``, ``"early stopping"`` or ``"interrupted"``.
+        Why the training ended: ``"finished"``, ``"early stopping"``, ``"interrupted"``, or
+        ``"failed"`` if it raised an error.
     """
 
     records: list[EpochRecord] = field(default_factory=list)

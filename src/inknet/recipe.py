@@ -1,0 +1,291 @@
+"""The recipe: all that decides a training run, typed, read from TOML.
+
+A recipe has four parts: ``seed``, ``[data]``, ``[network]`` and ``[training]``. Every key has a
+default, every key that is not known is refused, and the recipe that a run was made with is kept in
+its folder.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterable
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+
+import numpy as np
+import tomli_w
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from inknet.errors import InputError
+from inknet.nn.network import Architecture
+
+Fraction: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
+Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count: TypeAlias = Annotated[int, Field(ge=1)]
+HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
+
+
+class _Part(BaseModel):
+    """A table of a recipe: fixed once read, nothing unknown in it, no value of another type."""
+
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
+    )
+
+
+class DataRecipe(_Part):
+    """Which samples, and how they are divided."""
+
+    source: str = "mnist"
+    """``mnist``, ``sample``, or the path of a file or folder."""
+    validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Fraction of the samples held back to watch the training and to stop it."""
+    test: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    """Fraction of the samples held back to judge the result."""
+    official_test: bool = True
+    """Judge on the test set that the source itself sets apart, if it has one."""
+    stratified: bool = False
+    """Give every part its share of each class."""
+    limit: Count | None = None
+    """Use only this many samples, drawn at random; without it, all."""
+
+    @model_validator(mode="after")
+    def _leaves_some_for_training(self) -> DataRecipe:
+        if self.validation + self.test >= 1:
+            raise ValueError(
+                f"validation {self.validation:g} and test {self.test:g} together leave nothing "
+                "to train on; expected a sum below 1"
+            )
+        return self
+
+
+class NetworkRecipe(_Part):
+    """The hidden layers; the widths of input and output follow from the data."""
+
+    hidden: list[Count] = [256, 128]
+    """Width of each hidden layer."""
+    activations: HiddenActivation | list[HiddenActivation] = "leaky_relu"
+    """One for all hidden layers, or a list with one for each."""
+    keep_probs: float | list[float] = 1.0
+    """Probability that dropout keeps a neuron: one for all hidden layers, or a list."""
+    batch_norm: Literal["none", "before", "after"] = "none"
+    """Batch normalization before or after the activation of each hidden layer."""
+    initializer: Literal["he", "glorot", "normal"] = "he"
+    """How the weights start."""
+    bias_start: float = 0.01
+    """Where the biases of the ReLU family start."""
+    dtype: Literal["float32", "float64"] = "float32"
+    """Type of all numbers in the network."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> NetworkRecipe:
+        """Let the architecture check what concerns more than one key."""
+        self.architecture(n_features=1, n_classes=2)
+        return self
+
+    def architecture(self, n_features: int, n_classes: int) -> Architecture:
+        """Return the architecture for data of this many features and classes."""
+        n_hidden = len(self.hidden)
+        activations = (
+            [self.activations] * n_hidden if isinstance(self.activations, str) else self.activations
+        )
+        keep_probs = (
+            [self.keep_probs] * n_hidden if isinstance(self.keep_probs, float) else self.keep_probs
+        )
+        for name, values in (("activations", activations), ("keep_probs", keep_probs)):
+            if len(values) != n_hidden:
+                raise ValueError(
+                    f"{name} has {len(values)} entries; expected {n_hidden}, "
+                    "one for each hidden layer"
+                )
+        return Architecture(
+            layer_dims=[n_features, *self.hidden, n_classes],
+            activations=[*activations, "softmax"],
+            keep_probs=[*keep_probs, 1.0],
+            batch_norm=self.batch_norm,
+            initializer=self.initializer,
+            bias_start=self.bias_start,
+        )
+
+
+class TrainingRecipe(_Part):
+    """How the weights are found."""
+
+    epochs: Count = 20
+    """How often every training sample is used."""
+    batch_size: Count | Literal["all"] = 128
+    """Samples in a step; ``"all"`` is full-batch training."""
+    shuffle: bool = True
+    """Draw a new order of the samples in every epoch."""
+    optimizer: Literal["gradient_descent", "momentum", "adam"] = "adam"
+    """How gradients become steps."""
+    learning_rate: Positive = 0.001
+    """The highest rate of the schedule."""
+    schedule: Literal["constant", "step", "cosine", "one_cycle"] = "cosine"
+    """How the rate changes on the way."""
+    label_smoothing: Fraction = 0.0
+    """How much of each target is spread evenly over all classes."""
+    l2_lambda: NotNegative = 0.0
+    """Price on large weights: l2_lambda / (2 · batch size) · their squared sum."""
+    l2_on_biases: bool = False
+    """Whether biases pay it too."""
+    clip_norm: Positive | None = None
+    """Shorten gradients that are longer than this; without it, none."""
+    clip_value: Positive | None = None
+    """Force each component of the gradient into ± this; without it, none."""
+    patience: Count | None = None
+    """Stop after this many epochs without a better `monitor`, and keep the best weights."""
+    monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy"
+    """The metric that decides which epoch was the best."""
+
+
+class Recipe(_Part):
+    """All that decides a run."""
+
+    name: str = "custom"
+    """What the run is called in lists and reports."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Decides everything that is random."""
+    data: DataRecipe = DataRecipe()
+    network: NetworkRecipe = NetworkRecipe()
+    training: TrainingRecipe = TrainingRecipe()
+
+    def to_toml(self) -> str:
+        """Return the recipe as TOML, every key written out but those that are not set."""
+        return tomli_w.dumps(self.model_dump(exclude_none=True))
+
+
+PartType = TypeVar("PartType", bound=_Part)
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with inknet."""
+    folder = resources.files("inknet") / "recipes"
+    return sorted(
+        Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".toml")
+    )
+
+
+def load_recipe(recipe: str, changes: Iterable[str] = ()) -> Recipe:
+    """Read a recipe that ships with inknet, or a TOML file, and change some of its keys.
+
+    Parameters
+    ----------
+    recipe
+        A name from `recipe_names`, or the path of a file that ends in ``.toml``.
+    changes
+        ``"table.key=value"`` each, the value written as in TOML (a bare word is a string).
+
+    Raises
+    ------
+    InputError
+        Naming the key, its value and what is allowed.
+    """
+    if recipe in recipe_names():
+        where = recipe
+        text = (resources.files("inknet") / "recipes" / f"{recipe}.toml").read_text("utf-8")
+    elif recipe.endswith(".toml"):
+        where = recipe
+        text = _read(Path(recipe))
+    else:
+        raise InputError(
+            f"no recipe is called {recipe!r}; expected {', '.join(recipe_names())} "
+            "or the path of a .toml file"
+        )
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{where}: not valid TOML: {error}") from None
+    table.setdefault("name", Path(where).stem)
+    for change in changes:
+        _apply(table, change)
+    return _validated(Recipe, table, where)
+
+
+def training_recipe(**settings: Any) -> TrainingRecipe:
+    """Return checked training settings; raise `InputError` naming the key that is wrong."""
+    python_values = {
+        key: value.item() if isinstance(value, np.generic) else value
+        for key, value in settings.items()
+    }
+    return _validated(TrainingRecipe, python_values, "train")
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not valid TOML: it is not UTF-8 text") from None
+
+
+def _apply(table: dict[str, Any], change: str) -> None:
+    """Change one key of a table of tables, given as ``table.key=value``."""
+    key, equals, text = change.partition("=")
+    if not equals or not key.strip():
+        raise InputError(f"--set {change}: expected key=value, such as training.batch_size=64")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    *tables, last = key.strip().split(".")
+    for name in tables:
+        table = table.setdefault(name, {})
+        if not isinstance(table, dict):
+            raise InputError(f"--set {change}: {name} is not a table of the recipe")
+    table[last] = value
+
+
+def _validated(part: type[PartType], table: dict[str, Any], where: str) -> PartType:
+    try:
+        return part.model_validate(table)
+    except ValidationError as error:
+        raise InputError(f"{where}: {_first_problem(part, error)}") from None
+
+
+def _first_problem(part: type[_Part], error: ValidationError) -> str:
+    """Say in one line which key has which value, and what is allowed."""
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    names = [str(name) for name in first["loc"]]
+    if first["type"] == "extra_forbidden":
+        known = _keys(part)
+        table = ".".join([*names[:-1], ""])
+        beside = [key.removeprefix(table) for key in known if key.startswith(table)]
+        near = difflib.get_close_matches(names[-1], beside, n=1)
+        hint = f"did you mean {table}{near[0]}?" if near else f"expected one of {', '.join(beside)}"
+        return f"{'.'.join(names)} is not a recipe key; {hint}"
+    if first["type"] == "value_error":  # from our own checks, which name the key themselves
+        table = f"[{names[0]}] " if names else ""
+        return table + str(first["ctx"]["error"])
+    # a key that takes one of several types yields a problem for each; they share the key's path
+    depth = next(
+        (i for i in range(len(names), 0, -1) if ".".join(names[:i]) in _keys(part)), len(names)
+    )
+    allowed = dict.fromkeys(
+        _lower_first(p["msg"].removeprefix("Input should be "))
+        for p in problems
+        if [str(name) for name in p["loc"][:depth]] == names[:depth]
+    )
+    value = first["input"]
+    return f"{'.'.join(names[:depth])} is {value!r}; expected {' or '.join(allowed)}"
+
+
+def _keys(part: type[_Part], prefix: str = "") -> list[str]:
+    """Return every key of a table and its tables, dotted."""
+    keys: list[str] = []
+    for name, field in part.model_fields.items():
+        kind = field.annotation
+        if isinstance(kind, type) and issubclass(kind, _Part):
+            keys += _keys(kind, f"{prefix}{name}.")
+        else:
+            keys.append(f"{prefix}{name}")
+    return keys
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -1,0 +1,42 @@
+"""What a network says about whole datasets, a large batch at a time."""
+
+from typing import Any
+
+import numpy as np
+
+from inknet.data.dataset import Dataset
+from inknet.nn import ops
+from inknet.nn.arrays import Floats
+from inknet.nn.network import Network
+from inknet.training.batches import BatchMaker
+
+BATCH_SIZE = 1024
+"""Large enough that the matrix products dominate, small enough to stay in the cache."""
+
+
+def measure(
+    network: Network, dataset: Dataset, label_smoothing: float = 0.0
+) -> tuple[float, float]:
+    """Return mean loss (without L2) and accuracy over a dataset, in inference mode."""
+    maker = BatchMaker(dataset, BATCH_SIZE, network.dtype)
+    scratch = np.empty((maker.batch_size, dataset.n_classes), network.dtype)
+    loss, right = 0.0, 0
+    for x, labels in maker.batches(np.arange(len(dataset))):
+        logits = network.infer(x)
+        right += int(np.count_nonzero(logits.argmax(axis=1) == labels))
+        loss += len(x) * ops.softmax_cross_entropy(
+            logits, labels, label_smoothing, scratch[: len(x)]
+        )
+    return loss / len(dataset), right / len(dataset)
+
+
+def predict_probabilities(network: Network, dataset: Dataset) -> Floats:
+    """Return the probability of each class for every sample, ``(n, n_classes)``."""
+    maker = BatchMaker(dataset, BATCH_SIZE, network.dtype)
+    n_classes = network.architecture.layer_dims[-1]
+    probabilities: np.ndarray[Any, Any] = np.empty((len(dataset), n_classes), network.dtype)
+    start = 0
+    for x, _ in maker.batches(np.arange(len(dataset))):
+        probabilities[start : start + len(x)] = network.probabilities(x)
+        start += len(x)
+    return probabilities

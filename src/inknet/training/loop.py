@@ -1,0 +1,176 @@
+"""The training loop: batches go forward, gradients come back, an optimizer steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.data.dataset import Dataset
+from inknet.errors import InputError
+from inknet.nn import optimizers
+from inknet.nn.arrays import Floats, Labels
+from inknet.nn.network import Network
+from inknet.nn.schedules import SCHEDULES
+from inknet.recipe import TrainingRecipe
+from inknet.seeds import Streams
+from inknet.training.batches import BatchMaker
+from inknet.training.callbacks import Callback, EarlyStopping, LayerMonitor
+from inknet.training.history import EpochRecord, History
+from inknet.training.inference import measure
+from inknet.training.interrupt import InterruptFlag
+
+
+class Trainer:
+    """Trains one network on one dataset.
+
+    Attributes
+    ----------
+    network : Network
+        Changed in place.
+    settings : TrainingRecipe
+    history : History
+        Grows by one record an epoch.
+    step : int
+        Steps taken so far; `total_steps` is where the schedule ends.
+    stop_reason : str or None
+        Set it, from a callback, to end the training after the current step.
+
+    Parameters
+    ----------
+    network
+        What to train.
+    train, validation
+        Samples to learn from, and samples to watch (or None).
+    settings
+        How to train.
+    streams
+        The random generators for shuffling and dropout.
+    callbacks
+        What looks on, in the order in which it is called.
+
+    Raises
+    ------
+    InputError
+        If the settings ask for patience, and there is no validation data to watch.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        train: Dataset,
+        validation: Dataset | None,
+        settings: TrainingRecipe,
+        streams: Streams,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
+        if settings.patience is not None and validation is None:
+            raise InputError("patience watches validation data: give X_val and y_val too")
+        self.network, self.settings, self.streams = network, settings, streams
+        self.train, self.validation = train, validation
+        batch_size = len(train) if settings.batch_size == "all" else settings.batch_size
+        self.batch_maker = BatchMaker(train, batch_size, network.dtype)
+        self.optimizer = optimizers.OPTIMIZERS[settings.optimizer](network.parameters)
+        self.schedule = SCHEDULES[settings.schedule]
+        self.l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
+        self.layer_monitor = LayerMonitor()
+        self.callbacks: list[Callback] = [self.layer_monitor, *callbacks]
+        if settings.patience is not None:
+            self.callbacks.append(EarlyStopping(settings.patience, settings.monitor))
+        self.history = History()
+        self.step = 0
+        self.total_steps = settings.epochs * len(self.batch_maker)
+        self.learning_rate = 0.0
+        self.stop_reason: str | None = None
+
+    def run(self) -> History:
+        """Train until the last epoch, or until something sets `stop_reason`; return the history.
+
+        Ctrl-C ends it after the current step, with all that was learned so far. A trainer runs
+        once.
+
+        Raises
+        ------
+        InputError
+            If the loss is no longer a finite number.
+        """
+        self.history.stopped = "failed"  # until it is known to have ended otherwise
+        for callback in self.callbacks:
+            callback.on_train_begin(self)
+        try:
+            # an overflow shows in the loss, which each step checks; NumPy need not warn as well
+            with InterruptFlag() as interrupt, np.errstate(over="ignore", invalid="ignore"):
+                while len(self.history) < self.settings.epochs and self.stop_reason is None:
+                    self._epoch(interrupt)
+            self.history.stopped = self.stop_reason or "finished"
+        finally:  # an error is no reason to keep the terminal, or the best weights
+            for callback in self.callbacks:
+                callback.on_train_end(self)
+        return self.history
+
+    def _epoch(self, interrupt: InterruptFlag) -> None:
+        """Use every sample once, then measure; or end early, without a record."""
+        started = perf_counter()
+        for x, labels in self.batch_maker.batches(self._order()):
+            self._step(x, labels)
+            if interrupt.is_set:
+                self.stop_reason = "interrupted"
+            if self.stop_reason is not None:
+                return
+        self.history.records.append(self._measure(started))
+        for callback in self.callbacks:
+            callback.on_epoch_end(self)
+
+    def _order(self) -> NDArray[np.intp]:
+        """Return the order of the samples in the next epoch."""
+        if self.settings.shuffle:
+            return self.streams.shuffling.permutation(len(self.train))
+        return np.arange(len(self.train))
+
+    def _step(self, x: Floats, labels: Labels) -> None:
+        """Learn from one batch."""
+        network, settings = self.network, self.settings
+        self.learning_rate = settings.learning_rate * self.schedule(self.step / self.total_steps)
+        loss = network.loss_and_gradients(
+            x, labels, self.streams.dropout, label_smoothing=settings.label_smoothing
+        )
+        if not isfinite(loss):
+            raise InputError(
+                f"training diverged: the loss of step {self.step + 1} (epoch "
+                f"{len(self.history) + 1}) is {loss}; try a lower learning_rate than "
+                f"{settings.learning_rate:g}, or clip_norm"
+            )
+        self.l2.add_gradient(len(x))
+        for callback in self.callbacks:
+            callback.on_gradients(self)
+        if settings.clip_value is not None:
+            optimizers.clip_by_value(network.gradients, settings.clip_value)
+        if settings.clip_norm is not None:
+            optimizers.clip_by_norm(network.gradients, settings.clip_norm)
+        self.optimizer.step(network.parameters, network.gradients, self.learning_rate)
+        self.step += 1
+        for callback in self.callbacks:
+            callback.on_step_end(self)
+
+    def _measure(self, started: float) -> EpochRecord:
+        """Look at the network as it is after the epoch."""
+        smoothing = self.settings.label_smoothing
+        train_loss, train_accuracy = measure(self.network, self.train, smoothing)
+        val_loss, val_accuracy = (
+            measure(self.network, self.validation, smoothing) if self.validation else (None, None)
+        )
+        gradient_norms, active_fractions = self.layer_monitor.means()
+        return EpochRecord(
+            epoch=len(self.history) + 1,
+            train_loss=train_loss,
+            train_accuracy=train_accuracy,
+            val_loss=val_loss,
+            val_accuracy=val_accuracy,
+            learning_rate=self.learning_rate,
+            seconds=perf_counter() - started,
+            gradient_norms=gradient_norms,
+            active_fractions=active_fractions,
+        )

@@ -1,0 +1,75 @@
+"""A bar that shows how far the training is, and a line for each epoch."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from inknet.training.callbacks import Callback, epoch_line
+
+if TYPE_CHECKING:
+    from inknet.training.loop import Trainer
+
+
+class ProgressBar(Callback):
+    """Shows a bar over all steps while training, on a terminal; lines go above it.
+
+    Parameters
+    ----------
+    console
+        Where to draw. If it is not a terminal, only the lines are printed.
+    interval
+        Print the measurements of every so many epochs.
+    """
+
+    REFRESH_SECONDS = 0.1
+
+    def __init__(self, console: Console, interval: int) -> None:
+        self.console, self.interval = console, interval
+        # refreshed by hand: a thread that redraws would take time from the steps
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeElapsedColumn(),
+            TextColumn("elapsed,"),
+            TimeRemainingColumn(),
+            TextColumn("to go"),
+            console=console,
+            auto_refresh=False,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Show the empty bar."""
+        self._task = self.progress.add_task("training", total=trainer.total_steps)
+        self._drawn = monotonic()
+        self.progress.start()
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Move on, but draw no oftener than eyes can follow."""
+        if monotonic() - self._drawn >= self.REFRESH_SECONDS:
+            self._drawn = monotonic()
+            self.progress.update(self._task, completed=trainer.step, refresh=True)
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Print a line if it is time."""
+        epoch = len(trainer.history)
+        if epoch % self.interval == 0 or epoch in (1, trainer.settings.epochs):
+            self.console.print(epoch_line(trainer), highlight=False, soft_wrap=True)
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Take the bar away."""
+        self.progress.stop()

@@ -1,0 +1,166 @@
+"""A recipe decides a run; a wrong one is refused with the key, the value and what is allowed."""
+
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from inknet.errors import InputError
+from inknet.recipe import Recipe, load_recipe, recipe_names, training_recipe
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_shipped_recipe_is_sound_and_carries_its_name(name: str) -> None:
+    assert load_recipe(name).name == name
+
+
+def test_digits_and_final_ship() -> None:
+    assert {"digits", "final"} <= set(recipe_names())
+
+
+def test_final_has_the_parameters_of_the_published_example() -> None:
+    final = load_recipe("final")
+    architecture = final.network.architecture(784, 10)
+    assert list(architecture.layer_dims) == [784, 128, 64, 32, 10]
+    assert list(architecture.activations) == ["leaky_relu"] * 3 + ["softmax"]
+    assert list(architecture.keep_probs) == [0.7, 0.7, 0.7, 1.0]
+    training = final.training
+    assert (training.l2_lambda, training.learning_rate, training.epochs) == (0.01, 0.01, 50)
+    assert (training.batch_size, training.patience) == (128, 10)
+    assert (final.data.limit, final.data.official_test) == (42_000, False)
+    assert (final.data.validation, final.data.test) == (0.1, 0.1)
+
+
+@given(
+    seed=st.integers(0, 2**63 - 1),
+    hidden=st.lists(st.integers(1, 2000), max_size=4),
+    rate=st.floats(1e-9, 10),
+    patience=st.none() | st.integers(1, 100),
+    source=st.text(),
+)
+def test_a_recipe_survives_the_way_through_toml(
+    seed: int, hidden: list[int], rate: float, patience: int | None, source: str
+) -> None:
+    recipe = Recipe.model_validate(
+        {
+            "seed": seed,
+            "data": {"source": source},
+            "network": {"hidden": hidden},
+            "training": {"learning_rate": rate, "patience": patience},
+        }
+    )
+    assert Recipe.model_validate(tomllib.loads(recipe.to_toml())) == recipe
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("training.batch_size=64", 64),
+        ("training.batch_size=all", "all"),
+        ('training.batch_size="all"', "all"),
+    ],
+)
+def test_a_change_is_written_as_in_toml_and_a_bare_word_is_a_string(
+    change: str, expected: object
+) -> None:
+    assert load_recipe("digits", [change]).training.batch_size == expected
+
+
+def test_a_later_change_wins() -> None:
+    assert load_recipe("digits", ["seed=1", "seed=2"]).seed == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            "training.batchsize=3",
+            "training.batchsize is not a recipe key; did you mean training.batch_size?",
+        ),
+        ("colour=1", "colour is not a recipe key; expected one of name, seed"),
+        (
+            "training.batch_size=0",
+            "training.batch_size is 0; expected greater than or equal to 1 or 'all'",
+        ),
+        ("training.batch_size=1.5", "training.batch_size is 1.5; expected"),
+        (
+            "training.learning_rate=fast",
+            "training.learning_rate is 'fast'; expected a valid number",
+        ),
+        ("training.learning_rate=0.0", "training.learning_rate is 0.0; expected greater than 0"),
+        ("training.learning_rate=nan", "training.learning_rate is nan; expected a finite number"),
+        ("training.epochs=true", "training.epochs is True; expected a valid integer"),
+        ("training.label_smoothing=1.0", "training.label_smoothing is 1.0; expected less than 1"),
+        ("training.optimizer=sgd", "expected 'gradient_descent', 'momentum' or 'adam'"),
+        ("training.patience=0", "training.patience is 0; expected greater than or equal to 1"),
+        ("network.hidden=[0]", "network.hidden"),
+        (
+            "network.keep_probs=0.0",
+            "[network] keep_probs is [0.0, 0.0, 1.0]; expected probabilities above 0",
+        ),
+        (
+            "network.keep_probs=[0.5]",
+            "[network] keep_probs has 1 entries; expected 2, one for each hidden",
+        ),
+        ("network.activations=['relu']", "[network] activations has 1 entries; expected 2"),
+        (
+            "network.activations=['relu', 'softmax']",
+            "expected 'relu', 'leaky_relu', 'sigmoid' or 'tanh'",
+        ),
+        (
+            "network.batch_norm=true",
+            "network.batch_norm is True; expected 'none', 'before' or 'after'",
+        ),
+        ("network.bias_start=inf", "[network] bias_start is inf; expected a finite number"),
+        ("data.validation=0.6 ", None),
+        ("data.test=1.5", "data.test is 1.5; expected less than 1"),
+        ("data.test=0.95", "[data] validation 0.1 and test 0.95 together leave nothing"),
+        ("data.limit=0", "data.limit is 0; expected greater than or equal to 1"),
+        ("training=3", "training is 3; expected a valid dictionary"),
+        ("seed=-1", "seed is -1; expected greater than or equal to 0"),
+        ("seed", "--set seed: expected key=value"),
+        ("=3", "--set =3: expected key=value"),
+        ("seed.deep=3", None),
+    ],
+)
+def test_a_wrong_key_or_value_is_named_with_what_is_allowed(change: str, says: str | None) -> None:
+    if says is None and change.startswith("data"):
+        assert load_recipe("digits", [change]).data.validation == 0.6
+        return
+    with pytest.raises(InputError) as caught:
+        load_recipe("digits", [change])
+    message = str(caught.value)
+    assert "\n" not in message
+    assert (says or "seed") in message
+
+
+def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(InputError, match=r"no recipe is called 'digit'; expected digits, final"):
+        load_recipe("digit")
+
+
+def test_a_file_that_is_missing_or_not_toml_is_named(tmp_path) -> None:
+    missing, broken, binary = (
+        tmp_path / f"{name}.toml" for name in ("missing", "broken", "binary")
+    )
+    broken.write_text("[training\n")
+    binary.write_bytes(b"\xff\xfe\x00")
+    for path in (missing, broken, binary):
+        with pytest.raises(InputError) as caught:
+            load_recipe(str(path))
+        assert str(path) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_file_is_named_after_itself_unless_it_says_otherwise(tmp_path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text("seed = 4\n")
+    assert load_recipe(str(path)).name == "mine"
+    path.write_text('name = "other"\n')
+    assert load_recipe(str(path)).name == "other"
+
+
+def test_training_settings_of_the_library_are_checked_by_the_same_table() -> None:
+    with pytest.raises(InputError, match="patience is 0; expected greater than or equal to 1"):
+        training_recipe(patience=0)

@@ -1,0 +1,72 @@
+"""Small datasets, and a training run on them, for the tests of training/."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.special import expit
+
+from inknet.data import Dataset
+from inknet.nn import Architecture, Network
+from inknet.recipe import TrainingRecipe
+from inknet.seeds import Streams
+from inknet.training.callbacks import Callback
+from inknet.training.loop import Trainer
+
+CENTERS = np.array([[2.0, 0.0, 0.0, 0.0], [0.0, 2.0, 0.0, 0.0], [0.0, 0.0, 2.0, 0.0]])
+
+
+def clouds(n: int, spread: float = 0.3, seed: int = 0) -> Dataset:
+    """Return three clouds of points in four dimensions, the classes in turn."""
+    labels = np.arange(n) % 3
+    features = CENTERS[labels] + np.random.default_rng(seed).normal(0, spread, (n, 4))
+    return Dataset(features, labels, ("a", "b", "c"), None, "clouds")
+
+
+def make_trainer(
+    train: Dataset,
+    validation: Dataset | None = None,
+    callbacks: Sequence[Callback] = (),
+    *,
+    hidden: Sequence[int] = (6, 5),
+    activation: str = "tanh",
+    keep_prob: float = 1.0,
+    batch_norm: str = "none",
+    dtype: str = "float64",
+    seed: int = 0,
+    **settings: Any,
+) -> Trainer:
+    """Return a trainer for a small network on the datasets."""
+    streams = Streams.from_seed(seed)
+    architecture = Architecture(
+        [train.n_features, *hidden, train.n_classes],
+        [activation] * len(hidden) + ["softmax"],
+        [keep_prob] * len(hidden) + [1.0],
+        batch_norm,
+    )
+    network = Network(architecture, streams.initialization, dtype)
+    defaults = {"epochs": 3, "batch_size": 8, "learning_rate": 0.05, "schedule": "constant"}
+    recipe = TrainingRecipe(**(defaults | settings))
+    return Trainer(network, train, validation, recipe, streams, callbacks)
+
+
+def logits_in_use(network: Network, x: np.ndarray) -> np.ndarray:
+    """Return the logits in inference mode, from the network's tensors alone."""
+    architecture, tensors = network.architecture, network.tensors()
+    values = {
+        "relu": lambda z: np.where(z > 0, z, 0),
+        "leaky_relu": lambda z: np.where(z > 0, z, z / 100),
+        "sigmoid": expit,
+        "tanh": np.tanh,
+    }
+    for number, layer in enumerate(network.layers):
+        name = f"layers.{number}"
+        if f"{name}.running_var" in tensors:
+            x = (x - tensors[f"{name}.running_mean"]) / np.sqrt(
+                tensors[f"{name}.running_var"] + 1e-5
+            ) * tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
+        elif f"{name}.weight" in tensors:
+            x = x @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
+        elif "Activation" in repr(layer):
+            x = values[architecture.activations[0]](x)
+    return x
