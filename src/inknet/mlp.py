@@ -1,0 +1,352 @@
+"""MLP: the object that a user holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from inknet.data.dataset import Dataset
+from inknet.errors import InputError
+from inknet.model_file import ModelFacts, load_model, save_model
+from inknet.nn.arrays import Floats
+from inknet.nn.network import Architecture, Network
+from inknet.seeds import Streams
+
+if TYPE_CHECKING:
+    from inknet.evaluation import Evaluation
+    from inknet.recipe import TrainingRecipe
+    from inknet.training.callbacks import Callback
+    from inknet.training.history import History
+
+
+class MLP:
+    """A multi-layer perceptron: a classifier made of dense layers.
+
+    Features are rows: ``X`` is ``(n_samples, n_features)``. An array of uint8 is taken as pixels
+    and scaled to 0–1 on the way in; any other numbers are taken as they are. Labels are whole
+    numbers from 0.
+
+    Parameters
+    ----------
+    layer_dims : sequence of int
+        Width of the input, of each hidden layer, and number of classes: ``[784, 128, 10]``.
+    activations : sequence of str, optional
+        One for each layer after the input: ``relu``, ``leaky_relu``, ``sigmoid`` or ``tanh``, and
+        ``softmax`` for the last. Without it, leaky ReLU and softmax.
+    keep_probs : sequence of float, optional
+        One for each layer after the input: the probability that dropout keeps a neuron. Without
+        it, all are kept.
+    l2_lambda : float
+        Price on large weights, see `inknet.nn.losses`.
+    random_seed : int
+        Decides initial weights, order of the samples and dropout.
+    batch_norm : {"none", "before", "after"}
+        Batch normalization of each hidden layer, before or after its activation.
+    initializer : {"he", "glorot", "normal"}
+        How the weights start.
+    bias_start : float
+        Where the biases of the ReLU family start.
+    dtype : {"float32", "float64"}
+        Type of all numbers in the network.
+
+    Attributes
+    ----------
+    network : Network
+        The layers and their parameters.
+    l2_lambda : float
+        As given; may be changed between trainings.
+    facts : ModelFacts
+        Class names, and the shape of the images if the features are pixels.
+    history : History or None
+        What the last training measured.
+
+    Raises
+    ------
+    InputError
+        In one line that names the parameter, its value and what is allowed.
+    """
+
+    def __init__(
+        self,
+        layer_dims: Sequence[int],
+        activations: Sequence[str] | None = None,
+        keep_probs: Sequence[float] | None = None,
+        l2_lambda: float = 0.0,
+        random_seed: int = 0,
+        *,
+        batch_norm: Literal["none", "before", "after"] = "none",
+        initializer: Literal["he", "glorot", "normal"] = "he",
+        bias_start: float = 0.01,
+        dtype: Literal["float32", "float64"] = "float32",
+    ) -> None:
+        try:
+            n_layers = len(layer_dims) - 1
+        except TypeError:
+            raise InputError(f"layer_dims is {layer_dims!r}; expected a list") from None
+        if activations is None:
+            activations = ["leaky_relu"] * (n_layers - 1) + ["softmax"]
+        if keep_probs is None:
+            keep_probs = [1.0] * n_layers
+        if not isinstance(random_seed, (int, np.integer)) or random_seed < 0:
+            raise InputError(f"random_seed is {random_seed!r}; expected a whole number from 0")
+        if not isinstance(l2_lambda, (int, float, np.number)) or not 0 <= l2_lambda < np.inf:
+            raise InputError(f"l2_lambda is {l2_lambda!r}; expected a finite number from 0")
+        streams = Streams.from_seed(int(random_seed))
+        try:
+            architecture = Architecture(
+                layer_dims, activations, keep_probs, batch_norm, initializer, bias_start
+            )
+            network = Network(architecture, streams.initialization, dtype)
+        except ValueError as error:
+            raise InputError(str(error)) from None
+        names = tuple(str(label) for label in range(architecture.layer_dims[-1]))
+        self._assemble(network, ModelFacts(names), streams, l2_lambda)
+
+    @classmethod
+    def from_parts(cls, network: Network, facts: ModelFacts, streams: Streams) -> MLP:
+        """Return an MLP around a network that exists already."""
+        mlp = cls.__new__(cls)
+        mlp._assemble(network, facts, streams, l2_lambda=0.0)
+        return mlp
+
+    def _assemble(
+        self, network: Network, facts: ModelFacts, streams: Streams, l2_lambda: float
+    ) -> None:
+        self.network, self.facts, self.l2_lambda = network, facts, l2_lambda
+        self.history: History | None = None
+        self._streams = streams
+
+    def __repr__(self) -> str:
+        layers = ", ".join(map(repr, self.network.layers))
+        return f"MLP({layers}; {self.network.n_parameters:,} parameters)"
+
+    # -- training ---------------------------------------------------------------------------------
+
+    def train(
+        self,
+        X_train: ArrayLike,
+        y_train: ArrayLike,
+        X_val: ArrayLike | None = None,
+        y_val: ArrayLike | None = None,
+        learning_rate: float = 0.001,
+        num_epochs: int = 50,
+        batch_size: int | Literal["all"] = 128,
+        print_interval: int | None = None,
+        patience: int | None = None,
+        *,
+        optimizer: Literal["adam", "momentum", "gradient_descent"] = "adam",
+        schedule: Literal["constant", "step", "cosine", "one_cycle"] = "cosine",
+        label_smoothing: float = 0.0,
+        l2_on_biases: bool = False,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        shuffle: bool = True,
+        monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy",
+        callbacks: Sequence[Callback] = (),
+    ) -> History:
+        """Learn from labelled samples, starting from the present weights.
+
+        Parameters
+        ----------
+        X_train, y_train : (n, n_features), (n,)
+            Samples to learn from.
+        X_val, y_val : (m, n_features), (m,), optional
+            Samples to watch the training with; early stopping needs them.
+        learning_rate
+            The highest rate of the schedule.
+        num_epochs
+            How often every sample is used.
+        batch_size
+            Samples in a step; ``"all"`` for full-batch training.
+        print_interval
+            Print a line every so many epochs; without it, nothing.
+        patience
+            Stop after this many epochs without improvement, and take back the best weights.
+        optimizer, schedule, label_smoothing, l2_on_biases, clip_norm, clip_value, shuffle, monitor
+            As the keys of the same names in a recipe, see `inknet.recipe.TrainingRecipe`.
+        callbacks
+            What looks on, see `inknet.training.callbacks`.
+
+        Returns
+        -------
+        History
+            What each epoch measured; prints as a table.
+
+        Raises
+        ------
+        InputError
+            In one line, if samples or settings are not as described.
+        """
+        from inknet.recipe import training_recipe
+        from inknet.training.callbacks import PrintLines
+
+        settings = training_recipe(
+            learning_rate=learning_rate,
+            epochs=num_epochs,
+            batch_size=batch_size,
+            patience=patience,
+            optimizer=optimizer,
+            schedule=schedule,
+            label_smoothing=label_smoothing,
+            l2_lambda=self.l2_lambda,
+            l2_on_biases=l2_on_biases,
+            clip_norm=clip_norm,
+            clip_value=clip_value,
+            shuffle=shuffle,
+            monitor=monitor,
+        )
+        if (X_val is None) != (y_val is None):
+            raise InputError("X_val and y_val belong together: one was given without the other")
+        if print_interval is not None:
+            if not isinstance(print_interval, (int, np.integer)) or print_interval < 1:
+                raise InputError(
+                    f"print_interval is {print_interval!r}; expected a whole number from 1"
+                )
+            callbacks = [PrintLines(print_interval), *callbacks]
+        train = self._dataset(X_train, y_train, "train")
+        validation = None if X_val is None else self._dataset(X_val, y_val, "val")
+        return self.train_on(train, validation, settings, callbacks)
+
+    def train_on(
+        self,
+        train: Dataset,
+        validation: Dataset | None,
+        settings: TrainingRecipe,
+        callbacks: Sequence[Callback] = (),
+    ) -> History:
+        """Learn from a dataset, as a recipe says; see `train`."""
+        from inknet.training.loop import Trainer
+
+        trainer = Trainer(self.network, train, validation, settings, self._streams, callbacks)
+        self.history = trainer.history
+        return trainer.run()
+
+    # -- use --------------------------------------------------------------------------------------
+
+    def predict_proba(self, X: ArrayLike) -> Floats:
+        """Return the probability of each class for each row of X, ``(n, n_classes)``."""
+        features = self._features(X, "X")
+        return self.predict_on(
+            Dataset(
+                features,
+                np.zeros(len(features), np.uint8),
+                self.facts.class_names,
+                self.facts.image_shape,
+                "X",
+            )
+        )
+
+    def predict(self, X: ArrayLike) -> NDArray[np.intp]:
+        """Return the most probable class for each row of X, ``(n,)``."""
+        classes: NDArray[np.intp] = self.predict_proba(X).argmax(axis=1)
+        return classes
+
+    def predict_on(self, dataset: Dataset) -> Floats:
+        """Return the probability of each class for each sample, ``(n, n_classes)``."""
+        from inknet.training.inference import predict_probabilities
+
+        return predict_probabilities(self.network, dataset)
+
+    def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
+        """Hold the predictions for X ``(n, n_features)`` against the true labels y ``(n,)``."""
+        return self.evaluate_on(self._dataset(X, y, ""))
+
+    def evaluate_on(self, dataset: Dataset) -> Evaluation:
+        """Hold the predictions for a dataset against its labels."""
+        from inknet.evaluation import evaluate
+
+        return evaluate(self.predict_on(dataset), dataset.targets, self.facts.class_names)
+
+    # -- files ------------------------------------------------------------------------------------
+
+    def save(self, path: str | Path) -> None:
+        """Write the model to one safetensors file, whole or not at all."""
+        save_model(Path(path), self.network, self.facts)
+
+    @classmethod
+    def load(cls, path: str | Path) -> MLP:
+        """Read a model that `save` wrote, or the model of a run folder.
+
+        A model file holds what prediction needs. To train on with a price on large weights, set
+        ``l2_lambda`` again.
+        """
+        path = Path(path)
+        if path.is_dir():
+            path /= "model.safetensors"
+        network, facts = load_model(path)
+        return cls.from_parts(network, facts, Streams.from_seed(0))
+
+    # -- what comes in ----------------------------------------------------------------------------
+
+    def _dataset(self, X: ArrayLike, y: Any, part: str) -> Dataset:
+        """Check features and labels, and return them as a dataset."""
+        suffix = f"_{part}" if part else ""
+        features = self._features(X, f"X{suffix}")
+        labels = self._labels(y, f"y{suffix}", len(features))
+        return Dataset(
+            features,
+            labels,
+            self.facts.class_names,
+            self.facts.image_shape,
+            f"X{suffix}, y{suffix}",
+        )
+
+    def _features(self, X: ArrayLike, name: str) -> NDArray[Any]:
+        features = _as_array(X, name)
+        expected = self.network.architecture.layer_dims[0]
+        if features.ndim == 3:  # a stack of images
+            features = features.reshape(len(features), features.shape[1] * features.shape[2])
+        if features.ndim != 2:
+            raise InputError(f"{name} has shape {features.shape}; expected (n_samples, {expected})")
+        if features.shape[1] != expected:
+            remedy = (
+                f": samples are rows here, pass {name}.T" if features.shape[0] == expected else ""
+            )
+            raise InputError(
+                f"{name} has shape {features.shape}; expected (n_samples, {expected}){remedy}"
+            )
+        if len(features) == 0:
+            raise InputError(f"{name} holds no samples")
+        if features.dtype.kind not in "biuf":
+            raise InputError(f"{name} is of type {features.dtype}; expected numbers")
+        if features.dtype.kind == "f":
+            _check_finite(features, name, self.network.dtype)
+        if features.dtype not in (np.uint8, np.float32, np.float64):
+            features = features.astype(self.network.dtype)
+        return np.ascontiguousarray(features)
+
+    def _labels(self, y: Any, name: str, n_samples: int) -> NDArray[np.integer[Any]]:
+        labels, n_classes = _as_array(y, name), len(self.facts.class_names)
+        if labels.ndim != 1:
+            remedy = (
+                f": pass {name}.argmax(axis=1)" if labels.shape == (n_samples, n_classes) else ""
+            )
+            raise InputError(f"{name} has shape {labels.shape}; expected ({n_samples},){remedy}")
+        if len(labels) != n_samples:
+            raise InputError(f"{name} has {len(labels):,} labels for {n_samples:,} samples")
+        if labels.dtype.kind not in "iu":
+            raise InputError(f"{name} is of type {labels.dtype}; expected whole numbers")
+        return labels
+
+
+def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise InputError(f"{name} has rows of different lengths; expected an array") from None
+
+
+def _check_finite(features: NDArray[Any], name: str, dtype: np.dtype[Any]) -> None:
+    """Refuse nan, infinity and what ``dtype`` has no room for, naming the first such value."""
+    largest = np.finfo(dtype).max
+    if -largest <= features.min() and features.max() <= largest:  # false if there is a nan
+        return
+    row, column = np.argwhere(~(np.abs(features) <= largest))[0]
+    raise InputError(
+        f"{name}[{row}, {column}] is {features[row, column]}; "
+        f"expected finite numbers within the range of {dtype}"
+    )

@@ -1,0 +1,164 @@
+"""A trained model as one safetensors file: named weights, and how to rebuild the network.
+
+The file is data and nothing else: named arrays, and one JSON text under ``inknet`` in its
+metadata. The format is that of https://github.com/huggingface/safetensors.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inknet.errors import InputError
+from inknet.files import write_whole
+from inknet.nn.network import Architecture, Network
+
+if TYPE_CHECKING:
+    from safetensors import safe_open
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """What a model knows about its data beyond the numbers.
+
+    Attributes
+    ----------
+    class_names : tuple of str
+        The name of each class; the position is the label.
+    image_shape : (height, width) or None
+        If its inputs are images.
+    light_background : bool
+        Whether those images are dark ink on a light ground.
+    """
+
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int] | None = None
+    light_background: bool = False
+
+
+def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
+    """Write network and facts to ``path``, whole or not at all."""
+    from safetensors.numpy import save_file
+
+    header = {
+        "format": FORMAT,
+        "dtype": network.dtype.name,
+        "architecture": asdict(network.architecture),
+        **asdict(facts),
+    }
+    tensors = {name: np.ascontiguousarray(array) for name, array in network.tensors().items()}
+    metadata = {"inknet": json.dumps(header)}
+    write_whole(path, lambda beside: save_file(tensors, beside, metadata))
+
+
+def load_model(path: Path) -> tuple[Network, ModelFacts]:
+    """Read what `save_model` wrote.
+
+    Raises
+    ------
+    InputError
+        Naming the file and what is wrong with it: not there, not safetensors, not made by inknet,
+        or arrays that do not fit the network it describes.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise InputError(f"{path}: no such model file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = _read_header(path, file.metadata())
+            architecture, facts = _described(path, header)
+            network = _empty_network(path, architecture, header["dtype"])
+            _fill(path, network, file)
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a readable safetensors file: {_one_line(error)}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return network, facts
+
+
+def _read_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
+    try:
+        header = json.loads((metadata or {})["inknet"])
+    except (KeyError, ValueError, RecursionError):
+        raise InputError(f"{path}: not an inknet model: its metadata has no inknet entry") from None
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        found = header.get("format") if isinstance(header, dict) else header
+        raise InputError(f"{path}: model format {found!r}; this version of inknet reads {FORMAT}")
+    return header
+
+
+def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelFacts]:
+    try:
+        if header["dtype"] not in ("float32", "float64"):
+            raise ValueError(f"dtype is {header['dtype']!r}; expected float32 or float64")
+        architecture = Architecture(**header["architecture"])
+        facts = ModelFacts(
+            class_names=tuple(str(name) for name in header["class_names"]),
+            image_shape=_image_shape(header["image_shape"], architecture.layer_dims[0]),
+            light_background=bool(header["light_background"]),
+        )
+        if len(facts.class_names) != architecture.layer_dims[-1]:
+            raise ValueError(
+                f"{len(facts.class_names)} class names for {architecture.layer_dims[-1]} classes"
+            )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{path}: the description of the network is damaged: {_one_line(error)}"
+        ) from None
+    return architecture, facts
+
+
+def _image_shape(value: Any, n_features: int) -> tuple[int, int] | None:
+    if value is None:
+        return None
+    height, width = value
+    whole = type(height) is int and type(width) is int
+    if not (whole and height > 0 and height * width == n_features):
+        raise ValueError(f"image_shape {value!r} does not hold {n_features} pixels")
+    return height, width
+
+
+def _empty_network(path: Path, architecture: Architecture, dtype: str) -> Network:
+    """Build the network, after making sure that its file is large enough to fill it."""
+    claimed = architecture.n_parameters * np.dtype(dtype).itemsize
+    if claimed > path.stat().st_size:
+        raise InputError(
+            f"{path}: describes a network of {architecture.n_parameters:,} parameters, "
+            f"but has only {path.stat().st_size:,} bytes"
+        )
+    return Network(architecture, np.random.default_rng(0), dtype)
+
+
+def _fill(path: Path, network: Network, file: safe_open) -> None:
+    """Copy every array of the file into the network, once all are known to fit."""
+    expected, found = network.tensors(), set(file.keys())
+    if missing := sorted(expected.keys() - found):
+        raise InputError(f"{path}: arrays are missing: {', '.join(missing)}")
+    if unknown := sorted(found - expected.keys()):
+        names = _one_line(", ".join(unknown))
+        raise InputError(f"{path}: arrays that the network has no place for: {names}")
+    stored_type = {"float32": "F32", "float64": "F64"}[network.dtype.name]
+    for name, target in expected.items():
+        entry = file.get_slice(name)
+        if tuple(entry.get_shape()) != target.shape or entry.get_dtype() != stored_type:
+            raise InputError(
+                f"{path}: {name} is {entry.get_dtype()} {tuple(entry.get_shape())}; "
+                f"expected {stored_type} {target.shape}"
+            )
+        target[:] = file.get_tensor(name)
+        if not np.isfinite(target).all():
+            raise InputError(f"{path}: {name} holds values that are not finite numbers")
+        if name.endswith(".running_var") and (target < 0).any():
+            raise InputError(f"{path}: {name} holds variances below 0")
+
+
+def _one_line(text: object) -> str:
+    """Join the lines of a text that may quote names from a file that someone else wrote."""
+    return " ".join(str(text).splitlines())
