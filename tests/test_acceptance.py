@@ -1,0 +1,43 @@
+"""What the shipped recipes reach; `make figures` measures the same over all seeds, with times."""
+
+from pathlib import Path
+from statistics import mean
+
+import pytest
+
+from inknet.data import Dataset
+from inknet.recipe import load_recipe
+from inknet.run import train_run
+
+
+def accuracy(folder: Path, recipe: str, *changes: str) -> float:
+    """Train as a recipe says and return the accuracy on the test data."""
+    run = train_run(load_recipe(recipe, changes), folder)
+    return float(run.metrics["test"]["accuracy"])
+
+
+def test_digits_reads_the_official_test_set_of_mnist(mnist: Dataset, tmp_path: Path) -> None:
+    assert accuracy(tmp_path / "run", "digits") >= 0.984
+
+
+def test_final_surpasses_the_study_it_comes_from(mnist: Dataset, tmp_path: Path) -> None:
+    run = train_run(load_recipe("final"), tmp_path / "run")
+    sizes = run.metrics["data"]
+    assert (sizes["train"], sizes["validation"], sizes["test"]) == (33_600, 4_200, 4_200)
+    assert run.metrics["test"]["accuracy"] >= 0.96
+
+
+def test_digits_needs_no_more_than_the_sample(tmp_path: Path) -> None:
+    accuracies = [
+        accuracy(tmp_path / str(seed), "digits", "data.source=sample", f"seed={seed}")
+        for seed in range(5)
+    ]
+    assert mean(accuracies) >= 0.95
+
+
+def test_a_run_that_cannot_be_trained_leaves_no_folder(tmp_path: Path) -> None:
+    wild = ["training.learning_rate=1e30", "training.optimizer=gradient_descent"]
+    recipe = load_recipe("digits", ["data.source=sample", "network.batch_norm=none", *wild])
+    with pytest.raises(ValueError, match=r"training diverged: .*; try a lower learning_rate"):
+        train_run(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()

@@ -1,0 +1,298 @@
+"""The commands as a user types them: what they print, what they leave, how they refuse."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inknet.data import load
+
+INKNET = Path(sys.executable).with_name("inknet")
+QUICK = ["--data", "sample", "--set", "training.epochs=2"]
+
+
+def inknet(
+    *arguments: str | Path, folder: Path, expect: int = 0, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the command in a folder and hold its exit code against the expected one."""
+    result = subprocess.run(
+        [INKNET, *arguments],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "100", "OPENBLAS_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == expect, result.stdout + result.stderr
+    return result
+
+
+def refusal(*arguments: str | Path, folder: Path) -> str:
+    """Return the one line with which a command refuses its input."""
+    result = inknet(*arguments, folder=folder, expect=2)
+    assert result.stdout == ""
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("inknet: ")
+    return line
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two epochs on the sample."""
+    folder = tmp_path_factory.mktemp("work") / "run"
+    inknet("train", *QUICK, "--out", folder, folder=folder.parent)
+    return folder
+
+
+def test_train_leaves_everything_a_person_wants_to_look_at(run: Path) -> None:
+    assert {path.name for path in run.iterdir()} == {
+        "recipe.toml",
+        "model.safetensors",
+        "history.csv",
+        "metrics.json",
+        "loss.png",
+        "confusion_matrix.png",
+        "weights.png",
+        "mistakes.png",
+        "report.html",
+    }
+
+
+def test_train_prints_the_accuracy_that_the_metrics_hold(tmp_path: Path) -> None:
+    result = inknet("train", *QUICK, "--out", "run", folder=tmp_path)
+    test = json.loads((tmp_path / "run/metrics.json").read_text())["test"]
+    assert f"test accuracy {test['accuracy']:.2%} ({test['errors']} errors in 500)" in result.stdout
+    assert result.stdout.count("epoch ") == 2
+    assert result.stderr == ""
+
+
+def test_train_names_its_folder_by_time_and_recipe(tmp_path: Path) -> None:
+    inknet("train", *QUICK, folder=tmp_path)
+    (run,) = (tmp_path / "runs").iterdir()
+    assert run.name.endswith("-digits")
+    assert run.name in inknet("runs", folder=tmp_path).stdout
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(
+    run: Path, tmp_path: Path
+) -> None:
+    inknet("train", *QUICK, "--out", "again", folder=tmp_path)
+    inknet("train", *QUICK, "--out", "other", "--seed", "1", folder=tmp_path)
+    model = (run / "model.safetensors").read_bytes()
+    assert (tmp_path / "again/model.safetensors").read_bytes() == model
+    assert (tmp_path / "other/model.safetensors").read_bytes() != model
+
+
+def test_a_runs_recipe_makes_the_run_again(run: Path, tmp_path: Path) -> None:
+    inknet("train", "--recipe", run / "recipe.toml", "--out", "again", folder=tmp_path)
+    for name in ("recipe.toml", "model.safetensors"):
+        assert (tmp_path / "again" / name).read_bytes() == (run / name).read_bytes()
+
+
+def test_evaluate_finds_the_test_data_of_the_run_again(run: Path, tmp_path: Path) -> None:
+    answer = json.loads(inknet("evaluate", run, "--json", folder=tmp_path).stdout)
+    assert answer == json.loads((run / "metrics.json").read_text())["test"]
+    table = inknet("evaluate", run, folder=tmp_path).stdout
+    assert f"accuracy {answer['accuracy']:.2%}" in table
+
+
+def test_evaluate_takes_another_source_and_matches_classes_by_name(
+    run: Path, tmp_path: Path
+) -> None:
+    sample = load("sample")
+    for digit in (3, 8):  # not the first classes: their numbers differ from the model's
+        (tmp_path / f"digits/{digit}").mkdir(parents=True)
+        for number, row in enumerate(np.flatnonzero(sample.labels == digit)[:30]):
+            # ink on white paper: the model has only seen the opposite
+            picture = 255 - sample.features[row].reshape(28, 28)
+            Image.fromarray(picture).save(tmp_path / f"digits/{digit}/{number}.png")
+    answer = json.loads(
+        inknet("evaluate", run, "--data", "digits", "--json", folder=tmp_path).stdout
+    )
+    assert answer["samples"] == 60
+    assert answer["classes"]["3"]["support"] == answer["classes"]["8"]["support"] == 30
+    assert answer["accuracy"] > 0.8
+
+
+def test_predict_reads_pictures_of_any_size(run: Path, tmp_path: Path) -> None:
+    sample = load("sample")
+    digit = Image.fromarray(sample.features[2600].reshape(28, 28))  # a five
+    digit.save(tmp_path / "small.png")
+    paper = Image.new("L", (900, 700), 235)
+    paper.paste(Image.eval(digit.resize((280, 280)), lambda v: 235 - v * 200 // 255), (500, 90))
+    paper.convert("RGB").save(tmp_path / "large.jpg")
+    answers = json.loads(
+        inknet("predict", run, "small.png", "large.jpg", "--json", folder=tmp_path).stdout
+    )
+    assert [answer["class"] for answer in answers] == ["5", "5"]
+    assert [answer["image"] for answer in answers] == ["small.png", "large.jpg"]
+    for answer in answers:
+        assert list(answer["probabilities"]) == list("0123456789")
+        assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    (line,) = inknet(
+        "predict", run / "model.safetensors", "small.png", folder=tmp_path
+    ).stdout.splitlines()
+    assert line.startswith("small.png: 5 (")
+
+
+def test_without_mnist_and_network_train_says_so_and_goes_on_with_the_sample(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "empty").mkdir()
+    nowhere = "http://127.0.0.1:9"  # every request of the child fails at once
+    result = inknet(
+        "train",
+        *QUICK[2:],
+        "--out",
+        "run",
+        folder=tmp_path,
+        INKNET_DATA_DIR=str(tmp_path / "empty"),
+        XDG_CACHE_HOME=str(tmp_path / "cache"),
+        http_proxy=nowhere,
+        https_proxy=nowhere,
+        no_proxy="",
+    )
+    (line,) = result.stderr.splitlines()
+    assert "going on with the sample of 5,000 digits" in line
+    assert 'source = "sample"' in (tmp_path / "run/recipe.toml").read_text()
+
+
+def test_data_info_counts_the_classes(tmp_path: Path) -> None:
+    lines = inknet("data", "info", "sample", folder=tmp_path).stdout.splitlines()
+    assert lines[0] == "Dataset(sample: 5,000 × 28×28 images, 10 classes)"
+    assert sum("500" in line and "10.0%" in line for line in lines) == 10
+
+
+def test_data_list_names_every_kind_of_source(tmp_path: Path) -> None:
+    listed = inknet("data", "list", folder=tmp_path).stdout
+    assert all(word in listed for word in ("mnist", "sample", ".csv", "IDX", ".npz", "FOLDER"))
+
+
+def test_data_fetch_says_where_mnist_is(mnist: object, tmp_path: Path) -> None:
+    folder = str(Path(os.environ["INKNET_DATA_DIR"]).resolve())
+    assert folder in inknet("data", "fetch", folder=tmp_path, INKNET_DATA_DIR=folder).stdout
+
+
+def test_runs_says_when_there_are_none(tmp_path: Path) -> None:
+    assert inknet("runs", folder=tmp_path).stdout == "no finished runs in runs\n"
+
+
+def test_version(tmp_path: Path) -> None:
+    assert inknet("--version", folder=tmp_path).stdout.startswith("inknet 0.")
+
+
+def test_ctrl_c_ends_cleanly_with_what_was_learned_so_far(tmp_path: Path) -> None:
+    arguments = ["train", "--data", "sample", "--set", "training.epochs=100000", "--out", "run"]
+    with subprocess.Popen(
+        [INKNET, *arguments],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        while "epoch      1/" not in process.stdout.readline():
+            assert process.poll() is None
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        printed, complaint = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "interrupted after" in printed
+    assert complaint == ""
+    assert json.loads((tmp_path / "run/metrics.json").read_text())["test"]["accuracy"] > 0.5
+
+
+# -- refusals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--data", "nowhere.csv"], "nowhere.csv"),
+        (["--recipe", "digit"], "no recipe is called 'digit'"),
+        (["--set", "training.epochs=0"], "training.epochs is 0"),
+        (["--set", "data.limit=5001"], "data.limit = 5,001 asks for more"),
+        (["--set", "data.limit=5"], "part is empty"),
+        (["--seed", "-1"], "seed is -1"),
+        (["--sed", "1"], "No such option: --sed"),
+        (["--seed", "one"], "--seed"),
+    ],
+)
+def test_train_refuses_in_one_line_and_leaves_nothing(
+    options: list[str], says: str, tmp_path: Path
+) -> None:
+    defaults = [] if "--data" in options else ["--data", "sample"]
+    assert says in refusal("train", *defaults, *options, "--out", "run", folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_train_never_overwrites_a_run_unless_forced(run: Path, tmp_path: Path) -> None:
+    before = (run / "model.safetensors").stat().st_mtime_ns
+    line = refusal("train", *QUICK, "--out", run, folder=tmp_path)
+    assert str(run) in line and "--force" in line
+    assert (run / "model.safetensors").stat().st_mtime_ns == before
+
+    inknet("train", *QUICK, "--out", "run", folder=tmp_path)
+    kept = tmp_path / "run/notes.txt"
+    kept.write_text("mine")
+    inknet("train", *QUICK, "--out", "run", "--force", "--seed", "9", folder=tmp_path)
+    assert "seed = 9" in (tmp_path / "run/recipe.toml").read_text()
+    assert kept.read_text() == "mine"
+
+
+def test_train_never_writes_into_a_folder_that_is_no_run_even_if_forced(tmp_path: Path) -> None:
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers/thesis.tex").write_text("mine")
+    for force in ([], ["--force"]):
+        assert "is not a run" in refusal(
+            "train", *QUICK, "--out", "papers", *force, folder=tmp_path
+        )
+    assert [path.name for path in (tmp_path / "papers").iterdir()] == ["thesis.tex"]
+    assert "is not a folder" in refusal(
+        "train", *QUICK, "--out", "papers/thesis.tex", folder=tmp_path
+    )
+
+
+def test_evaluate_and_predict_refuse_in_one_line(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text.png").write_text("not a picture")
+    np.savez(tmp_path / "small.npz", X=np.zeros((20, 64), np.uint8), y=np.arange(20) % 10)
+    np.savez(tmp_path / "more.npz", X=np.zeros((20, 784), np.uint8), y=np.arange(20))
+    cases = [
+        (["evaluate", "nowhere"], "nowhere: no such run folder"),
+        (["evaluate", "empty"], "empty: not a finished run"),
+        (["evaluate", run, "--data", "small.npz"], "small.npz: has 64 features"),
+        (["evaluate", run, "--data", "more.npz"], "more.npz: class '10' is not among"),
+        (["predict", run, "missing.png"], "missing.png"),
+        (["predict", run, "text.png"], "text.png"),
+        (["predict", "nowhere", "text.png"], "nowhere: no such model file"),
+        (["predict", "text.png", "text.png"], "text.png: not a readable safetensors file"),
+        (["predict", run], "IMAGE"),
+        (["data", "info", "nowhere"], "nowhere"),
+        (["frobnicate"], "No such command 'frobnicate'"),
+    ]
+    for arguments, says in cases:
+        assert says in refusal(*arguments, folder=tmp_path), arguments
+
+
+def test_predict_says_that_a_model_of_table_data_reads_no_pictures(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    np.savez(
+        tmp_path / "table.npz", X=generator.normal(size=(200, 5)), y=generator.integers(0, 3, 200)
+    )
+    inknet("train", "--data", "table.npz", *QUICK[2:], "--out", "run", folder=tmp_path)
+    assert {path.name for path in (tmp_path / "run").glob("*.png")} == {
+        "loss.png",
+        "confusion_matrix.png",
+    }
+    Image.new("L", (28, 28)).save(tmp_path / "a.png")
+    assert "was not trained on images" in refusal("predict", "run", "a.png", folder=tmp_path)
