@@ -1,0 +1,39 @@
+# Every target works in a fresh clone: it makes .venv, installs what it needs, and runs.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Two test processes share the cores: a matrix product then does best on one thread.
+TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+
+.PHONY: train test format figures clean
+
+train: $(VENV)/installed ## train the digit network; ARGS="--seed 1" passes options on
+	$(BIN)/inknet train $(ARGS)
+
+test: $(VENV)/installed-dev ## check style and types, run all tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(TEST_ENVIRONMENT) $(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+format: $(VENV)/installed-dev ## bring the code into form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+figures: $(VENV)/installed ## measure what the README claims, and write it there (about 5 minutes)
+	$(BIN)/python scripts/figures.py
+
+clean: ## remove what make made
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "inknet needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
