@@ -9,7 +9,7 @@ from numpy.testing import assert_array_equal
 
 from inknet.nn import ops
 from inknet.nn.activations import ACTIVATIONS
-from inknet.nn.gradcheck import numerical_gradient, relative_error
+from inknet.nn.gradcheck import both_gradients, relative_error
 
 NETWORKS = list(itertools.product(sorted(ACTIVATIONS), ("none", "before", "after"), (1.0, 0.7)))
 OBJECTIVES = [
@@ -45,7 +45,7 @@ def test_backward_agrees_with_finite_differences(activation, batch_norm, keep_pr
     network = make_network([4, 6, 5, 3], activation, keep_prob, batch_norm)
     x, labels = make_batch(network, 7)
     analytic = analytic_gradient(network, x, labels, terms, seed=11)
-    numerical = numerical_gradient(network, x, labels, **terms, seed=11)
+    _, numerical = both_gradients(network, x, labels, **terms, seed=11)
 
     def distance(a, b):
         return np.linalg.norm(a - b)
@@ -78,12 +78,12 @@ def test_backward_agrees_with_the_objective_written_a_second_time(
 def test_backward_is_right_for_the_smallest_batches(n):
     network = make_network([3, 5, 3], "tanh", batch_norm="none" if n == 1 else "before")
     x, labels = make_batch(network, n)
-    assert relative_error(network, x, labels) <= LIMIT
+    assert relative_error(*both_gradients(network, x, labels)) <= LIMIT
 
 
 def test_backward_is_right_without_hidden_layers():
     network = make_network([4, 3])
-    assert relative_error(network, *make_batch(network, 5), l2_lambda=0.3) <= LIMIT
+    assert relative_error(*both_gradients(network, *make_batch(network, 5), l2_lambda=0.3)) <= LIMIT
 
 
 @pytest.mark.parametrize("keep_prob", [1.0, 0.5])
@@ -91,7 +91,9 @@ def test_a_sound_network_has_a_small_relative_error(keep_prob):
     network = make_network([4, 6, 3], "tanh", keep_prob, "after")
     x, labels = make_batch(network, 8)
     before = network.parameters.copy(), network.statistics.copy()
-    error = relative_error(network, x, labels, label_smoothing=0.1, l2_lambda=0.1, seed=2)
+    error = relative_error(
+        *both_gradients(network, x, labels, label_smoothing=0.1, l2_lambda=0.1, seed=2)
+    )
     assert error <= 1e-7
     assert_array_equal(network.parameters, before[0], "all is put back")
     assert_array_equal(network.statistics, before[1], "all is put back")
@@ -131,16 +133,16 @@ def scale_returned(layer, returned):
 def test_the_check_fails_when_backward_is_broken(change, number):
     network = make_network([4, 6, 5, 3], "tanh")
     x, labels = make_batch(network, 7)
-    assert relative_error(network, x, labels) <= 1e-8
+    assert relative_error(*both_gradients(network, x, labels)) <= 1e-8
     broken(network, network.layers[number], "backward", change)
-    assert relative_error(network, x, labels) > 1e-5
+    assert relative_error(*both_gradients(network, x, labels)) > 1e-5
 
 
 def test_the_check_fails_when_a_slope_is_forgotten():
     network = make_network([4, 6, 3], "sigmoid")
     x, labels = make_batch(network, 7)
     network.layers[1].backward = lambda gradient: gradient
-    assert relative_error(network, x, labels) > 1e-2
+    assert relative_error(*both_gradients(network, x, labels)) > 1e-2
 
 
 def test_the_check_fails_when_batch_norm_forgets_that_the_mean_moves(monkeypatch):
@@ -151,9 +153,9 @@ def test_the_check_fails_when_batch_norm_forgets_that_the_mean_moves(monkeypatch
 
     network = make_network([4, 6, 3], "tanh", batch_norm="before")
     x, labels = make_batch(network, 7)
-    assert relative_error(network, x, labels) <= LIMIT
+    assert relative_error(*both_gradients(network, x, labels)) <= LIMIT
     monkeypatch.setattr(ops, "batch_norm_backward", naive)
-    assert relative_error(network, x, labels) > 1e-2
+    assert relative_error(*both_gradients(network, x, labels)) > 1e-2
 
 
 def test_the_check_fails_when_the_price_on_weights_is_forgotten():
@@ -161,5 +163,5 @@ def test_the_check_fails_when_the_price_on_weights_is_forgotten():
     x, labels = make_batch(network, 7)
     network.loss_and_gradients(x, labels, np.random.default_rng(0))
     without = network.gradients.copy()
-    numerical = numerical_gradient(network, x, labels, l2_lambda=0.5)
+    _, numerical = both_gradients(network, x, labels, l2_lambda=0.5)
     assert np.linalg.norm(without - numerical) > 1e-2 * np.linalg.norm(numerical)

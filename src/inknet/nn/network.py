@@ -94,13 +94,16 @@ class Architecture:
                 f"layer_dims ends with {self.layer_dims[-1]}; expected 2 classes or more"
             )
 
-    def _check_activations(self) -> None:
-        n_layers = len(self.layer_dims) - 1
-        if len(self.activations) != n_layers:
+    def _check_length(self, name: str) -> None:
+        n_given, n_layers = len(getattr(self, name)), len(self.layer_dims) - 1
+        if n_given != n_layers:
             raise ValueError(
-                f"activations has {len(self.activations)} entries; expected {n_layers}, one for "
-                f"each layer after the input of layer_dims {list(self.layer_dims)}"
+                f"{name} has {n_given} entries; expected {n_layers}, one for each layer after the "
+                f"input of layer_dims {list(self.layer_dims)}"
             )
+
+    def _check_activations(self) -> None:
+        self._check_length("activations")
         *hidden, last = self.activations
         for name in hidden:
             if name == "softmax":
@@ -113,12 +116,7 @@ class Architecture:
             raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
 
     def _check_keep_probs(self) -> None:
-        n_layers = len(self.layer_dims) - 1
-        if len(self.keep_probs) != n_layers:
-            raise ValueError(
-                f"keep_probs has {len(self.keep_probs)} entries; expected {n_layers}, one for "
-                f"each layer after the input of layer_dims {list(self.layer_dims)}"
-            )
+        self._check_length("keep_probs")
         for keep_prob in self.keep_probs:
             if not _is_number(keep_prob) or not 0 < keep_prob <= 1:
                 raise ValueError(
