@@ -1,12 +1,11 @@
 """What all tests share: no way to the outer network, and MNIST for those that need all of it."""
 
-import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 
-from inknet.data import Dataset, load
+from inknet.data import Dataset, MnistUnavailableError, load
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
@@ -28,7 +27,8 @@ def no_outer_network() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def mnist() -> Dataset:
-    """The 70,000 images of MNIST, from the folder that INKNET_DATA_DIR names."""
-    if not os.environ.get("INKNET_DATA_DIR"):
+    """The 70,000 images of MNIST, from the folder that INKNET_DATA_DIR names or the cache."""
+    try:
+        return load("mnist")
+    except MnistUnavailableError:
         pytest.skip("needs the whole of MNIST: set INKNET_DATA_DIR")
-    return load("mnist")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from inknet.data import load
+from inknet.data.mnist import fetch_mnist
 
 INKNET = Path(sys.executable).with_name("inknet")
 QUICK = ["--data", "sample", "--set", "training.epochs=2"]
@@ -40,6 +42,13 @@ def refusal(*arguments: str | Path, folder: Path) -> str:
     result = inknet(*arguments, folder=folder, expect=2)
     assert result.stdout == ""
     (line,) = result.stderr.splitlines()
+    assert line.startswith("inknet: ")
+    return line
+
+
+def refusal_while_training(*arguments: str | Path, folder: Path) -> str:
+    """Return the one line of complaint of a command that has begun to print already."""
+    (line,) = inknet(*arguments, folder=folder, expect=2).stderr.splitlines()
     assert line.startswith("inknet: ")
     return line
 
@@ -102,6 +111,14 @@ def test_evaluate_finds_the_test_data_of_the_run_again(run: Path, tmp_path: Path
     assert answer == json.loads((run / "metrics.json").read_text())["test"]
     table = inknet("evaluate", run, folder=tmp_path).stdout
     assert f"accuracy {answer['accuracy']:.2%}" in table
+
+
+def test_evaluate_takes_a_model_file_and_says_which_part_of_the_source_it_judged(
+    run: Path, tmp_path: Path
+) -> None:
+    printed = inknet("evaluate", run / "model.safetensors", "--data", "sample", folder=tmp_path)
+    assert "sample, all of it, with what the model may have been trained on" in printed.stdout
+    assert "in 5,000)" in printed.stdout
 
 
 def test_evaluate_takes_another_source_and_matches_classes_by_name(
@@ -177,7 +194,7 @@ def test_data_list_names_every_kind_of_source(tmp_path: Path) -> None:
 
 
 def test_data_fetch_says_where_mnist_is(mnist: object, tmp_path: Path) -> None:
-    folder = str(Path(os.environ["INKNET_DATA_DIR"]).resolve())
+    folder = str(fetch_mnist().resolve())
     assert folder in inknet("data", "fetch", folder=tmp_path, INKNET_DATA_DIR=folder).stdout
 
 
@@ -200,13 +217,13 @@ def test_ctrl_c_ends_cleanly_with_what_was_learned_so_far(tmp_path: Path) -> Non
         env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     ) as process:
         assert process.stdout is not None and process.stderr is not None
-        while "epoch      1/" not in process.stdout.readline():
+        while "epoch      1/100000" not in process.stdout.readline():
             assert process.poll() is None
         time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         printed, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "interrupted after" in printed
+    assert "interrupted in epoch " in printed
     assert complaint == ""
     assert json.loads((tmp_path / "run/metrics.json").read_text())["test"]["accuracy"] > 0.5
 
@@ -220,7 +237,6 @@ def test_ctrl_c_ends_cleanly_with_what_was_learned_so_far(tmp_path: Path) -> Non
         (["--data", "nowhere.csv"], "nowhere.csv"),
         (["--recipe", "digit"], "no recipe is called 'digit'"),
         (["--set", "training.epochs=0"], "training.epochs is 0"),
-        (["--set", "data.limit=5001"], "data.limit = 5,001 asks for more"),
         (["--set", "data.limit=5"], "part is empty"),
         (["--seed", "-1"], "seed is -1"),
         (["--sed", "1"], "No such option: --sed"),
@@ -266,10 +282,31 @@ def test_evaluate_and_predict_refuse_in_one_line(run: Path, tmp_path: Path) -> N
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.png").write_text("not a picture")
     np.savez(tmp_path / "small.npz", X=np.zeros((20, 64), np.uint8), y=np.arange(20) % 10)
+    Image.new("L", (90, 60), 180).save(tmp_path / "blank.png")
+    for pipe in ("pipe", "pipe.toml"):
+        os.mkfifo(tmp_path / pipe)
+    (tmp_path / "deep.toml").write_text("a = " + "[" * 5000)
+    (tmp_path / "long.toml").write_text("seed = " + "9" * 5000)
+    np.savez(tmp_path / "stray.npz", X=np.zeros((60, 4), np.uint8), y=[0] * 59 + [9999])
+    np.savez(tmp_path / "one.npz", X=np.zeros((20, 784), np.uint8), y=np.zeros(20, int))
+    pixels, twice = np.zeros((20, 784), np.uint8), np.arange(20) % 2
+    np.savez(tmp_path / "twins.npz", X=pixels, y=twice, class_names=["a", "a"])
     np.savez(tmp_path / "more.npz", X=np.zeros((20, 784), np.uint8), y=np.arange(20))
     cases = [
         (["evaluate", "nowhere"], "nowhere: no such run folder"),
         (["evaluate", "empty"], "empty: not a finished run"),
+        (["evaluate", run / "model.safetensors"], "no such run folder"),
+        (["predict", run, "blank.png"], "blank.png: blank, there is no ink on it"),
+        (["train", "--data", "one.npz"], "one.npz: layer_dims ends with 1; expected 2 classes"),
+        (["train", "--data", "twins.npz"], "twins.npz: two classes have the same name"),
+        (
+            ["train", "--data", "sample", "--set", "network.hidden=[1000000000]"],
+            "does not fit in memory",
+        ),
+        (
+            ["train", "--data", "sample", "--set", "network.hidden=[100000000000000000000]"],
+            "does not fit in memory",
+        ),
         (["evaluate", run, "--data", "small.npz"], "small.npz: has 64 features"),
         (["evaluate", run, "--data", "more.npz"], "more.npz: class '10' is not among"),
         (["predict", run, "missing.png"], "missing.png"),
@@ -277,11 +314,120 @@ def test_evaluate_and_predict_refuse_in_one_line(run: Path, tmp_path: Path) -> N
         (["predict", "nowhere", "text.png"], "nowhere: no such model file"),
         (["predict", "text.png", "text.png"], "text.png: not a readable safetensors file"),
         (["predict", run], "IMAGE"),
+        (["predict", run, "pipe"], "pipe: not a file"),
+        (["data", "info", "pipe"], "pipe: neither a file nor a folder"),
+        (["train", "--recipe", "pipe.toml"], "pipe.toml: no such recipe file"),
+        (["train", "--recipe", "deep.toml"], "deep.toml: not valid TOML: nested too deep"),
+        (["train", "--recipe", "long.toml"], "long.toml: not valid TOML"),
+        (["train", "--data", "stray.npz"], "stray.npz: y: label 9999 among 60 samples"),
+        (["train", "--data", ""], "the source is empty"),
+        (["data", "info", "two\nlines\x1b[31m"], "two\\nlines\\x1b[31m: no such file"),
         (["data", "info", "nowhere"], "nowhere"),
         (["frobnicate"], "No such command 'frobnicate'"),
     ]
     for arguments, says in cases:
         assert says in refusal(*arguments, folder=tmp_path), arguments
+
+
+def test_a_forced_run_that_fails_leaves_the_old_one_as_it_was(run: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    wild = ["--set", "training.learning_rate=1e30", "--set", "training.optimizer=gradient_descent"]
+    line = refusal_while_training("train", *QUICK, *wild, "--out", copy, "--force", folder=tmp_path)
+    assert "training diverged" in line
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+    for path in run.iterdir():
+        assert (copy / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_second_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
+    endless = Path(__file__).parent / "endless_saving.py"
+    with subprocess.Popen(
+        [sys.executable, endless, "run"], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "saving\n"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    # a limit on the size of files stands in for the full disk: the model has 900 kB
+    arguments = " ".join(["train", *QUICK, "--out", "run"])
+    result = subprocess.run(
+        ["bash", "-c", f"ulimit -f 300; exec {INKNET} {arguments}"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert result.returncode == 2
+    (line,) = result.stderr.splitlines()
+    assert "model.safetensors: cannot be written" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_dark_ink_on_white_is_the_same_in_a_folder_and_in_arrays(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(60) % 2
+    pictures = np.full((60, 8, 8), 255, np.uint8)
+    pictures[:, 2:6, 2:6] = generator.integers(0, 60, (60, 4, 4))
+    pictures[labels == 1, 3:5, 2:6] = 255  # a bar and a blot
+    for number, (label, picture) in enumerate(zip(labels, pictures, strict=True)):
+        (tmp_path / f"blots/{label}").mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / f"blots/{label}/{number}.png")
+    np.savez(tmp_path / "blots.npz", images=pictures, labels=labels)
+    epochs = ["--set", "training.epochs=30"]
+    inknet("train", "--data", "blots", *epochs, "--out", "run", folder=tmp_path)
+    for source in ("blots", "blots.npz"):
+        printed = inknet("evaluate", "run", "--data", source, "--json", folder=tmp_path).stdout
+        assert json.loads(printed)["accuracy"] == 1
+    printed = inknet("predict", "run", "blots/0/0.png", "blots/1/1.png", folder=tmp_path).stdout
+    assert [line.split(": ")[1][0] for line in printed.splitlines()] == ["0", "1"]
+
+
+def test_a_run_finds_its_data_from_any_folder(tmp_path: Path) -> None:
+    sample = load("sample")
+    np.savez(tmp_path / "mine.npz", X=sample.features[::5], y=sample.labels[::5])
+    inknet("train", "--data", "mine.npz", *QUICK[2:], "--out", "run", folder=tmp_path)
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert "100" in inknet("evaluate", "../run", folder=elsewhere).stdout
+
+
+def test_names_with_brackets_are_names_and_not_markup(tmp_path: Path) -> None:
+    sample = load("sample")
+    folder = tmp_path / "[bold]a[/red]"
+    folder.mkdir(parents=True)
+    np.savez(folder / "mine.npz", X=sample.features[::5], y=sample.labels[::5])
+    source = "[bold]a[/red]/mine.npz"
+    printed = inknet(
+        "train", "--data", source, *QUICK[2:], "--out", "[i]run", folder=tmp_path
+    ).stdout
+    assert f"{source}: 800 samples" in printed
+    assert "everything is in [i]run" in printed
+    assert "[i]run" in inknet("runs", ".", folder=tmp_path).stdout
+
+
+def test_runs_lists_whole_runs_only_and_never_cuts_their_names(run: Path, tmp_path: Path) -> None:
+    name = "a-run-with-a-name-that-is-longer-than-usual-but-not-unheard-of"
+    shutil.copytree(run, tmp_path / name)
+    for stranger in ("{}", "[1]", "not json"):
+        (tmp_path / f"stranger {len(stranger)}").mkdir()
+        (tmp_path / f"stranger {len(stranger)}/metrics.json").write_text(stranger)
+    printed = inknet("runs", ".", folder=tmp_path).stdout
+    assert "stranger" not in printed
+    column = [line[2:].split("  ")[0] for line in printed.splitlines()[3:]]
+    assert "".join(column).startswith(name)
+
+
+def test_inknet_alone_shows_its_help(tmp_path: Path) -> None:
+    result = inknet(folder=tmp_path, expect=2)
+    assert "Usage: inknet" in result.stdout
+    assert result.stderr == ""
 
 
 def test_predict_says_that_a_model_of_table_data_reads_no_pictures(tmp_path: Path) -> None:

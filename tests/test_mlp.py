@@ -3,9 +3,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
 from sklearn.metrics import accuracy_score
 
-from inknet import MLP, InputError
+from inknet import MLP, InputError, load_arrays
 from inknet.training.callbacks import Callback
 
 GENERATOR = np.random.default_rng(0)
@@ -173,11 +174,14 @@ def spoiled(row, column, value, dtype="float64"):
         (FRACTIONS.astype(complex), ["complex128", "numbers"]),
         (FRACTIONS.astype(str), ["<U", "numbers"]),
         ([[1, 2, 3, 4, 5, 6], [1, 2]], ["rows of different lengths"]),
-        (spoiled(7, 2, np.nan), ["X[7, 2] is nan", "finite"]),
-        (spoiled(59, 5, np.inf, "float32"), ["X[59, 5] is inf", "finite"]),
-        (spoiled([3, 4], [0, 1], [np.inf, -np.inf]), ["X[3, 0] is inf", "finite"]),
-        (spoiled([3, 4], [0, 1], [np.nan, np.inf], "float16"), ["X[3, 0] is nan", "finite"]),
-        (spoiled(0, 1, -1e300), ["X[0, 1] is -1e+300", "float32"]),
+        (spoiled(7, 2, np.nan), ["X", "row 7, column 2 is nan", "finite"]),
+        (spoiled(59, 5, np.inf, "float32"), ["row 59, column 5 is inf", "finite"]),
+        (spoiled([3, 4], [0, 1], [np.inf, -np.inf]), ["row 3, column 0 is inf", "finite"]),
+        (
+            spoiled([3, 4], [0, 1], [np.nan, np.inf], "float16"),
+            ["row 3, column 0 is nan", "finite"],
+        ),
+        (spoiled(0, 1, -1e300), ["row 0, column 1 is -1e+300", "float32"]),
     ],
 )
 def test_features_that_cannot_be_taken(X, words):
@@ -331,3 +335,86 @@ def test_eight_threads_predict_what_one_does(trained):
     with ThreadPoolExecutor(8) as pool:
         for found, one in zip(pool.map(trained.predict_proba, parts), expected, strict=True):
             assert_array_equal(found, one)
+
+
+def test_a_model_of_pixels_takes_uint8_and_fractions_but_no_other_scale():
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 6), np.uint8)
+    model = make()
+    model.train(pixels, LABELS, num_epochs=1)
+    assert_allclose(model.predict_proba(pixels / 255), model.predict_proba(pixels), atol=1e-6)
+    message = refusal(model.predict, pixels.astype(float))
+    assert "trained on pixels" in message
+    assert "pass uint8, or floats from 0 to 1" in message
+
+
+def test_a_model_of_other_numbers_takes_no_pixels():
+    model = make()
+    model.train(FRACTIONS, LABELS, num_epochs=1)
+    message = refusal(model.evaluate, (FRACTIONS * 255).astype(np.uint8), LABELS)
+    assert "trained on other numbers" in message
+
+
+def test_validation_data_are_of_the_same_kind_as_training_data():
+    pixels = (FRACTIONS * 255).astype(np.uint8)
+    message = refusal(make().train, FRACTIONS, LABELS, X_val=pixels, y_val=LABELS)
+    assert message.startswith("X_val")
+
+
+def test_a_model_trained_on_arrays_of_pixels_reads_pictures(tmp_path):
+    X, y, *_ = load_arrays("sample")
+    model = MLP([784, 32, 10], class_names=[f"digit {d}" for d in range(10)])
+    model.train(X, y, num_epochs=5)
+    model.save(tmp_path / "digits.safetensors")
+    path = tmp_path / "photo.png"
+    Image.fromarray(255 - X[7].reshape(28, 28)).resize((200, 200)).save(path)
+    loaded = MLP.load(tmp_path / "digits.safetensors")
+    (probabilities,) = loaded.read_images([path])
+    assert probabilities.argmax() == y[7]
+    assert loaded.facts.class_names[3] == "digit 3"
+
+    Image.new("L", (50, 40), 200).save(path)
+    assert "photo.png: blank" in refusal(loaded.read_images, [path])
+    assert "not trained on images" in refusal(make().read_images, [path])
+
+
+def test_a_stack_of_images_gives_the_model_their_shape():
+    images = np.random.default_rng(0).integers(0, 256, (60, 2, 3), np.uint8)
+    model = make()
+    model.train(images, LABELS, num_epochs=1)
+    assert model.facts.image_shape == (2, 3)
+
+
+def test_masked_arrays_are_refused_since_their_mask_would_be_lost():
+    masked = np.ma.masked_greater(FRACTIONS, 0.9)
+    assert "X is a masked array" in refusal(make().predict, masked)
+    assert "y_train is a masked array" in refusal(make().train, FRACTIONS, np.ma.array(LABELS))
+
+
+def test_names_of_classes_are_as_many_as_the_classes_and_different():
+    assert "expected 3 different names" in refusal(make, class_names=["a", "b"])
+    assert "expected 3 different names" in refusal(make, class_names=["a", "b", "b"])
+
+
+def test_saving_where_there_is_no_folder_names_the_file(tmp_path):
+    assert "no/model.safetensors" in refusal(make().save, tmp_path / "no/model.safetensors")
+
+
+@pytest.mark.parametrize("settings", [{"batch_size": "all", "num_epochs": 1}, {"num_epochs": 3}])
+def test_a_training_that_diverges_says_so_even_in_its_last_step(settings):
+    model = make()
+    message = refusal(
+        model.train,
+        *(FRACTIONS, LABELS),
+        learning_rate=1e30,
+        optimizer="gradient_descent",
+        schedule="constant",
+        **settings,
+    )
+    assert "training diverged" in message
+    assert "lower learning_rate than 1e+30" in message
+    assert model.history.stopped == "failed"
+
+
+def test_batches_of_one_are_refused_with_batch_normalization():
+    message = refusal(make(batch_norm="before").train, FRACTIONS, LABELS, batch_size=1)
+    assert "batches of 2 samples or more" in message

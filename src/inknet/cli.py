@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
+import logging
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +18,7 @@ from inknet.errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from inknet.data import Dataset
     from inknet.recipe import Recipe
 
 app = typer.Typer(
@@ -35,12 +39,18 @@ SOURCE_HELP = "mnist, sample, or a path: CSV, IDX file or folder, .npz, folder o
 
 def main() -> None:
     """Run the command line; a problem with what was given is one line and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that knows no "×" prints "?"
+    os.environ["MPLBACKEND"] = "agg"  # pictures go to files, whatever notebooks are set up for
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         sys.exit(app(standalone_mode=False))
     except InputError as error:
         _fail(str(error))
     except TyperException as error:
-        _fail(f"{error.format_message()} (see inknet --help)")
+        # `inknet` alone has shown its help, and has nothing to add
+        _fail(f"{message} (see inknet --help)" if (message := error.format_message()) else "")
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}", code=1)
@@ -49,7 +59,10 @@ def main() -> None:
 
 
 def _fail(message: str, code: int = EXIT_BAD_INPUT) -> None:
-    print(f"inknet: {message}", file=sys.stderr)
+    if message:
+        # what was given is quoted in messages, and must neither break the line nor steer a terminal
+        printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
+        print(f"inknet: {printable}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -87,17 +100,12 @@ def train(
     from inknet.data import MnistUnavailableError
     from inknet.recipe import load_recipe
 
-    changes = list(changes or [])
-    if data is not None:
-        changes.append(f"data.source={json.dumps(data, ensure_ascii=False)}")
-    if seed is not None:
-        changes.append(f"seed={seed}")
-    chosen = load_recipe(recipe, changes)
     try:
-        code = _train(chosen, out, force)
+        code = _train(load_recipe(recipe, changes or [], source=data, seed=seed), out, force)
     except MnistUnavailableError as error:
-        print(f"inknet: {error}; going on with the sample of 5,000 digits", file=sys.stderr)
-        code = _train(load_recipe(recipe, [*changes, "data.source=sample"]), out, force)
+        print(f"inknet: going on with the sample of 5,000 digits: {error}", file=sys.stderr)
+        chosen = load_recipe(recipe, changes or [], source="sample", seed=seed)
+        code = _train(chosen, out, force)
     raise typer.Exit(code)
 
 
@@ -108,75 +116,90 @@ def _train(recipe: Recipe, out: Path | None, force: bool) -> int:
     from inknet.data import Splits
     from inknet.mlp import MLP
     from inknet.run import default_folder, train_run
+    from inknet.training.callbacks import EpochLines
     from inknet.training.progress import ProgressBar
 
-    console = Console(highlight=False, soft_wrap=True)
+    # names of files are printed as they are: a bracket in one is not markup
+    console = Console(highlight=False, markup=False, soft_wrap=True)
 
     def introduce(model: MLP, parts: Splits) -> None:
         widths = "-".join(map(str, model.network.architecture.layer_dims))
         console.print(
-            f"{recipe.name}: {widths}, {model.network.n_parameters:,} parameters; "
-            f"{recipe.data.source}: {len(parts.train):,} training, {len(parts.validation):,} "
-            f"validation, {len(parts.test):,} test samples; seed {recipe.seed}"
+            f"recipe {recipe.name}, seed {recipe.seed}: {widths}, "
+            f"{model.network.n_parameters:,} parameters"
+        )
+        console.print(
+            f"{recipe.data.source}: {len(parts.train):,} samples to train, "
+            f"{len(parts.validation):,} to validate, {len(parts.test):,} to test"
         )
 
-    interval = max(1, recipe.training.epochs // 20)
-    run = train_run(
+    folder = out or default_folder(recipe)
+    lines = EpochLines(max(1, recipe.training.epochs // 20), console.print)
+    metrics = train_run(
         recipe,
-        out or default_folder(recipe),
+        folder,
         force=force,
-        callbacks=[ProgressBar(console, interval)],
+        callbacks=[lines, ProgressBar(console)],
         on_start=introduce,
-    )
-    metrics = run.metrics
+    ).metrics
     test, training = metrics["test"], metrics["training"]
-    ending = {
-        "finished": f"after {training['epochs']} epochs",
-        "early stopping": f"stopped early after {training['epochs']} epochs, "
-        f"weights of epoch {training['best_epoch']}",
-        "interrupted": f"interrupted after {training['epochs']} epochs",
-    }[training["stopped"]]
     console.print(
-        f"[bold]test accuracy {test['accuracy']:.2%}[/bold] "
-        f"({test['errors']:,} errors in {test['samples']:,}), {ending}, {training['seconds']:.1f} s"
+        f"test accuracy {test['accuracy']:.2%} ({test['errors']:,} errors in "
+        f"{test['samples']:,}), trained for {training['seconds']:.1f} s",
+        style="bold",
     )
-    console.print(
-        f"everything is in {run.folder}; look at {run.folder / 'report.html'}", markup=False
-    )
+    console.print(f"everything is in {folder}; look at {folder / 'report.html'}")
     return EXIT_INTERRUPTED if training["stopped"] == "interrupted" else 0
 
 
 @app.command()
 def evaluate(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder; with --data also a model file.")
+    ],
     data: Annotated[
         str | None,
-        typer.Option(metavar="SOURCE", help=f"Without it, the run's own test data. {SOURCE_HELP}"),
+        typer.Option(
+            metavar="SOURCE",
+            help="Without it, the run's own test data; with it, the source's own test set, or all "
+            f"of the source if it has none. {SOURCE_HELP}",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Judge a trained network on its own test data, or on another source."""
     from inknet.data import load
+    from inknet.mlp import MLP
     from inknet.run import Run, evaluation_part, matched
 
-    opened = Run.open(run)
-    model = opened.model()
-    samples = opened.test_data() if data is None else evaluation_part(load(data))
+    if data is None:
+        opened = Run.open(run)
+        model, samples = opened.model(), opened.test_data()
+    else:
+        model, samples = MLP.load(run), evaluation_part(load(data))
     result = model.evaluate_on(matched(samples, model))
     if as_json:
         print(json.dumps(result.to_dict(), indent=2))
         return
-    table = _table("class", "precision", "recall", "F1", "samples")
+    table = _table(["class"], ["precision", "recall", "F1", "samples"])
     figures = zip(
         result.class_names, result.precision, result.recall, result.f1, result.support, strict=True
     )
     for name, precision, recall, f1, support in figures:
         table.add_row(name, f"{precision:.2%}", f"{recall:.2%}", f"{f1:.2%}", f"{support:,}")
     _print(table)
+    which = "the test data of the run" if data is None else _which_part(samples)
     print(
-        f"{samples.name}: accuracy {result.accuracy:.2%} "
+        f"{samples.name}, {which}: accuracy {result.accuracy:.2%} "
         f"({result.n_errors:,} errors in {result.n_samples:,}), loss {result.loss:.4f}"
     )
+
+
+def _which_part(samples: Dataset) -> str:
+    """Say which part of a source was judged, and what to make of it."""
+    if samples.n_official_test:
+        return "its own test set"
+    return "all of it, with what the model may have been trained on"
 
 
 @app.command()
@@ -187,37 +210,30 @@ def predict(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is written in pictures of any size."""
-    import numpy as np
+    """Say what is written in pictures of any size.
 
-    from inknet.data.images import fit_image, read_image
+    A picture is cropped to its ink, scaled and centred as the digits of MNIST were; one that has
+    the size of the training images already is taken as it is.
+    """
     from inknet.mlp import MLP
 
     model = MLP.load(run)
-    facts = model.facts
-    if facts.image_shape is None:
-        raise InputError(f"{run}: this model was not trained on images")
-    pixels = np.stack(
-        [fit_image(read_image(path), facts.image_shape, facts.light_background) for path in images]
-    )
-    probabilities = model.predict_proba(pixels)
+    names = model.facts.class_names
+    probabilities = model.read_images(images)
     if as_json:
         answers = [
             {
                 "image": str(path),
-                "class": facts.class_names[row.argmax()],
-                "probabilities": dict(zip(facts.class_names, row.tolist(), strict=True)),
+                "class": names[row.argmax()],
+                "probabilities": dict(zip(names, row.tolist(), strict=True)),
             }
             for path, row in zip(images, probabilities, strict=True)
         ]
         print(json.dumps(answers, indent=2, ensure_ascii=False))
         return
     for path, row in zip(images, probabilities, strict=True):
-        first, second = np.argsort(-row)[:2]
-        print(
-            f"{path}: {facts.class_names[first]} ({row[first]:.1%}, "
-            f"then {facts.class_names[second]} {row[second]:.1%})"
-        )
+        second, first = row.argsort(kind="stable")[-2:]
+        print(f"{path}: {names[first]} ({row[first]:.1%}, then {names[second]} {row[second]:.1%})")
 
 
 @app.command()
@@ -231,16 +247,16 @@ def runs(
     if not found:
         print(f"no finished runs in {folder}")
         return
-    table = _table("run", "recipe", "data", "seed", "test accuracy", "epochs", "seconds")
+    table = _table(["run", "recipe", "data"], ["seed", "accuracy", "epochs", "seconds"])
     for run in found:
         m = run.metrics
         table.add_row(
             str(run.folder),
             m["recipe"],
-            m["data"]["source"],
+            Path(m["data"]["source"]).name,
             str(m["seed"]),
             f"{m['test']['accuracy']:.2%}",
-            f"{m['training']['epochs']} ({m['training']['stopped']})",
+            str(m["training"]["epochs"]),
             f"{m['training']['seconds']:.1f}",
         )
     _print(table)
@@ -249,13 +265,13 @@ def runs(
 @data_app.command("list")
 def data_list() -> None:
     """List the sources and what each takes."""
-    table = _table("SOURCE", "what it is")
+    table = _table(["SOURCE", "what it is"], [])
     table.add_row("mnist", "70,000 digits; from INKNET_DATA_DIR, the cache, or downloaded")
     table.add_row("sample", "5,000 of them, inside the package; needs no network")
     table.add_row("FILE.csv", "Kaggle digit recognizer: label,pixel0,pixel1,…; also .csv.gz")
     table.add_row("FILE or FOLDER", "IDX images and labels as MNIST has them, gzipped or not")
     table.add_row("FILE.npz", "NumPy arrays x_train, y_train, x_test, y_test; or X, y")
-    table.add_row("FOLDER", "a folder for each class, with images in it")
+    table.add_row("FOLDER", "a folder for each class, with pictures in it (any size)")
     _print(table)
 
 
@@ -280,22 +296,23 @@ def data_info(
     print(dataset)
     if dataset.n_official_test:
         print(f"its own test set: the last {dataset.n_official_test:,}")
-    table = _table("class", "samples", "share")
+    table = _table(["class"], ["samples", "share"])
     counts = np.bincount(dataset.targets, minlength=dataset.n_classes)
     for name, count in zip(dataset.class_names, counts, strict=True):
         table.add_row(name, f"{count:,}", f"{count / len(dataset):.1%}")
     _print(table)
 
 
-def _table(*columns: str) -> Table:
-    """Return a table whose first column is text and whose others are figures."""
+def _table(texts: list[str], figures: list[str]) -> Table:
+    """Return a table with columns of text, then columns of figures."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
-    for number, column in enumerate(columns):
-        numeric = number and column not in ("what it is", "recipe", "data")
-        table.add_column(column, justify="right" if numeric else "left")
+    for name in texts:
+        table.add_column(name, overflow="fold")  # a name that is cut cannot be copied
+    for name in figures:
+        table.add_column(name, justify="right", no_wrap=True)
     return table
 
 

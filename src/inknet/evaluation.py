@@ -87,22 +87,31 @@ class Evaluation:
 
 
 def evaluate(
-    probabilities: NDArray[np.floating[Any]],
+    logits: NDArray[np.floating[Any]],
     labels: NDArray[np.integer[Any]],
     class_names: tuple[str, ...],
 ) -> Evaluation:
-    """Hold predicted probabilities ``(n, n_classes)`` against the true labels ``(n,)``."""
+    """Hold a model's answers against the truth.
+
+    Parameters
+    ----------
+    logits : (n, n_classes) floating
+        What softmax turns into probabilities; the logarithms of probabilities will do.
+    labels : (n,) integer
+        The true classes.
+    class_names
+        The name of each class.
+    """
     n_classes = len(class_names)
-    predicted = probabilities.argmax(axis=1)
+    predicted = logits.argmax(axis=1)
     # Labels may be stored as uint8, which cannot number the cells of 17 classes.
     cells = labels.astype(np.intp) * n_classes + predicted
     confusion = np.bincount(cells, minlength=n_classes**2)
-    chosen = probabilities[np.arange(len(labels)), labels]
-    # A probability of exactly 0 is one too small for its type: count it as the smallest there is.
-    smallest = np.finfo(probabilities.dtype).tiny
-    loss = -np.log(np.maximum(chosen, smallest).astype(np.float64)).mean()
+    # Not from probabilities: a small one, rounded to 0, would have an infinite logarithm.
+    wide = logits.astype(np.float64)
+    losses = np.logaddexp.reduce(wide, axis=1) - wide[np.arange(len(labels)), labels]
     return Evaluation(
-        confusion.reshape(n_classes, n_classes).astype(np.int64), float(loss), class_names
+        confusion.reshape(n_classes, n_classes).astype(np.int64), float(losses.mean()), class_names
     )
 
 

@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from inknet.errors import InputError
+
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a file beside ``path``, then put it in place in one step.
@@ -18,8 +20,18 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         Where the file shall appear; its folder exists.
     write
         Called with the path of an empty file in the same folder, with the same suffix.
+
+    Raises
+    ------
+    InputError
+        If the folder does not exist or takes no files, or the disk is full.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    try:
+        handle, name = tempfile.mkstemp(
+            prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent
+        )
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     os.close(handle)
     beside = Path(name)
     try:
@@ -28,8 +40,10 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         with beside.open("rb") as file:
             os.fsync(file.fileno())
         beside.replace(path)
-    except BaseException:
+    except BaseException as error:
         beside.unlink(missing_ok=True)
+        if isinstance(error, OSError):  # which often does not say what file it is about
+            raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:

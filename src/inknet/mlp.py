@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inknet.data.dataset import Dataset
+from inknet.data.dataset import Dataset, square_shape
 from inknet.errors import InputError
 from inknet.model_file import ModelFacts, load_model, save_model
+from inknet.nn.activations import softmax
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Architecture, Network
 from inknet.seeds import Streams
@@ -52,6 +54,8 @@ class MLP:
         Where the biases of the ReLU family start.
     dtype : {"float32", "float64"}
         Type of all numbers in the network.
+    class_names : sequence of str, optional
+        The name of each class; without it, its number.
 
     Attributes
     ----------
@@ -82,6 +86,7 @@ class MLP:
         initializer: Literal["he", "glorot", "normal"] = "he",
         bias_start: float = 0.01,
         dtype: Literal["float32", "float64"] = "float32",
+        class_names: Sequence[str] | None = None,
     ) -> None:
         try:
             n_layers = len(layer_dims) - 1
@@ -103,7 +108,10 @@ class MLP:
             network = Network(architecture, streams.initialization, dtype)
         except ValueError as error:
             raise InputError(str(error)) from None
-        names = tuple(str(label) for label in range(architecture.layer_dims[-1]))
+        n_classes = architecture.layer_dims[-1]
+        names = tuple(map(str, range(n_classes) if class_names is None else class_names))
+        if len(set(names)) != len(names) or len(names) != n_classes:
+            raise InputError(f"class_names is {list(names)}; expected {n_classes} different names")
         self._assemble(network, ModelFacts(names), streams, l2_lambda)
 
     @classmethod
@@ -133,7 +141,7 @@ class MLP:
         X_val: ArrayLike | None = None,
         y_val: ArrayLike | None = None,
         learning_rate: float = 0.001,
-        num_epochs: int = 50,
+        num_epochs: int = 20,
         batch_size: int | Literal["all"] = 128,
         print_interval: int | None = None,
         patience: int | None = None,
@@ -182,7 +190,7 @@ class MLP:
             In one line, if samples or settings are not as described.
         """
         from inknet.recipe import training_recipe
-        from inknet.training.callbacks import PrintLines
+        from inknet.training.callbacks import EpochLines
 
         settings = training_recipe(
             learning_rate=learning_rate,
@@ -206,7 +214,7 @@ class MLP:
                 raise InputError(
                     f"print_interval is {print_interval!r}; expected a whole number from 1"
                 )
-            callbacks = [PrintLines(print_interval), *callbacks]
+            callbacks = [EpochLines(print_interval), *callbacks]
         train = self._dataset(X_train, y_train, "train")
         validation = None if X_val is None else self._dataset(X_val, y_val, "val")
         return self.train_on(train, validation, settings, callbacks)
@@ -221,6 +229,17 @@ class MLP:
         """Learn from a dataset, as a recipe says; see `train`."""
         from inknet.training.loop import Trainer
 
+        pixels = train.features.dtype == np.uint8
+        image_shape = train.image_shape or (square_shape(train.n_features) if pixels else None)
+        self.facts = replace(
+            self.facts,
+            pixels=bool(pixels),
+            image_shape=image_shape,
+            light_background=replace(train, image_shape=image_shape).light_background,
+        )
+        for part in (train, validation):
+            if part is not None:
+                self._check_kind(part)
         trainer = Trainer(self.network, train, validation, settings, self._streams, callbacks)
         self.history = trainer.history
         return trainer.run()
@@ -230,26 +249,49 @@ class MLP:
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return the probability of each class for each row of X, ``(n, n_classes)``."""
         features = self._features(X, "X")
-        return self.predict_on(
-            Dataset(
-                features,
-                np.zeros(len(features), np.uint8),
-                self.facts.class_names,
-                self.facts.image_shape,
-                "X",
-            )
+        unknown = np.zeros(len(features), np.uint8)
+        facts = self.facts
+        logits = self.logits_on(
+            Dataset(features, unknown, facts.class_names, facts.image_shape, "X")
         )
+        softmax(logits, logits)
+        return logits
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
         """Return the most probable class for each row of X, ``(n,)``."""
         classes: NDArray[np.intp] = self.predict_proba(X).argmax(axis=1)
         return classes
 
-    def predict_on(self, dataset: Dataset) -> Floats:
-        """Return the probability of each class for each sample, ``(n, n_classes)``."""
-        from inknet.training.inference import predict_probabilities
+    def logits_on(self, dataset: Dataset) -> Floats:
+        """Return the logits of each sample, ``(n, n_classes)``; softmax makes probabilities."""
+        from inknet.training.inference import predict_logits
 
-        return predict_probabilities(self.network, dataset)
+        self._check_kind(dataset)
+        return predict_logits(self.network, dataset)
+
+    def read_images(self, paths: Iterable[str | Path]) -> Floats:
+        """Return the probability of each class for pictures of one character, ``(n, n_classes)``.
+
+        A picture of any size is made like those that the model was trained on, see
+        `inknet.data.images.fit_image`; one that has their size already is taken as it is.
+
+        Raises
+        ------
+        InputError
+            Naming the picture that cannot be read or is blank; or if the model was not trained on
+            images.
+        """
+        from inknet.data.images import fit_image, read_image
+
+        shape = self.facts.image_shape
+        if shape is None or not self.facts.pixels:
+            raise InputError("this model was not trained on images")
+        pictures = []
+        for path in paths:
+            pictures.append(fit_image(read_image(Path(path)), shape, self.facts.light_background))
+            if pictures[-1].min() == pictures[-1].max():
+                raise InputError(f"{path}: blank, there is no ink on it")
+        return self.predict_proba(np.stack(pictures))
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
         """Hold the predictions for X ``(n, n_features)`` against the true labels y ``(n,)``."""
@@ -259,7 +301,7 @@ class MLP:
         """Hold the predictions for a dataset against its labels."""
         from inknet.evaluation import evaluate
 
-        return evaluate(self.predict_on(dataset), dataset.targets, self.facts.class_names)
+        return evaluate(self.logits_on(dataset), dataset.targets, self.facts.class_names)
 
     # -- files ------------------------------------------------------------------------------------
 
@@ -287,13 +329,32 @@ class MLP:
         suffix = f"_{part}" if part else ""
         features = self._features(X, f"X{suffix}")
         labels = self._labels(y, f"y{suffix}", len(features))
+        is_stack = np.ndim(X) == 3
         return Dataset(
             features,
             labels,
             self.facts.class_names,
-            self.facts.image_shape,
+            np.shape(X)[1:] if is_stack else self.facts.image_shape,
             f"X{suffix}, y{suffix}",
         )
+
+    def _check_kind(self, dataset: Dataset) -> None:
+        """Refuse features of another kind than the model learned from, and those out of range."""
+        features, name = dataset.features, dataset.name
+        is_pixels = features.dtype == np.uint8
+        if is_pixels and self.facts.pixels is False:
+            raise InputError(
+                f"{name}: the features are uint8 pixels, but the model was trained on other "
+                "numbers; pass them as floats on the same scale as then"
+            )
+        if not is_pixels:
+            _check_finite(features, name, self.network.dtype)
+            if self.facts.pixels and (features.min() < 0 or features.max() > 1):
+                raise InputError(
+                    f"{name}: the features are {features.dtype} from {features.min():g} to "
+                    f"{features.max():g}, but the model was trained on pixels; "
+                    "pass uint8, or floats from 0 to 1"
+                )
 
     def _features(self, X: ArrayLike, name: str) -> NDArray[Any]:
         features = _as_array(X, name)
@@ -313,10 +374,9 @@ class MLP:
             raise InputError(f"{name} holds no samples")
         if features.dtype.kind not in "biuf":
             raise InputError(f"{name} is of type {features.dtype}; expected numbers")
-        if features.dtype.kind == "f":
-            _check_finite(features, name, self.network.dtype)
         if features.dtype not in (np.uint8, np.float32, np.float64):
-            features = features.astype(self.network.dtype)
+            with np.errstate(over="ignore"):  # what overflows is refused later, by name
+                features = features.astype(self.network.dtype)
         return np.ascontiguousarray(features)
 
     def _labels(self, y: Any, name: str, n_samples: int) -> NDArray[np.integer[Any]]:
@@ -334,6 +394,8 @@ class MLP:
 
 
 def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"{name} is a masked array; fill in or leave out what is masked")
     try:
         return np.asarray(values)
     except ValueError:
@@ -347,6 +409,6 @@ def _check_finite(features: NDArray[Any], name: str, dtype: np.dtype[Any]) -> No
         return
     row, column = np.argwhere(~(np.abs(features) <= largest))[0]
     raise InputError(
-        f"{name}[{row}, {column}] is {features[row, column]}; "
+        f"{name}: the feature in row {row}, column {column} is {features[row, column]}; "
         f"expected finite numbers within the range of {dtype}"
     )

@@ -35,15 +35,20 @@ class ModelFacts:
         If its inputs are images.
     light_background : bool
         Whether those images are dark ink on a light ground.
+    pixels : bool or None
+        Whether it was trained on uint8 pixels, scaled to 0–1, rather than on other numbers; None
+        if it was not trained yet.
     """
 
     class_names: tuple[str, ...]
     image_shape: tuple[int, int] | None = None
     light_background: bool = False
+    pixels: bool | None = None
 
 
 def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
     """Write network and facts to ``path``, whole or not at all."""
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     header = {
@@ -54,7 +59,10 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
     }
     tensors = {name: np.ascontiguousarray(array) for name, array in network.tensors().items()}
     metadata = {"inknet": json.dumps(header)}
-    write_whole(path, lambda beside: save_file(tensors, beside, metadata))
+    try:
+        write_whole(path, lambda beside: save_file(tensors, beside, metadata))
+    except SafetensorError as error:
+        raise InputError(f"{path}: cannot be written: {error}") from None
 
 
 def load_model(path: Path) -> tuple[Network, ModelFacts]:
@@ -102,7 +110,8 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
         facts = ModelFacts(
             class_names=tuple(str(name) for name in header["class_names"]),
             image_shape=_image_shape(header["image_shape"], architecture.layer_dims[0]),
-            light_background=bool(header["light_background"]),
+            light_background=_one_of(header, "light_background", (False, True)),
+            pixels=_one_of(header, "pixels", (False, True, None)),
         )
         if len(facts.class_names) != architecture.layer_dims[-1]:
             raise ValueError(
@@ -113,6 +122,13 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             f"{path}: the description of the network is damaged: {_one_line(error)}"
         ) from None
     return architecture, facts
+
+
+def _one_of(header: dict[str, Any], name: str, allowed: tuple[bool | None, ...]) -> Any:
+    value = header[name]
+    if not any(value is one for one in allowed):
+        raise ValueError(f"{name} is {value!r}")
+    return value
 
 
 def _image_shape(value: Any, n_features: int) -> tuple[int, int] | None:

@@ -7,6 +7,7 @@ its folder.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import tomllib
 from collections.abc import Iterable
@@ -16,7 +17,7 @@ from typing import Annotated, Any, Literal, TypeAlias, TypeVar
 
 import numpy as np
 import tomli_w
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from inknet.errors import InputError
 from inknet.nn.network import Architecture
@@ -25,7 +26,12 @@ Fraction: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
+Unset = BeforeValidator(lambda value: None if value == "none" else value)
+"""Lets ``--set key=none`` take a key back, since TOML has no word for nothing."""
 HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
+
+
+LARGEST_RECIPE = 1 << 20  # bytes
 
 
 class _Part(BaseModel):
@@ -49,8 +55,8 @@ class DataRecipe(_Part):
     """Judge on the test set that the source itself sets apart, if it has one."""
     stratified: bool = False
     """Give every part its share of each class."""
-    limit: Count | None = None
-    """Use only this many samples, drawn at random; without it, all."""
+    limit: Annotated[Count | None, Unset] = None
+    """Use at most this many samples, drawn at random; without it, all."""
 
     @model_validator(mode="after")
     def _leaves_some_for_training(self) -> DataRecipe:
@@ -132,11 +138,11 @@ class TrainingRecipe(_Part):
     """Price on large weights: l2_lambda / (2 · batch size) · their squared sum."""
     l2_on_biases: bool = False
     """Whether biases pay it too."""
-    clip_norm: Positive | None = None
+    clip_norm: Annotated[Positive | None, Unset] = None
     """Shorten gradients that are longer than this; without it, none."""
-    clip_value: Positive | None = None
+    clip_value: Annotated[Positive | None, Unset] = None
     """Force each component of the gradient into ± this; without it, none."""
-    patience: Count | None = None
+    patience: Annotated[Count | None, Unset] = None
     """Stop after this many epochs without a better `monitor`, and keep the best weights."""
     monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy"
     """The metric that decides which epoch was the best."""
@@ -169,7 +175,13 @@ def recipe_names() -> list[str]:
     )
 
 
-def load_recipe(recipe: str, changes: Iterable[str] = ()) -> Recipe:
+def load_recipe(
+    recipe: str,
+    changes: Iterable[str] = (),
+    *,
+    source: str | None = None,
+    seed: int | None = None,
+) -> Recipe:
     """Read a recipe that ships with inknet, or a TOML file, and change some of its keys.
 
     Parameters
@@ -177,7 +189,10 @@ def load_recipe(recipe: str, changes: Iterable[str] = ()) -> Recipe:
     recipe
         A name from `recipe_names`, or the path of a file that ends in ``.toml``.
     changes
-        ``"table.key=value"`` each, the value written as in TOML (a bare word is a string).
+        ``"table.key=value"`` each, the value written as in TOML (a bare word is a string, and
+        ``none`` takes an optional key back).
+    source, seed
+        What takes the place of ``data.source`` and ``seed``, if given.
 
     Raises
     ------
@@ -197,11 +212,17 @@ def load_recipe(recipe: str, changes: Iterable[str] = ()) -> Recipe:
         )
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise InputError(f"{where}: not valid TOML: nested too deep") from None
+    except ValueError as error:  # TOML's own, and Python's for numbers of thousands of digits
         raise InputError(f"{where}: not valid TOML: {error}") from None
     table.setdefault("name", Path(where).stem)
     for change in changes:
         _apply(table, change)
+    if source is not None:
+        _set(table, "data.source", source)
+    if seed is not None:
+        _set(table, "seed", seed)
     return _validated(Recipe, table, where)
 
 
@@ -215,6 +236,10 @@ def training_recipe(**settings: Any) -> TrainingRecipe:
 
 
 def _read(path: Path) -> str:
+    if not path.is_file():
+        raise InputError(f"{path}: no such recipe file")
+    if path.stat().st_size > LARGEST_RECIPE:
+        raise InputError(f"{path}: larger than any recipe, {path.stat().st_size:,} bytes")
     try:
         return path.read_text("utf-8")
     except OSError as error:
@@ -228,15 +253,20 @@ def _apply(table: dict[str, Any], change: str) -> None:
     key, equals, text = change.partition("=")
     if not equals or not key.strip():
         raise InputError(f"--set {change}: expected key=value, such as training.batch_size=64")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    *tables, last = key.strip().split(".")
+    value: Any = text.strip()
+    with contextlib.suppress(ValueError, RecursionError):
+        parsed = tomllib.loads(f"value = {text}")
+        value = parsed["value"] if len(parsed) == 1 else value
+    _set(table, key.strip(), value)
+
+
+def _set(table: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key in a table of tables."""
+    *tables, last = key.split(".")
     for name in tables:
         table = table.setdefault(name, {})
         if not isinstance(table, dict):
-            raise InputError(f"--set {change}: {name} is not a table of the recipe")
+            raise InputError(f"{key}: {name} is not a table of the recipe")
     table[last] = value
 
 
@@ -255,7 +285,9 @@ def _first_problem(part: type[_Part], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         known = _keys(part)
         table = ".".join([*names[:-1], ""])
-        beside = [key.removeprefix(table) for key in known if key.startswith(table)]
+        beside = dict.fromkeys(
+            key.removeprefix(table).split(".")[0] for key in known if key.startswith(table)
+        )
         near = difflib.get_close_matches(names[-1], beside, n=1)
         hint = f"did you mean {table}{near[0]}?" if near else f"expected one of {', '.join(beside)}"
         return f"{'.'.join(names)} is not a recipe key; {hint}"

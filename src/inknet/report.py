@@ -42,7 +42,7 @@ _LESSONS = {
         "What the first layer looks for",
         "Each small picture is one neuron of the first layer. Bright pixels where it is red excite "
         "the neuron, where it is blue they inhibit it. Strokes and spots are features it has "
-        "learned; what looks like noise has hardly been used.",
+        "learned; what looks like noise is still close to its random start.",
     ),
     "mistakes": _Lesson(
         "Where it was sure and wrong",

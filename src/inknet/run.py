@@ -17,7 +17,11 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -28,10 +32,12 @@ import numpy as np
 
 import inknet
 from inknet.data import Dataset, Splits, load, split
+from inknet.data.sources import NAMED
 from inknet.errors import InputError
 from inknet.files import write_text_whole
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts
+from inknet.nn.activations import softmax
 from inknet.nn.network import Network
 from inknet.recipe import Recipe, load_recipe
 from inknet.seeds import Streams
@@ -47,10 +53,11 @@ FILES = (
     "recipe.toml",
     "model.safetensors",
     "history.csv",
-    "metrics.json",
     *PICTURES,
     "report.html",
+    "metrics.json",
 )
+METRICS_FORMAT = 1
 N_MISTAKES = 24
 """How many mistakes are drawn."""
 
@@ -63,10 +70,10 @@ class Run:
 
     @classmethod
     def open(cls, folder: Path) -> Run:
-        """Return the run in a folder; raise `InputError` if there is none."""
+        """Return the run in a folder; raise `InputError` if there is none, or not a whole one."""
         if not folder.is_dir():
             raise InputError(f"{folder}: no such run folder")
-        for name in ("recipe.toml", "model.safetensors"):
+        for name in ("recipe.toml", "model.safetensors", "metrics.json"):
             if not (folder / name).is_file():
                 raise InputError(f"{folder}: not a finished run, it has no {name}")
         return cls(folder)
@@ -78,14 +85,14 @@ class Run:
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """The content of ``metrics.json``."""
+        """The content of ``metrics.json``; raise `InputError` if it is not what a run writes."""
         path = self.folder / "metrics.json"
         try:
             metrics = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{path}: cannot be read: {error}") from None
-        if not isinstance(metrics, dict):
-            raise InputError(f"{path}: expected a JSON object")
+        if not isinstance(metrics, dict) or metrics.get("format") != METRICS_FORMAT:
+            raise InputError(f"{path}: not the metrics of an inknet run")
         return metrics
 
     def model(self) -> MLP:
@@ -98,14 +105,22 @@ class Run:
 
 
 def list_runs(folder: Path) -> list[Run]:
-    """Return the finished runs in the folders directly below ``folder``, oldest first."""
-    found = [path.parent for path in folder.glob("*/metrics.json")]
-    return [Run(path) for path in sorted(found, key=lambda path: path.name)]
+    """Return the finished runs in the folders directly below ``folder``, by name."""
+    runs = []
+    for path in sorted(folder.glob("*/metrics.json")):
+        try:
+            run = Run.open(path.parent)
+            run.metrics  # noqa: B018, what cannot be read is no run
+        except InputError:
+            continue
+        runs.append(run)
+    return runs
 
 
 def default_folder(recipe: Recipe) -> Path:
     """Return a folder below ``runs`` named by the present time and the recipe."""
-    return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{recipe.name}"
+    name = re.sub(r"[^\w.-]+", "-", recipe.name)[:80]
+    return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
 
 
 def train_run(
@@ -118,14 +133,17 @@ def train_run(
 ) -> Run:
     """Train as a recipe says, judge the result, and leave everything in a run folder.
 
+    Whatever goes wrong, the folder is afterwards as it was before: the run is written beside it and
+    put in place when it is whole.
+
     Parameters
     ----------
     recipe
         All that decides the run.
     folder
-        Where it goes; made only once the data is read and known to be sound.
+        Where it goes.
     force
-        Replace the run that is in the folder already.
+        Replace the run that is in the folder already; files that are not of a run are kept.
     callbacks
         What looks on while it trains.
     on_start
@@ -135,26 +153,25 @@ def train_run(
     ------
     InputError
         If data or recipe are not sound, or the folder exists and ``force`` is not given.
+    DivergedError
+        If the loss is no longer a finite number.
     """
-    _check_folder(folder, force)
+    folder = folder.absolute()
+    try:
+        _check_folder(folder, force)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be used: {error.strerror}") from None
     streams = Streams.from_seed(recipe.seed)
     parts = _load_splits(recipe, streams)
     model = _build(recipe, parts.train, streams)
-    _make_folder(folder)
-    write_text_whole(folder / "recipe.toml", recipe.to_toml())
-
-    on_start(model, parts)
-    started = perf_counter()
-    try:
-        model.train_on(parts.train, parts.validation, recipe.training, callbacks)
-    except InputError:  # it diverged: there is nothing to keep
-        (folder / "recipe.toml").unlink()
-        if not any(folder.iterdir()):
-            folder.rmdir()
-        raise
-    seconds = perf_counter() - started
-
-    _write_results(folder, recipe, model, parts, seconds)
+    recipe = _with_absolute_source(recipe)
+    with _beside(folder) as work:
+        on_start(model, parts)
+        started = perf_counter()
+        history = model.train_on(parts.train, parts.validation, recipe.training, callbacks)
+        seconds = perf_counter() - started
+        _write_results(work, recipe, model, parts, history, seconds)
+        _put_in_place(work, folder)
     return Run(folder)
 
 
@@ -187,14 +204,13 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
         )
     numbers = np.array([facts.class_names.index(name) for name in dataset.class_names])
     features = dataset.features
-    if dataset.light_background != facts.light_background:
+    if features.dtype == np.uint8 and dataset.light_background != facts.light_background:
         features = 255 - features
     return replace(
         dataset,
         features=features,
         labels=numbers[dataset.labels],
         class_names=facts.class_names,
-        light_background=facts.light_background,
     )
 
 
@@ -212,14 +228,41 @@ def _check_folder(folder: Path, force: bool) -> None:
             )
 
 
-def _make_folder(folder: Path) -> None:
-    """Make the folder, and clear it of the files of an earlier run (and of nothing else)."""
+@contextmanager
+def _beside(folder: Path) -> Iterator[Path]:
+    """Make a folder to work in on the same disk as ``folder``, and remove what is left of it."""
+    parent = next(parent for parent in folder.parents if parent.exists())
+    try:
+        work = tempfile.TemporaryDirectory(prefix=".inknet-", dir=parent)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
+    with work as path:
+        yield Path(path)
+
+
+def _put_in_place(work: Path, folder: Path) -> None:
+    """Move the files of a run to its folder, and remove those of an earlier run.
+
+    ``metrics.json`` goes first and comes last: a folder that has it holds a whole run.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
+        for name in reversed(FILES):
             (folder / name).unlink(missing_ok=True)
+        for name in FILES:
+            if (work / name).exists():
+                shutil.move(work / name, folder / name)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
+
+
+def _with_absolute_source(recipe: Recipe) -> Recipe:
+    """Return a recipe that finds its data from any folder."""
+    source = recipe.data.source
+    if source in NAMED:
+        return recipe
+    data = recipe.data.model_copy(update={"source": str(Path(source).absolute())})
+    return recipe.model_copy(update={"data": data})
 
 
 def _load_splits(recipe: Recipe, streams: Streams) -> Splits:
@@ -236,35 +279,42 @@ def _load_splits(recipe: Recipe, streams: Streams) -> Splits:
 
 
 def _build(recipe: Recipe, data: Dataset, streams: Streams) -> MLP:
-    architecture = recipe.network.architecture(data.n_features, data.n_classes)
-    network = Network(architecture, streams.initialization, recipe.network.dtype)
-    facts = ModelFacts(data.class_names, data.image_shape, data.light_background)
-    return MLP.from_parts(network, facts, streams)
+    try:
+        architecture = recipe.network.architecture(data.n_features, data.n_classes)
+        network = Network(architecture, streams.initialization, recipe.network.dtype)
+    except ValueError as error:
+        raise InputError(f"{data.name}: {error}") from None
+    return MLP.from_parts(network, ModelFacts(data.class_names), streams)
 
 
-def _write_results(folder: Path, recipe: Recipe, model: MLP, parts: Splits, seconds: float) -> None:
+def _write_results(
+    folder: Path, recipe: Recipe, model: MLP, parts: Splits, history: History, seconds: float
+) -> None:
     """Judge the trained model on the test data and write all files of the run."""
     from inknet.evaluation import evaluate
 
-    assert model.history is not None
+    logits = model.logits_on(parts.test)
+    evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
+    metrics = _metrics(recipe, model, parts, history, evaluation, seconds)
+    write_text_whole(folder / "recipe.toml", recipe.to_toml())
     model.save(folder / "model.safetensors")
-    model.history.save_csv(folder / "history.csv")
-    probabilities = model.predict_on(parts.test)
-    evaluation = evaluate(probabilities, parts.test.targets, model.facts.class_names)
-    metrics = _metrics(recipe, model, parts, evaluation, seconds)
-    pictures = _draw(folder, model, parts.test, probabilities, evaluation)
-    _write_report(folder, recipe, metrics, model.history, evaluation, pictures)
-    # last, since a folder with metrics.json is taken as a finished run
-    write_text_whole(folder / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    history.save_csv(folder / "history.csv")
+    pictures = _draw(folder, model, parts.test, logits, history, evaluation)
+    _write_report(folder, recipe, metrics, history, evaluation, pictures)
+    write_text_whole(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
 
 
 def _metrics(
-    recipe: Recipe, model: MLP, parts: Splits, evaluation: Evaluation, seconds: float
+    recipe: Recipe,
+    model: MLP,
+    parts: Splits,
+    history: History,
+    evaluation: Evaluation,
+    seconds: float,
 ) -> dict[str, Any]:
-    history = model.history
-    assert history is not None
     validation = model.evaluate_on(parts.validation)
     return {
+        "format": METRICS_FORMAT,
         "recipe": recipe.name,
         "seed": recipe.seed,
         "test": evaluation.to_dict(),
@@ -291,20 +341,26 @@ def _metrics(
 
 
 def _draw(
-    folder: Path, model: MLP, test: Dataset, probabilities: Floats, evaluation: Evaluation
+    folder: Path,
+    model: MLP,
+    test: Dataset,
+    logits: Floats,
+    history: History,
+    evaluation: Evaluation,
 ) -> list[Path]:
     """Draw the pictures of the run and return their paths; only images give the last two."""
     from inknet import plots
 
-    assert model.history is not None
     loss, confusion, weights, mistakes = (folder / name for name in PICTURES)
-    plots.plot_history(model.history, loss)
+    plots.plot_history(history, loss)
     plots.plot_confusion(evaluation, confusion)
     if model.facts.image_shape is None or test.features.dtype != np.uint8:
         return [loss, confusion]
     plots.plot_weights(model.network.dense_layers[0].weight, model.facts.image_shape, weights)
 
-    predicted, names = probabilities.argmax(axis=1), model.facts.class_names
+    probabilities = np.empty_like(logits)
+    softmax(logits, probabilities)
+    predicted, names = logits.argmax(axis=1), model.facts.class_names
     sureness = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != test.targets)
     wrong = wrong[np.argsort(-sureness[wrong], kind="stable")][:N_MISTAKES]
@@ -331,16 +387,16 @@ def _write_report(
     training, data = metrics["training"], metrics["data"]
     write_report(
         folder / "report.html",
-        title=f"{recipe.name} on {data['source']}, seed {recipe.seed}",
+        title=f"{recipe.name} on {Path(data['source']).name}, seed {recipe.seed}",
         recipe_toml=recipe.to_toml(),
         history=history,
         evaluation=evaluation,
         pictures=pictures,
         facts={
-            "validation accuracy": f"{metrics['validation']['accuracy']:.2%}",
-            "training time": f"{training['seconds']:.1f} s",
-            "parameters": f"{training['parameters']:,}",
-            "samples": f"{data['train']:,} to train, {data['validation']:,} to validate, "
+            "Validation accuracy": f"{metrics['validation']['accuracy']:.2%}",
+            "Training time": f"{training['seconds']:.1f} s",
+            "Parameters": f"{training['parameters']:,}",
+            "Samples": f"{data['train']:,} to train, {data['validation']:,} to validate, "
             f"{data['test']:,} to test",
         },
     )

@@ -3,6 +3,7 @@
 import itertools
 
 import numpy as np
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from making import refusal
@@ -77,7 +78,22 @@ def test_a_limit_draws_at_random_from_what_is_divided():
     whole = dataset(100, n_official_test=20)
     parts = split(whole, np.random.default_rng(0), limit=40, validation=0.25)
     assert [len(part) for part in parts] == [30, 10, 20]
-    assert "data.limit = 81" in refusal(lambda: split(whole, np.random.default_rng(0), limit=81))
+    parts = split(whole, np.random.default_rng(0), limit=81, validation=0.25)
+    assert [len(part) for part in parts] == [60, 20, 20], "a limit is at most, not exactly"
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"limit": 0}, "limit is 0"),
+        ({"limit": -10}, "limit is -10"),
+        ({"validation": 0.0}, "validation is 0.0"),
+        ({"test": float("nan")}, "test is nan"),
+        ({"validation": 0.5, "test": 0.5}, "a sum below 1"),
+    ],
+)
+def test_parts_that_make_no_sense_are_refused(settings, says):
+    assert says in refusal(lambda: split(dataset(50), np.random.default_rng(0), **settings))
 
 
 def test_an_empty_part_is_named():

@@ -58,7 +58,7 @@ SOUND = {
         ({"batch_norm": "middle"}, ["batch_norm", "'middle'", "none, before, after"]),
         ({"batch_norm": True}, ["batch_norm", "True", "none, before, after"]),
         ({"initializer": "zeros"}, ["initializer", "'zeros'", "he, glorot, normal"]),
-        ({"bias_start": float("inf")}, ["bias_start", "inf", "finite"]),
+        ({"bias_start": float("inf")}, ["bias_start", "inf", "within"]),
         ({"bias_start": "0"}, ["bias_start", "'0'", "number"]),
     ],
 )
@@ -300,11 +300,9 @@ def test_infer_changes_neither_input_nor_network(batch_norm):
     x, _ = make_batch(network, 9)
     before = x.copy(), network.parameters.copy(), network.statistics.copy()
     first = network.infer(x)
-    probabilities = network.probabilities(x)
     for now, then in zip((x, network.parameters, network.statistics), before, strict=True):
         assert_array_equal(now, then)
     assert_array_equal(network.infer(x), first)
-    assert_allclose(probabilities, scipy_softmax(first, axis=1), rtol=1e-12)
 
 
 def test_infer_leaves_alone_what_backward_needs():

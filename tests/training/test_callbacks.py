@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from samples import clouds, make_trainer
 
-from inknet.training.callbacks import Callback, LayerMonitor, PrintLines
+from inknet.errors import InputError
+from inknet.training.callbacks import Callback, EarlyStopping, EpochLines, LayerMonitor
 
 
 class Script(Callback):
@@ -24,9 +25,8 @@ class Script(Callback):
 
 
 def run(script, n_epochs, **settings):
-    trainer = make_trainer(
-        clouds(24), clouds(9), [script], epochs=n_epochs, batch_norm="before", **settings
-    )
+    trainer = make_trainer(clouds(24), clouds(9), epochs=n_epochs, batch_norm="before", **settings)
+    trainer.callbacks.insert(0, script)  # before early stopping looks
     trainer.run()
     return trainer
 
@@ -137,7 +137,37 @@ def test_every_epoch_has_its_gradient_norms_even_if_it_is_one_step_long():
 
 
 def test_lines_are_printed_for_the_first_epoch_every_interval_and_the_last(capsys):
-    make_trainer(clouds(12), clouds(6), [PrintLines(3)], epochs=8).run()
+    make_trainer(clouds(12), clouds(6), [EpochLines(3)], epochs=8).run()
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["1/8", "3/8", "6/8", "8/8"]
-    assert all("train loss" in line and "validation loss" in line for line in lines)
+    assert all("loss" in line and "(val " in line and len(line) < 80 for line in lines)
+
+
+def test_the_lines_end_with_why_the_training_did(capsys):
+    trainer = make_trainer(
+        clouds(24), clouds(9), [EpochLines(4)], epochs=9, patience=2, monitor="val_accuracy"
+    )
+    trainer.callbacks.insert(0, Script(val_accuracy=[0.1, 0.2, 0.8, 0.7, 0.6, 0.9]))
+    trainer.run()
+    *lines, end = capsys.readouterr().out.splitlines()
+    assert [line.split()[1] for line in lines] == ["1/9", "4/9", "5/9"]
+    assert end == "early stopping in epoch 5; took back the weights of epoch 3"
+
+
+def test_a_callback_sees_which_epoch_early_stopping_took_for_the_best():
+    seen = []
+
+    class Look(Callback):
+        def on_epoch_end(self, trainer):
+            seen.append(trainer.history.best_epoch)
+
+    trainer = make_trainer(clouds(24), clouds(9), [Look()], epochs=3, patience=3)
+    trainer.callbacks.insert(0, Script(val_accuracy=[0.1, 0.9, 0.2]))
+    trainer.run()
+    assert seen == [1, 2, 2]
+
+
+def test_early_stopping_added_by_hand_needs_validation_data_too():
+    trainer = make_trainer(clouds(24), callbacks=[EarlyStopping(3, "val_loss")])
+    with pytest.raises(InputError, match="watches validation data"):
+        trainer.run()

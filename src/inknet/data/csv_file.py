@@ -13,6 +13,8 @@ from inknet.data.compressed import open_unpacked
 from inknet.data.dataset import Dataset, numbered_classes, square_shape
 from inknet.errors import InputError
 
+LONGEST_HEADER = 1 << 22  # characters; a longer line is no header, and not worth the memory
+
 
 def load_csv(path: Path) -> Dataset:
     """Read a CSV file, gzipped or not, whose first column is ``label`` and the others pixels.
@@ -44,7 +46,7 @@ def load_csv(path: Path) -> Dataset:
 
 def _read_header(path: Path, file: TextIO) -> list[str]:
     """Return the column names in the first line, or raise if it is not the header expected."""
-    columns = [name.strip().strip('"') for name in file.readline().split(",")]
+    columns = [name.strip().strip('"') for name in file.readline(LONGEST_HEADER).split(",")]
     first = columns[0].lower()
     if first == "label" and len(columns) > 1:
         return columns

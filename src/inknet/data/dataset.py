@@ -33,8 +33,6 @@ class Dataset:
         The source, for messages, reports and run folders.
     n_official_test : int
         How many of the last stored rows the source itself sets apart as its test set.
-    light_background : bool
-        Whether the pictures are dark ink on a light ground (MNIST is light ink on a dark one).
     rows : (n,) integer or None
         The selected rows, in order; ``None`` selects all.
     """
@@ -45,7 +43,6 @@ class Dataset:
     image_shape: tuple[int, int] | None
     name: str
     n_official_test: int = 0
-    light_background: bool = False
     rows: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
@@ -59,6 +56,11 @@ class Dataset:
             raise InputError(
                 f"{self.name}: {len(self.features):,} images but {len(self.labels):,} labels"
             )
+        if len(set(self.class_names)) < self.n_classes:
+            raise InputError(f"{self.name}: two classes have the same name")
+        for name in self.class_names:
+            if not name.isprintable():
+                raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
         if len(self.labels) == 0:
             raise InputError(f"{self.name}: holds no samples")
         if self.rows is None:  # a selection was checked with the whole it comes from
@@ -99,6 +101,18 @@ class Dataset:
         labels = self.labels if self.rows is None else self.labels[self.rows]
         return labels.astype(np.intp)
 
+    @property
+    def light_background(self) -> bool:
+        """Whether these are pictures of dark ink on a light ground (MNIST is the other way round).
+
+        Seen from the pixels along the edges, where ink is rare, of up to 1,000 pictures.
+        """
+        if self.image_shape is None or self.features.dtype != np.uint8:
+            return False
+        some = self.images(np.arange(0, len(self), 1 + len(self) // 1000))
+        edges = (some[:, 0], some[:, -1], some[:, :, 0], some[:, :, -1])
+        return bool(np.median(np.concatenate(edges, axis=1)) > 127)
+
     def subset(self, positions: NDArray[np.intp]) -> Dataset:
         """Return the dataset that holds only these positions of this one, in their order."""
         rows = positions if self.rows is None else self.rows[positions]
@@ -121,6 +135,10 @@ def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, 
         If a label is negative or above 9,999: such numbers are no classes.
     """
     low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
+    if high >= 2 * len(labels) + 10:
+        raise InputError(
+            f"{name}: label {high} among {len(labels):,} samples; expected classes numbered from 0"
+        )
     if low < 0 or high > LARGEST_LABEL:
         wrong = low if low < 0 else high
         raise InputError(f"{name}: label {wrong}, expected a class from 0 to {LARGEST_LABEL:,}")

@@ -5,13 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from inknet.data.dataset import Dataset
-from inknet.data.images import (
-    border_pixels,
-    fit_image,
-    has_light_background,
-    read_image,
-    read_image_shape,
-)
+from inknet.data.images import fit_image, read_image, read_image_shape
 from inknet.errors import InputError
 
 FITTED_SHAPE = (28, 28)
@@ -21,10 +15,9 @@ LARGEST_SIDE = 64  # pixels; larger pictures would make networks that nobody tra
 def load_image_folder(folder: Path) -> Dataset:
     """Read all pictures in the class folders of a folder; classes are in the order of their names.
 
-    Pictures that all have one size of at most 64×64 are taken as they are, and the ground is said
-    to be light if most pixels along their edges are. Otherwise each is fitted to 28×28, light ink
-    on a dark ground, as `fit_image` does. Hidden files are ignored, and so are files beside the
-    class folders.
+    Pictures that all have one size of at most 64×64 are taken as they are. Otherwise each is fitted
+    to 28×28, light ink on a dark ground, as `fit_image` does. Hidden files are ignored, and so are
+    files beside the class folders.
 
     Raises
     ------
@@ -51,14 +44,12 @@ def load_image_folder(folder: Path) -> Dataset:
     for image, path in zip(features, paths, strict=True):
         grey = read_image(path)
         image[:] = grey if as_they_are else fit_image(grey, FITTED_SHAPE)
-    borders = [border_pixels(image) for image in features] if as_they_are else []
     return Dataset(
         features=features.reshape(len(paths), height * width),
         labels=np.array(labels),
         class_names=tuple(class_folder.name for class_folder in class_folders),
         image_shape=(height, width),
         name=str(folder),
-        light_background=as_they_are and has_light_background(np.concatenate(borders)),
     )
 
 
@@ -66,6 +57,10 @@ def _visible(folder: Path, root: Path, *, folders: bool) -> list[Path]:
     """List what is not hidden in a folder, by name; only its folders if ``folders``."""
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     for path in entries:
-        if path.is_symlink() and not path.resolve().is_relative_to(root.resolve()):
+        try:
+            inside = path.resolve().is_relative_to(root.resolve())
+        except (OSError, RuntimeError):  # a link to itself; RuntimeError until Python 3.13
+            raise InputError(f"{path}: a link that leads nowhere") from None
+        if path.is_symlink() and not inside:
             raise InputError(f"{path}: a link that leads out of {root}, which is not followed")
     return [path for path in entries if path.is_dir()] if folders else entries

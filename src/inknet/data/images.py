@@ -61,6 +61,8 @@ def _open(path: Path) -> Iterator[Image]:
     """Open a picture; whatever goes wrong while it is in use becomes one line."""
     from PIL import Image, UnidentifiedImageError
 
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: not a file, expected an image")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not used
@@ -117,8 +119,8 @@ def fit_image(
 
     As the authors of MNIST did (LeCun et al. 1998, Gradient-based learning applied to document
     recognition, section III.A), the ink is scaled to fit a box of 20/28 of the picture and placed
-    with its centre of mass in the middle. A picture that already has the shape is only inverted,
-    if its ground is not the one asked for.
+    with its centre of mass in the middle. A picture that already has the shape, on black or white,
+    is only inverted, if its ground is not the one asked for.
 
     Parameters
     ----------
@@ -134,8 +136,10 @@ def fit_image(
     ``shape`` uint8
         All ground if the picture is blank.
     """
-    light = has_light_background(border_pixels(grey))
-    if grey.shape == shape:
+    border = border_pixels(grey)
+    light = has_light_background(border)
+    ground = float(np.median(border))
+    if grey.shape == shape and min(ground, 255 - ground) < FAINTEST_INK:
         return grey if light == light_background else 255 - grey
     ink = _ink(255 - grey if light else grey, shape)
     fitted = _centred(_scaled(_cropped(ink), shape), shape)

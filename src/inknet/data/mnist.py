@@ -1,4 +1,4 @@
-"""MNIST, whole: found on this machine or downloaded once, and checked either way.
+"""MNIST, whole: found on this machine, or downloaded once and checked.
 
 LeCun, Cortes and Burges: The MNIST database of handwritten digits. 60,000 images of 28×28 pixels
 for training, then 10,000 for testing.
@@ -9,7 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from inknet.data.dataset import Dataset
-from inknet.data.idx import find_spelling, load_pairs, pairs_in
+from inknet.data.idx import Pair, find_spelling, load_pairs
 from inknet.errors import InputError
 
 # The site of the authors no longer serves the files; these two have them byte for byte.
@@ -48,7 +48,9 @@ def load_mnist() -> Dataset:
         If a file in ``INKNET_DATA_DIR`` is damaged or is not MNIST.
     """
     folder = fetch_mnist()
-    dataset = load_pairs(*pairs_in(folder), "mnist")
+    images, labels, test_images, test_labels = (find_spelling(folder, name) for name in SHA256)
+    assert images and labels and test_images and test_labels, "fetch_mnist found them"
+    dataset = load_pairs(Pair(images, labels), Pair(test_images, test_labels), "mnist")
     found = (len(dataset), dataset.n_official_test, dataset.image_shape, dataset.n_classes)
     if found != (70_000, 10_000, (28, 28), 10):
         raise InputError(

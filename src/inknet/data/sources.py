@@ -37,9 +37,13 @@ def load(source: str | Path) -> Dataset:
     """
     if isinstance(source, str) and source in NAMED:
         return NAMED[source]()
+    if source == "":
+        raise InputError(f"the source is empty; {EXPECTED}")
     path = Path(source)
     try:
         return _load_path(path)
+    except MemoryError:
+        raise InputError(f"{path}: does not fit in memory") from None
     except OSError as error:  # the readers name the file themselves; this is a folder
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
 
@@ -50,6 +54,8 @@ def _load_path(path: Path) -> Dataset:
         return load_idx(path) if images_in(path) else load_image_folder(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; {EXPECTED}")
+    if not path.is_file():
+        raise InputError(f"{path}: neither a file nor a folder; {EXPECTED}")
     name = path.name.lower().removesuffix(".gz")
     if name.endswith(".csv"):
         return load_csv(path)

@@ -43,20 +43,23 @@ def split(
     stratified
         Divide each class by itself, so that all parts have its share (to within one sample).
     limit
-        First draw this many samples at random from all that will be divided.
+        First draw at most this many samples at random from all that will be divided.
 
     Raises
     ------
     InputError
-        If a part would be empty, or ``limit`` is more than there is.
+        If a part would be empty, or the numbers are not fractions and a count.
     """
+    if not (0 < validation < 1 and 0 < test < 1 and validation + test < 1):
+        raise InputError(
+            f"validation is {validation!r} and test is {test!r}; expected fractions above 0 with "
+            "a sum below 1"
+        )
+    if limit is not None and limit < 1:
+        raise InputError(f"limit is {limit!r}; expected a whole number from 1")
     n_stored = len(dataset)
     use_official = official_test and dataset.n_official_test > 0
     n_pool = n_stored - dataset.n_official_test if use_official else n_stored
-    if limit is not None and limit > n_pool:
-        raise InputError(
-            f"{dataset.name}: data.limit = {limit:,} asks for more than its {n_pool:,} samples"
-        )
     pool = generator.permutation(n_pool)[:limit]
     fractions = (validation, 0.0 if use_official else test)
     if stratified:

@@ -92,7 +92,8 @@ def softmax(logits: Floats, out: Floats) -> None:
     """Write ``exp(z_k) / sum_j exp(z_j)`` along each row; ``out`` may be ``logits`` itself.
 
     The largest logit of the row is subtracted first: the quotient stays the same, and no
-    exponential can overflow. Its derivative is taken together with the loss, in `losses`.
+    exponential can overflow. Its derivative is taken together with the loss, in
+    `ops.softmax_cross_entropy`.
     """
     np.subtract(logits, logits.max(axis=1, keepdims=True), out=out)
     np.exp(out, out=out)

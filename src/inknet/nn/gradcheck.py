@@ -26,7 +26,8 @@ def both_gradients(
 
     Trying moves each parameter a little both ways and sees what the objective does:
     ``dJ/dp ≈ (J(p + step) - J(p - step)) / (2 step)``, whose error shrinks with the square of the
-    step. Meant for small float64 networks: it costs two forward passes a parameter.
+    step. Meant for small float64 networks: it costs two forward passes a parameter. (Where a ReLU's
+    input lies within a step of 0, the two sides have different slopes, and the trial is off.)
 
     Parameters
     ----------
@@ -41,7 +42,14 @@ def both_gradients(
     -------
     analytic, numerical : (n_parameters,) float64
         The network itself is as before, but for its `gradients`.
+
+    Raises
+    ------
+    ValueError
+        If the network is not float64: in float32, rounding hides what is looked for.
     """
+    if network.dtype != np.float64:
+        raise ValueError(f"the network is {network.dtype}; a gradient check needs float64")
     l2 = network.l2(l2_lambda, on_biases=l2_on_biases)
     statistics = network.statistics.copy()  # each pass moves those of batch normalization
 

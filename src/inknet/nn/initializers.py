@@ -1,7 +1,8 @@
 """How weights start: small random numbers whose spread keeps signals from growing or fading.
 
-A neuron sums ``fan_in`` products, so the variance of its input is ``fan_in`` times that of a
-weight times that of a signal. Each rule below picks the weight's variance with that in mind.
+A neuron sums ``fan_in`` products, so the variance of its input is ``fan_in`` times the variance of
+a weight times the mean square of a signal. Each rule below picks the weight's variance with that in
+mind.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from math import sqrt
 
 
 def he(fan_in: int, fan_out: int) -> float:
-    """Return ``sqrt(2 / fan_in)``: ReLU halves the variance, so it is doubled first.
+    """Return ``sqrt(2 / fan_in)``: ReLU halves the mean square, so it is doubled first.
 
     He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers", equation 10.
     """

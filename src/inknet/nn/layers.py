@@ -225,9 +225,9 @@ class BatchNorm(Layer):
 class Dropout(Layer):
     """Silence each input with probability ``1 - keep_prob``, so that no neuron is indispensable.
 
-    ``y = x · mask / keep_prob`` where the mask is 0 or 1; dividing by ``keep_prob`` keeps the
-    expected value, so nothing needs scaling in use ("inverted" dropout). The gradient takes the
-    same mask. Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from
+    ``y = x · mask`` where the mask is 0 or ``1 / keep_prob``: the division keeps the expected
+    value, so nothing needs scaling in use ("inverted" dropout). The gradient takes the same mask.
+    Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from
     overfitting".
     """
 

@@ -18,7 +18,10 @@ class L2:
     decayed, gradients : (n_decayed,)
         The parameters that pay, and the same part of the gradient vector; both are views.
     l2_lambda : float
-        How much they pay; at 0 nothing is computed.
+        How much they pay; at 0 nothing is computed. Since the price of a batch is divided by its
+        size and the loss is a mean, one value means the same at every batch size only if it is
+        multiplied by it. With Adam, which divides each gradient by its typical size, this is not
+        the weight decay of AdamW.
     """
 
     def __init__(self, decayed: Floats, gradients: Floats, l2_lambda: float) -> None:

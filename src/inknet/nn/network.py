@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 
 from inknet.nn import ops
-from inknet.nn.activations import ACTIVATIONS, softmax
+from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.initializers import INITIALIZERS
 from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout, Layer
 from inknet.nn.losses import L2
 
 BATCH_NORM_PLACES = ("none", "before", "after")
+LARGEST_BIAS = 1_000_000
+"""No network starts beyond this; it only keeps float32 from overflowing."""
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,10 @@ class Architecture:
         self._check_keep_probs()
         _check_one_of("batch_norm", self.batch_norm, BATCH_NORM_PLACES)
         _check_one_of("initializer", self.initializer, INITIALIZERS)
-        if not _is_number(self.bias_start) or not np.isfinite(self.bias_start):
-            raise ValueError(f"bias_start is {self.bias_start!r}; expected a finite number")
+        if not _is_number(self.bias_start) or not abs(self.bias_start) <= LARGEST_BIAS:
+            raise ValueError(
+                f"bias_start is {self.bias_start!r}; expected a number within ±{LARGEST_BIAS:,}"
+            )
         # NumPy's numbers were welcome, but a description that goes into files has Python's
         object.__setattr__(self, "layer_dims", tuple(map(int, self.layer_dims)))
         object.__setattr__(self, "activations", tuple(map(str, self.activations)))
@@ -254,20 +258,21 @@ class Network:
             x = layer.infer(x)
         return x
 
-    def probabilities(self, x: Floats) -> Floats:
-        """Return the probability of each class, ``(n, n_classes)``; each row sums to 1."""
-        logits = self.infer(x)
-        softmax(logits, logits)
-        return logits
-
     # -- construction -----------------------------------------------------------------------------
 
     def _allocate(self) -> None:
         """Make the vectors, and cut them into named views."""
         shapes = list(_parameter_shapes(self.architecture))
         shapes.sort(key=lambda item: _VECTOR_ORDER[item[1]])
-        self.parameters = np.zeros(sum(prod(shape) for _, _, shape in shapes), self.dtype)
-        self.gradients = np.zeros_like(self.parameters)
+        n_parameters = sum(prod(shape) for _, _, shape in shapes)
+        try:
+            self.parameters = np.zeros(n_parameters, self.dtype)
+            self.gradients = np.zeros_like(self.parameters)
+        except (MemoryError, ValueError, OverflowError):
+            raise ValueError(
+                f"layer_dims is {list(self.architecture.layer_dims)}; a network of "
+                f"{n_parameters:,} parameters does not fit in memory"
+            ) from None
         self._parameter_views = _cut(self.parameters, shapes)
         self._gradient_views = _cut(self.gradients, shapes)
         self.n_weights = sum(prod(shape) for _, kind, shape in shapes if kind == "weight")
@@ -276,13 +281,14 @@ class Network:
         normed = [
             (layer, kind, shape)
             for kind in ("running_mean", "running_var")
-            for layer, gamma, shape in shapes
-            if gamma == "gamma"
+            for layer, parameter, shape in shapes
+            if parameter == "gamma"
         ]
         self.statistics = np.zeros(sum(prod(shape) for _, _, shape in normed), self.dtype)
         self._statistics_views = _cut(self.statistics, normed)
 
     def _build_layers(self) -> list[Layer]:
+        """Return Dense, batch normalization and activation, dropout for each hidden layer."""
         a = self.architecture
         layers: list[Layer] = []
         settings = zip(pairwise(a.layer_dims), a.activations, a.keep_probs, strict=True)
@@ -299,7 +305,7 @@ class Network:
             )
             if activation == "softmax":
                 break
-            layers.append(Activation(ACTIVATIONS[activation], width, self.dtype))
+            hidden: list[Layer] = [Activation(ACTIVATIONS[activation], width, self.dtype)]
             if a.batch_norm != "none":
                 statistics = self._statistics_views[number]
                 norm = BatchNorm(
@@ -310,7 +316,8 @@ class Network:
                     statistics["running_mean"],
                     statistics["running_var"],
                 )
-                layers.insert(len(layers) - (a.batch_norm == "before"), norm)
+                hidden = [norm, *hidden] if a.batch_norm == "before" else [*hidden, norm]
+            layers += hidden
             if keep_prob < 1:
                 layers.append(Dropout(keep_prob, width, self.dtype))
         return layers
@@ -379,7 +386,7 @@ def _cut(vector: Floats, shapes: list[_Shape]) -> dict[int, dict[str, Floats]]:
 
 
 def _as_tuple(name: str, value: Any) -> tuple[Any, ...]:
-    if isinstance(value, str) or not isinstance(value, (Sequence, np.ndarray)):
+    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
         raise ValueError(f"{name} is {value!r}; expected a list")
     return tuple(value)
 

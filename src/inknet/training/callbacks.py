@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from math import inf, sqrt
 from typing import TYPE_CHECKING, Literal
 
@@ -101,29 +103,45 @@ class EarlyStopping(Callback):
             trainer.network.statistics[:] = self._statistics
 
 
-class PrintLines(Callback):
-    """Prints the measurements of every `interval`-th epoch, and of the last."""
+class EpochLines(Callback):
+    """Prints the measurements of the first epoch, of every `interval`-th, and of the last."""
 
-    def __init__(self, interval: int) -> None:
+    def __init__(self, interval: int, print_line: Callable[[str], object] | None = None) -> None:
         self.interval = interval
+        self.print_line = print_line or partial(print, flush=True)
+        self._printed = 0
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Print a line if it is time."""
         epoch = len(trainer.history)
-        if epoch % self.interval == 0 or epoch in (1, trainer.settings.epochs):
-            print(epoch_line(trainer), flush=True)
+        if epoch == 1 or epoch % self.interval == 0:
+            self._print(trainer)
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Print the last line, unless it is there already, and why the training ended early."""
+        history = trainer.history
+        if len(history) > self._printed:
+            self._print(trainer)
+        if history.stopped not in ("finished", "failed"):
+            best = f"; took back the weights of epoch {history.best_epoch}"
+            self.print_line(
+                f"{history.stopped} in epoch {trainer.epoch}{best if history.best_epoch else ''}"
+            )
+
+    def _print(self, trainer: Trainer) -> None:
+        self._printed = len(trainer.history)
+        self.print_line(epoch_line(trainer))
 
 
 def epoch_line(trainer: Trainer) -> str:
-    """Return the newest measurements in one line."""
+    """Return the newest measurements in one line that fits 80 columns."""
     record, epochs = trainer.history[-1], trainer.settings.epochs
-    line = (
-        f"epoch {record.epoch:{len(str(epochs))}d}/{epochs}   "
-        f"train loss {record.train_loss:.4f}  accuracy {record.train_accuracy:7.2%}"
-    )
+    loss, accuracy = f"loss {record.train_loss:.4f}", f"accuracy {record.train_accuracy:7.2%}"
     if record.val_loss is not None:
-        line += f"   validation loss {record.val_loss:.4f}  accuracy {record.val_accuracy:7.2%}"
-    return f"{line}   {record.seconds:.2f} s"
+        loss += f" (val {record.val_loss:.4f})"
+        accuracy += f" (val {record.val_accuracy:7.2%})"
+    number = f"{record.epoch:{len(str(epochs))}d}/{epochs}"
+    return f"epoch {number}  {loss}  {accuracy}  {record.seconds:.2f} s"
 
 
 def _norm(*arrays: Floats) -> float:

@@ -19,8 +19,8 @@ class EpochRecord:
     epoch : int
         Counted from 1.
     train_loss, val_loss : float
-        Mean cross-entropy (with label smoothing, if the training used it) without L2;
-        ``val_loss`` is None when there is no validation data.
+        Mean cross-entropy, without label smoothing and L2; ``val_loss`` is None when there is no
+        validation data.
     train_accuracy, val_accuracy : float
         Fractions, 0 to 1.
     learning_rate : float
@@ -32,7 +32,7 @@ class EpochRecord:
         sampled, before clipping.
     active_fractions : tuple of float
         For each hidden layer, the mean fraction of its neurons with a positive input, in the
-        sampled steps. Near 0, the layer is dying; at 1, it is linear.
+        sampled steps. For the ReLU family: near 0 the layer is dying, at 1 it is linear.
     """
 
     epoch: int

@@ -14,29 +14,28 @@ BATCH_SIZE = 1024
 """Large enough that the matrix products dominate, small enough to stay in the cache."""
 
 
-def measure(
-    network: Network, dataset: Dataset, label_smoothing: float = 0.0
-) -> tuple[float, float]:
-    """Return mean loss (without L2) and accuracy over a dataset, in inference mode."""
+def measure(network: Network, dataset: Dataset) -> tuple[float, float]:
+    """Return the mean cross-entropy and the accuracy over a dataset, in inference mode.
+
+    Plain cross-entropy, without label smoothing and L2: what is comparable between trainings.
+    """
     maker = BatchMaker(dataset, BATCH_SIZE, network.dtype)
     scratch = np.empty((maker.batch_size, dataset.n_classes), network.dtype)
     loss, right = 0.0, 0
     for x, labels in maker.batches(np.arange(len(dataset))):
         logits = network.infer(x)
         right += int(np.count_nonzero(logits.argmax(axis=1) == labels))
-        loss += len(x) * ops.softmax_cross_entropy(
-            logits, labels, label_smoothing, scratch[: len(x)]
-        )
+        loss += len(x) * ops.softmax_cross_entropy(logits, labels, 0.0, scratch[: len(x)])
     return loss / len(dataset), right / len(dataset)
 
 
-def predict_probabilities(network: Network, dataset: Dataset) -> Floats:
-    """Return the probability of each class for every sample, ``(n, n_classes)``."""
+def predict_logits(network: Network, dataset: Dataset) -> Floats:
+    """Return the logits of each class for every sample, ``(n, n_classes)``."""
     maker = BatchMaker(dataset, BATCH_SIZE, network.dtype)
     n_classes = network.architecture.layer_dims[-1]
-    probabilities: np.ndarray[Any, Any] = np.empty((len(dataset), n_classes), network.dtype)
+    logits: np.ndarray[Any, Any] = np.empty((len(dataset), n_classes), network.dtype)
     start = 0
     for x, _ in maker.batches(np.arange(len(dataset))):
-        probabilities[start : start + len(x)] = network.probabilities(x)
+        logits[start : start + len(x)] = network.infer(x)
         start += len(x)
-    return probabilities
+    return logits

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset
-from inknet.errors import InputError
+from inknet.errors import DivergedError, InputError
 from inknet.nn import optimizers
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
@@ -31,7 +31,13 @@ class Trainer:
     ----------
     network : Network
         Changed in place.
+    train, validation : Dataset, Dataset or None
     settings : TrainingRecipe
+    optimizer : Optimizer
+    learning_rate : float
+        The rate of the newest step.
+    callbacks : list of Callback
+        In the order in which they are called; the trainer's own come first.
     history : History
         Grows by one record an epoch.
     step : int
@@ -55,7 +61,8 @@ class Trainer:
     Raises
     ------
     InputError
-        If the settings ask for patience, and there is no validation data to watch.
+        If the settings ask for patience and there is no validation data to watch, or for batches
+        of one sample and the network has batch normalization.
     """
 
     def __init__(
@@ -67,6 +74,9 @@ class Trainer:
         streams: Streams,
         callbacks: Sequence[Callback] = (),
     ) -> None:
+        uses_batch_norm = network.architecture.batch_norm != "none"
+        if uses_batch_norm and (settings.batch_size == 1 or len(train) == 1):
+            raise InputError("batch_norm needs batches of 2 samples or more, not of 1")
         if settings.patience is not None and validation is None:
             raise InputError("patience watches validation data: give X_val and y_val too")
         self.network, self.settings, self.streams = network, settings, streams
@@ -77,9 +87,10 @@ class Trainer:
         self.schedule = SCHEDULES[settings.schedule]
         self.l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
         self.layer_monitor = LayerMonitor()
-        self.callbacks: list[Callback] = [self.layer_monitor, *callbacks]
+        self.callbacks: list[Callback] = [self.layer_monitor]
         if settings.patience is not None:
             self.callbacks.append(EarlyStopping(settings.patience, settings.monitor))
+        self.callbacks += callbacks  # last, so that they see which epoch is the best
         self.history = History()
         self.step = 0
         self.total_steps = settings.epochs * len(self.batch_maker)
@@ -94,8 +105,8 @@ class Trainer:
 
         Raises
         ------
-        InputError
-            If the loss is no longer a finite number.
+        DivergedError
+            If a loss is no longer a finite number.
         """
         self.history.stopped = "failed"  # until it is known to have ended otherwise
         for callback in self.callbacks:
@@ -110,6 +121,11 @@ class Trainer:
             for callback in self.callbacks:
                 callback.on_train_end(self)
         return self.history
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the newest step, counted from 1."""
+        return 1 + max(self.step - 1, 0) // len(self.batch_maker)
 
     def _epoch(self, interrupt: InterruptFlag) -> None:
         """Use every sample once, then measure; or end early, without a record."""
@@ -137,12 +153,7 @@ class Trainer:
         loss = network.loss_and_gradients(
             x, labels, self.streams.dropout, label_smoothing=settings.label_smoothing
         )
-        if not isfinite(loss):
-            raise InputError(
-                f"training diverged: the loss of step {self.step + 1} (epoch "
-                f"{len(self.history) + 1}) is {loss}; try a lower learning_rate than "
-                f"{settings.learning_rate:g}, or clip_norm"
-            )
+        self._check_finite(loss, f"the loss of step {self.step + 1}")
         self.l2.add_gradient(len(x))
         for callback in self.callbacks:
             callback.on_gradients(self)
@@ -157,11 +168,13 @@ class Trainer:
 
     def _measure(self, started: float) -> EpochRecord:
         """Look at the network as it is after the epoch."""
-        smoothing = self.settings.label_smoothing
-        train_loss, train_accuracy = measure(self.network, self.train, smoothing)
+        train_loss, train_accuracy = measure(self.network, self.train)
+        self._check_finite(train_loss, "the training loss")
         val_loss, val_accuracy = (
-            measure(self.network, self.validation, smoothing) if self.validation else (None, None)
+            measure(self.network, self.validation) if self.validation else (None, None)
         )
+        if val_loss is not None:
+            self._check_finite(val_loss, "the validation loss")
         gradient_norms, active_fractions = self.layer_monitor.means()
         return EpochRecord(
             epoch=len(self.history) + 1,
@@ -174,3 +187,10 @@ class Trainer:
             gradient_norms=gradient_norms,
             active_fractions=active_fractions,
         )
+
+    def _check_finite(self, loss: float, what: str) -> None:
+        if not isfinite(loss):
+            raise DivergedError(
+                f"training diverged: {what} in epoch {len(self.history) + 1} is {loss}; "
+                f"try a lower learning_rate than {self.settings.learning_rate:g}, or clip_norm"
+            )

@@ -1,4 +1,4 @@
-"""A bar that shows how far the training is, and a line for each epoch."""
+"""A bar that shows how far the training is."""
 
 from __future__ import annotations
 
@@ -15,27 +15,24 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from inknet.training.callbacks import Callback, epoch_line
+from inknet.training.callbacks import Callback
 
 if TYPE_CHECKING:
     from inknet.training.loop import Trainer
 
 
 class ProgressBar(Callback):
-    """Shows a bar over all steps while training, on a terminal; lines go above it.
+    """Shows a bar over all steps while training; what the console prints goes above it.
 
     Parameters
     ----------
     console
-        Where to draw. If it is not a terminal, only the lines are printed.
-    interval
-        Print the measurements of every so many epochs.
+        Where to draw. If it is not a terminal, nothing is drawn.
     """
 
     REFRESH_SECONDS = 0.1
 
-    def __init__(self, console: Console, interval: int) -> None:
-        self.console, self.interval = console, interval
+    def __init__(self, console: Console) -> None:
         # refreshed by hand: a thread that redraws would take time from the steps
         self.progress = Progress(
             TextColumn("{task.description}"),
@@ -63,12 +60,6 @@ class ProgressBar(Callback):
         if monotonic() - self._drawn >= self.REFRESH_SECONDS:
             self._drawn = monotonic()
             self.progress.update(self._task, completed=trainer.step, refresh=True)
-
-    def on_epoch_end(self, trainer: Trainer) -> None:
-        """Print a line if it is time."""
-        epoch = len(trainer.history)
-        if epoch % self.interval == 0 or epoch in (1, trainer.settings.epochs):
-            self.console.print(epoch_line(trainer), highlight=False, soft_wrap=True)
 
     def on_train_end(self, trainer: Trainer) -> None:
         """Take the bar away."""

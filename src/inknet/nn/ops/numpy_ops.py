@@ -55,7 +55,9 @@ def softmax_cross_entropy(
         loss = mean over samples of  - sum_k t_k log p_k
         d loss / d logits = (p - t) / n
 
-    The second line is why softmax and cross-entropy are taken together: all else cancels.
+    Why the second line: ``log p_k = z_k - log(sum_j exp z_j)`` and the targets sum to 1, so a
+    sample's loss is ``log(sum_j exp z_j) - sum_k t_k z_k``. The first term's derivative with
+    respect to ``z_k`` is ``exp z_k / sum_j exp z_j``, which is ``p_k``; the second's is ``t_k``.
 
     Parameters
     ----------
@@ -71,8 +73,10 @@ def softmax_cross_entropy(
     """
     n, n_classes = logits.shape
     samples = np.arange(n)
-    # log p_k = z_k - log(sum_j exp z_j), with the largest logit taken out so that no exp overflows
+    # `gradient` holds, one after the other: the logits with their largest taken out, so that no
+    # exp overflows; the exponentials; the probabilities; and at last the gradient.
     np.subtract(logits, logits.max(axis=1, keepdims=True), out=gradient)
+    # sum_k t_k z_k over all samples
     expected = (1 - smoothing) * float(gradient[samples, labels].sum())
     if smoothing:
         expected += smoothing / n_classes * float(gradient.sum())
@@ -117,8 +121,8 @@ def batch_norm_forward(
     np.multiply(normalized, gamma, out=out)
     out += beta
 
-    running_mean += momentum * (mean - running_mean)
-    if n > 1:  # one sample says nothing of the variance
+    if n > 1:  # a last batch of one sample says nothing of the variance, and little of the mean
+        running_mean += momentum * (mean - running_mean)
         running_var += momentum * (variance * (n / (n - 1)) - running_var)
 
 
@@ -132,11 +136,14 @@ def batch_norm_backward(
 ) -> None:
     """Turn ``dJ/dy`` of batch normalization into ``dJ/dx``, in place.
 
-    Mean and deviation depend on every sample of the batch, which adds two terms to the plain
-    ``G · gamma / deviation``. With ``G = dJ/dy`` and sums and means over the batch::
+    With ``G = dJ/dy`` and sums and means over the batch::
 
         dJ/dgamma = sum(G · normalized)        dJ/dbeta = sum(G)
         dJ/dx = gamma / deviation · (G - mean(G) - normalized · mean(G · normalized))
+
+    Were mean and deviation constants, dJ/dx would be ``gamma / deviation · G``. But moving one
+    ``x`` moves the mean by 1/n, and with it all outputs, which gives ``mean(G)``; and it moves the
+    deviation by ``normalized / n``, which scales all outputs, and gives the last term.
 
     Parameters
     ----------
@@ -163,6 +170,8 @@ def momentum_step(
 ) -> None:
     """Follow the mean gradient: ``v = beta · v + (1 - beta) · g``, ``p = p - learning_rate · v``.
 
+    Because of the ``1 - beta``, ``v`` is as long as a gradient. The form without it (Polyak 1964;
+    the one of PyTorch) takes steps ``1 / (1 - beta)`` times as long at the same rate.
     All arrays are ``(n_parameters,)``.
     """
     np.multiply(gradients, 1 - beta, out=scratch)
@@ -191,6 +200,7 @@ def adam_step(
     ``p = p - learning_rate · m̂ / (sqrt(v̂) + epsilon)``.
     Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1.
     """
+    # m + (1 - beta1) (g - m) is the same as beta1 m + (1 - beta1) g, in one pass less
     np.subtract(gradients, mean, out=scratch)
     scratch *= 1 - beta1
     mean += scratch
