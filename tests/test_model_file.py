@@ -371,7 +371,7 @@ def test_a_failed_save_leaves_the_old_file(path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("safetensors.numpy.save_file", full_disk)
-    with pytest.raises(InputError, match="model.safetensors: cannot be written: No space left"):
+    with pytest.raises(InputError, match=r"model\.safetensors: cannot be written: No space left"):
         save_model(path, make_network(), FACTS)
     assert path.read_bytes() == before
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
