@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from PIL import Image
 
 from inknet.data import load
 from inknet.data.mnist import fetch_mnist
+from inknet.recipe import Recipe
+from inknet.run import default_folder
 
 INKNET = Path(sys.executable).with_name("inknet")
 QUICK = ["--data", "sample", "--set", "training.epochs=2"]
@@ -338,6 +341,42 @@ def test_a_forced_run_that_fails_leaves_the_old_one_as_it_was(run: Path, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     for path in run.iterdir():
         assert (copy / path.name).read_bytes() == path.read_bytes()
+
+
+def test_two_runs_at_once_never_overwrite_each_other(tmp_path: Path) -> None:
+    trainings = []
+    for _ in range(2):
+        training = subprocess.Popen(
+            [INKNET, "train", *QUICK, "--out", "run"],
+            cwd=tmp_path,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        trainings.append(training)
+        time.sleep(0.5)  # so that both are at work, but do not end in the same instant
+    complaints = [training.communicate(timeout=120)[1] for training in trainings]
+    assert sorted(training.returncode for training in trainings) == [0, 2]
+    assert "holds a run already" in "".join(complaints)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+def test_runs_of_one_second_have_folders_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Stopped(datetime):
+        @classmethod
+        def now(cls, tz: object = None) -> datetime:
+            return cls(2026, 1, 2, 3, 4, 5)
+
+    monkeypatch.setattr("inknet.run.datetime", Stopped)
+    monkeypatch.chdir(tmp_path)
+    names = []
+    for _ in range(3):
+        names.append(default_folder(Recipe(name="my/recipe")))
+        names[-1].mkdir(parents=True)
+    stem = "runs/20260102-030405-my-recipe"
+    assert [str(name) for name in names] == [stem, f"{stem}-2", f"{stem}-3"]
 
 
 def test_a_second_ctrl_c_leaves_nothing(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain, count
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -120,7 +121,10 @@ def list_runs(folder: Path) -> list[Run]:
 def default_folder(recipe: Recipe) -> Path:
     """Return a folder below ``runs`` named by the present time and the recipe."""
     name = re.sub(r"[^\w.-]+", "-", recipe.name)[:80]
-    return Path("runs") / f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
+    endings = chain([""], (f"-{number}" for number in count(2)))
+    folders = (Path("runs") / f"{stem}{ending}" for ending in endings)
+    return next(folder for folder in folders if not folder.exists())
 
 
 def train_run(
@@ -171,6 +175,7 @@ def train_run(
         history = model.train_on(parts.train, parts.validation, recipe.training, callbacks)
         seconds = perf_counter() - started
         _write_results(work, recipe, model, parts, history, seconds)
+        _check_folder(folder, force)  # another run may have gone there meanwhile
         _put_in_place(work, folder)
     return Run(folder)
 
