@@ -45,7 +45,10 @@ def main() -> None:
     os.environ["MPLBACKEND"] = "agg"  # pictures go to files, whatever notebooks are set up for
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
-        sys.exit(app(standalone_mode=False))
+        code = app(standalone_mode=False)
+        if code == EXIT_INTERRUPTED:  # typer's word for a Ctrl-C that nobody else took
+            _fail("interrupted", code)
+        sys.exit(code)
     except InputError as error:
         _fail(str(error))
     except TyperException as error:
@@ -54,8 +57,6 @@ def main() -> None:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}", code=1)
-    except (KeyboardInterrupt, typer.Abort):
-        _fail("interrupted", code=EXIT_INTERRUPTED)
 
 
 def _fail(message: str, code: int = EXIT_BAD_INPUT) -> None:
@@ -106,7 +107,7 @@ def train(
         print(f"inknet: going on with the sample of 5,000 digits: {error}", file=sys.stderr)
         chosen = load_recipe(recipe, changes or [], source="sample", seed=seed)
         code = _train(chosen, out, force)
-    raise typer.Exit(code)
+    sys.exit(code)
 
 
 def _train(recipe: Recipe, out: Path | None, force: bool) -> int:
@@ -144,7 +145,7 @@ def _train(recipe: Recipe, out: Path | None, force: bool) -> int:
     ).metrics
     test, training = metrics["test"], metrics["training"]
     console.print(
-        f"test accuracy {test['accuracy']:.2%} ({test['errors']:,} errors in "
+        f"test accuracy {test['accuracy']:.2%} ({_errors(test['errors'])} in "
         f"{test['samples']:,}), trained for {training['seconds']:.1f} s",
         style="bold",
     )
@@ -191,7 +192,7 @@ def evaluate(
     which = "the test data of the run" if data is None else _which_part(samples)
     print(
         f"{samples.name}, {which}: accuracy {result.accuracy:.2%} "
-        f"({result.n_errors:,} errors in {result.n_samples:,}), loss {result.loss:.4f}"
+        f"({_errors(result.n_errors)} in {result.n_samples:,}), loss {result.loss:.4f}"
     )
 
 
@@ -301,6 +302,10 @@ def data_info(
     for name, count in zip(dataset.class_names, counts, strict=True):
         table.add_row(name, f"{count:,}", f"{count / len(dataset):.1%}")
     _print(table)
+
+
+def _errors(count: int) -> str:
+    return f"{count:,} error{'s' if count != 1 else ''}"
 
 
 def _table(texts: list[str], figures: list[str]) -> Table:

@@ -42,6 +42,7 @@ from inknet.nn.activations import softmax
 from inknet.nn.network import Network
 from inknet.recipe import Recipe, load_recipe
 from inknet.seeds import Streams
+from inknet.training.interrupt import InterruptFlag
 
 if TYPE_CHECKING:
     from inknet.evaluation import Evaluation
@@ -169,7 +170,8 @@ def train_run(
     parts = _load_splits(recipe, streams)
     model = _build(recipe, parts.train, streams)
     recipe = _with_absolute_source(recipe)
-    with _beside(folder) as work:
+    # the first Ctrl-C is a wish to stop soon, also while what was learned is being written
+    with InterruptFlag(), _beside(folder) as work:
         on_start(model, parts)
         started = perf_counter()
         history = model.train_on(parts.train, parts.validation, recipe.training, callbacks)
@@ -272,8 +274,15 @@ def _with_absolute_source(recipe: Recipe) -> Recipe:
 
 def _load_splits(recipe: Recipe, streams: Streams) -> Splits:
     data = recipe.data
+    dataset = load(data.source)
+    absent = np.flatnonzero(np.bincount(dataset.targets, minlength=dataset.n_classes) == 0)
+    if len(absent):
+        raise InputError(
+            f"{dataset.name}: no sample of class {dataset.class_names[absent[0]]}, though labels "
+            f"go up to {int(dataset.targets.max())}; expected classes numbered from 0 without gaps"
+        )
     return split(
-        load(data.source),
+        dataset,
         streams.split,
         validation=data.validation,
         test=data.test,
