@@ -451,6 +451,23 @@ def test_dark_ink_on_white_is_the_same_in_a_folder_and_in_arrays(tmp_path: Path)
     assert [line.split(": ")[1][0] for line in printed.splitlines()] == ["0", "1"]
 
 
+def test_pictures_without_a_clear_ground_are_never_inverted(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    labels = np.arange(80) % 2  # grey and lighter grey, as the edges of photographs are
+    photos = generator.integers(95, 125, (80, 8, 8)) + 40 * labels[:, None, None]
+    np.savez(tmp_path / "all.npz", images=photos.astype(np.uint8), labels=labels)
+    (tmp_path / "darker/0").mkdir(parents=True)
+    for number in np.flatnonzero(labels == 0):
+        picture = Image.fromarray(photos[number].astype(np.uint8))
+        picture.save(tmp_path / f"darker/0/{number}.png")
+    epochs = ["--set", "training.epochs=30"]
+    inknet("train", "--data", "all.npz", *epochs, "--out", "run", folder=tmp_path)
+    printed = inknet("evaluate", "run", "--data", "darker", "--json", folder=tmp_path).stdout
+    assert json.loads(printed)["accuracy"] == 1
+    printed = inknet("predict", "run", "darker/0/0.png", folder=tmp_path).stdout
+    assert printed.startswith("darker/0/0.png: 0 (")
+
+
 def test_a_run_finds_its_data_from_any_folder(tmp_path: Path) -> None:
     sample = load("sample")
     np.savez(tmp_path / "mine.npz", X=sample.features[::5], y=sample.labels[::5])
@@ -484,6 +501,17 @@ def test_runs_lists_whole_runs_only_and_never_cuts_their_names(run: Path, tmp_pa
     assert "stranger" not in printed
     column = [line[2:].split("  ")[0] for line in printed.splitlines()[3:]]
     assert "".join(column).startswith(name)
+
+
+def test_a_run_may_go_into_an_empty_folder_whose_parent_takes_no_files(tmp_path: Path) -> None:
+    # as a folder mounted into a container does
+    (tmp_path / "outer/run").mkdir(parents=True)
+    (tmp_path / "outer/run").chmod(0o777)
+    (tmp_path / "outer").chmod(0o555)
+    seen = [*QUICK, "--out", "outer/run"]
+    inknet("train", *seen, folder=tmp_path)
+    assert {path.name for path in (tmp_path / "outer").iterdir()} == {"run"}
+    assert len(list((tmp_path / "outer/run").iterdir())) == 9
 
 
 def test_inknet_alone_shows_its_help(tmp_path: Path) -> None:

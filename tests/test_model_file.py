@@ -381,6 +381,6 @@ def test_facts_are_plain_data():
     assert asdict(ModelFacts(("a", "b"))) == {
         "class_names": ("a", "b"),
         "image_shape": None,
-        "light_background": False,
+        "light_background": None,
         "pixels": None,
     }

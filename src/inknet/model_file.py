@@ -33,8 +33,8 @@ class ModelFacts:
         The name of each class; the position is the label.
     image_shape : (height, width) or None
         If its inputs are images.
-    light_background : bool
-        Whether those images are dark ink on a light ground.
+    light_background : bool or None
+        Whether those images are dark ink on a light ground; None if their ground is not clear.
     pixels : bool or None
         Whether it was trained on uint8 pixels, scaled to 0–1, rather than on other numbers; None
         if it was not trained yet.
@@ -42,7 +42,7 @@ class ModelFacts:
 
     class_names: tuple[str, ...]
     image_shape: tuple[int, int] | None = None
-    light_background: bool = False
+    light_background: bool | None = None
     pixels: bool | None = None
 
 
@@ -110,7 +110,7 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
         facts = ModelFacts(
             class_names=tuple(str(name) for name in header["class_names"]),
             image_shape=_image_shape(header["image_shape"], architecture.layer_dims[0]),
-            light_background=_one_of(header, "light_background", (False, True)),
+            light_background=_one_of(header, "light_background", (False, True, None)),
             pixels=_one_of(header, "pixels", (False, True, None)),
         )
         if len(facts.class_names) != architecture.layer_dims[-1]:

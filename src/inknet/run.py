@@ -18,7 +18,6 @@ from __future__ import annotations
 import json
 import platform
 import re
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -59,6 +58,8 @@ FILES = (
     "report.html",
     "metrics.json",
 )
+WORKING = ".inknet-"
+"""How the names of folders begin in which a run is written before it is whole."""
 METRICS_FORMAT = 1
 N_MISTAKES = 24
 """How many mistakes are drawn."""
@@ -138,8 +139,8 @@ def train_run(
 ) -> Run:
     """Train as a recipe says, judge the result, and leave everything in a run folder.
 
-    Whatever goes wrong, the folder is afterwards as it was before: the run is written beside it and
-    put in place when it is whole.
+    The run is written in a working folder and put in place when it is whole: a training or a
+    writing that fails leaves the run folder as it was.
 
     Parameters
     ----------
@@ -162,16 +163,13 @@ def train_run(
         If the loss is no longer a finite number.
     """
     folder = folder.absolute()
-    try:
-        _check_folder(folder, force)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be used: {error.strerror}") from None
+    _check_folder(folder, force)
     streams = Streams.from_seed(recipe.seed)
     parts = _load_splits(recipe, streams)
     model = _build(recipe, parts.train, streams)
     recipe = _with_absolute_source(recipe)
     # the first Ctrl-C is a wish to stop soon, also while what was learned is being written
-    with InterruptFlag(), _beside(folder) as work:
+    with InterruptFlag(), _working_folder(folder) as work:
         on_start(model, parts)
         started = perf_counter()
         history = model.train_on(parts.train, parts.validation, recipe.training, callbacks)
@@ -211,7 +209,7 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
         )
     numbers = np.array([facts.class_names.index(name) for name in dataset.class_names])
     features = dataset.features
-    if features.dtype == np.uint8 and dataset.light_background != facts.light_background:
+    if {dataset.light_background, facts.light_background} == {False, True}:
         features = 255 - features
     return replace(
         dataset,
@@ -222,25 +220,33 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
 
 
 def _check_folder(folder: Path, force: bool) -> None:
-    if not folder.exists():
-        return
-    if not folder.is_dir():
-        raise InputError(f"{folder}: exists and is not a folder")
-    if any(folder.iterdir()):
-        if not (folder / "recipe.toml").is_file():
-            raise InputError(f"{folder}: exists and is not a run; choose another folder with --out")
-        if not force:
-            raise InputError(
-                f"{folder}: holds a run already; choose another folder, or replace it with --force"
-            )
+    """Raise `InputError` unless the folder is free for a run, or holds one that may be replaced."""
+    try:
+        if not folder.exists():
+            return
+        names = {path.name for path in folder.iterdir()}
+    except NotADirectoryError:
+        raise InputError(f"{folder}: exists and is not a folder") from None
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be used: {error.strerror}") from None
+    names = {name for name in names if not name.startswith(WORKING)}
+    if names and "recipe.toml" not in names:
+        raise InputError(f"{folder}: exists and is not a run; choose another folder with --out")
+    if names and not force:
+        raise InputError(
+            f"{folder}: holds a run already; choose another folder, or replace it with --force"
+        )
 
 
 @contextmanager
-def _beside(folder: Path) -> Iterator[Path]:
-    """Make a folder to work in on the same disk as ``folder``, and remove what is left of it."""
-    parent = next(parent for parent in folder.parents if parent.exists())
+def _working_folder(folder: Path) -> Iterator[Path]:
+    """Make a folder to work in on the disk of the run folder, and remove what is left of it.
+
+    It lies in the run folder if that is there (it may be a mount of its own), or else beside it.
+    """
+    place = next(path for path in (folder, *folder.parents) if path.exists())
     try:
-        work = tempfile.TemporaryDirectory(prefix=".inknet-", dir=parent)
+        work = tempfile.TemporaryDirectory(prefix=WORKING, dir=place)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
     with work as path:
@@ -248,17 +254,18 @@ def _beside(folder: Path) -> Iterator[Path]:
 
 
 def _put_in_place(work: Path, folder: Path) -> None:
-    """Move the files of a run to its folder, and remove those of an earlier run.
+    """Move the files of a run to its folder, and remove what an earlier run has besides.
 
     ``metrics.json`` goes first and comes last: a folder that has it holds a whole run.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in reversed(FILES):
-            (folder / name).unlink(missing_ok=True)
+        (folder / FILES[-1]).unlink(missing_ok=True)
         for name in FILES:
             if (work / name).exists():
-                shutil.move(work / name, folder / name)
+                (work / name).replace(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
 

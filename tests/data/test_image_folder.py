@@ -39,8 +39,15 @@ def test_small_pictures_of_one_size_are_taken_as_they_are(tmp_path):
 def test_the_ground_is_seen_from_the_edges(tmp_path, light):
     for name in "ab":
         digit = noise((9, 9))
+        digit[[0, -1]] = digit[:, [0, -1]] = 20
         picture(tmp_path / name / "1.png", 255 - digit if light else digit)
     assert load(tmp_path).light_background is light
+
+
+def test_edges_of_middling_grey_are_no_clear_ground(tmp_path):
+    for name, grey in (("a", 110), ("b", 150)):
+        picture(tmp_path / name / "1.png", np.full((9, 9), grey, np.uint8))
+    assert load(tmp_path).light_background is None
 
 
 @pytest.mark.parametrize("shapes", [((30, 20), (28, 28)), ((65, 65), (65, 65))])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from inknet.errors import InputError
 
 LARGEST_LABEL = 9_999  # a larger one is more likely an identifier than a class
+UNCLEAR_GROUND = 64  # grey levels around the middle that are neither a light nor a dark ground
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,16 +103,18 @@ class Dataset:
         return labels.astype(np.intp)
 
     @property
-    def light_background(self) -> bool:
+    def light_background(self) -> bool | None:
         """Whether these are pictures of dark ink on a light ground (MNIST is the other way round).
 
-        Seen from the pixels along the edges, where ink is rare, of up to 1,000 pictures.
+        Seen from the pixels along the edges, where ink is rare, of up to 1,000 pictures; None if
+        these are neither light nor dark, as in photographs, or if there are no pictures.
         """
         if self.image_shape is None or self.features.dtype != np.uint8:
-            return False
+            return None
         some = self.images(np.arange(0, len(self), 1 + len(self) // 1000))
         edges = (some[:, 0], some[:, -1], some[:, :, 0], some[:, :, -1])
-        return bool(np.median(np.concatenate(edges, axis=1)) > 127)
+        ground = float(np.median(np.concatenate(edges, axis=1)))
+        return ground > 127 if abs(ground - 127.5) > UNCLEAR_GROUND else None
 
     def subset(self, positions: NDArray[np.intp]) -> Dataset:
         """Return the dataset that holds only these positions of this one, in their order."""

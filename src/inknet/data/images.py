@@ -113,7 +113,9 @@ def has_light_background(border: NDArray[np.uint8]) -> bool:
 
 
 def fit_image(
-    grey: NDArray[np.uint8], shape: tuple[int, int] = (28, 28), light_background: bool = False
+    grey: NDArray[np.uint8],
+    shape: tuple[int, int] = (28, 28),
+    light_background: bool | None = False,
 ) -> NDArray[np.uint8]:
     """Make a picture of one character like those that a network was trained on.
 
@@ -129,7 +131,8 @@ def fit_image(
     shape
         The height and width wanted.
     light_background
-        Whether the network was trained on dark ink on a light ground.
+        Whether the network was trained on dark ink on a light ground; None if on pictures without
+        a clear ground: then one that has the shape is left as it is.
 
     Returns
     -------
@@ -139,6 +142,8 @@ def fit_image(
     border = border_pixels(grey)
     light = has_light_background(border)
     ground = float(np.median(border))
+    if grey.shape == shape and light_background is None:
+        return grey
     if grey.shape == shape and min(ground, 255 - ground) < FAINTEST_INK:
         return grey if light == light_background else 255 - grey
     ink = _ink(255 - grey if light else grey, shape)
