@@ -8,6 +8,8 @@ import pytest
 from inknet.data import Dataset
 from inknet.recipe import load_recipe
 from inknet.run import train_run
+from inknet.training.callbacks import Callback
+from inknet.training.loop import Trainer
 
 
 def accuracy(folder: Path, recipe: str, *changes: str) -> float:
@@ -33,6 +35,21 @@ def test_digits_needs_no_more_than_the_sample(tmp_path: Path) -> None:
         for seed in range(5)
     ]
     assert mean(accuracies) >= 0.95
+
+
+def test_a_run_is_written_inside_its_folder_if_that_is_there(tmp_path: Path) -> None:
+    # it may be a mount of its own, on another disk than its parent
+    folder, beside = tmp_path / "run", set()
+    folder.mkdir()
+
+    class Look(Callback):
+        def on_epoch_end(self, trainer: Trainer) -> None:
+            beside.update(path.name for path in tmp_path.iterdir())
+
+    recipe = load_recipe("digits", ["data.source=sample", "training.epochs=1"])
+    train_run(recipe, folder, callbacks=[Look()])
+    assert beside == {"run"}
+    assert len(list(folder.iterdir())) == 9
 
 
 def test_a_run_that_cannot_be_trained_leaves_no_folder(tmp_path: Path) -> None:

@@ -503,17 +503,6 @@ def test_runs_lists_whole_runs_only_and_never_cuts_their_names(run: Path, tmp_pa
     assert "".join(column).startswith(name)
 
 
-def test_a_run_may_go_into_an_empty_folder_whose_parent_takes_no_files(tmp_path: Path) -> None:
-    # as a folder mounted into a container does
-    (tmp_path / "outer/run").mkdir(parents=True)
-    (tmp_path / "outer/run").chmod(0o777)
-    (tmp_path / "outer").chmod(0o555)
-    seen = [*QUICK, "--out", "outer/run"]
-    inknet("train", *seen, folder=tmp_path)
-    assert {path.name for path in (tmp_path / "outer").iterdir()} == {"run"}
-    assert len(list((tmp_path / "outer/run").iterdir())) == 9
-
-
 def test_inknet_alone_shows_its_help(tmp_path: Path) -> None:
     result = inknet(folder=tmp_path, expect=2)
     assert "Usage: inknet" in result.stdout
