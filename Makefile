@@ -6,10 +6,13 @@ BIN := $(VENV)/bin
 # Two test processes share the cores: a matrix product then does best on one thread.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: train test format figures clean
+.PHONY: train fast test format figures clean
 
 train: $(VENV)/installed ## train the digit network; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(ARGS)
+
+fast: $(VENV)/installed ## install the compiled loops
+	$(BIN)/pip install --quiet --editable '.[fast]'
 
 test: $(VENV)/installed-dev ## check style and types, run all tests
 	$(BIN)/ruff check .

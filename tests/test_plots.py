@@ -22,6 +22,7 @@ def history(n_epochs, validation=True, **changed):
             val_accuracy=1 - 0.6 / epoch if validation else None,
             learning_rate=0.01,
             seconds=1.5,
+            training_seconds=1.25,
             gradient_norms=(0.5, 0.4),
             active_fractions=(0.6,),
         )

@@ -88,5 +88,5 @@ def test_every_dependency_has_its_reason() -> None:
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     table = README.split("## What it is made with")[1].split("## ")[0].lower()
-    for requirement in project["dependencies"]:
+    for requirement in project["dependencies"] + project["optional-dependencies"]["fast"]:
         assert re.split(r"[^a-z0-9-]", requirement)[0] in table, requirement

@@ -53,6 +53,7 @@ def history(validation=True, **changed):
             val_accuracy=0.8125 if validation else None,
             learning_rate=0.001,
             seconds=2.5,
+            training_seconds=2.25,
             gradient_norms=(0.111, 0.222),
             active_fractions=(0.625,),
         )

@@ -345,6 +345,7 @@ def _metrics(
             "epochs": len(history),
             "best_epoch": history.best_epoch,
             "stopped": history.stopped,
+            "ops": history.ops,
             "parameters": model.network.n_parameters,
         },
         "data": {

@@ -44,6 +44,14 @@ def batch_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray) -> np.ndarray
     return gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5) + beta
 
 
+def words_of_16_bits(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Return random numbers below 2^16, four from each draw of 64 bits, the lowest bits first."""
+    size = int(np.prod(shape))
+    draws = map(int, generator.bit_generator.random_raw((size + 3) // 4))
+    words = [draw >> shift & 0xFFFF for draw in draws for shift in (0, 16, 32, 48)]
+    return np.array(words[:size]).reshape(shape)
+
+
 def training_logits(network: Network, x: np.ndarray, seed: int) -> np.ndarray:
     """Return the logits in training, from the network's tensors and architecture alone."""
     architecture, tensors = network.architecture, network.tensors()
@@ -69,7 +77,7 @@ def training_logits(network: Network, x: np.ndarray, seed: int) -> np.ndarray:
         if architecture.batch_norm == "after":
             x = normalized(x)
         if keep_prob < 1:
-            x = x * (generator.random(x.shape) < keep_prob) / keep_prob
+            x = x * (words_of_16_bits(generator, x.shape) < keep_prob * 2**16) / keep_prob
             place += 1
     return x
 

@@ -74,11 +74,6 @@ def test_the_kink_at_zero_takes_the_slope_of_its_left_side(name, slope):
     assert derivative(name, np.zeros((1, 1)))[0, 0] == slope
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_the_threshold_is_the_value_at_zero(name):
-    assert value(name, np.zeros((1, 1)))[0, 0] == ACTIVATIONS[name].threshold
-
-
 def test_only_the_relu_family_rectifies():
     assert {name for name in NAMES if ACTIVATIONS[name].rectifies} == {"relu", "leaky_relu"}
 

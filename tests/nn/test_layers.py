@@ -10,22 +10,28 @@ from scipy.stats import binomtest
 from sklearn.preprocessing import StandardScaler
 
 from inknet.nn.activations import ACTIVATIONS
-from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout
+from inknet.nn.arrays import Arena
+from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout, FirstDense
+from inknet.nn.ops import NUMPY
+from inknet.nn.ops.numba_ops import NumbaOps
 
 FLOAT64 = np.dtype("float64")
 SHAPES = {"n": st.integers(1, 9), "fan_in": st.integers(1, 7), "fan_out": st.integers(1, 7)}
 
 
-def dense(generator, fan_in, fan_out, *, is_first=False):
-    layer = Dense(
+def prepared(layer, batch_size=9, dtype=FLOAT64):
+    layer.prepare(batch_size, Arena(np.dtype(dtype)))
+    return layer
+
+
+def dense(generator, fan_in, fan_out, kind=Dense):
+    layer = kind(
         generator.normal(size=(fan_in, fan_out)),
         generator.normal(size=fan_out),
         np.full((fan_in, fan_out), np.nan),
         np.full(fan_out, np.nan),
-        is_first=is_first,
     )
-    layer.prepare(9)
-    return layer
+    return prepared(layer)
 
 
 def norm(generator, width, batch_size=9):
@@ -37,8 +43,7 @@ def norm(generator, width, batch_size=9):
         generator.normal(size=width),
         generator.uniform(0.5, 2, width),
     )
-    layer.prepare(batch_size)
-    return layer
+    return prepared(layer, batch_size)
 
 
 @given(**SHAPES, seed=st.integers(0, 2**32))
@@ -65,22 +70,27 @@ def test_dense_agrees_with_sums_element_by_element(n, fan_in, fan_out, seed):
     assert_allclose(layer.infer(x), output, rtol=1e-14)
 
 
-def test_the_first_layer_gives_no_input_gradient_but_its_own():
+@pytest.mark.parametrize("ops", [NUMPY, NumbaOps()], ids=lambda ops: ops.name)
+@pytest.mark.parametrize("share_of_zeros", [0.0, 0.9])
+def test_the_first_layer_computes_what_a_later_one_would(ops, share_of_zeros):
     generator = np.random.default_rng(0)
-    first, later = dense(generator, 4, 3, is_first=True), dense(np.random.default_rng(0), 4, 3)
-    x, upstream = generator.normal(size=(5, 4)), generator.normal(size=(5, 3))
-    for layer in (first, later):
-        layer.forward(x, generator)
-    assert first.backward(upstream).size == 0
-    assert later.backward(upstream).shape == (5, 4)
-    assert_array_equal(first.weight_gradient, later.weight_gradient)
+    first, later = dense(generator, 4, 3, FirstDense), dense(np.random.default_rng(0), 4, 3)
+    first.ops = ops
+    x, upstream = generator.normal(size=(9, 4)), generator.normal(size=(9, 3))
+    x *= generator.random(x.shape) >= share_of_zeros
+    batch = ops.new_batch(FLOAT64)
+    batch.load(x)
+    assert_allclose(first.enter(batch), later.forward(x, generator), rtol=1e-13)
+    first.leave(upstream.copy())
+    later.backward(upstream.copy())
+    assert_allclose(first.weight_gradient, later.weight_gradient, rtol=1e-13)
+    assert_allclose(first.bias_gradient, later.bias_gradient, rtol=1e-13)
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_activation_multiplies_the_gradient_by_the_slope(name):
     generator = np.random.default_rng(0)
-    layer = Activation(ACTIVATIONS[name], 4, FLOAT64)
-    layer.prepare(6)
+    layer = prepared(Activation(ACTIVATIONS[name], 4))
     x, upstream = generator.normal(size=(6, 4)), generator.normal(size=(6, 4))
     slopes = central_difference(lambda: float((ACTIVATION_VALUES[name](x) * upstream).sum()), x)
 
@@ -89,6 +99,26 @@ def test_activation_multiplies_the_gradient_by_the_slope(name):
     assert_array_equal(layer.infer(x), output)
     assert layer.active_fraction() == np.mean(x > 0)
     assert_allclose(layer.backward(upstream.copy()), slopes, rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("ops", [NUMPY, NumbaOps()], ids=lambda ops: ops.name)
+@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
+def test_an_activation_with_dropout_is_one_followed_by_the_other(name, ops):
+    generator = np.random.default_rng(0)
+    both = prepared(Activation(ACTIVATIONS[name], 20, 0.7))
+    both.ops = ops
+    activation, dropout = prepared(Activation(ACTIVATIONS[name], 20)), prepared(Dropout(0.7, 20))
+    for n in (9, 4):
+        x, upstream = generator.normal(size=(2, n, 20))
+        one_after_the_other = dropout.forward(
+            activation.forward(x, generator), np.random.default_rng(1)
+        )
+        assert_allclose(both.forward(x, np.random.default_rng(1)), one_after_the_other, rtol=1e-14)
+        assert 0 < np.count_nonzero(both.forward(x, np.random.default_rng(1)) == 0) < x.size
+        expected = activation.backward(dropout.backward(upstream.copy()))
+        assert_allclose(both.backward(upstream.copy()), expected, rtol=1e-14)
+        assert both.active_fraction() == np.mean(x > 0)
+        assert_array_equal(both.infer(x), activation.infer(x))
 
 
 # -- batch normalization ------------------------------------------------------------------------
@@ -186,8 +216,7 @@ def test_batch_norm_of_a_constant_feature_is_its_shift(n):
 @pytest.mark.parametrize("keep_prob", [0.1, 0.5, 0.8, 0.999])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dropout_keeps_its_share_and_the_expected_value(keep_prob, dtype):
-    layer = Dropout(keep_prob, 100, np.dtype(dtype))
-    layer.prepare(400)
+    layer = prepared(Dropout(keep_prob, 100), 400, dtype)
     x = np.ones((400, 100), dtype)
     output = layer.forward(x, np.random.default_rng(1))
     kept = int(np.count_nonzero(output))
@@ -199,8 +228,7 @@ def test_dropout_keeps_its_share_and_the_expected_value(keep_prob, dtype):
 
 
 def test_dropout_silences_each_neuron_on_its_own():
-    layer = Dropout(0.5, 30, FLOAT64)
-    layer.prepare(2000)
+    layer = prepared(Dropout(0.5, 30), 2000)
     kept = layer.forward(np.ones((2000, 30)), np.random.default_rng(0)) > 0
     correlations = np.corrcoef(kept, rowvar=False)[np.triu_indices(30, 1)]
     assert np.abs(correlations).max() < 4.5 / sqrt(2000)
@@ -208,8 +236,7 @@ def test_dropout_silences_each_neuron_on_its_own():
 
 def test_dropout_sends_the_gradient_through_the_same_mask():
     generator = np.random.default_rng(0)
-    layer = Dropout(0.6, 8, FLOAT64)
-    layer.prepare(6)
+    layer = prepared(Dropout(0.6, 8))
     for n in (6, 5):  # the second batch is shorter
         output = layer.forward(np.ones((n, 8)), generator).copy()
         upstream = generator.normal(size=(n, 8))
@@ -218,12 +245,13 @@ def test_dropout_sends_the_gradient_through_the_same_mask():
 
 def test_dropout_in_use_does_nothing():
     x = np.random.default_rng(0).normal(size=(4, 3))
-    assert_array_equal(Dropout(0.3, 3, FLOAT64).infer(x), x)
+    assert_array_equal(Dropout(0.3, 3).infer(x), x)
 
 
 def test_every_layer_says_what_it_is():
     generator = np.random.default_rng(0)
     assert repr(dense(generator, 4, 3)) == "Dense(4 → 3)"
     assert repr(norm(generator, 3)) == "BatchNorm(3)"
-    assert repr(Activation(ACTIVATIONS["tanh"], 3, FLOAT64)) == "Activation(tanh)"
-    assert repr(Dropout(0.25, 3, FLOAT64)) == "Dropout(keep 0.25)"
+    assert repr(Activation(ACTIVATIONS["tanh"], 3)) == "Activation(tanh)"
+    assert repr(Activation(ACTIVATIONS["tanh"], 3, 0.5)) == "Activation(tanh), Dropout(keep 0.5)"
+    assert repr(Dropout(0.25, 3)) == "Dropout(keep 0.25)"

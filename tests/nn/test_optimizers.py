@@ -64,7 +64,9 @@ def test_adam_steps_like_scikit_learn_when_epsilon_is_next_to_nothing(beta1, bet
     peer = AdamOptimizer(peer_parameters, 0.01, beta1, beta2, epsilon=1e-30)
     for gradient in gradients:
         peer.update_params(peer_parameters, [gradient])
-    mine = run(lambda p: Adam(p, beta1, beta2, epsilon=1e-30), gradients, [0.01] * N_STEPS)
+    mine = run(
+        lambda p: Adam(p, beta1=beta1, beta2=beta2, epsilon=1e-30), gradients, [0.01] * N_STEPS
+    )
     assert_allclose(mine, peer_parameters[0], rtol=1e-9)
 
 
@@ -82,7 +84,7 @@ def test_momentum_steps_like_scikit_learn(beta):
     peer = SGDOptimizer(peer_parameters, 0.1 * (1 - beta), momentum=beta, nesterov=False)
     for gradient in gradients:
         peer.update_params(peer_parameters, [gradient])
-    mine = run(lambda p: Momentum(p, beta), gradients, [0.1] * N_STEPS)
+    mine = run(lambda p: Momentum(p, beta=beta), gradients, [0.1] * N_STEPS)
     assert_allclose(mine, peer_parameters[0], rtol=1e-10)
 
 

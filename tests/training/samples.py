@@ -8,6 +8,7 @@ from scipy.special import expit
 
 from inknet.data import Dataset
 from inknet.nn import Architecture, Network
+from inknet.nn.ops import Batch
 from inknet.recipe import TrainingRecipe
 from inknet.seeds import Streams
 from inknet.training.callbacks import Callback
@@ -50,6 +51,13 @@ def make_trainer(
     return Trainer(network, train, validation, recipe, streams, callbacks)
 
 
+def rows_of(batch: Batch, n_features: int) -> np.ndarray:
+    """Return the rows that a batch holds, whatever it keeps them in: its product with 1."""
+    rows = np.empty((len(batch), n_features), batch.dtype)
+    batch.times(np.eye(n_features, dtype=batch.dtype), np.zeros(n_features, batch.dtype), rows)
+    return rows
+
+
 def logits_in_use(network: Network, x: np.ndarray) -> np.ndarray:
     """Return the logits in inference mode, from the network's tensors alone."""
     architecture, tensors = network.architecture, network.tensors()
@@ -59,14 +67,30 @@ def logits_in_use(network: Network, x: np.ndarray) -> np.ndarray:
         "sigmoid": expit,
         "tanh": np.tanh,
     }
-    for number, layer in enumerate(network.layers):
-        name = f"layers.{number}"
-        if f"{name}.running_var" in tensors:
-            x = (x - tensors[f"{name}.running_mean"]) / np.sqrt(
-                tensors[f"{name}.running_var"] + 1e-5
-            ) * tensors[f"{name}.weight"] + tensors[f"{name}.bias"]
-        elif f"{name}.weight" in tensors:
-            x = x @ tensors[f"{name}.weight"].T + tensors[f"{name}.bias"]
-        elif "Activation" in repr(layer):
-            x = values[architecture.activations[0]](x)
+    place = 0
+
+    def normalized(x: np.ndarray) -> np.ndarray:
+        nonlocal place
+        name = f"layers.{place}"
+        place += 1
+        centered = x - tensors[f"{name}.running_mean"]
+        return (
+            centered / np.sqrt(tensors[f"{name}.running_var"] + 1e-5) * tensors[f"{name}.weight"]
+            + tensors[f"{name}.bias"]
+        )
+
+    for activation, keep_prob in zip(
+        architecture.activations, architecture.keep_probs, strict=True
+    ):
+        x = x @ tensors[f"layers.{place}.weight"].T + tensors[f"layers.{place}.bias"]
+        place += 1
+        if activation == "softmax":
+            break
+        if architecture.batch_norm == "before":
+            x = normalized(x)
+        x = values[activation](x)
+        place += 1
+        if architecture.batch_norm == "after":
+            x = normalized(x)
+        place += keep_prob < 1  # dropout, which does nothing in use
     return x

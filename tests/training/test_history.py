@@ -15,6 +15,7 @@ def record(epoch, val=True):
         val_accuracy=0.25 if val else None,
         learning_rate=0.001,
         seconds=0.5,
+        training_seconds=0.375,
         gradient_norms=(0.1, 0.2),
         active_fractions=(0.75,),
     )
@@ -52,6 +53,7 @@ def test_the_csv_file_holds_every_measurement(tmp_path, val):
     assert [row["epoch"] for row in rows] == ["1", "3"]
     assert float(rows[1]["train_loss"]) == 1 / 3, "nothing is rounded away"
     assert rows[0]["val_loss"] == ("2.0" if val else "")
+    assert float(rows[0]["training_seconds"]) == 0.375
     assert float(rows[0]["gradient_norm_2"]) == 0.2
     assert float(rows[0]["active_fraction_1"]) == 0.75
 

@@ -27,8 +27,6 @@ class ActivationFunction:
         Write ``f(z)`` to ``out``; both ``(n, d)``, and not the same array.
     derivative : (a, out) -> None
         Write ``f'(z)`` to ``out``, given ``a = f(z)``; ``out`` is not ``a``.
-    threshold : float
-        ``f(0)``: a neuron whose output exceeds it has a positive input and counts as active.
     rectifies : bool
         Whether it belongs to the ReLU family, whose neurons can die; these start with a small
         positive bias.
@@ -37,7 +35,6 @@ class ActivationFunction:
     name: str
     value: Callable[[Floats, Floats], None]
     derivative: Callable[[Floats, Floats], None]
-    threshold: float = 0.0
     rectifies: bool = False
 
 
@@ -93,7 +90,7 @@ def softmax(logits: Floats, out: Floats) -> None:
 
     The largest logit of the row is subtracted first: the quotient stays the same, and no
     exponential can overflow. Its derivative is taken together with the loss, in
-    `ops.softmax_cross_entropy`.
+    `inknet.nn.ops.NumpyOps.softmax_cross_entropy`.
     """
     np.subtract(logits, logits.max(axis=1, keepdims=True), out=out)
     np.exp(out, out=out)
@@ -105,7 +102,7 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
     for function in (
         ActivationFunction("relu", relu, relu_derivative, rectifies=True),
         ActivationFunction("leaky_relu", leaky_relu, leaky_relu_derivative, rectifies=True),
-        ActivationFunction("sigmoid", sigmoid, sigmoid_derivative, threshold=0.5),
+        ActivationFunction("sigmoid", sigmoid, sigmoid_derivative),
         ActivationFunction("tanh", tanh, tanh_derivative),
     )
 }

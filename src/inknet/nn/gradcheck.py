@@ -4,7 +4,6 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from inknet.nn import ops
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 
@@ -55,7 +54,9 @@ def both_gradients(
 
     def objective() -> float:
         logits = network.forward(x, np.random.default_rng(seed))
-        loss = ops.softmax_cross_entropy(logits, labels, label_smoothing, np.empty_like(logits))
+        loss = network.ops.softmax_cross_entropy(
+            logits, labels, label_smoothing, np.empty_like(logits)
+        )
         return loss + l2.value(len(x))
 
     generator = np.random.default_rng(seed)

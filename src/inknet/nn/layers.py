@@ -9,15 +9,20 @@ the layer before. That is the chain rule, and it is all there is to back-propaga
 next to nothing. A buffer's content is good until the next call; `backward` may overwrite the
 gradient it was given. `infer` is the forward pass without the memory: it leaves the layer and its
 input untouched, so many threads may call it at once.
+
+What goes over many numbers is left to `ops`: the definitions in NumPy, or something that computes
+the same faster.
 """
 
 from abc import ABC, abstractmethod
+from math import prod
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inknet.nn import ops
 from inknet.nn.activations import ActivationFunction
-from inknet.nn.arrays import Floats
+from inknet.nn.arrays import Arena, Floats
+from inknet.nn.ops import NUMPY, Batch, NumpyOps
 
 BATCH_NORM_EPSILON = 1e-5
 """Added to the variance, so that a constant feature does not divide by zero."""
@@ -27,11 +32,19 @@ BATCH_NORM_MOMENTUM = 0.1
 
 
 class Layer(ABC):
-    """One step of the network."""
+    """One step of the network.
+
+    Attributes
+    ----------
+    ops : NumpyOps
+        What it computes with.
+    """
+
+    ops: NumpyOps = NUMPY
 
     @abstractmethod
-    def prepare(self, batch_size: int) -> None:
-        """Make the buffers for batches of up to ``batch_size`` samples."""
+    def prepare(self, batch_size: int, arena: Arena) -> None:
+        """Take buffers for batches of up to ``batch_size`` samples from ``arena``."""
 
     @abstractmethod
     def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
@@ -39,10 +52,7 @@ class Layer(ABC):
 
     @abstractmethod
     def backward(self, gradient: Floats) -> Floats:
-        """Return ``dJ/dx``, given ``dJ/dy``; store the gradients of the parameters.
-
-        The first layer has nobody to pass a gradient to, and returns an empty one.
-        """
+        """Return ``dJ/dx``, given ``dJ/dy``; store the gradients of the parameters."""
 
     @abstractmethod
     def infer(self, x: Floats) -> Floats:
@@ -64,79 +74,96 @@ class Dense(Layer):
         Views into the network's parameter vector.
     weight_gradient, bias_gradient
         Views of the same shapes into its gradient vector.
-    is_first : bool
-        Nothing comes before the first layer, so it leaves ``dJ/dx`` out.
     """
 
     def __init__(
-        self,
-        weight: Floats,
-        bias: Floats,
-        weight_gradient: Floats,
-        bias_gradient: Floats,
-        *,
-        is_first: bool = False,
+        self, weight: Floats, bias: Floats, weight_gradient: Floats, bias_gradient: Floats
     ) -> None:
         self.weight, self.bias = weight, bias
         self.weight_gradient, self.bias_gradient = weight_gradient, bias_gradient
-        self.is_first = is_first
 
     def __repr__(self) -> str:
         return f"Dense({self.weight.shape[0]} → {self.weight.shape[1]})"
 
-    def prepare(self, batch_size: int) -> None:
+    def prepare(self, batch_size: int, arena: Arena) -> None:
         fan_in, fan_out = self.weight.shape
-        self._output = np.empty((batch_size, fan_out), self.weight.dtype)
-        self._input_gradient = np.empty(
-            (0 if self.is_first else batch_size, fan_in), self._output.dtype
-        )
+        self._output = arena.zeros(batch_size, fan_out)
+        self._input_gradient = arena.zeros(batch_size, fan_in)
 
     def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
         self._input = x
         output = self._output[: len(x)]
-        np.matmul(x, self.weight, out=output)
+        self.ops.matmul(x, self.weight, output)
         output += self.bias
         return output
 
     def backward(self, gradient: Floats) -> Floats:
-        np.matmul(self._input.T, gradient, out=self.weight_gradient)
-        np.sum(gradient, axis=0, out=self.bias_gradient)
+        self.ops.matmul(self._input.T, gradient, self.weight_gradient)
+        self.ops.column_sums(gradient, self.bias_gradient)
         input_gradient = self._input_gradient[: len(gradient)]
-        if not self.is_first:
-            np.matmul(gradient, self.weight.T, out=input_gradient)
+        self.ops.matmul(gradient, self.weight.T, input_gradient)
         return input_gradient
 
     def infer(self, x: Floats) -> Floats:
-        output: Floats = x @ self.weight
+        output = np.empty((len(x), len(self.bias)), self.bias.dtype)
+        self.ops.matmul(x, self.weight, output)
         output += self.bias
         return output
 
 
-class Activation(Layer):
-    """``y = f(x)`` for each element, so ``dJ/dx = dJ/dy · f'(x)``."""
+class FirstDense(Dense):
+    """The dense layer that the data come to: as a `Batch`, and with nobody before it.
 
-    def __init__(
-        self, function: ActivationFunction, width: int, dtype: np.dtype[np.floating]
-    ) -> None:
-        self.function = function
-        self.width, self.dtype = width, dtype
+    So ``dJ/dx`` is left out, and the products are the batch's, which may know of a shorter way
+    through data that are mostly zeros.
+    """
+
+    def prepare(self, batch_size: int, arena: Arena) -> None:
+        self._output = arena.zeros(batch_size, self.weight.shape[1])
+
+    def enter(self, batch: Batch) -> Floats:
+        """Return ``y`` for a batch, as in training."""
+        self._batch = batch
+        output = self._output[: len(batch)]
+        batch.times(self.weight, self.bias, output)
+        return output
+
+    def leave(self, gradient: Floats) -> None:
+        """Store the gradients of the parameters, given ``dJ/dy``."""
+        self._batch.transposed_times(gradient, self.weight_gradient)
+        self.ops.column_sums(gradient, self.bias_gradient)
+
+
+class Activation(Layer):
+    """``y = f(x)`` for each element, so ``dJ/dx = dJ/dy · f'(x)``; if asked to, with dropout.
+
+    Dropout follows most activations, and then both are done in one go: ``y = f(x) · mask``, and
+    ``dJ/dx = dJ/dy · f'(x) · mask``. See `Dropout`.
+    """
+
+    def __init__(self, function: ActivationFunction, width: int, keep_prob: float = 1.0) -> None:
+        self.function, self.width, self.keep_prob = function, width, keep_prob
 
     def __repr__(self) -> str:
-        return f"Activation({self.function.name})"
+        dropout = f", {Dropout(self.keep_prob, self.width)}" if self.keep_prob < 1 else ""
+        return f"Activation({self.function.name}){dropout}"
 
-    def prepare(self, batch_size: int) -> None:
-        self._buffer = np.empty((batch_size, self.width), self.dtype)
-        self._derivative = np.empty_like(self._buffer)
+    def prepare(self, batch_size: int, arena: Arena) -> None:
+        self._output = arena.zeros(batch_size, self.width)
+        self._slope = arena.zeros(batch_size, self.width)
 
     def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
-        self._output = self._buffer[: len(x)]
-        self.function.value(x, self._output)
-        return self._output
+        self._input = x
+        output, slope = self._output[: len(x)], self._slope[: len(x)]
+        if self.keep_prob == 1:
+            self.ops.activate(self.function, x, output, slope)
+        else:
+            words = random_words(generator, x.shape)
+            self.ops.activate_and_drop(self.function, words, self.keep_prob, x, output, slope)
+        return output
 
     def backward(self, gradient: Floats) -> Floats:
-        derivative = self._derivative[: len(gradient)]
-        self.function.derivative(self._output, derivative)
-        gradient *= derivative
+        gradient *= self._slope[: len(gradient)]
         return gradient
 
     def infer(self, x: Floats) -> Floats:
@@ -145,8 +172,8 @@ class Activation(Layer):
         return output
 
     def active_fraction(self) -> float:
-        """Fraction of the outputs of the last `forward` whose input was positive."""
-        return float(np.count_nonzero(self._output > self.function.threshold) / self._output.size)
+        """Fraction of the inputs of the last `forward` that were positive."""
+        return float(np.count_nonzero(self._input > 0) / self._input.size)
 
 
 class BatchNorm(Layer):
@@ -182,14 +209,14 @@ class BatchNorm(Layer):
     def __repr__(self) -> str:
         return f"BatchNorm({len(self.gamma)})"
 
-    def prepare(self, batch_size: int) -> None:
+    def prepare(self, batch_size: int, arena: Arena) -> None:
         self._deviation = np.empty_like(self.gamma)
-        self._normalized = np.empty((batch_size, len(self.gamma)), self.gamma.dtype)
-        self._output = np.empty_like(self._normalized)
+        self._normalized = arena.zeros(batch_size, len(self.gamma))
+        self._output = arena.zeros(batch_size, len(self.gamma))
 
     def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
         normalized, output = self._normalized[: len(x)], self._output[: len(x)]
-        ops.batch_norm_forward(
+        self.ops.batch_norm_forward(
             x,
             self.gamma,
             self.beta,
@@ -205,7 +232,7 @@ class BatchNorm(Layer):
 
     def backward(self, gradient: Floats) -> Floats:
         normalized = self._normalized[: len(gradient)]
-        ops.batch_norm_backward(
+        self.ops.batch_norm_backward(
             gradient,
             normalized,
             self._deviation,
@@ -227,25 +254,24 @@ class Dropout(Layer):
 
     ``y = x · mask`` where the mask is 0 or ``1 / keep_prob``: the division keeps the expected
     value, so nothing needs scaling in use ("inverted" dropout). The gradient takes the same mask.
+    Probabilities are exact to 2^-17, as 16 random bits decide on each element.
     Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from
     overfitting".
     """
 
-    def __init__(self, keep_prob: float, width: int, dtype: np.dtype[np.floating]) -> None:
-        self.keep_prob = keep_prob
-        self.width, self.dtype = width, dtype
+    def __init__(self, keep_prob: float, width: int) -> None:
+        self.keep_prob, self.width = keep_prob, width
 
     def __repr__(self) -> str:
         return f"Dropout(keep {self.keep_prob:g})"
 
-    def prepare(self, batch_size: int) -> None:
-        self._mask = np.empty((batch_size, self.width), self.dtype)
-        self._output = np.empty_like(self._mask)
+    def prepare(self, batch_size: int, arena: Arena) -> None:
+        self._mask = arena.zeros(batch_size, self.width)
+        self._output = arena.zeros(batch_size, self.width)
 
     def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
         mask, output = self._mask[: len(x)], self._output[: len(x)]
-        ops.dropout_mask(generator, self.keep_prob, mask)
-        np.multiply(x, mask, out=output)
+        self.ops.drop(random_words(generator, x.shape), self.keep_prob, x, mask, output)
         return output
 
     def backward(self, gradient: Floats) -> Floats:
@@ -254,3 +280,10 @@ class Dropout(Layer):
 
     def infer(self, x: Floats) -> Floats:
         return x
+
+
+def random_words(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Return random words of 16 bits, four from each draw of the generator."""
+    size = prod(shape)
+    words: NDArray[np.uint16] = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)
+    return words[:size].reshape(shape)

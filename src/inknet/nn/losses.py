@@ -2,12 +2,13 @@
 
 The objective of a batch of n samples is ``J = loss + l2_lambda / (2 n) · sum of squared weights``.
 The loss is softmax cross-entropy with label smoothing, see
-`inknet.nn.ops.numpy_ops.softmax_cross_entropy`.
+`inknet.nn.ops.NumpyOps.softmax_cross_entropy`.
 """
 
 import numpy as np
 
 from inknet.nn.arrays import Floats
+from inknet.nn.ops import NUMPY, NumpyOps
 
 
 class L2:
@@ -24,9 +25,11 @@ class L2:
         the weight decay of AdamW.
     """
 
-    def __init__(self, decayed: Floats, gradients: Floats, l2_lambda: float) -> None:
+    def __init__(
+        self, decayed: Floats, gradients: Floats, l2_lambda: float, ops: NumpyOps = NUMPY
+    ) -> None:
         self.decayed, self.gradients, self.l2_lambda = decayed, gradients, l2_lambda
-        self._scratch = np.empty_like(decayed)
+        self.ops = ops
 
     def __repr__(self) -> str:
         return f"L2({self.l2_lambda:g})"
@@ -38,5 +41,4 @@ class L2:
     def add_gradient(self, n: int) -> None:
         """Add ``l2_lambda / n · w``, the derivative of `value`, to the gradients."""
         if self.l2_lambda:
-            np.multiply(self.decayed, self.l2_lambda / n, out=self._scratch)
-            self.gradients += self._scratch
+            self.ops.add_scaled(self.decayed, self.l2_lambda / n, self.gradients)

@@ -9,13 +9,14 @@ from math import prod
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from inknet.nn import ops
 from inknet.nn.activations import ACTIVATIONS
-from inknet.nn.arrays import Floats, Labels
+from inknet.nn.arrays import Arena, Floats, Labels
 from inknet.nn.initializers import INITIALIZERS
-from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout, Layer
+from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout, FirstDense, Layer
 from inknet.nn.losses import L2
+from inknet.nn.ops import NUMPY, Batch, NumpyOps
 
 BATCH_NORM_PLACES = ("none", "before", "after")
 LARGEST_BIAS = 1_000_000
@@ -180,7 +181,7 @@ class Network:
         self._allocate()
         self.layers = self._build_layers()
         self._initialize(generator)
-        self._prepared_for = 0
+        self.use(NUMPY)
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
@@ -192,6 +193,12 @@ class Network:
         return len(self.parameters)
 
     @property
+    def _first(self) -> FirstDense:
+        first = self.layers[0]
+        assert isinstance(first, FirstDense)
+        return first
+
+    @property
     def dense_layers(self) -> list[Dense]:
         """The layers with weights, in order."""
         return [layer for layer in self.layers if isinstance(layer, Dense)]
@@ -201,35 +208,51 @@ class Network:
         """The hidden layers' activations, in order."""
         return [layer for layer in self.layers if isinstance(layer, Activation)]
 
+    def use(self, ops: NumpyOps) -> None:
+        """Compute with these operations from now on; the buffers are made anew."""
+        self.ops = ops
+        for layer in self.layers:
+            layer.ops = ops
+        self._prepared_for = 0
+        self._batch = ops.new_batch(self.dtype)
+
     def l2(self, l2_lambda: float, *, on_biases: bool = False) -> L2:
         """Return the price on this network's weights, or on its weights and biases."""
         end = self.n_weights + (self.n_biases if on_biases else 0)
-        return L2(self.parameters[:end], self.gradients[:end], l2_lambda)
+        return L2(self.parameters[:end], self.gradients[:end], l2_lambda, self.ops)
 
     # -- forward and backward ---------------------------------------------------------------------
 
-    def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
-        """Return the logits ``(n, n_classes)`` of a batch ``(n, n_features)``, as in training.
+    def forward(self, x: NDArray[Any] | Batch, generator: np.random.Generator) -> Floats:
+        """Return the logits ``(n, n_classes)`` of a batch, as in training.
 
-        ``generator`` draws the dropout masks. The result is a buffer, good until the next call.
+        ``x`` are rows ``(n, n_features)``, uint8 pixels or numbers, or a `Batch` that was loaded
+        with them. ``generator`` draws the dropout masks. The result is a buffer, good until the
+        next call.
         """
+        if not isinstance(x, Batch):
+            self._batch.load(x)
+            x = self._batch
         if len(x) > self._prepared_for:
+            arena = Arena(self.dtype)
             for layer in self.layers:
-                layer.prepare(len(x))
-            self._logits_gradient = np.empty((len(x), self.architecture.layer_dims[-1]), self.dtype)
+                layer.prepare(len(x), arena)
+            self._logits_gradient = arena.zeros(len(x), self.architecture.layer_dims[-1])
             self._prepared_for = len(x)
-        for layer in self.layers:
-            x = layer.forward(x, generator)
-        return x
+        signal = self._first.enter(x)
+        for layer in self.layers[1:]:
+            signal = layer.forward(signal, generator)
+        return signal
 
     def backward(self, gradient: Floats) -> None:
         """Fill `gradients`, given the gradient of the loss with respect to the logits."""
-        for layer in reversed(self.layers):
+        for layer in reversed(self.layers[1:]):
             gradient = layer.backward(gradient)
+        self._first.leave(gradient)
 
     def loss_and_gradients(
         self,
-        x: Floats,
+        x: NDArray[Any] | Batch,
         labels: Labels,
         generator: np.random.Generator,
         *,
@@ -239,7 +262,7 @@ class Network:
 
         Parameters
         ----------
-        x : (n, n_features)
+        x : (n, n_features), or a `Batch` of n rows
         labels : (n,)
         generator
             Draws the dropout masks.
@@ -248,15 +271,21 @@ class Network:
         """
         logits = self.forward(x, generator)
         gradient = self._logits_gradient[: len(x)]
-        loss = ops.softmax_cross_entropy(logits, labels, label_smoothing, gradient)
+        loss = self.ops.softmax_cross_entropy(logits, labels, label_smoothing, gradient)
         self.backward(gradient)
         return loss
 
-    def infer(self, x: Floats) -> Floats:
+    def infer(self, x: NDArray[Any] | Batch) -> Floats:
         """Return the logits ``(n, n_classes)`` of a batch, as in use. Safe from many threads."""
-        for layer in self.layers:
-            x = layer.infer(x)
-        return x
+        if not isinstance(x, Batch):
+            batch = self.ops.new_batch(self.dtype)
+            batch.load(x, training=False)
+            x = batch
+        signal = np.empty((len(x), self.architecture.layer_dims[1]), self.dtype)
+        x.times(self._first.weight, self._first.bias, signal)
+        for layer in self.layers[1:]:
+            signal = layer.infer(signal)
+        return signal
 
     # -- construction -----------------------------------------------------------------------------
 
@@ -266,8 +295,8 @@ class Network:
         shapes.sort(key=lambda item: _VECTOR_ORDER[item[1]])
         n_parameters = sum(prod(shape) for _, _, shape in shapes)
         try:
-            self.parameters = np.zeros(n_parameters, self.dtype)
-            self.gradients = np.zeros_like(self.parameters)
+            arena = Arena(self.dtype)
+            self.parameters, self.gradients = arena.zeros(n_parameters), arena.zeros(n_parameters)
         except (MemoryError, ValueError, OverflowError):
             raise ValueError(
                 f"layer_dims is {list(self.architecture.layer_dims)}; a network of "
@@ -294,18 +323,16 @@ class Network:
         settings = zip(pairwise(a.layer_dims), a.activations, a.keep_probs, strict=True)
         for number, ((_, width), activation, keep_prob) in enumerate(settings):
             values, gradients = self._parameter_views[number], self._gradient_views[number]
+            dense = Dense if layers else FirstDense
             layers.append(
-                Dense(
-                    values["weight"],
-                    values["bias"],
-                    gradients["weight"],
-                    gradients["bias"],
-                    is_first=number == 0,
-                )
+                dense(values["weight"], values["bias"], gradients["weight"], gradients["bias"])
             )
             if activation == "softmax":
                 break
-            hidden: list[Layer] = [Activation(ACTIVATIONS[activation], width, self.dtype)]
+            # dropout comes last: with the activation, unless batch normalization is in between
+            apart = keep_prob < 1 and a.batch_norm == "after"
+            function = ACTIVATIONS[activation]
+            hidden: list[Layer] = [Activation(function, width, 1.0 if apart else keep_prob)]
             if a.batch_norm != "none":
                 statistics = self._statistics_views[number]
                 norm = BatchNorm(
@@ -318,8 +345,8 @@ class Network:
                 )
                 hidden = [norm, *hidden] if a.batch_norm == "before" else [*hidden, norm]
             layers += hidden
-            if keep_prob < 1:
-                layers.append(Dropout(keep_prob, width, self.dtype))
+            if apart:
+                layers.append(Dropout(keep_prob, width))
         return layers
 
     def _initialize(self, generator: np.random.Generator) -> None:
@@ -341,12 +368,15 @@ class Network:
     def tensors(self) -> dict[str, Floats]:
         """Return every learned array under its name in a PyTorch state dict.
 
-        ``layers.N.weight`` and so on, N counting all layers of `layers`, so that a matching
-        ``nn.Sequential`` called ``layers`` takes them. The arrays are views: writing to them
-        changes the network. A weight is given as PyTorch holds it, ``(fan_out, fan_in)``.
+        ``layers.N.weight`` and so on, N counting dense layers, batch normalizations, activations
+        and dropouts, so that a matching ``nn.Sequential`` called ``layers`` takes them. The arrays
+        are views: writing to them changes the network. A weight is given as PyTorch holds it,
+        ``(fan_out, fan_in)``.
         """
         named: dict[str, Floats] = {}
-        for number, layer in enumerate(self.layers):
+        number = -1
+        for layer in self.layers:
+            number += 1
             if isinstance(layer, Dense):
                 named[f"layers.{number}.weight"] = layer.weight.T
                 named[f"layers.{number}.bias"] = layer.bias
@@ -355,6 +385,8 @@ class Network:
                 named[f"layers.{number}.bias"] = layer.beta
                 named[f"layers.{number}.running_mean"] = layer.running_mean
                 named[f"layers.{number}.running_var"] = layer.running_var
+            elif isinstance(layer, Activation) and layer.keep_prob < 1:
+                number += 1  # its dropout is a layer of its own there
         return named
 
 

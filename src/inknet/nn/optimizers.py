@@ -8,8 +8,8 @@ from math import inf, sqrt
 
 import numpy as np
 
-from inknet.nn import ops
-from inknet.nn.arrays import Floats
+from inknet.nn.arrays import Arena, Floats
+from inknet.nn.ops import NUMPY, NumpyOps
 
 
 class Optimizer(ABC):
@@ -25,34 +25,30 @@ class Optimizer(ABC):
 class GradientDescent(Optimizer):
     """``p = p - learning_rate · g``: straight downhill."""
 
-    def __init__(self, parameters: Floats) -> None:
-        self._scratch = np.empty_like(parameters)
+    def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY) -> None:
+        self.ops = ops
 
     def __repr__(self) -> str:
         return "GradientDescent()"
 
     def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
         self.steps_taken += 1
-        np.multiply(gradients, learning_rate, out=self._scratch)
-        parameters -= self._scratch
+        self.ops.descent_step(parameters, gradients, learning_rate)
 
 
 class Momentum(Optimizer):
     """Follow a running mean of the gradients: ``v = beta · v + (1 - beta) · g``."""
 
-    def __init__(self, parameters: Floats, beta: float = 0.9) -> None:
-        self.beta = beta
-        self.velocity = np.zeros_like(parameters)
-        self._scratch = np.empty_like(parameters)
+    def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY, *, beta: float = 0.9) -> None:
+        self.ops, self.beta = ops, beta
+        self.velocity = Arena(parameters.dtype).zeros(len(parameters))
 
     def __repr__(self) -> str:
         return f"Momentum(beta={self.beta:g})"
 
     def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
         self.steps_taken += 1
-        ops.momentum_step(
-            parameters, gradients, self.velocity, self._scratch, learning_rate, self.beta
-        )
+        self.ops.momentum_step(parameters, gradients, self.velocity, learning_rate, self.beta)
 
 
 class Adam(Optimizer):
@@ -61,26 +57,27 @@ class Adam(Optimizer):
     def __init__(
         self,
         parameters: Floats,
+        ops: NumpyOps = NUMPY,
+        *,
         beta1: float = 0.9,
         beta2: float = 0.999,
         epsilon: float = 1e-8,
     ) -> None:
+        self.ops = ops
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        self.mean = np.zeros_like(parameters)
-        self.square = np.zeros_like(parameters)
-        self._scratch = np.empty_like(parameters)
+        arena = Arena(parameters.dtype)
+        self.mean, self.square = arena.zeros(len(parameters)), arena.zeros(len(parameters))
 
     def __repr__(self) -> str:
         return f"Adam(beta1={self.beta1:g}, beta2={self.beta2:g})"
 
     def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
         self.steps_taken += 1
-        ops.adam_step(
+        self.ops.adam_step(
             parameters,
             gradients,
             self.mean,
             self.square,
-            self._scratch,
             learning_rate,
             self.beta1,
             self.beta2,

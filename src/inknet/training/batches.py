@@ -1,20 +1,27 @@
-"""Batches: rows of the dataset, fetched, scaled and converted the moment they are needed."""
+"""Batches: rows of the dataset, fetched, scaled and converted a moment before they are needed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset
-from inknet.nn import ops
-from inknet.nn.arrays import Floats, Labels
+from inknet.data.mapped import file_rows
+from inknet.nn.arrays import Labels
+from inknet.nn.ops import Batch, NumpyOps
+
+ROWS_AHEAD = 1024
+"""Rows made ready at a time while the network works on those before."""
 
 
 class BatchMaker:
-    """Turns positions of a dataset into a batch, in buffers made once.
+    """Turns positions of a dataset into batches, in buffers made once.
+
+    A thread of its own makes the next batches ready while the network learns from these. What it
+    does depends on the positions alone, so the thread changes when things happen, not what.
 
     Parameters
     ----------
@@ -24,30 +31,71 @@ class BatchMaker:
         The most samples in a batch.
     dtype
         The network's type.
+    ops
+        The network's operations.
+    training
+        Whether gradients will be asked for.
     """
 
     def __init__(
-        self, dataset: Dataset, batch_size: int, dtype: np.dtype[np.floating[Any]]
+        self,
+        dataset: Dataset,
+        batch_size: int,
+        dtype: np.dtype[np.floating],
+        ops: NumpyOps,
+        *,
+        training: bool = True,
     ) -> None:
         self.dataset = dataset
         self.batch_size = min(batch_size, len(dataset))
-        shape = (self.batch_size, dataset.n_features)
-        self._stored = np.empty(shape, dataset.features.dtype)
-        self._features = np.empty(shape, dtype)
+        self.training = training
         self._targets = dataset.targets
+        self._ops = ops
+        self._file = file_rows(dataset.features)
+        batches_ahead = max(1, ROWS_AHEAD // self.batch_size)
+        # one group in use and one on its way; where all fits into one, there is none on its way
+        n_groups = 1 if batches_ahead >= len(self) else 2
+        batches_ahead = min(batches_ahead, len(self))
+        self._groups = [
+            ops.new_group(batches_ahead, self.batch_size, dataset.n_features, dtype)
+            for _ in range(n_groups)
+        ]
+        if self._file is not None:
+            shape = (batches_ahead * self.batch_size, dataset.n_features)
+            self._read = np.empty(shape, dataset.features.dtype)
 
     def __len__(self) -> int:
         """Return the number of batches in the dataset; the last may be short."""
         return -(-len(self.dataset) // self.batch_size)
 
-    def batches(self, order: NDArray[np.intp]) -> Iterator[tuple[Floats, Labels]]:
-        """Go through the positions in ``order``; yield features ``(n, d)`` and labels ``(n,)``.
+    def batches(self, order: NDArray[np.intp]) -> Iterator[tuple[Batch, Labels]]:
+        """Go through the positions in ``order``; yield batches of n rows and labels ``(n,)``.
 
-        The features are a buffer, good until the next batch.
+        The batches are buffers, each good until the next one is asked for.
         """
-        for start in range(0, len(order), self.batch_size):
-            positions = order[start : start + self.batch_size]
-            rows = positions if self.dataset.rows is None else self.dataset.rows[positions]
-            features = self._features[: len(positions)]
-            ops.gather_scaled(self.dataset.features, rows, self._stored[: len(positions)], features)
-            yield features, self._targets[positions]
+        group = self._groups[0]
+        n_rows = group.n_batches * group.batch_size
+        parts = [order[i : i + n_rows] for i in range(0, len(order), n_rows)]
+        if len(parts) < 2:
+            yield from self._load(0, parts[0]) if parts else ()
+            return
+        with ThreadPoolExecutor(1, "inknet-batches") as thread:
+            coming = thread.submit(self._load, 0, parts[0])
+            for number in range(1, len(parts)):
+                batches = coming.result()
+                coming = thread.submit(self._load, number % 2, parts[number])
+                yield from batches
+            yield from coming.result()
+
+    def _load(self, group: int, positions: NDArray[np.intp]) -> list[tuple[Batch, Labels]]:
+        """Fill one of the two groups."""
+        rows = positions if self.dataset.rows is None else self.dataset.rows[positions]
+        features = self.dataset.features
+        if self._file is not None:
+            features = self._read[: len(rows)]
+            self._ops.read_rows(self._file.descriptor, self._file.start, rows, features)
+            rows = np.arange(len(rows))
+        batches = self._groups[group].load(features, rows, training=self.training)
+        labels = self._targets[positions]
+        size = self.batch_size
+        return [(batch, labels[i * size : (i + 1) * size]) for i, batch in enumerate(batches)]

@@ -27,6 +27,8 @@ class EpochRecord:
         The rate of the epoch's last step.
     seconds : float
         Wall time of the epoch's steps and measurements.
+    training_seconds : float
+        Wall time of its steps alone.
     gradient_norms : tuple of float
         For each Dense layer, the mean Euclidean norm of its gradient over the steps that were
         sampled, before clipping.
@@ -42,6 +44,7 @@ class EpochRecord:
     val_accuracy: float | None
     learning_rate: float
     seconds: float
+    training_seconds: float
     gradient_norms: tuple[float, ...]
     active_fractions: tuple[float, ...]
 
@@ -66,6 +69,7 @@ _SCALARS = (
     "val_accuracy",
     "learning_rate",
     "seconds",
+    "training_seconds",
 )
 
 
@@ -83,11 +87,14 @@ class History:
     stopped : str
         Why the training ended: ``"finished"``, ``"early stopping"``, ``"interrupted"``, or
         ``"failed"`` if it raised an error.
+    ops : str
+        What the hot loops ran on: ``"numpy"`` or ``"numba"``.
     """
 
     records: list[EpochRecord] = field(default_factory=list)
     best_epoch: int | None = None
     stopped: str = "finished"
+    ops: str = "numpy"
 
     def __len__(self) -> int:
         """Return the number of completed epochs."""

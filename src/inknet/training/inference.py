@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from inknet.data.dataset import Dataset
-from inknet.nn import ops
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.training.batches import BatchMaker
@@ -19,19 +18,19 @@ def measure(network: Network, dataset: Dataset) -> tuple[float, float]:
 
     Plain cross-entropy, without label smoothing and L2: what is comparable between trainings.
     """
-    maker = BatchMaker(dataset, BATCH_SIZE, network.dtype)
+    maker = _batch_maker(network, dataset)
     scratch = np.empty((maker.batch_size, dataset.n_classes), network.dtype)
     loss, right = 0.0, 0
     for x, labels in maker.batches(np.arange(len(dataset))):
         logits = network.infer(x)
         right += int(np.count_nonzero(logits.argmax(axis=1) == labels))
-        loss += len(x) * ops.softmax_cross_entropy(logits, labels, 0.0, scratch[: len(x)])
+        loss += len(x) * network.ops.softmax_cross_entropy(logits, labels, 0.0, scratch[: len(x)])
     return loss / len(dataset), right / len(dataset)
 
 
 def predict_logits(network: Network, dataset: Dataset) -> Floats:
     """Return the logits of each class for every sample, ``(n, n_classes)``."""
-    maker = BatchMaker(dataset, BATCH_SIZE, network.dtype)
+    maker = _batch_maker(network, dataset)
     n_classes = network.architecture.layer_dims[-1]
     logits: np.ndarray[Any, Any] = np.empty((len(dataset), n_classes), network.dtype)
     start = 0
@@ -39,3 +38,7 @@ def predict_logits(network: Network, dataset: Dataset) -> Floats:
         logits[start : start + len(x)] = network.infer(x)
         start += len(x)
     return logits
+
+
+def _batch_maker(network: Network, dataset: Dataset) -> BatchMaker:
+    return BatchMaker(dataset, BATCH_SIZE, network.dtype, network.ops, training=False)

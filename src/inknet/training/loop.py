@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from inknet.data.dataset import Dataset
 from inknet.errors import DivergedError, InputError
 from inknet.nn import optimizers
-from inknet.nn.arrays import Floats, Labels
+from inknet.nn.arrays import Labels
 from inknet.nn.network import Network
+from inknet.nn.ops import NUMPY, Batch, NumpyOps, fastest
 from inknet.nn.schedules import SCHEDULES
 from inknet.recipe import TrainingRecipe
 from inknet.seeds import Streams
@@ -22,6 +23,7 @@ from inknet.training.callbacks import Callback, EarlyStopping, LayerMonitor
 from inknet.training.history import EpochRecord, History
 from inknet.training.inference import measure
 from inknet.training.interrupt import InterruptFlag
+from inknet.training.threads import one_blas_thread
 
 
 class Trainer:
@@ -82,8 +84,10 @@ class Trainer:
         self.network, self.settings, self.streams = network, settings, streams
         self.train, self.validation = train, validation
         batch_size = len(train) if settings.batch_size == "all" else settings.batch_size
-        self.batch_maker = BatchMaker(train, batch_size, network.dtype)
-        self.optimizer = optimizers.OPTIMIZERS[settings.optimizer](network.parameters)
+        network.use(_fastest_ops())
+        self.batch_maker = BatchMaker(train, batch_size, network.dtype, network.ops)
+        optimizer = optimizers.OPTIMIZERS[settings.optimizer]
+        self.optimizer = optimizer(network.parameters, network.ops)
         self.schedule = SCHEDULES[settings.schedule]
         self.l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
         self.layer_monitor = LayerMonitor()
@@ -91,7 +95,7 @@ class Trainer:
         if settings.patience is not None:
             self.callbacks.append(EarlyStopping(settings.patience, settings.monitor))
         self.callbacks += callbacks  # last, so that they see which epoch is the best
-        self.history = History()
+        self.history = History(ops=network.ops.name)
         self.step = 0
         self.total_steps = settings.epochs * len(self.batch_maker)
         self.learning_rate = 0.0
@@ -109,17 +113,24 @@ class Trainer:
             If a loss is no longer a finite number.
         """
         self.history.stopped = "failed"  # until it is known to have ended otherwise
-        for callback in self.callbacks:
-            callback.on_train_begin(self)
         try:
-            # an overflow shows in the loss, which each step checks; NumPy need not warn as well
-            with InterruptFlag() as interrupt, np.errstate(over="ignore", invalid="ignore"):
+            self.network.ops.prepare(self.network.dtype)
+            for callback in self.callbacks:
+                callback.on_train_begin(self)
+            with (
+                InterruptFlag() as interrupt,
+                one_blas_thread(),
+                # an overflow shows in the loss, which each step checks; NumPy need not warn as well
+                np.errstate(over="ignore", invalid="ignore"),
+            ):
                 while len(self.history) < self.settings.epochs and self.stop_reason is None:
                     self._epoch(interrupt)
             self.history.stopped = self.stop_reason or "finished"
         finally:  # an error is no reason to keep the terminal, or the best weights
             for callback in self.callbacks:
                 callback.on_train_end(self)
+            # in use, a model gives the same bits whatever it was trained with
+            self.network.use(NUMPY)
         return self.history
 
     @property
@@ -136,7 +147,7 @@ class Trainer:
                 self.stop_reason = "interrupted"
             if self.stop_reason is not None:
                 return
-        self.history.records.append(self._measure(started))
+        self.history.records.append(self._measure(started, perf_counter()))
         for callback in self.callbacks:
             callback.on_epoch_end(self)
 
@@ -146,7 +157,7 @@ class Trainer:
             return self.streams.shuffling.permutation(len(self.train))
         return np.arange(len(self.train))
 
-    def _step(self, x: Floats, labels: Labels) -> None:
+    def _step(self, x: Batch, labels: Labels) -> None:
         """Learn from one batch."""
         network, settings = self.network, self.settings
         self.learning_rate = settings.learning_rate * self.schedule(self.step / self.total_steps)
@@ -166,7 +177,7 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_step_end(self)
 
-    def _measure(self, started: float) -> EpochRecord:
+    def _measure(self, started: float, trained: float) -> EpochRecord:
         """Look at the network as it is after the epoch."""
         train_loss, train_accuracy = measure(self.network, self.train)
         self._check_finite(train_loss, "the training loss")
@@ -184,6 +195,7 @@ class Trainer:
             val_accuracy=val_accuracy,
             learning_rate=self.learning_rate,
             seconds=perf_counter() - started,
+            training_seconds=trained - started,
             gradient_norms=gradient_norms,
             active_fractions=active_fractions,
         )
@@ -194,3 +206,10 @@ class Trainer:
                 f"training diverged: {what} in epoch {len(self.history) + 1} is {loss}; "
                 f"try a lower learning_rate than {self.settings.learning_rate:g}, or clip_norm"
             )
+
+
+def _fastest_ops() -> NumpyOps:
+    try:
+        return fastest()
+    except ValueError as error:
+        raise InputError(str(error)) from None

@@ -9,7 +9,10 @@ from scipy.special import log_softmax
 from scipy.special import softmax as scipy_softmax
 from sklearn.metrics import log_loss
 
-from inknet.nn.ops import dropout_mask, gather_scaled, softmax_cross_entropy
+from inknet.nn.ops import NUMPY
+from inknet.nn.ops.numpy_ops import CHUNK
+
+softmax_cross_entropy = NUMPY.softmax_cross_entropy
 
 
 @st.composite
@@ -83,30 +86,82 @@ def test_float32_loses_no_more_than_its_precision():
 # -- batches ------------------------------------------------------------------------------------
 
 
+def loaded(features, dtype):
+    batch = NUMPY.new_batch(np.dtype(dtype))
+    batch.load(features)
+    assert batch.features.dtype == dtype
+    assert len(batch) == len(features)
+    return batch
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_pixels_are_fetched_and_divided_by_255(dtype):
-    features = np.arange(256, dtype=np.uint8).reshape(64, 4)
-    rows = np.array([63, 0, 5, 5])
-    out = np.full((4, 4), np.nan, dtype)
-    gather_scaled(features, rows, np.empty((4, 4), np.uint8), out)
-    assert_allclose(out, features[rows] / 255, rtol=np.finfo(dtype).eps)
-    assert out.min() == 0
-    assert out.max() == 1
+def test_pixels_are_divided_by_255(dtype):
+    pixels = np.arange(256, dtype=np.uint8).reshape(64, 4)
+    batch = loaded(pixels, dtype)
+    assert_allclose(batch.features, pixels / 255, rtol=np.finfo(dtype).eps)
+    assert batch.features.min() == 0
+    assert batch.features.max() == 1
 
 
 @pytest.mark.parametrize("stored", ["float32", "float64"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_other_numbers_are_fetched_as_they_are(stored, dtype):
+def test_other_numbers_are_taken_as_they_are(stored, dtype):
     features = np.random.default_rng(0).normal(size=(9, 3)).astype(stored)
-    out = np.empty((2, 3), dtype)
-    gather_scaled(features, np.array([8, 2]), np.empty((2, 3), stored), out)
-    assert_array_equal(out, features[[8, 2]].astype(dtype))
+    assert_array_equal(loaded(features, dtype).features, features.astype(dtype))
+
+
+def test_a_batch_is_multiplied_from_both_sides_as_einstein_writes_it():
+    generator = np.random.default_rng(0)
+    x, weight = generator.normal(size=(6, 4)), generator.normal(size=(4, 3))
+    bias, gradient = generator.normal(size=3), generator.normal(size=(6, 3))
+    batch, product, transposed = loaded(x, "float64"), np.empty((6, 3)), np.empty((4, 3))
+    batch.times(weight, bias, product)
+    batch.transposed_times(gradient, transposed)
+    assert_allclose(product, np.einsum("ni,ij->nj", x, weight) + bias, rtol=1e-13)
+    assert_allclose(transposed, np.einsum("ni,nj->ij", x, gradient), rtol=1e-13)
+
+
+def test_a_batch_takes_data_of_every_size_and_type_one_after_the_other():
+    batch = NUMPY.new_batch(np.dtype("float32"))
+    generator = np.random.default_rng(0)
+    for n, d, dtype in ((3, 4, "u1"), (9, 4, "u1"), (2, 4, "f8"), (2, 7, "u1"), (5, 7, "f4")):
+        x = (generator.random((n, d)) * 200).astype(dtype)
+        batch.load(x)
+        assert_allclose(batch.features, x / 255 if dtype == "u1" else x, rtol=1e-6)
+
+
+# -- dropout ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_mask_holds_zeros_and_the_inverse_of_keep_prob(dtype):
-    mask = np.full((50, 40), np.nan, dtype)
-    dropout_mask(np.random.default_rng(0), 0.8, mask)
-    assert_array_equal(np.unique(mask), np.array([0, 1 / 0.8], dtype))
-    drawn = np.random.default_rng(0).random((50, 40), dtype) < 0.8
-    assert_array_equal(mask > 0, drawn)
+@pytest.mark.parametrize("keep_prob", [0.001, 0.3, 0.8, 1.0])
+def test_dropout_keeps_the_words_below_its_limit(dtype, keep_prob):
+    words = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
+    x = np.random.default_rng(0).normal(size=words.shape).astype(dtype)
+    mask, out = np.full((2, *x.shape), np.nan, dtype)
+    NUMPY.drop(words, keep_prob, x, mask, out)
+    kept = mask != 0
+    assert abs(kept.mean() - keep_prob) <= 2**-17, "each word is as likely as any other"
+    assert (words[kept] < keep_prob * 2**16).all()
+    assert_array_equal(mask[kept], np.array(1 / keep_prob, dtype))
+    assert_array_equal(out, x * mask)
+
+
+# -- long vectors -------------------------------------------------------------------------------
+
+
+def test_steps_go_on_over_the_end_of_a_chunk():
+    n = 2 * CHUNK + 3
+    generator = np.random.default_rng(0)
+    before, gradients = generator.normal(size=(2, n))
+    parameters = before.copy()
+    NUMPY.descent_step(parameters, gradients, 0.5)
+    assert_allclose(parameters, before - 0.5 * gradients, rtol=1e-12)
+
+    parameters, velocity = before.copy(), np.zeros(n)
+    NUMPY.momentum_step(parameters, gradients, velocity, 0.5, 0.75)
+    assert_allclose(parameters, before - 0.125 * gradients, rtol=1e-12)
+
+    parameters, mean, square = before.copy(), np.zeros(n), np.zeros(n)
+    NUMPY.adam_step(parameters, gradients, mean, square, 0.5, 0.9, 0.999, 0.0, 1)
+    assert_allclose(parameters, before - 0.5 * np.sign(gradients), rtol=1e-9, atol=1e-9)

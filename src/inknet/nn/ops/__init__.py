@@ -1,25 +1,50 @@
 """The hot loops of training, behind one door.
 
-`numpy_ops` is the definition of each, in NumPy that can be read; a faster implementation of the
-same functions may take its place here, and nothing else in the code asks which one is in use.
+`numpy_ops` is the definition of each, in NumPy that can be read; `numba_ops` says the same in
+compiled loops. Who trains asks `fastest` for one of them and hands it to the network; nothing else
+in the code asks which one is in use.
 """
 
-from inknet.nn.ops.numpy_ops import (
-    adam_step,
-    batch_norm_backward,
-    batch_norm_forward,
-    dropout_mask,
-    gather_scaled,
-    momentum_step,
-    softmax_cross_entropy,
-)
+from functools import cache
+from importlib import import_module
+from os import environ
 
-__all__ = [
-    "adam_step",
-    "batch_norm_backward",
-    "batch_norm_forward",
-    "dropout_mask",
-    "gather_scaled",
-    "momentum_step",
-    "softmax_cross_entropy",
-]
+from inknet.nn.ops.numpy_ops import Batch, NumpyOps
+
+NUMPY = NumpyOps()
+"""The definitions, as they serve a model in use."""
+
+VARIABLE = "INKNET_OPS"
+"""The environment variable that chooses: ``numpy`` or ``numba``."""
+
+
+def fastest() -> NumpyOps:
+    """Return numba's operations if numba is installed, else NumPy's; or what `VARIABLE` says.
+
+    They split large work among threads and expect that the BLAS library does not.
+
+    Raises
+    ------
+    ValueError
+        If the variable names neither, or numba where it cannot be imported.
+    """
+    choice = environ.get(VARIABLE) or "any"
+    if choice not in ("any", "numpy", "numba"):
+        raise ValueError(f"{VARIABLE} is {choice!r}; expected numpy or numba")
+    if choice == "numpy":
+        return NumpyOps(parallel=True)
+    try:
+        return _numba()
+    except (ImportError, OSError) as error:  # OSError: a shared library that is broken
+        if choice == "any":
+            return NumpyOps(parallel=True)
+        raise ValueError(f"{VARIABLE} is 'numba', which cannot be imported: {error}") from None
+
+
+@cache
+def _numba() -> NumpyOps:
+    ops: NumpyOps = import_module("inknet.nn.ops.numba_ops").NumbaOps(parallel=True)
+    return ops
+
+
+__all__ = ["NUMPY", "VARIABLE", "Batch", "NumpyOps", "fastest"]

@@ -1,0 +1,61 @@
+"""Large mapped files, read a row at a time.
+
+A mapped file is memory that the system fills when it is touched, and counts as the program's own.
+Rows in random order touch all of it: training on a file of 3 GB would take 3 GB. Read by its
+position, a row takes no more memory than it has bytes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LARGE_FILE = 256 * 2**20
+"""Bytes; smaller files may stay mapped, which is quicker."""
+
+
+class FileRows:
+    """An open file of rows, all of one size, one after the other.
+
+    Attributes
+    ----------
+    descriptor : int
+        Of the file, open for reading.
+    start : int
+        Bytes before the first row.
+    """
+
+    def __init__(self, path: str, start: int) -> None:
+        self.start = start
+        self.descriptor = os.open(path, os.O_RDONLY)
+
+    def __del__(self) -> None:
+        """Close the file."""
+        if hasattr(self, "descriptor"):
+            os.close(self.descriptor)
+
+
+def file_rows(features: NDArray[Any]) -> FileRows | None:
+    """Return the file behind features ``(n, d)`` that are mapped from a large one, else None."""
+    if not (
+        isinstance(features, np.memmap)
+        and isinstance(features.base, (mmap.mmap, np.memmap))
+        and features.mode == "r"
+        and features.flags.c_contiguous
+        and features.nbytes >= LARGE_FILE
+        and hasattr(os, "pread")
+    ):
+        return None
+    mapped: Any = features
+    while isinstance(mapped, np.ndarray):
+        mapped = mapped.base
+    if not isinstance(mapped, mmap.mmap) or features.filename is None:
+        return None
+    # the file is mapped from the last whole page before the offset on
+    begin = features.offset - features.offset % mmap.ALLOCATIONGRANULARITY
+    within = features.ctypes.data - np.frombuffer(mapped, np.uint8, 1).ctypes.data
+    return FileRows(os.fspath(features.filename), begin + within)

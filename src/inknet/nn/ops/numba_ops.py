@@ -1,0 +1,835 @@
+"""The hot loops in one pass each, compiled by numba.
+
+Every kernel computes what `numpy_ops` defines; a comment says what it does differently. NumPy goes
+over an array once for each operation; a kernel goes once for all, while the numbers are in
+registers. And it can look at the numbers: most pixels of a drawing are 0, so the first layer
+multiplies the others only. (Where a weight is infinite or NaN, 0 times it would be NaN; that is
+left out too. Such a network has diverged, and shows it in other places.)
+
+The kernels release Python's global lock. ``error_model="numpy"`` lets a division by 0 give what
+IEEE 754 says instead of an exception; without that branch LLVM can vectorise loops that divide.
+The `fastmath` flags allow sums in another order, nothing that changes what NaN or infinity do.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import cache
+from math import sqrt
+from typing import Any, TypeAlias
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.nn.activations import ACTIVATIONS, LEAKY_SLOPE, ActivationFunction
+from inknet.nn.arrays import Floats, Labels
+from inknet.nn.ops.numpy_ops import Batch, BatchGroup, FoldedLayer, NumpyOps
+
+SPARSE = 0.3
+"""The largest fraction of features other than 0 with which skipping the zeros is the faster way."""
+
+_Lists: TypeAlias = tuple[Floats, NDArray[np.uint32], NDArray[np.uint32]]
+"""Values, their columns (or rows), and where each row (or column) begins."""
+
+SAMPLE = 256
+"""Rows that a group looks at to see whether the data are mostly zeros."""
+
+Real: TypeAlias = np.floating[Any]
+"""A number of the arrays' type: a Python float would make float32 loops compute in float64."""
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile at the first call, and keep the result on disk where the disk can be written."""
+    options: dict[str, Any] = {
+        "error_model": "numpy",
+        "fastmath": {"contract", "nsz", "reassoc"},
+        "nogil": True,
+    }
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # numba found no folder to write to
+        return numba.njit(**options)(function)
+
+
+# -- rows of a file -------------------------------------------------------------------------------
+
+_pread: Any = numba.types.ExternalFunction(
+    "pread",
+    numba.types.intp(numba.types.int32, numba.types.voidptr, numba.types.uintp, numba.types.int64),
+)
+
+
+@kernel
+def _read_rows(
+    descriptor: int, start: int, size: int, rows: NDArray[np.intp], out: NDArray[np.uint8]
+) -> int:
+    """Read rows of a file; return how many were read whole."""
+    for i in range(len(rows)):
+        if _pread(descriptor, out[i].ctypes, size, start + rows[i] * size) != size:
+            return i
+    return len(rows)
+
+
+# -- the first layer ------------------------------------------------------------------------------
+
+
+@kernel
+def _collect_pixels(
+    pixels: NDArray[np.uint8],
+    words: NDArray[np.uint64],
+    scale: Real,
+    values: Floats,
+    columns: NDArray[np.uint32],
+    k: int,
+) -> int:
+    """List one row from place ``k`` on, as `_collect`; return where it ends.
+
+    ``words`` are the same pixels, eight in one number: most of these are 0 and passed over.
+    """
+    for w in range(len(words)):
+        if words[w] != 0:
+            for j in range(8 * w, 8 * w + 8):
+                values[k] = pixels[j] * scale
+                columns[k] = j
+                k += pixels[j] != 0
+    for j in range(8 * len(words), len(pixels)):
+        values[k] = pixels[j] * scale
+        columns[k] = j
+        k += pixels[j] != 0
+    return k
+
+
+@kernel
+def _collect(
+    x: NDArray[Any],
+    scale: Real,
+    values: Floats,
+    columns: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+) -> None:
+    """List what is not 0 in each row, values scaled; row i begins at ``starts[i]``."""
+    k = 0
+    for i in range(len(x)):
+        starts[i] = k
+        for j in range(x.shape[1]):
+            # written in any case, kept if not 0: quicker than a branch hard to predict
+            values[k] = x[i, j] * scale
+            columns[k] = j
+            k += x[i, j] != 0
+    starts[len(x)] = k
+
+
+@kernel
+def _transpose(
+    values: Floats,
+    columns: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+    column_values: Floats,
+    rows: NDArray[np.uint32],
+    column_starts: NDArray[np.uint32],
+) -> None:
+    """List by column what `_collect` lists by row; ``column_starts`` has two places to spare."""
+    column_starts[:] = 0
+    for k in range(starts[-1]):
+        column_starts[columns[k] + 2] += 1
+    for j in range(2, len(column_starts)):
+        column_starts[j] += column_starts[j - 1]
+    # now [j + 1] is where column j begins, and moves on with each value, to where it ends
+    for i in range(len(starts) - 1):
+        for k in range(starts[i], starts[i + 1]):
+            place = column_starts[columns[k] + 1]
+            column_starts[columns[k] + 1] = place + 1
+            column_values[place] = values[k]
+            rows[place] = i
+
+
+@kernel
+def _collect_group(
+    features: NDArray[np.uint8],
+    words: NDArray[np.uint64],
+    rows: NDArray[np.intp],
+    batch_size: int,
+    scale: Real,
+    values: Floats,
+    columns: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+    column_values: Floats,
+    column_rows: NDArray[np.uint32],
+    column_starts: NDArray[np.uint32],
+) -> int:
+    """Fetch rows of pixels, cut into batches, and list each by row and by column.
+
+    The first axis of all lists is the batch. Without ``column_starts``, there are none by column.
+    """
+    n_nonzero = 0
+    for b in range((len(rows) + batch_size - 1) // batch_size):
+        n = min(batch_size, len(rows) - b * batch_size)
+        k = 0
+        for i in range(n):
+            starts[b, i] = k
+            row = rows[b * batch_size + i]
+            k = _collect_pixels(features[row], words[row], scale, values[b], columns[b], k)
+        starts[b, n] = k
+        n_nonzero += k
+        if len(column_starts) > 0:
+            _transpose(
+                values[b],
+                columns[b],
+                starts[b, : n + 1],
+                column_values[b],
+                column_rows[b],
+                column_starts[b],
+            )
+    return n_nonzero
+
+
+@kernel
+def _sparse_product(
+    values: Floats,
+    columns: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+    matrix: Floats,
+    start: Floats,
+    first: int,
+    last: int,
+    out: Floats,
+) -> None:
+    """Write rows ``first`` to ``last`` of ``start + sparse @ matrix``.
+
+    Eight rows of the matrix are added at a time, so that ``out`` is fetched and stored once for
+    every eight multiplications.
+    """
+    for i in range(first, last):
+        y = out[i]
+        for j in range(len(y)):
+            y[j] = start[j]
+        k, end = starts[i], starts[i + 1]
+        while k + 8 <= end:
+            v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
+            v4, v5, v6, v7 = values[k + 4], values[k + 5], values[k + 6], values[k + 7]
+            m0, m1, m2, m3 = (
+                matrix[columns[k]],
+                matrix[columns[k + 1]],
+                matrix[columns[k + 2]],
+                matrix[columns[k + 3]],
+            )
+            m4, m5, m6, m7 = (
+                matrix[columns[k + 4]],
+                matrix[columns[k + 5]],
+                matrix[columns[k + 6]],
+                matrix[columns[k + 7]],
+            )
+            for j in range(len(y)):
+                y[j] += (v0 * m0[j] + v1 * m1[j] + v2 * m2[j] + v3 * m3[j]) + (
+                    v4 * m4[j] + v5 * m5[j] + v6 * m6[j] + v7 * m7[j]
+                )
+            k += 8
+        while k + 4 <= end:
+            v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
+            m0, m1, m2, m3 = (
+                matrix[columns[k]],
+                matrix[columns[k + 1]],
+                matrix[columns[k + 2]],
+                matrix[columns[k + 3]],
+            )
+            for j in range(len(y)):
+                y[j] += v0 * m0[j] + v1 * m1[j] + v2 * m2[j] + v3 * m3[j]
+            k += 4
+        while k < end:
+            v0, m0 = values[k], matrix[columns[k]]
+            for j in range(len(y)):
+                y[j] += v0 * m0[j]
+            k += 1
+
+
+class SparseBatch(Batch):
+    """A batch that lists what is not 0, by row and by column, if that is little enough."""
+
+    def __init__(self, ops: NumpyOps, dtype: np.dtype[np.floating[Any]]) -> None:
+        super().__init__(ops, dtype)
+        self._n = 0
+        self._by_row: _Lists | None = None
+        self._by_column: _Lists | None = None
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self._n
+
+    def load(self, features: NDArray[Any], *, training: bool = True) -> None:
+        """Take in rows; see `Batch.load`."""
+        n, d = features.shape
+        if features.dtype != np.uint8 and features.dtype != self.dtype:
+            features = features.astype(self.dtype)
+        n_nonzero = int(np.count_nonzero(features))
+        self._n, self._by_row, self._by_column = n, None, None
+        if not _is_sparse(n_nonzero, features.size):
+            super().load(features)
+            return
+        # a row is listed to its end before the next overwrites what was listed in vain
+        values, columns = np.empty(n_nonzero + 1, self.dtype), np.empty(n_nonzero + 1, np.uint32)
+        starts = np.empty(n + 1, np.uint32)
+        scale = self.dtype.type(1 / 255 if features.dtype == np.uint8 else 1)
+        _collect(features, scale, values, columns, starts)
+        self._by_row = values, columns, starts
+        if training:
+            by_column = np.empty_like(values), np.empty_like(columns), np.empty(d + 2, np.uint32)
+            _transpose(values, columns, starts, *by_column)
+            self._by_column = *by_column[:2], by_column[2][:-1]
+
+    def hold(self, n: int, by_row: _Lists, by_column: _Lists | None) -> None:
+        """Be the ``n`` rows that these lists hold."""
+        self._n, self._by_row, self._by_column = n, by_row, by_column
+
+    def times(self, weight: Floats, bias: Floats, out: Floats) -> None:
+        """Write ``features @ weight + bias``; see `Batch.times`."""
+        if self._by_row is None:
+            super().times(weight, bias, out)
+        else:
+            self._times(self._by_row, weight, bias, out)
+
+    def transposed_times(self, gradient: Floats, out: Floats) -> None:
+        """Write ``features.T @ gradient``; see `Batch.transposed_times`."""
+        if self._by_column is None:
+            super().transposed_times(gradient, out)
+        else:
+            zeros = np.zeros(gradient.shape[1], self.dtype)
+            self._times(self._by_column, gradient, zeros, out)
+
+    def _times(self, lists: _Lists, matrix: Floats, start: Floats, out: Floats) -> None:
+        def part(first: int, last: int) -> None:
+            _sparse_product(*lists, matrix, start, first, last, out)
+
+        # a thread gets through half as many of these as of those of a dense product
+        self.ops.in_parts(part, len(out), 2 * int(lists[2][-1]) * matrix.shape[1])
+
+
+class SparseGroup(BatchGroup):
+    """Batches of pixels that are fetched and listed in one call.
+
+    One call, because each takes Python's lock back when it ends, and waits for it while another
+    thread has it: many small calls in two threads spend more time waiting than working.
+    """
+
+    def __init__(
+        self,
+        ops: NumpyOps,
+        n_batches: int,
+        batch_size: int,
+        n_features: int,
+        dtype: np.dtype[np.floating[Any]],
+    ) -> None:
+        super().__init__(ops, n_batches, batch_size, n_features, dtype)
+        self._dtype, self._scale = dtype, dtype.type(1 / 255)
+        self._looks_sparse: bool | None = None
+
+    def load(
+        self, features: NDArray[Any], rows: NDArray[np.intp], *, training: bool = True
+    ) -> list[Batch]:
+        """Fetch rows and return them cut into batches; see `BatchGroup.load`."""
+        if features.dtype != np.uint8 or not features.flags.c_contiguous:
+            return super().load(features, rows, training=training)
+        if self._looks_sparse is None:
+            some = features[rows[:SAMPLE]]
+            self._looks_sparse = _is_sparse(int(np.count_nonzero(some)), some.size)
+            if self._looks_sparse:
+                self._make_room()
+        if not self._looks_sparse:
+            return super().load(features, rows, training=training)
+        features = np.asarray(features).view()
+        features.flags.writeable = False  # as mapped files are: another type to the compiler
+        n_nonzero = _collect_group(
+            features,
+            _eights(features),
+            rows,
+            self.batch_size,
+            self._scale,
+            self._values,
+            self._columns,
+            self._starts,
+            self._column_values,
+            self._column_rows,
+            self._column_starts if training else self._column_starts[:0],
+        )
+        if not _is_sparse(n_nonzero, len(rows) * self.n_features):
+            return super().load(features, rows, training=training)
+        batches = self._batches[: -(-len(rows) // self.batch_size)]
+        for b, batch in enumerate(batches):
+            assert isinstance(batch, SparseBatch)
+            n = min(self.batch_size, len(rows) - b * self.batch_size)
+            by_row = self._values[b], self._columns[b], self._starts[b, : n + 1]
+            by_column = self._column_values[b], self._column_rows[b], self._column_starts[b, :-1]
+            batch.hold(n, by_row, by_column if training else None)
+        return batches
+
+    def _make_room(self) -> None:
+        """Make lists that hold batches without a single 0.
+
+        Memory that is never written to is never taken.
+        """
+        size = (self.n_batches, self.batch_size * self.n_features)
+        self._values, self._column_values = np.empty(size, self._dtype), np.empty(size, self._dtype)
+        self._columns, self._column_rows = np.empty(size, np.uint32), np.empty(size, np.uint32)
+        self._starts = np.empty((self.n_batches, self.batch_size + 1), np.uint32)
+        self._column_starts = np.empty((self.n_batches, self.n_features + 2), np.uint32)
+
+
+def _is_sparse(n_nonzero: int, size: int) -> bool:
+    return n_nonzero <= SPARSE * size and n_nonzero < 2**32
+
+
+def _eights(pixels: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    """Return the same pixels, eight in one number; none, if the rows cannot be cut into eights."""
+    if pixels.shape[1] % 8 == 0:
+        words = pixels.view(np.uint64)
+        if words.flags.aligned:
+            return words
+    words = np.empty((len(pixels), 0), np.uint64)
+    words.flags.writeable = False
+    return words
+
+
+# -- between the products -------------------------------------------------------------------------
+
+
+@kernel
+def _rectify(z: Floats, slope_below: Real, out: Floats, slope: Floats) -> None:
+    """ReLU (``slope_below`` 0) and leaky ReLU, and their slopes."""
+    zero, one = z.dtype.type(0), z.dtype.type(1)
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            value = z[i, j]
+            slope[i, j] = one if value > 0 else slope_below
+            below = value * slope_below if slope_below != 0 else zero  # 0 · -inf would be NaN
+            out[i, j] = below if value <= 0 else value
+
+
+@kernel
+def _drop(
+    words: NDArray[np.uint16], limit: int, scale: Real, x: Floats, mask: Floats, out: Floats
+) -> None:
+    zero = x.dtype.type(0)
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            m = scale if words[i, j] < limit else zero
+            mask[i, j] = m
+            out[i, j] = x[i, j] * m
+
+
+@kernel
+def _rectify_and_drop(
+    z: Floats,
+    slope_below: Real,
+    words: NDArray[np.uint16],
+    limit: int,
+    scale: Real,
+    out: Floats,
+    slope: Floats,
+) -> None:
+    zero = z.dtype.type(0)
+    for i in range(z.shape[0]):
+        for j in range(z.shape[1]):
+            value = z[i, j]
+            s = scale if value > 0 else slope_below * scale
+            s = s if words[i, j] < limit else zero
+            slope[i, j] = s
+            out[i, j] = zero if value <= 0 and slope_below == 0 else value * s  # as _rectify
+
+
+@kernel
+def _column_sums(x: Floats, out: Floats) -> None:
+    out[:] = 0
+    for i in range(x.shape[0]):
+        for j in range(x.shape[1]):
+            out[j] += x[i, j]
+
+
+@kernel
+def _add_scaled(x: Floats, factor: Real, out: Floats) -> None:
+    for i in range(len(x)):
+        out[i] += factor * x[i]
+
+
+@kernel
+def _softmax_cross_entropy(
+    logits: Floats, labels: Labels, smoothing: float, gradient: Floats
+) -> float:
+    """Finish one row after the other, so that each is fetched once."""
+    n, n_classes = logits.shape
+    spread = smoothing / n_classes
+    loss = 0.0
+    for i in range(n):
+        largest = logits[i, 0]
+        for k in range(1, n_classes):
+            largest = max(largest, logits[i, k])
+        total = expected = 0.0
+        for k in range(n_classes):
+            z = logits[i, k] - largest
+            gradient[i, k] = np.exp(z)
+            total += gradient[i, k]
+            if smoothing:  # 0 · -inf would be NaN
+                expected += spread * z
+        expected += (1 - smoothing) * (logits[i, labels[i]] - largest)
+        loss += np.log(total) - expected
+        for k in range(n_classes):
+            gradient[i, k] = (gradient[i, k] / total - spread) / n
+        gradient[i, labels[i]] -= (1 - smoothing) / n
+    return float(loss / n)
+
+
+@kernel
+def _batch_norm_forward(
+    x: Floats,
+    gamma: Floats,
+    beta: Floats,
+    running_mean: Floats,
+    running_var: Floats,
+    momentum: Real,
+    epsilon: Real,
+    mean: Floats,
+    variance: Floats,
+    normalized: Floats,
+    deviation: Floats,
+    out: Floats,
+) -> None:
+    n, d = x.shape
+    of_n = x.dtype.type(1) / x.dtype.type(n)
+    mean[:] = 0
+    for i in range(n):
+        for j in range(d):
+            mean[j] += x[i, j]
+    for j in range(d):
+        mean[j] *= of_n
+    variance[:] = 0
+    for i in range(n):
+        for j in range(d):
+            difference = x[i, j] - mean[j]
+            variance[j] += difference * difference
+    for j in range(d):
+        variance[j] *= of_n
+        deviation[j] = np.sqrt(variance[j] + epsilon)
+    for i in range(n):
+        for j in range(d):
+            normalized[i, j] = (x[i, j] - mean[j]) / deviation[j]
+            out[i, j] = gamma[j] * normalized[i, j] + beta[j]
+    if n > 1:
+        unbiased = x.dtype.type(n) / x.dtype.type(n - 1)
+        for j in range(d):
+            running_mean[j] += momentum * (mean[j] - running_mean[j])
+            running_var[j] += momentum * (variance[j] * unbiased - running_var[j])
+
+
+@kernel
+def _batch_norm_backward(
+    gradient: Floats,
+    normalized: Floats,
+    deviation: Floats,
+    gamma: Floats,
+    gamma_gradient: Floats,
+    beta_gradient: Floats,
+) -> None:
+    n, d = gradient.shape
+    of_n = gradient.dtype.type(1) / gradient.dtype.type(n)
+    gamma_gradient[:] = 0
+    beta_gradient[:] = 0
+    for i in range(n):
+        for j in range(d):
+            gamma_gradient[j] += gradient[i, j] * normalized[i, j]
+            beta_gradient[j] += gradient[i, j]
+    for i in range(n):
+        for j in range(d):
+            gradient[i, j] = (gamma[j] / deviation[j]) * (
+                gradient[i, j] - of_n * (beta_gradient[j] + normalized[i, j] * gamma_gradient[j])
+            )
+
+
+# -- optimizers -----------------------------------------------------------------------------------
+
+
+@kernel
+def _momentum_step(
+    p: Floats, g: Floats, v: Floats, learning_rate: Real, beta: Real, rest: Real
+) -> None:
+    for i in range(len(p)):
+        v[i] = beta * v[i] + rest * g[i]
+        p[i] -= learning_rate * v[i]
+
+
+@kernel
+def _adam_step(
+    p: Floats,
+    g: Floats,
+    m: Floats,
+    v: Floats,
+    rate: Real,
+    rest1: Real,
+    beta2: Real,
+    rest2: Real,
+    epsilon: Real,
+) -> None:
+    for i in range(len(p)):
+        m[i] += rest1 * (g[i] - m[i])
+        v[i] = beta2 * v[i] + rest2 * (g[i] * g[i])
+        p[i] -= rate * m[i] / (np.sqrt(v[i]) + epsilon)
+
+
+# -- one sample -----------------------------------------------------------------------------------
+
+
+@kernel
+def _predict(
+    x: NDArray[Any],
+    scale: Real,
+    parameters: Floats,
+    widths: NDArray[np.intp],
+    curves: NDArray[np.intp],
+    slopes_below: Floats,
+) -> Floats:
+    """Go through all layers; ``parameters`` has each one's weight and bias, row after row.
+
+    ``curves`` tells how each layer ends: 0 for a straight line with another slope below 0 (which
+    is 1 where there is no activation), 1 for tanh, 2 for the sigmoid.
+    """
+    one, half = parameters.dtype.type(1), parameters.dtype.type(0.5)
+    signal = np.empty(len(x), parameters.dtype)
+    for i in range(len(x)):
+        signal[i] = x[i] * scale
+    place = 0
+    for layer in range(len(curves)):
+        fan_in, fan_out = widths[layer], widths[layer + 1]
+        end = place + fan_in * fan_out
+        out = parameters[end : end + fan_out].copy()
+        for i in range(fan_in):
+            if signal[i] != 0:
+                row = parameters[place + i * fan_out : place + (i + 1) * fan_out]
+                for j in range(fan_out):
+                    out[j] += signal[i] * row[j]
+        if curves[layer] == 0:
+            for j in range(fan_out):
+                out[j] *= one if out[j] > 0 else slopes_below[layer]
+        elif curves[layer] == 1:
+            for j in range(fan_out):
+                out[j] = np.tanh(out[j])
+        else:
+            for j in range(fan_out):
+                out[j] = half + half * np.tanh(half * out[j])
+        signal, place = out, end + fan_out
+    largest = signal.max()
+    total = parameters.dtype.type(0)
+    for k in range(len(signal)):
+        signal[k] = np.exp(signal[k] - largest)
+        total += signal[k]
+    for k in range(len(signal)):
+        signal[k] /= total
+    return signal
+
+
+class NumbaOps(NumpyOps):
+    """The same operations, each in one compiled pass."""
+
+    name = "numba"
+
+    def prepare(self, dtype: np.dtype[np.floating[Any]]) -> None:
+        """Compile every kernel for this type, or fetch it from disk; say so if it takes long."""
+        _compile(self, np.dtype(dtype))
+
+    def new_batch(self, dtype: np.dtype[np.floating[Any]]) -> Batch:
+        """Return an empty batch that skips zeros."""
+        return SparseBatch(self, dtype)
+
+    def new_group(
+        self, n_batches: int, batch_size: int, n_features: int, dtype: np.dtype[np.floating[Any]]
+    ) -> BatchGroup:
+        """Return empty batches that are loaded in one call."""
+        return SparseGroup(self, n_batches, batch_size, n_features, dtype)
+
+    def read_rows(
+        self, descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]
+    ) -> None:
+        """Read without Python's lock; see `NumpyOps.read_rows`."""
+        n_read = _read_rows(descriptor, start, out[0].nbytes, rows, out.view(np.uint8))
+        if n_read < len(rows):
+            super().read_rows(descriptor, start, rows[n_read:], out[n_read:])
+
+    def activate(self, function: ActivationFunction, z: Floats, out: Floats, slope: Floats) -> None:
+        """Take the ReLU family in one pass; NumPy's tanh is as fast as one can be."""
+        if function.name in _SLOPES_BELOW:
+            _rectify(z, z.dtype.type(_SLOPES_BELOW[function.name]), out, slope)
+        else:
+            super().activate(function, z, out, slope)
+
+    def drop(
+        self, words: NDArray[np.uint16], keep_prob: float, x: Floats, mask: Floats, out: Floats
+    ) -> None:
+        """Make the mask and use it in one pass."""
+        _drop(words, round(keep_prob * 2**16), x.dtype.type(1 / keep_prob), x, mask, out)
+
+    def activate_and_drop(
+        self,
+        function: ActivationFunction,
+        words: NDArray[np.uint16],
+        keep_prob: float,
+        z: Floats,
+        out: Floats,
+        slope: Floats,
+    ) -> None:
+        """Do both in one pass for the ReLU family."""
+        if function.name in _SLOPES_BELOW:
+            real = z.dtype.type
+            below, scale = real(_SLOPES_BELOW[function.name]), real(1 / keep_prob)
+            limit = round(keep_prob * 2**16)
+            _rectify_and_drop(z, below, words, limit, scale, out, slope)
+        else:
+            super().activate_and_drop(function, words, keep_prob, z, out, slope)
+
+    def column_sums(self, x: Floats, out: Floats) -> None:
+        """Add row after row."""
+        _column_sums(x, out)
+
+    def add_scaled(self, x: Floats, factor: float, out: Floats) -> None:
+        """Add in one pass."""
+        scale = x.dtype.type(factor)
+        self.in_parts(lambda a, b: _add_scaled(x[a:b], scale, out[a:b]), len(x), len(x))
+
+    def softmax_cross_entropy(
+        self, logits: Floats, labels: Labels, smoothing: float, gradient: Floats
+    ) -> float:
+        """Go through the rows once; see `NumpyOps.softmax_cross_entropy`."""
+        loss: float = _softmax_cross_entropy(logits, labels, smoothing, gradient)
+        return loss
+
+    def batch_norm_forward(
+        self,
+        x: Floats,
+        gamma: Floats,
+        beta: Floats,
+        running_mean: Floats,
+        running_var: Floats,
+        momentum: float,
+        epsilon: float,
+        normalized: Floats,
+        deviation: Floats,
+        out: Floats,
+    ) -> None:
+        """Three passes: mean, variance, and the rest; see `NumpyOps.batch_norm_forward`."""
+        mean, variance = np.empty((2, x.shape[1]), x.dtype)
+        real = x.dtype.type
+        _batch_norm_forward(
+            x,
+            gamma,
+            beta,
+            running_mean,
+            running_var,
+            real(momentum),
+            real(epsilon),
+            mean,
+            variance,
+            normalized,
+            deviation,
+            out,
+        )
+
+    def batch_norm_backward(
+        self,
+        gradient: Floats,
+        normalized: Floats,
+        deviation: Floats,
+        gamma: Floats,
+        gamma_gradient: Floats,
+        beta_gradient: Floats,
+    ) -> None:
+        """Two passes: the sums, and the rest; see `NumpyOps.batch_norm_backward`."""
+        _batch_norm_backward(gradient, normalized, deviation, gamma, gamma_gradient, beta_gradient)
+
+    def momentum_step(
+        self,
+        parameters: Floats,
+        gradients: Floats,
+        velocity: Floats,
+        learning_rate: float,
+        beta: float,
+    ) -> None:
+        """One pass; see `NumpyOps.momentum_step`."""
+        real = parameters.dtype.type
+        factors = real(learning_rate), real(beta), real(1 - beta)
+
+        def part(a: int, b: int) -> None:
+            _momentum_step(parameters[a:b], gradients[a:b], velocity[a:b], *factors)
+
+        self.in_parts(part, len(parameters), len(parameters))
+
+    def adam_step(
+        self,
+        parameters: Floats,
+        gradients: Floats,
+        mean: Floats,
+        square: Floats,
+        learning_rate: float,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        step: int,
+    ) -> None:
+        """One pass instead of thirteen; see `NumpyOps.adam_step`."""
+        real, c = parameters.dtype.type, sqrt(1 - beta2**step)
+        factors = (
+            real(learning_rate * c / (1 - beta1**step)),
+            real(1 - beta1),
+            real(beta2),
+            real(1 - beta2),
+            real(epsilon * c),
+        )
+
+        def part(a: int, b: int) -> None:
+            _adam_step(parameters[a:b], gradients[a:b], mean[a:b], square[a:b], *factors)
+
+        self.in_parts(part, len(parameters), 4 * len(parameters))
+
+    def one_sample(self, layers: list[FoldedLayer]) -> Callable[[NDArray[Any]], Floats]:
+        """Do it all in one call, and skip what is 0: with ReLU, often half of each layer."""
+        dtype = layers[0].weight.dtype
+        real = dtype.type
+        parameters = np.concatenate([part.ravel() for layer in layers for part in layer[:2]])
+        widths = np.array([len(layers[0].weight), *(len(layer.bias) for layer in layers)])
+        names = [layer.function.name if layer.function else "none" for layer in layers]
+        curves = np.array([{"tanh": 1, "sigmoid": 2}.get(name, 0) for name in names])
+        slopes_below = np.array([_SLOPES_BELOW.get(name, 1.0) for name in names], dtype)
+
+        def predict(x: NDArray[Any]) -> Floats:
+            scale = real(1 / 255) if x.dtype == np.uint8 else real(1)
+            probabilities: Floats = _predict(x, scale, parameters, widths, curves, slopes_below)
+            return probabilities
+
+        return predict
+
+
+_SLOPES_BELOW = {"relu": 0.0, "leaky_relu": LEAKY_SLOPE}
+
+
+@cache
+def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
+    """Call every kernel once with arguments of the types that training has."""
+    vector, matrix = np.zeros(8, dtype), np.zeros((8, 8), dtype)
+    n_kept = _add_scaled.stats.cache_hits.total()
+    ops.add_scaled(vector, 0.0, vector)
+    if _add_scaled.stats.cache_hits.total() == n_kept:  # not found on disk, so the others are not
+        print(f"compiling the fast loops for {dtype} …", file=sys.stderr, flush=True)
+    ops.momentum_step(vector, vector, vector, 0.0, 0.9)
+    ops.adam_step(vector, vector, vector, vector, 0.0, 0.9, 0.999, 1e-8, 1)
+    ops.activate(ACTIVATIONS["relu"], matrix, matrix.copy(), matrix.copy())
+    words = np.zeros((8, 8), np.uint16)
+    ops.drop(words, 0.5, matrix, matrix.copy(), matrix.copy())
+    ops.activate_and_drop(ACTIVATIONS["relu"], words, 0.5, matrix, matrix.copy(), matrix.copy())
+    ops.column_sums(matrix, vector)
+    ops.softmax_cross_entropy(matrix, np.zeros(8, np.intp), 0.1, matrix.copy())
+    ops.batch_norm_forward(
+        matrix, vector, vector, vector, vector, 0.1, 1e-5, matrix.copy(), vector + 1, matrix.copy()
+    )
+    ops.batch_norm_backward(matrix.copy(), matrix, vector + 1, vector, vector, vector)
+    pixels = np.zeros((8, 8), np.uint8)
+    (batch,) = ops.new_group(1, 8, 8, dtype).load(pixels, np.arange(8))
+    batch.times(matrix, vector, matrix.copy())
+    batch.transposed_times(matrix, matrix.copy())
+    for features in (pixels, matrix):
+        ops.new_batch(dtype).load(features)

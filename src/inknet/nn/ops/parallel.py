@@ -1,0 +1,74 @@
+"""Several threads for one large piece of work.
+
+BLAS libraries have threads of their own, which wait for one another in busy loops. Where another
+program wants a core too, that makes training ten times slower. So training keeps the library to one
+thread, and splits what is large itself, among threads that sleep while they wait.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from functools import cache
+from queue import SimpleQueue
+from threading import Thread
+from typing import TypeAlias
+
+LEAST_WORK = 16_000_000
+"""Multiplications that a thread must have to do, some 0.3 ms, to be worth its waking."""
+
+_Done: TypeAlias = SimpleQueue[BaseException | None]
+_Job: TypeAlias = tuple[Callable[[int, int], None], int, int, _Done]
+
+
+def in_parts(part: Callable[[int, int], None], n: int, n_multiplications: int) -> None:
+    """Call ``part(first, last)`` until 0 to ``n`` is done, on as many cores as there is work for.
+
+    ``part`` runs in several threads at once, so it must write to its own part alone. How the work
+    is split depends on its size and on the number of cores, never on what else these do.
+    """
+    n_parts = min(n_multiplications // LEAST_WORK, n_cores(), n)
+    if n_parts < 2:
+        part(0, n)
+        return
+    bounds = [n * k // n_parts for k in range(n_parts + 1)]
+    done: _Done = SimpleQueue()
+    for k in range(1, n_parts):
+        _jobs().put((part, bounds[k], bounds[k + 1], done))
+    try:
+        part(0, bounds[1])
+    finally:  # also after an error, nobody may be left writing
+        errors = [done.get() for _ in range(1, n_parts)]
+    for error in filter(None, errors):
+        raise error
+
+
+@cache
+def n_cores() -> int:
+    """Return how many cores this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@cache
+def _jobs() -> SimpleQueue[_Job]:
+    """Start a thread for each core but one; return the queue from which they take their jobs."""
+    jobs: SimpleQueue[_Job] = SimpleQueue()
+    for _ in range(n_cores() - 1):
+        Thread(target=_work, args=(jobs,), name="inknet-ops", daemon=True).start()
+    return jobs
+
+
+def _work(jobs: SimpleQueue[_Job]) -> None:
+    while True:
+        part, first, last, done = jobs.get()
+        error = None
+        try:
+            part(first, last)
+        except BaseException as raised:  # it belongs to whoever waits
+            error = raised
+        done.put(error)
+
+
+if hasattr(os, "register_at_fork"):  # a forked process inherits the queue, but no threads
+    os.register_at_fork(after_in_child=_jobs.cache_clear)

@@ -1,0 +1,46 @@
+"""One thread for the BLAS library while a network trains; see `inknet.nn.ops.parallel`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event, Lock, Thread
+
+from threadpoolctl import ThreadpoolController
+
+_lock = Lock()
+_n_trainings = 0
+_keeper: Thread | None = None
+_over = Event()
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Keep the BLAS library to one thread; the last of several that overlap gives the rest back."""
+    global _n_trainings, _keeper, _over
+    with _lock:
+        if _n_trainings == 0:
+            limited, _over = Event(), Event()
+            _keeper = Thread(target=_limit, args=(limited, _over), name="inknet-blas", daemon=True)
+            _keeper.start()
+            limited.wait()
+        _n_trainings += 1
+    try:
+        # some libraries count threads for each calling thread: the keeper does not reach this one
+        with ThreadpoolController().limit(limits=1, user_api="blas"):
+            yield
+    finally:
+        with _lock:
+            _n_trainings -= 1
+            if _n_trainings == 0:
+                _over.set()
+                if _keeper is not None:
+                    _keeper.join()
+
+
+def _limit(limited: Event, over: Event) -> None:
+    """Limit, and lift the limit when all is over: both must be done by the same thread."""
+    try:
+        with ThreadpoolController().limit(limits=1, user_api="blas"):
+            limited.set()
+            over.wait()
+    finally:
+        limited.set()  # nobody shall wait for a limit that could not be set

@@ -1,0 +1,93 @@
+import os
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from inknet.data import mapped
+from inknet.data.dataset import Dataset
+from inknet.nn.ops import NUMPY
+from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.training.batches import BatchMaker
+
+OPS = [pytest.param(NUMPY, id="numpy"), pytest.param(NumbaOps(), id="numba")]
+
+
+@pytest.fixture
+def small_files_count_as_large(monkeypatch):
+    monkeypatch.setattr(mapped, "LARGE_FILE", 1)
+
+
+@pytest.fixture(params=[0, 16, 4096, 5000], ids="offset {}".format)
+def features(request, tmp_path):
+    """200 rows of 12 pixels in a file, after so many other bytes."""
+    rows = np.random.default_rng(0).integers(0, 256, (200, 12)).astype(np.uint8)
+    path = tmp_path / "rows"
+    path.write_bytes(bytes(request.param) + rows.tobytes())
+    return np.memmap(path, np.uint8, "r", offset=request.param, shape=(200, 12))
+
+
+@pytest.mark.parametrize("ops", OPS)
+@pytest.mark.usefixtures("small_files_count_as_large")
+def test_rows_are_read_from_where_they_are_mapped(ops, features):
+    rows = np.random.default_rng(1).permutation(200)[:70]
+    for part, chosen in ((features, rows), (features[30:130], rows % 100)):
+        file = mapped.file_rows(part)
+        out = np.empty((70, 12), np.uint8)
+        ops.read_rows(file.descriptor, file.start, chosen, out)
+        assert_array_equal(out, part[chosen])
+
+
+@pytest.mark.parametrize("ops", OPS)
+@pytest.mark.usefixtures("small_files_count_as_large")
+def test_a_file_that_became_shorter_is_noticed(ops, features):
+    file = mapped.file_rows(features)
+    os.truncate(features.filename, file.start + 150 * 12 + 5)
+    out = np.empty((3, 12), np.uint8)
+    ops.read_rows(file.descriptor, file.start, np.array([0, 149, 7]), out)
+    with pytest.raises(ValueError, match="ends before row 150"):
+        ops.read_rows(file.descriptor, file.start, np.array([0, 150, 7]), out)
+
+
+@pytest.mark.usefixtures("small_files_count_as_large")
+def test_what_is_not_a_mapped_file_of_rows_is_none(features, tmp_path):
+    in_memory = np.array(features)
+    own_copy = np.memmap(features.filename, np.uint8, "c", shape=(100, 12))
+    for other in (in_memory, features[:, ::2], features[:, 1:], own_copy, features + 1):
+        assert mapped.file_rows(other) is None
+
+
+def test_a_small_file_stays_mapped(features):
+    assert mapped.file_rows(features) is None
+
+
+@pytest.mark.parametrize("ops", OPS)
+def test_batches_are_the_same_read_or_mapped(ops, features, monkeypatch):
+    labels = np.arange(200, dtype=np.uint8) % 10
+    dataset = Dataset(features, labels, tuple("0123456789"), None, "rows")
+    part = dataset.subset(np.random.default_rng(2).permutation(200)[:150])
+    order = np.random.default_rng(3).permutation(150)
+    found = []
+    for size in (1, 2**60):
+        monkeypatch.setattr(mapped, "LARGE_FILE", size)
+        maker = BatchMaker(part, 32, np.dtype("float64"), ops)
+        for batch, targets in maker.batches(order):
+            product = np.empty((len(batch), 12))
+            batch.times(np.eye(12), np.zeros(12), product)
+            found.append((product, targets))
+    assert len(found) == 10
+    for (read, read_labels), (held, held_labels) in zip(found[:5], found[5:], strict=True):
+        assert_array_equal(read, held)
+        assert_array_equal(read_labels, held_labels)
+    expected = features[part.rows[order]] / 255
+    assert_allclose(np.concatenate([x for x, _ in found[:5]]), expected, rtol=1e-15)
+
+
+@pytest.mark.usefixtures("small_files_count_as_large")
+def test_the_file_is_closed_with_its_last_user(features):
+    file = mapped.file_rows(features)
+    descriptor = file.descriptor
+    os.fstat(descriptor)
+    del file
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
