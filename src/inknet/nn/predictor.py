@@ -1,0 +1,93 @@
+"""One sample at a time, as fast as can be.
+
+A network in use is simpler than one in training. Batch normalization multiplies and adds fixed
+numbers, which the weights and biases beside it can take up; dropout does nothing. What is left are
+products and activations.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.nn.arrays import Floats
+from inknet.nn.layers import BATCH_NORM_EPSILON, Activation, BatchNorm, Dense
+from inknet.nn.network import Network
+from inknet.nn.ops import NumpyOps
+from inknet.nn.ops.numpy_ops import FoldedLayer
+
+OneSample: TypeAlias = Callable[[NDArray[Any]], Floats]
+
+
+class Predictor:
+    """Gives the probabilities of one sample after the other; safe from many threads.
+
+    It is a copy: what the network learns later does not reach it.
+
+    Parameters
+    ----------
+    network
+        What predicts.
+    ops
+        What to compute with.
+    """
+
+    def __init__(self, network: Network, ops: NumpyOps) -> None:
+        dims = network.architecture.layer_dims
+        self.n_features, self.n_classes = dims[0], dims[-1]
+        self._dtype = network.dtype
+        self._predict: OneSample = ops.one_sample(fold(network))
+
+    def __call__(self, x: NDArray[Any]) -> Floats:
+        """Return the probability of each class, ``(n_classes,)``, for a sample ``(n_features,)``.
+
+        uint8 pixels are scaled to 0–1; other numbers are taken as they are.
+
+        Raises
+        ------
+        ValueError
+            If the shape is another, or a feature is not a finite number.
+        """
+        if x.shape != (self.n_features,):
+            raise ValueError(f"x is {x.shape}; expected one sample, ({self.n_features},)")
+        if x.dtype != np.uint8 and x.dtype != self._dtype:
+            x = x.astype(self._dtype)
+        probabilities = self._predict(x)
+        if probabilities[0] != probabilities[0]:  # only NaN differs from itself
+            raise ValueError(
+                "x leads to probabilities that are not numbers; is one of its features?"
+            )
+        return probabilities
+
+
+def fold(network: Network) -> list[FoldedLayer]:
+    """Return weight, bias and activation of each dense layer, batch normalization folded in.
+
+    Before an activation, ``(x @ W + b) · s + t = x @ (W · s) + (b · s + t)``; after it, the next
+    layer's ``(a · s + t) @ W + b = a @ (s · W) + (t @ W + b)``, where s and t are the scale and
+    shift of the normalization.
+    """
+    folded: list[FoldedLayer] = []
+    pending: tuple[Floats, Floats] | None = None
+    for layer in network.layers:
+        if isinstance(layer, Dense):
+            weight, bias = layer.weight.copy(), layer.bias.copy()
+            if pending is not None:
+                scale, shift = pending
+                bias += shift @ weight
+                weight *= scale[:, None]
+                pending = None
+            folded.append(FoldedLayer(weight, bias, None))
+        elif isinstance(layer, Activation):
+            folded[-1] = folded[-1]._replace(function=layer.function)
+        elif isinstance(layer, BatchNorm):
+            scale = layer.gamma / np.sqrt(layer.running_var + BATCH_NORM_EPSILON)
+            shift = layer.beta - layer.running_mean * scale
+            if folded[-1].function is None:
+                folded[-1].weight[:] *= scale
+                folded[-1].bias[:] *= scale
+                folded[-1].bias[:] += shift
+            else:
+                pending = scale, shift
+    return folded
