@@ -3,10 +3,11 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_VENV := .venv-bench
 # Two test processes share the cores: a matrix product then does best on one thread.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: train fast test format figures clean
+.PHONY: train fast test format figures bench clean
 
 train: $(VENV)/installed ## train the digit network; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(ARGS)
@@ -27,8 +28,11 @@ format: $(VENV)/installed-dev ## bring the code into form
 figures: $(VENV)/installed ## measure what the README claims, and write it there (about 5 minutes)
 	$(BIN)/python scripts/figures.py
 
+bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (about 25 minutes)
+	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
+
 clean: ## remove what make made
-	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -39,4 +43,10 @@ $(VENV)/installed: pyproject.toml
 
 $(VENV)/installed-dev: $(VENV)/installed
 	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+# The peers are large, so they have a place of their own.
+$(BENCH_VENV)/installed: pyproject.toml benchmarks/requirements.txt
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet --requirement benchmarks/requirements.txt --editable '.[fast]'
 	@touch $@

@@ -1,0 +1,98 @@
+"""inknet, through its public face.
+
+Which ops it uses is decided by the environment variable ``INKNET_OPS``, how many threads by inknet.
+"""
+
+from __future__ import annotations
+
+from queue import SimpleQueue
+from threading import Thread
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from benchmarks.task import Task, load_images
+from inknet import MLP, Callback
+
+if TYPE_CHECKING:
+    from inknet.training.loop import Trainer
+
+ENDLESS = 1_000_000
+
+
+def build_mlp(task: Task, seed: int = 0) -> MLP:
+    """Return the task's network, untrained."""
+    n_hidden = len(task.layer_dims) - 2
+    return MLP(
+        layer_dims=task.layer_dims,
+        activations=["leaky_relu"] * n_hidden + ["softmax"],
+        keep_probs=[task.keep_prob] * n_hidden + [1.0],
+        batch_norm="before" if task.batch_norm else "none",
+        random_seed=seed,
+    )
+
+
+class InknetTraining:
+    """One long training in a thread, let go for an epoch at a time."""
+
+    def __init__(self, task: Task) -> None:
+        self.images = load_images(task.n_images)
+        self.mlp = build_mlp(task)
+        self.gate = EpochGate()
+        Thread(target=self._train, args=(task,), daemon=True).start()
+
+    def _train(self, task: Task) -> None:
+        try:
+            self.mlp.train(
+                self.images.X_train,
+                self.images.y_train,
+                learning_rate=task.learning_rate,
+                num_epochs=ENDLESS,
+                batch_size=task.batch_size,
+                schedule="constant",
+                label_smoothing=task.label_smoothing,
+                callbacks=[self.gate],
+            )
+        except Exception as error:
+            self.gate.seconds.put(error)
+
+    def epoch(self) -> float:
+        """Train for one epoch; return the seconds of its steps, without inknet's measuring."""
+        return self.gate.let_one_pass()
+
+    def accuracy(self) -> float:
+        """Return the accuracy on the test images."""
+        return float(self.mlp.evaluate(self.images.X_test, self.images.y_test).accuracy)
+
+
+class EpochGate(Callback):
+    """Holds the training back before each epoch, and takes the time of its steps."""
+
+    def __init__(self) -> None:
+        self.permits: SimpleQueue[None] = SimpleQueue()
+        self.seconds: SimpleQueue[float | Exception] = SimpleQueue()
+        self._started = self._ended = 0.0
+
+    def let_one_pass(self) -> float:
+        """Let one epoch pass; return the seconds from its shuffling to its last step."""
+        self.permits.put(None)
+        seconds = self.seconds.get()
+        if isinstance(seconds, Exception):
+            raise seconds
+        return seconds
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Wait for the first permit."""
+        self._wait()
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Take the time; that of the epoch's last step stands."""
+        self._ended = perf_counter()
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Tell the time, and wait for the next permit."""
+        self.seconds.put(self._ended - self._started)
+        self._wait()
+
+    def _wait(self) -> None:
+        self.permits.get()
+        self._started = perf_counter()

@@ -1,0 +1,104 @@
+"""How long does an epoch take? The same question for three networks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from benchmarks.conductor import Company, Entry
+from benchmarks.task import BATCH_NORM, EPOCH, WIDE, Task
+
+THREADS = (1, 2)
+WARM_UP = [("epoch",), ("epoch",)]
+
+
+def _threads(n: int) -> str:
+    return f"{n} thread{'s' * (n > 1)}"
+
+
+INKNET = [
+    Entry(
+        f"inknet, {label} ops",
+        f"inknet {label}",
+        "inknet_mlp:InknetTraining",
+        environment={"INKNET_OPS": ops},
+    )
+    for ops, label in (("numba", "numba"), ("numpy", "NumPy"))
+]
+FLOOR = [
+    Entry(
+        f"matrix products alone, {_threads(n)}",
+        "floor",
+        "matrix_products:MatrixProducts",
+        {"threads": n},
+    )
+    for n in THREADS
+]
+SKLEARN = [
+    Entry(
+        f"scikit-learn, {_threads(n)}",
+        "scikit-learn",
+        "sklearn_mlp:SklearnTraining",
+        {"threads": n},
+    )
+    for n in THREADS
+]
+TORCH = [
+    Entry(
+        f"PyTorch {mode}, {_threads(n)}",
+        "PyTorch",
+        "torch_mlp:TorchTraining",
+        {"mode": mode, "threads": n},
+    )
+    for mode in ("eager", "fused", "compiled")
+    for n in THREADS
+]
+JAX = [
+    Entry(f"JAX, {bits}", "JAX", "jax_mlp:JaxTraining", {"random_bits": bits})
+    for bits in ("threefry2x32", "rbg", "unsafe_rbg")
+] + [
+    Entry(
+        "JAX, threefry2x32, 1 thread",
+        "JAX",
+        "jax_mlp:JaxTraining",
+        {"random_bits": "threefry2x32"},
+        environment={"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"},
+    )
+]
+KERAS = [
+    Entry(
+        f"Keras on {label}",
+        "Keras",
+        "keras_mlp:KerasTraining",
+        environment={"KERAS_BACKEND": backend},
+    )
+    for backend, label in (("jax", "JAX"), ("torch", "PyTorch"))
+]
+
+
+def measure_epoch(rounds: int) -> dict[str, Any]:
+    """Measure everyone on the network that the issue of speed is about."""
+    return measure(EPOCH, [*INKNET, *FLOOR, *SKLEARN, *TORCH, *JAX, *KERAS], rounds)
+
+
+def measure_batch_norm(rounds: int) -> dict[str, Any]:
+    """Measure the same network with batch normalization."""
+    return measure(BATCH_NORM, [*INKNET, *FLOOR, *TORCH], rounds)
+
+
+def measure_wide(rounds: int) -> dict[str, Any]:
+    """Measure a network whose matrix products are nearly all its work."""
+    return measure(WIDE, [*INKNET, *FLOOR, *TORCH], rounds)
+
+
+def measure(task: Task, entries: list[Entry], rounds: int) -> dict[str, Any]:
+    """Return the seconds of each epoch by name, and what each had learned in the end."""
+    with Company(entries, task, WARM_UP) as company:
+        seconds = company.rounds(rounds, "epoch")
+        return {
+            "task": task.to_json(),
+            "seconds": seconds,
+            "families": {entry.name: entry.family for entry in entries if entry.name in seconds},
+            "accuracy": company.once("accuracy"),
+            "missing": company.missing,
+            "busy_while_idle": company.busy_while_idle,
+        }
