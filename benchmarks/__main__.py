@@ -15,12 +15,14 @@ import typer
 
 from benchmarks.conductor import ROOT, say
 from benchmarks.machine import describe_machine
-from benchmarks.studies import training
+from benchmarks.studies import predicting, starting, training
 
 STUDIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "epoch": training.measure_epoch,
     "bn": training.measure_batch_norm,
     "wide": training.measure_wide,
+    "predict": predicting.measure,
+    "startup": starting.measure,
 }
 FIGURES = ROOT / "docs/performance.json"
 

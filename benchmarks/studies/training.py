@@ -1,4 +1,4 @@
-"""How long does an epoch take? The same question for three networks."""
+"""How long an epoch of training takes, for three networks."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ THREADS = (1, 2)
 WARM_UP = [("epoch",), ("epoch",)]
 
 
-def _threads(n: int) -> str:
+def threads_label(n: int) -> str:
+    """Return the number with its noun."""
     return f"{n} thread{'s' * (n > 1)}"
 
 
@@ -26,7 +27,7 @@ INKNET = [
 ]
 FLOOR = [
     Entry(
-        f"matrix products alone, {_threads(n)}",
+        f"matrix products alone, {threads_label(n)}",
         "floor",
         "matrix_products:MatrixProducts",
         {"threads": n},
@@ -35,7 +36,7 @@ FLOOR = [
 ]
 SKLEARN = [
     Entry(
-        f"scikit-learn, {_threads(n)}",
+        f"scikit-learn, {threads_label(n)}",
         "scikit-learn",
         "sklearn_mlp:SklearnTraining",
         {"threads": n},
@@ -44,7 +45,7 @@ SKLEARN = [
 ]
 TORCH = [
     Entry(
-        f"PyTorch {mode}, {_threads(n)}",
+        f"PyTorch {mode}, {threads_label(n)}",
         "PyTorch",
         "torch_mlp:TorchTraining",
         {"mode": mode, "threads": n},
