@@ -15,14 +15,27 @@ import typer
 
 from benchmarks.conductor import ROOT, say
 from benchmarks.machine import describe_machine
-from benchmarks.studies import predicting, starting, training
+from benchmarks.page import write_page
+from benchmarks.studies import (
+    installing,
+    learning,
+    many_images,
+    predicting,
+    scaling,
+    starting,
+    training,
+)
 
 STUDIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "epoch": training.measure_epoch,
     "bn": training.measure_batch_norm,
     "wide": training.measure_wide,
+    "scaling": scaling.measure,
+    "data": many_images.measure,
     "predict": predicting.measure,
     "startup": starting.measure,
+    "size": installing.measure,
+    "accuracy": learning.measure,
 }
 FIGURES = ROOT / "docs/performance.json"
 
@@ -52,6 +65,10 @@ def main(
         say(f"{name}:")
         results[name] = timed(name, rounds)
         figures.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    if not results:
+        sys.exit(f"{figures}: no figures yet; name a study, or none for all of them")
+    write_page(results, figures.with_suffix(".md"))
+    say(f"wrote {figures.with_suffix('.md')}")
 
 
 def timed(name: str, rounds: int) -> dict[str, Any]:

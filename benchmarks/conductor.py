@@ -31,7 +31,7 @@ class Entry:
     family : str
         Entries of one family are ways to do the same; the fastest counts.
     make : str
-        ``module:class`` in `benchmarks.contestants`.
+        ``module:class``.
     options : dict
         What the class takes beside the task.
     environment : dict
@@ -71,8 +71,8 @@ class Worker:
             encoding="utf-8",
         )
         try:
-            order = {"make": f"benchmarks.contestants.{entry.make}", "options": entry.options}
-            self._ask({**order, "task": task.to_json()})
+            order = {"make": entry.make, "task": task.to_json(), "options": entry.options}
+            self._ask(order)
         except BaseException:
             self.close()
             raise
@@ -94,6 +94,11 @@ class Worker:
         if "error" in answer:
             raise WorkerError(answer["error"])
         return answer["result"]
+
+    @property
+    def process(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     def processor_seconds(self) -> float:
         """Return the processor time that the process used so far (Linux; elsewhere 0)."""

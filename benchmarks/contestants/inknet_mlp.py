@@ -10,8 +10,11 @@ from threading import Thread
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from benchmarks.task import Task, load_images
 from inknet import MLP, Callback
+from inknet.data import load
 
 if TYPE_CHECKING:
     from inknet.training.loop import Trainer
@@ -32,10 +35,23 @@ def build_mlp(task: Task, seed: int = 0) -> MLP:
 
 
 class InknetTraining:
-    """One long training in a thread, let go for an epoch at a time."""
+    """One long training in a thread, let go for an epoch at a time.
 
-    def __init__(self, task: Task) -> None:
-        self.images = load_images(task.n_images)
+    Parameters
+    ----------
+    task
+        What to train.
+    images
+        An IDX file to learn from, memory-mapped, in place of MNIST's images.
+    """
+
+    def __init__(self, task: Task, images: str | None = None) -> None:
+        self.images = load_images(1 if images else task.n_images)
+        self.X_train, self.y_train = self.images.X_train, self.images.y_train
+        if images:
+            dataset = load(images)
+            self.X_train, self.y_train = dataset.features, np.asarray(dataset.labels)
+        self.task = task
         self.mlp = build_mlp(task)
         self.gate = EpochGate()
         Thread(target=self._train, args=(task,), daemon=True).start()
@@ -43,8 +59,8 @@ class InknetTraining:
     def _train(self, task: Task) -> None:
         try:
             self.mlp.train(
-                self.images.X_train,
-                self.images.y_train,
+                self.X_train,
+                self.y_train,
                 learning_rate=task.learning_rate,
                 num_epochs=ENDLESS,
                 batch_size=task.batch_size,
@@ -54,6 +70,11 @@ class InknetTraining:
             )
         except Exception as error:
             self.gate.seconds.put(error)
+
+    def warm_up(self) -> None:
+        """Have everything compiled by another network, where an epoch takes too long for that."""
+        n = 4 * self.task.batch_size
+        build_mlp(self.task).train(self.X_train[:n], self.y_train[:n], num_epochs=1)
 
     def epoch(self) -> float:
         """Train for one epoch; return the seconds of its steps, without inknet's measuring."""

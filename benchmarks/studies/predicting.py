@@ -19,7 +19,7 @@ def entries(model: str) -> list[Entry]:
         Entry(
             f"inknet, {label} ops, {kind}",
             f"inknet {label}",
-            "predictors:InknetPredictor",
+            "benchmarks.contestants.predictors:InknetPredictor",
             {"model": model, "pixels": kind == "uint8"},
             environment={"INKNET_OPS": ops},
         )
@@ -30,7 +30,7 @@ def entries(model: str) -> list[Entry]:
         Entry(
             f"ONNX Runtime, {kind}, {threads_label(n)}",
             "ONNX Runtime",
-            "predictors:OnnxPredictor",
+            "benchmarks.contestants.predictors:OnnxPredictor",
             {"model": model, "pixels": kind == "uint8", "threads": n},
         )
         for kind in ("uint8", "float32")
@@ -40,7 +40,7 @@ def entries(model: str) -> list[Entry]:
         Entry(
             f"{label}, float32, {threads_label(n)}",
             label,
-            f"predictors:{name}Predictor",
+            f"benchmarks.contestants.predictors:{name}Predictor",
             {"model": model, "threads": n},
         )
         for label, name in (("PyTorch", "Torch"), ("scikit-learn", "Sklearn"))

@@ -20,7 +20,7 @@ INKNET = [
     Entry(
         f"inknet, {label} ops",
         f"inknet {label}",
-        "inknet_mlp:InknetTraining",
+        "benchmarks.contestants.inknet_mlp:InknetTraining",
         environment={"INKNET_OPS": ops},
     )
     for ops, label in (("numba", "numba"), ("numpy", "NumPy"))
@@ -29,7 +29,7 @@ FLOOR = [
     Entry(
         f"matrix products alone, {threads_label(n)}",
         "floor",
-        "matrix_products:MatrixProducts",
+        "benchmarks.contestants.matrix_products:MatrixProducts",
         {"threads": n},
     )
     for n in THREADS
@@ -38,7 +38,7 @@ SKLEARN = [
     Entry(
         f"scikit-learn, {threads_label(n)}",
         "scikit-learn",
-        "sklearn_mlp:SklearnTraining",
+        "benchmarks.contestants.sklearn_mlp:SklearnTraining",
         {"threads": n},
     )
     for n in THREADS
@@ -47,20 +47,22 @@ TORCH = [
     Entry(
         f"PyTorch {mode}, {threads_label(n)}",
         "PyTorch",
-        "torch_mlp:TorchTraining",
+        "benchmarks.contestants.torch_mlp:TorchTraining",
         {"mode": mode, "threads": n},
     )
     for mode in ("eager", "fused", "compiled")
     for n in THREADS
 ]
 JAX = [
-    Entry(f"JAX, {bits}", "JAX", "jax_mlp:JaxTraining", {"random_bits": bits})
+    Entry(
+        f"JAX, {bits}", "JAX", "benchmarks.contestants.jax_mlp:JaxTraining", {"random_bits": bits}
+    )
     for bits in ("threefry2x32", "rbg", "unsafe_rbg")
 ] + [
     Entry(
         "JAX, threefry2x32, 1 thread",
         "JAX",
-        "jax_mlp:JaxTraining",
+        "benchmarks.contestants.jax_mlp:JaxTraining",
         {"random_bits": "threefry2x32"},
         environment={"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"},
     )
@@ -69,7 +71,7 @@ KERAS = [
     Entry(
         f"Keras on {label}",
         "Keras",
-        "keras_mlp:KerasTraining",
+        "benchmarks.contestants.keras_mlp:KerasTraining",
         environment={"KERAS_BACKEND": backend},
     )
     for backend, label in (("jax", "JAX"), ("torch", "PyTorch"))

@@ -1,0 +1,344 @@
+"""``docs/performance.md``: every figure in it comes from ``docs/performance.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from benchmarks.claims import (
+    NUMBA,
+    Claim,
+    Results,
+    best_of,
+    claims,
+    families,
+    microseconds_an_image,
+    spread_mean,
+    where_the_time_goes,
+)
+from benchmarks.pictures import LABELS, best_throughput, draw_all
+from benchmarks.statistics import Spread, paired_ratio, spread
+from benchmarks.task import Task
+
+
+def write_page(results: Results, page: Path) -> None:
+    """Write the page, and the pictures into the folder beside it."""
+    pictures = draw_all(results, page.parent / "pictures")
+    page.write_text(render(results, {picture.stem for picture in pictures}), "utf-8")
+
+
+def render(results: Results, pictures: set[str]) -> str:
+    """Return the page as Markdown, with those pictures of which the names are given."""
+    parts = [_head(results), _claims(claims(results))]
+    sections = {
+        "epoch": _epoch,
+        "bn": _batch_norm,
+        "wide": _wide,
+        "scaling": _scaling,
+        "data": _data,
+        "predict": _predict,
+        "startup": _startup,
+        "size": _size,
+        "accuracy": _accuracy,
+    }
+    parts += [section(results[name]) for name, section in sections.items() if name in results]
+    parts.append(HOW)
+    text = "\n\n".join(parts) + "\n"
+    lines = text.splitlines(keepends=True)
+    kept = (line for line in lines if not line.startswith("![") or any(p in line for p in pictures))
+    return "".join(kept)
+
+
+HEAD = """\
+<!-- Written by `python -m benchmarks page` from performance.json. Nothing here is by hand. -->
+
+# Performance
+
+How fast inknet is, against the other ways to train and use the same network on the same machine.
+`make bench` measures everything anew, and writes this page, its pictures and
+[the raw figures](performance.json)."""
+
+HOW = """\
+## How this was measured
+
+- Every contestant lives in a process of its own and waits there while another is measured. They
+  take turns, round by round, every other round in the opposite order, with a pause between two
+  turns in which threads go to sleep. The processor time that the waiting ones used is watched.
+- A ratio is taken within each round, and the table gives the median of these ratios: noise that
+  slows down a whole round cancels. Quartiles are given beside every median.
+- Two epochs before the first round, and with them all compilation, are not counted.
+- Every contestant draws a new order of the images in each epoch, gathers its batches (the last
+  one is short), draws its dropout masks, computes loss and gradients, and takes Adam's steps, in
+  float32. inknet gathers and scales uint8; all others are given float32, scaled in advance, at
+  no cost to them. Nobody's time has the evaluation after an epoch in it. That each learned is
+  shown by its accuracy on the 10,000 test images after the measured epochs.
+- Of a library's modes, generators, backends and numbers of threads, the fastest counts. inknet
+  chooses its number of threads by itself.
+- scikit-learn's `MLPClassifier` has neither leaky ReLU, nor dropout, nor label smoothing, nor
+  batch normalization: it does less, with ReLU.
+- JAX runs the whole epoch, shuffling and dropout included, in one jitted `lax.scan` that
+  overwrites its own state. PyTorch's `compiled` is `torch.compile` over network and loss, with
+  fused Adam. Keras is compiled by XLA or `torch.compile`.
+- The matrix products alone are those of all dense layers, `x @ weight` forward, `x.T @ dz` and,
+  above the first layer, `dz @ weight.T` backward, in NumPy's BLAS, dense, with one batch that
+  stays in the cache."""
+
+
+def _head(results: Results) -> str:
+    """Return the title, and what it was measured on."""
+    newest = max(results.values(), key=lambda study: str(study["began"]))
+    machine = newest["machine"]
+    memory = machine.get("memory_gigabytes")
+    dates = sorted(study["began"][:10] for study in results.values())
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    minutes = sum(study["seconds_measured"] for study in results.values()) / 60
+    rows = [
+        ("measured", dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"),
+        ("took", f"{minutes:.0f} minutes"),
+        ("processor", f"{machine['cores']} cores of {machine['processor']}"),
+        ("memory", f"{memory:g} GB" if memory else "–"),
+        ("system", f"{machine['system']}, Python {machine['python']}"),
+        ("BLAS of NumPy", machine["blas"]),
+        ("versions", versions),
+    ]
+    return "\n".join([HEAD, "", *table(["", ""], rows)])
+
+
+def table(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Return the lines of a Markdown table; all columns but the first are set to the right."""
+    rule = ["---", *["---:"] * (len(head) - 1)] if len(head) > 2 else ["---"] * len(head)
+    return [f"| {' | '.join(row)} |" for row in [tuple(head), tuple(rule), *rows]]
+
+
+def _claims(all_claims: list[Claim]) -> str:
+    """Return the table of what must hold, and a sentence on each figure that is missed."""
+    rows = [
+        (
+            claim.what,
+            claim.asked_text(),
+            claim.measured_text(),
+            "yes" if claim.held else f"**no**, by {claim.missed_by:.0%}",
+        )
+        for claim in all_claims
+    ]
+    lines = ["## What must hold", "", *table(["what", "asked", "measured", "held"], rows), ""]
+    missed = [claim for claim in all_claims if not claim.held]
+    lines += [
+        f"- *{claim.what}* is missed: {claim.measured_text()}, where {claim.asked_text()} is "
+        f"asked, is {claim.missed_by:.1%} off ({claim.detail})."
+        for claim in missed
+    ]
+    if not missed:
+        lines.append("Every figure holds.")
+    lines += ["", "Who stood against whom:", ""]
+    lines += [f"- {claim.what}: {claim.detail}" for claim in all_claims]
+    return "\n".join(lines)
+
+
+def _training_table(study: Results) -> list[str]:
+    """Return the table of an epoch's times, the fastest first, against inknet's numba ops."""
+    seconds = study["seconds"]
+    ours = seconds[best_of(study, NUMBA)]
+    rows = []
+    for name in sorted(seconds, key=lambda name: spread(seconds[name]).median):
+        times, ratio = spread(seconds[name]), paired_ratio(seconds[name], ours)
+        accuracy = study["accuracy"][name]
+        rows.append(
+            (
+                name,
+                f"{times.median:.3f}",
+                quartiles(times, 3),
+                f"{ratio.median:.2f} ×",
+                quartiles(ratio, 2),
+                "–" if accuracy is None else f"{accuracy:.1%}",
+            )
+        )
+    head = ["", "s an epoch", "quartiles", "over numba ops", "quartiles", "test accuracy"]
+    return table(head, rows)
+
+
+def quartiles(values: Spread, digits: int) -> str:
+    """Return the two quartiles with a dash between them."""
+    return f"{values.low:.{digits}f}–{values.high:.{digits}f}"
+
+
+def _notes(study: Results) -> list[str]:
+    """Return who was left out, and how quiet the waiting processes were."""
+    lines = [
+        f"Left out: {name} ({reason.rstrip('.')})." for name, reason in study["missing"].items()
+    ]
+    if "busy_while_idle" in study:
+        lines.append(
+            f"{study['rounds']} rounds; the waiting processes together took at most "
+            f"{study['busy_while_idle']:.0%} of a core during a turn."
+        )
+    return ["", *lines]
+
+
+def _training(title: str, study: Results, *more: str) -> str:
+    lines = [f"## {title}", "", f"{Task.from_json(study['task']).describe()}.", "", *more]
+    return "\n".join([*lines, *_training_table(study), *_notes(study)])
+
+
+def _epoch(study: Results) -> str:
+    picture = "![Seconds an epoch of each library](pictures/performance-epoch.png)"
+    text = _training("An epoch of training", study, picture, "")
+    return f"{text}\n\n{where_the_time_goes(study)}"
+
+
+def _batch_norm(study: Results) -> str:
+    return f"{_training('With batch normalization', study)}\n\n{where_the_time_goes(study)}"
+
+
+def _wide(study: Results) -> str:
+    return f"{_training('A wide network', study)}\n\n{where_the_time_goes(study)}"
+
+
+def _scaling(study: Results) -> str:
+    widths, batch_sizes = study["widths"], study["batch_sizes"]
+    lines = [
+        "## How time grows with the work",
+        "",
+        "Microseconds an image: on the left two hidden layers of one width, in batches of "
+        f"{widths[0]['task']['batch_size']} and without dropout, on the right the network of the "
+        "first section in batches of other sizes. PyTorch is with fused Adam.",
+        "",
+        "![Time an image over width and batch size](pictures/performance-scaling.png)",
+        "",
+        *_scaling_table("width", widths),
+        "",
+        *_scaling_table("batch size", batch_sizes),
+    ]
+    return "\n".join(lines)
+
+
+def _scaling_table(what: str, studies: list[Results]) -> list[str]:
+    names = families(studies[0])
+    rows = []
+    for study in studies:
+        n_images = study["task"]["n_images"]
+        medians = (spread(study["seconds"][best_of(study, family)]).median for family in names)
+        cells = (f"{1e6 * median / n_images:.1f}" for median in medians)
+        rows.append((f"{study['value']:,}", *cells))
+    return table([what, *(LABELS.get(name, name) for name in names)], rows)
+
+
+def _data(study: Results) -> str:
+    rows = [
+        (
+            f"{size['images']:,}",
+            f"{microseconds_an_image(size):.2f}",
+            f"{size['memory'].get('resident', float('nan')):,.0f}",
+            f"{size['memory'].get('own', float('nan')):,.0f}",
+        )
+        for size in study["sizes"]
+    ]
+    lines = [
+        "## How time and memory grow with the number of images",
+        "",
+        "The network of the first section, learning from a memory-mapped IDX file: the images of "
+        "MNIST over and over, each time moved by up to two pixels. The time is that of an epoch's "
+        "steps. *Resident* is the most memory that the process ever had, with those pages of the "
+        "mapped file that the system had not taken back; *own* leaves these out.",
+        "",
+        *table(["images", "µs an image", "resident, MB", "own, MB"], rows),
+        *_notes(study),
+    ]
+    return "\n".join(lines)
+
+
+def _predict(study: Results) -> str:
+    seconds = study["seconds"]
+    ours = seconds[best_of(study, NUMBA)]
+    rows: list[tuple[str, ...]] = []
+    for name in sorted(seconds, key=lambda name: spread(seconds[name]).median):
+        times, ratio = spread(seconds[name]), paired_ratio(seconds[name], ours)
+        micro = Spread(1e6 * times.low, 1e6 * times.median, 1e6 * times.high)
+        rows.append((name, f"{micro.median:.1f}", quartiles(micro, 1), f"{ratio.median:.2f} ×"))
+    sizes = list(study["throughput"])
+    images = [
+        (
+            LABELS.get(family, family),
+            *(f"{best_throughput(study, family, int(n)):,.0f}" for n in sizes),
+        )
+        for family in families(study)
+    ]
+    lines = [
+        "## Prediction",
+        "",
+        "One trained model, read by all but scikit-learn, which has to learn its own. Everyone "
+        "returns the probabilities of the ten classes. `uint8` is handed pixels as they come and "
+        "scales them itself; `float32` is handed numbers that were scaled before the clock "
+        "started, in the library's own kind of array. One image at a time, median of 1,000 calls "
+        "in each round:",
+        "",
+        *table(["", "µs an image", "quartiles", "over numba ops"], rows),
+        "",
+        "Images a second, in batches of 1 to 10,000, the fastest of each library's ways:",
+        "",
+        "![Images a second over batch size](pictures/performance-predict.png)",
+        "",
+        *table(["batch size", *(f"{int(n):,}" for n in sizes)], images),
+        *_notes(study),
+    ]
+    return "\n".join(lines)
+
+
+def _startup(study: Results) -> str:
+    def rows(seconds: dict[str, list[float]]) -> list[tuple[str, ...]]:
+        spreads = {name: spread(values) for name, values in seconds.items()}
+        return [
+            (name, f"{s.median:.3f}", quartiles(s, 3))
+            for name, s in sorted(spreads.items(), key=lambda item: item[1].median)
+        ]
+
+    lines = [
+        "## From the shell",
+        "",
+        "A new process that loads a model, reads a picture and says what is on it; the PyTorch "
+        "script is [`benchmarks/torch_predict.py`](../benchmarks/torch_predict.py). Both read the "
+        "same files:",
+        "",
+        *(f"    {answer}    ({name})" for name, answer in study["answers"].items()),
+        "",
+        *table(["", "s", "quartiles"], rows(study["seconds"])),
+        "",
+        "A new process that imports one thing:",
+        "",
+        *table(["", "s", "quartiles"], rows(study["import_seconds"])),
+    ]
+    return "\n".join(lines)
+
+
+def _size(study: Results) -> str:
+    sizes = sorted(study["megabytes"].items(), key=lambda item: float(item[1]))
+    rows = [(name, f"{megabytes:,.0f}") for name, megabytes in sizes]
+    lines = [
+        "## Installed size",
+        "",
+        "With everything each depends on, without compiled bytecode.",
+        "",
+        *table(["", "MB"], rows),
+        *_notes(study),
+    ]
+    return "\n".join(lines)
+
+
+def _accuracy(study: Results) -> str:
+    rows = [
+        (
+            f"{ops} ops",
+            *(f"{value:.2%}" for value in values),
+            f"{spread_mean(values):.2%}",
+        )
+        for ops, values in study["accuracy"].items()
+    ]
+    head = ["", *(f"seed {seed}" for seed in study["seeds"]), "mean"]
+    lines = [
+        "## Accuracy of both ops",
+        "",
+        f"Whole trainings by the recipe `{study['recipe']}`, judged on the official test images.",
+        "",
+        *table(head, rows),
+    ]
+    return "\n".join(lines)

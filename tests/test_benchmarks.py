@@ -1,0 +1,194 @@
+"""The benchmarks' figures are computed and written right; no time is asserted here."""
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from benchmarks import conductor
+from benchmarks.claims import best_of, claims
+from benchmarks.conductor import Company, Entry, Worker, WorkerError
+from benchmarks.page import render, write_page
+from benchmarks.statistics import fastest, paired_ratio, spread
+from benchmarks.task import BATCH_NORM, EPOCH, Task
+
+SECONDS = {
+    "inknet, numba ops": [0.2, 0.4, 0.2],
+    "inknet, NumPy ops": [0.3, 0.6, 0.3],
+    "matrix products alone, 1 thread": [0.3, 0.5, 0.3],
+    "matrix products alone, 2 threads": [0.1, 0.2, 0.1],
+    "PyTorch eager, 1 thread": [0.9, 1.8, 0.9],
+    "PyTorch fused, 1 thread": [0.5, 1.0, 0.5],
+    "JAX, rbg": [0.45, 0.9, 0.45],
+    "scikit-learn, 1 thread": [0.8, 1.6, 0.8],
+}
+FAMILIES = {
+    "inknet, numba ops": "inknet numba",
+    "inknet, NumPy ops": "inknet NumPy",
+    "matrix products alone, 1 thread": "floor",
+    "matrix products alone, 2 threads": "floor",
+    "PyTorch eager, 1 thread": "PyTorch",
+    "PyTorch fused, 1 thread": "PyTorch",
+    "JAX, rbg": "JAX",
+    "scikit-learn, 1 thread": "scikit-learn",
+}
+
+
+def study(task: Task, seconds: dict[str, list[float]], **more: Any) -> dict[str, Any]:
+    return {
+        "command": "python -m benchmarks",
+        "began": "2026-01-02T03:04:05+00:00",
+        "seconds_measured": 60,
+        "machine": {
+            "processor": "a processor",
+            "cores": 2,
+            "memory_gigabytes": 8.0,
+            "system": "Linux",
+            "python": "3.11",
+            "blas": "a BLAS",
+            "versions": {"numpy": "2.0"},
+        },
+        "rounds": 3,
+        "task": task.to_json(),
+        "seconds": seconds,
+        "families": {name: FAMILIES[name] for name in seconds},
+        "accuracy": dict.fromkeys(seconds, 0.97),
+        "missing": {"Keras on JAX": "ImportError: no keras."},
+        "busy_while_idle": 0.01,
+        **more,
+    }
+
+
+@pytest.fixture
+def results() -> dict[str, Any]:
+    return {"epoch": study(EPOCH, SECONDS)}
+
+
+def rows(page: str) -> dict[str, list[str]]:
+    """Return the cells of every table row by its first cell."""
+    cells = ([c.strip() for c in line.strip("|").split("|")] for line in page.splitlines())
+    return {first: rest for first, *rest in cells if rest}
+
+
+def test_a_spread_is_the_median_and_the_quartiles_of_scipy() -> None:
+    values = np.random.default_rng(0).gamma(2, size=11)
+    s = spread(values.tolist())
+    expected = stats.scoreatpercentile(values, [25, 50, 75])
+    np.testing.assert_allclose([s.low, s.median, s.high], expected)
+
+
+def test_a_paired_ratio_is_free_of_the_noise_that_a_round_shares() -> None:
+    generator = np.random.default_rng(0)
+    ours, noise = generator.uniform(1, 1.1, 9), generator.uniform(1, 5, 9)
+    theirs = 3 * ours
+    ratio = paired_ratio((theirs * noise).tolist(), (ours * noise).tolist())
+    np.testing.assert_allclose([ratio.low, ratio.median, ratio.high], 3)
+
+
+def test_a_ratio_of_rounds_that_are_not_pairs_is_refused() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        paired_ratio([1, 2], [1])
+
+
+def test_the_fastest_has_the_lowest_median_not_the_lowest_time() -> None:
+    assert fastest({"lucky": [0.1, 5, 5], "steady": [1, 1, 1]}) == "steady"
+
+
+def test_of_a_library_the_best_mode_counts(results: dict[str, Any]) -> None:
+    assert best_of(results["epoch"], "PyTorch") == "PyTorch fused, 1 thread"
+    assert best_of(results["epoch"], "peers") == "JAX, rbg"
+    assert best_of(results["epoch"], "floor") == "matrix products alone, 2 threads"
+
+
+def test_the_claims_are_the_ratios_and_say_whether_they_hold(results: dict[str, Any]) -> None:
+    measured = {c.what: (round(c.measured, 6), c.held) for c in claims(results)}
+    assert measured == {
+        "epoch, numba ops, against the fastest peer": (2.25, True),
+        "epoch, numba ops, against PyTorch": (2.5, False),
+        "epoch, numba ops, against scikit-learn": (4, True),
+        "epoch, NumPy ops, against the fastest peer": (1.5, True),
+        "epoch, numba ops, over the matrix products alone": (2, False),
+    }
+
+
+def test_the_page_has_every_figure_and_says_by_how_much_one_is_missed(
+    results: dict[str, Any],
+) -> None:
+    page = render(results, {"performance-epoch"})
+    table = rows(page)
+    assert table["epoch, numba ops, against the fastest peer"] == ["≥ 2 ×", "2.25 ×", "yes"]
+    assert table["epoch, numba ops, against PyTorch"] == ["≥ 3.5 ×", "2.50 ×", "**no**, by 29%"]
+    expected = ["0.500", "0.500–0.750", "2.50 ×", "2.50–2.50", "97.0%"]
+    assert table["PyTorch fused, 1 thread"] == expected
+    assert table["processor"] == ["2 cores of a processor"]
+    assert "Left out: Keras on JAX (ImportError: no keras)." in page
+    assert "Of the 200 ms of an epoch" in page
+    assert "would take 100 ms" in page
+
+
+def test_the_page_is_written_with_its_pictures(results: dict[str, Any], tmp_path: Path) -> None:
+    write_page(results, tmp_path / "performance.md")
+    page = (tmp_path / "performance.md").read_text("utf-8")
+    pictures = re.findall(r"!\[.+\]\((.+)\)", page)
+    assert pictures == ["pictures/performance-epoch.png"]
+    assert (tmp_path / pictures[0]).is_file()
+
+
+def test_a_task_comes_back_from_json() -> None:
+    assert Task.from_json(json.loads(json.dumps(BATCH_NORM.to_json()))) == BATCH_NORM
+
+
+def test_every_image_is_in_one_batch_of_an_epoch() -> None:
+    assert sum(EPOCH.batch_sizes) == EPOCH.n_images
+    assert EPOCH.batch_sizes[-1] == 64
+
+
+FAKE = """
+class Fake:
+    def __init__(self, task, seconds):
+        print("a library that prints")
+        self.seconds = seconds
+    def epoch(self):
+        return self.seconds
+    def fail(self):
+        raise ValueError("no more")
+"""
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> dict[str, str]:
+    """Return the environment in which the module ``fake`` can be imported."""
+    (tmp_path / "fake.py").write_text(FAKE)
+    return {"PYTHONPATH": str(tmp_path)}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the benchmarks need a Unix")
+def test_contestants_take_turns_and_one_that_fails_is_left_out(
+    fake: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conductor, "PAUSE", 0.01)
+    entries = [
+        Entry("one", "one", "fake:Fake", {"seconds": 1}, fake),
+        Entry("two", "two", "fake:Fake", {"seconds": 2}, fake),
+        Entry("absent", "absent", "absent:Absent", {}, fake),
+    ]
+    with Company(entries, EPOCH, [("epoch",)]) as company:
+        assert company.rounds(3, "epoch") == {"one": [1, 1, 1], "two": [2, 2, 2]}
+        assert "No module named" in company.missing["absent"]
+        assert company.busy_while_idle < 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the benchmarks need a Unix")
+def test_a_call_that_fails_says_why_in_one_line(fake: dict[str, str]) -> None:
+    worker = Worker(Entry("one", "one", "fake:Fake", {"seconds": 1}, fake), EPOCH)
+    try:
+        with pytest.raises(WorkerError, match=r"^ValueError: no more$"):
+            worker.call("fail")
+        assert worker.call("epoch") == 1
+    finally:
+        worker.close()
