@@ -34,7 +34,12 @@ def draw_all(results: Results, folder: Path) -> list[Path]:
 
     matplotlib.use("Agg")
     matplotlib.rcParams.update(
-        {"font.size": 11, "axes.spines.top": False, "axes.spines.right": False}
+        {
+            "font.size": 11,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "figure.constrained_layout.w_pad": 0.1,
+        }
     )
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
@@ -115,11 +120,14 @@ def _draw_series(axes: Axes, studies: list[dict[str, Any]]) -> None:
 
 
 def _log_axes(axes: Axes, ticks: list[int]) -> None:
+    from matplotlib.ticker import LogLocator
+
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks], fontsize=9)
     axes.minorticks_off()
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.15g}")
     axes.grid(axis="y", color="#dddddd")
 
 
@@ -134,10 +142,6 @@ def draw_predict(study: Results, path: Path) -> None:
         label, colour = LABELS.get(family, family), COLOURS.get(family, PEER)
         axes.plot(sizes, y, marker="o", markersize=4, color=colour, label=label)
     _log_axes(axes, sizes)
-    axes.set_xscale("log")
-    axes.set_xticks(sizes, [f"{n:,}" for n in sizes])
-    axes.minorticks_off()
-    axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.set_xlabel("batch size")
     axes.set_ylabel("images a second (more is better)")
     axes.legend(frameon=False, fontsize=10)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax, nn, random
 
-from benchmarks.task import Task, load_images, scaled
+from benchmarks.task import PIXEL_SCALE, Task, load_images, scaled
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -24,16 +24,17 @@ class JaxTraining:
         What to train; batch normalization is not among what this contestant does.
     random_bits
         JAX's generator: ``threefry2x32`` (its default), ``rbg`` or ``unsafe_rbg``.
+    pixels
+        Whether batches are fetched from uint8 and scaled, rather than from float32.
     """
 
-    def __init__(self, task: Task, random_bits: str) -> None:
+    def __init__(self, task: Task, random_bits: str, pixels: bool = False) -> None:
         if task.batch_norm:
             raise ValueError("this contestant has no batch normalization")
         images = load_images(task.n_images)
         self.task = task
-        self.X_train, self.X_test = (
-            jnp.asarray(scaled(X)) for X in (images.X_train, images.X_test)
-        )
+        self.X_train = jnp.asarray(images.X_train if pixels else scaled(images.X_train))
+        self.X_test = jnp.asarray(scaled(images.X_test))
         self.y_train = jnp.asarray(images.y_train.astype(np.int32))
         self.y_test = images.y_test
         key = random.key(0, impl=random_bits)
@@ -51,6 +52,8 @@ class JaxTraining:
 
     def _logits(self, parameters: Any, x: Any, key: Any) -> Any:
         """Return the logits; with a key, as in training."""
+        if x.dtype == jnp.uint8:
+            x = x.astype(jnp.float32) * PIXEL_SCALE
         *hidden, (last_weight, last_bias) = parameters
         for i, (weight, bias) in enumerate(hidden):
             x = nn.leaky_relu(x @ weight + bias, self.task.negative_slope)

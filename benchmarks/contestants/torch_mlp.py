@@ -13,6 +13,8 @@ from torch.nn import functional
 
 from benchmarks.task import Task, load_images, scaled
 
+PIXEL_SCALE = 1 / 255
+
 
 def build_network(task: Task) -> nn.Sequential:
     """Return the task's network, untrained."""
@@ -29,7 +31,7 @@ def build_network(task: Task) -> nn.Sequential:
 
 
 class TorchTraining:
-    """The images are scaled and made float32 in advance: that is faster than once a batch.
+    """Each batch is fetched by `index_select` from uint8, then scaled: the fastest of four ways.
 
     Parameters
     ----------
@@ -47,9 +49,8 @@ class TorchTraining:
         torch.manual_seed(0)
         images = load_images(task.n_images)
         self.task = task
-        self.X_train, self.X_test = (
-            torch.from_numpy(scaled(X)) for X in (images.X_train, images.X_test)
-        )
+        self.X_train = torch.from_numpy(images.X_train)
+        self.X_test = torch.from_numpy(scaled(images.X_test))
         self.y_train, self.y_test = (
             torch.from_numpy(y.astype(np.int64)) for y in (images.y_train, images.y_test)
         )
@@ -71,7 +72,8 @@ class TorchTraining:
         self.network.train()
         started = perf_counter()
         for rows in torch.randperm(len(self.X_train)).split(self.task.batch_size):
-            loss = self.loss(self.X_train[rows], self.y_train[rows])
+            x = self.X_train.index_select(0, rows).float().mul_(PIXEL_SCALE)
+            loss = self.loss(x, self.y_train[rows])
             self.adam.zero_grad(set_to_none=True)
             loss.backward()
             self.adam.step()

@@ -60,12 +60,18 @@ JAX = [
     for bits in ("threefry2x32", "rbg", "unsafe_rbg")
 ] + [
     Entry(
+        "JAX, threefry2x32, uint8",
+        "JAX",
+        "benchmarks.contestants.jax_mlp:JaxTraining",
+        {"random_bits": "threefry2x32", "pixels": True},
+    ),
+    Entry(
         "JAX, threefry2x32, 1 thread",
         "JAX",
         "benchmarks.contestants.jax_mlp:JaxTraining",
         {"random_bits": "threefry2x32"},
         environment={"XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false"},
-    )
+    ),
 ]
 KERAS = [
     Entry(
