@@ -40,6 +40,10 @@ class Predictor:
         """Return a batch as this predictor likes it best."""
         return scaled(pixels)
 
+    def predict_one(self, batch: Any) -> Any:
+        """Return the probabilities of a batch of one image."""
+        return self.predict(batch)
+
     def accuracy(self) -> float:
         """Return the accuracy on the test images."""
         classes = np.asarray(self.predict(self.prepare(self.pixels))).argmax(axis=1)
@@ -47,7 +51,7 @@ class Predictor:
 
     def latency(self) -> float:
         """Return the median seconds of predicting one image, another one each time."""
-        predict, times = self.predict, []
+        predict, times = self.predict_one, []
         batches = [self.prepare(self.pixels[i : i + 1]) for i in range(N_CALLS)]
         for batch in batches:
             started = perf_counter()
@@ -68,14 +72,19 @@ class Predictor:
 
 
 class InknetPredictor(Predictor):
-    """`MLP.predict_proba`."""
+    """`MLP.predict_proba`; for one image, `MLP.predictor`."""
 
     def __init__(self, task: Task, model: str, pixels: bool) -> None:
         super().__init__(task)
         from inknet import MLP
 
         self.takes_pixels = pixels
-        self.predict = MLP.load(model).predict_proba
+        mlp = MLP.load(model)
+        self.predict, self.predictor = mlp.predict_proba, mlp.predictor()
+
+    def predict_one(self, batch: Any) -> Any:
+        """Return the probabilities of a batch of one image."""
+        return self.predictor(batch[0])
 
     def prepare(self, pixels: np.ndarray[Any, Any]) -> Any:
         """Return the pixels as they are, or as float32."""

@@ -85,7 +85,7 @@ KERAS = [
 
 
 def measure_epoch(rounds: int) -> dict[str, Any]:
-    """Measure everyone on the network that the issue of speed is about."""
+    """Measure everyone on the network that speed is asked of."""
     return measure(EPOCH, [*INKNET, *FLOOR, *SKLEARN, *TORCH, *JAX, *KERAS], rounds)
 
 
