@@ -6,6 +6,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from inknet.data import mapped
 from inknet.data.dataset import Dataset
+from inknet.errors import InputError
 from inknet.nn.ops import NUMPY
 from inknet.nn.ops.numba_ops import NumbaOps
 from inknet.training.batches import BatchMaker
@@ -47,6 +48,15 @@ def test_a_file_that_became_shorter_is_noticed(ops, features):
     ops.read_rows(file.descriptor, file.start, np.array([0, 149, 7]), out)
     with pytest.raises(ValueError, match="ends before row 150"):
         ops.read_rows(file.descriptor, file.start, np.array([0, 150, 7]), out)
+
+
+@pytest.mark.usefixtures("small_files_count_as_large")
+def test_a_training_whose_file_became_shorter_ends_in_one_line(features):
+    dataset = Dataset(features, np.zeros(200, np.uint8), ("0",), None, "rows")
+    maker = BatchMaker(dataset, 32, np.dtype("float64"), NUMPY)
+    os.truncate(features.filename, 100)
+    with pytest.raises(InputError, match="rows: the file ends before row"):
+        list(maker.batches(np.arange(200)))
 
 
 @pytest.mark.usefixtures("small_files_count_as_large")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset
 from inknet.data.mapped import file_rows
+from inknet.errors import InputError
 from inknet.nn.arrays import Labels
 from inknet.nn.ops import Batch, NumpyOps
 
@@ -93,7 +94,10 @@ class BatchMaker:
         features = self.dataset.features
         if self._file is not None:
             features = self._read[: len(rows)]
-            self._ops.read_rows(self._file.descriptor, self._file.start, rows, features)
+            try:
+                self._ops.read_rows(self._file.descriptor, self._file.start, rows, features)
+            except ValueError as error:
+                raise InputError(f"{self.dataset.name}: {error}") from None
             rows = np.arange(len(rows))
         batches = self._groups[group].load(features, rows, training=self.training)
         labels = self._targets[positions]
