@@ -23,11 +23,13 @@ from benchmarks.studies import (
     predicting,
     scaling,
     starting,
+    step,
     training,
 )
 
 STUDIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "epoch": training.measure_epoch,
+    "step": step.measure,
     "bn": training.measure_batch_norm,
     "wide": training.measure_wide,
     "scaling": scaling.measure,

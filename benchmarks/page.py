@@ -32,6 +32,7 @@ def render(results: Results, pictures: set[str]) -> str:
     parts = [_head(results), _claims(claims(results))]
     sections = {
         "epoch": _epoch,
+        "step": _step,
         "bn": _batch_norm,
         "wide": _wide,
         "scaling": _scaling,
@@ -185,6 +186,48 @@ def _epoch(study: Results) -> str:
     picture = "![Seconds an epoch of each library](pictures/performance-epoch.png)"
     text = _training("An epoch of training", study, picture, "")
     return f"{text}\n\n{where_the_time_goes(study)}"
+
+
+STEP_PARTS = {
+    "first forward": "first layer, forward",
+    "first backward": "first layer, backward",
+    "other products": "the other dense layers, both ways",
+    "activations": "activations and dropout, both ways",
+    "loss": "softmax cross-entropy and its gradient",
+    "optimizer": "Adam",
+}
+
+
+def _step(study: Results) -> str:
+    rows: list[tuple[str, ...]] = []
+    for key, words in STEP_PARTS.items():
+        cells = []
+        for parts in study["parts"].values():
+            share = parts[key] / parts["step"]
+            cells += [f"{1e6 * parts[key]:.0f}", f"{share:.0%}"]
+        rows.append((words, *cells))
+    totals: list[str] = []
+    beside: list[str] = []
+    for parts in study["parts"].values():
+        totals += [f"{1e6 * parts['step']:.0f}", "100%"]
+        beside += [f"{1e6 * parts['beside']:.0f}", "–"]
+    rows += [("the step", *totals), ("in a thread beside it: fetching a batch", *beside)]
+    head = ["", *(f"{label}, {unit}" for label in study["parts"] for unit in ("µs", "share"))]
+    task = Task.from_json(study["task"])
+    n_steps = -(-task.n_images // task.batch_size)
+    epochs = ", ".join(
+        f"{n_steps * parts['step']:.3f} s with {label} ops"
+        for label, parts in study["parts"].items()
+    )
+    lines = [
+        "## Where the time of a step goes",
+        "",
+        "The parts of one step of the network above, median of many, in one thread and with "
+        f"nothing beside it. {n_steps} such steps, an epoch, would take {epochs}.",
+        "",
+        *table(head, rows),
+    ]
+    return "\n".join(lines)
 
 
 def _batch_norm(study: Results) -> str:
