@@ -25,7 +25,7 @@ format: $(VENV)/installed-dev ## bring the code into form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-figures: $(VENV)/installed ## measure what the README claims, and write it there (about 5 minutes)
+figures: fast ## measure what the README claims, and write it there (about 5 minutes)
 	$(BIN)/python scripts/figures.py
 
 bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (about 25 minutes)
