@@ -17,6 +17,9 @@ from inknet.nn.ops import Batch, NumpyOps
 ROWS_AHEAD = 1024
 """Rows made ready at a time while the network works on those before."""
 
+SAMPLE = 256
+"""Rows of the data that are looked at to see what they are like."""
+
 
 class BatchMaker:
     """Turns positions of a dataset into batches, in buffers made once.
@@ -53,12 +56,13 @@ class BatchMaker:
         self._targets = dataset.targets
         self._ops = ops
         self._file = file_rows(dataset.features)
+        sample = np.asarray(dataset.features[:SAMPLE])
         batches_ahead = max(1, ROWS_AHEAD // self.batch_size)
         # one group in use and one on its way; where all fits into one, there is none on its way
         n_groups = 1 if batches_ahead >= len(self) else 2
         batches_ahead = min(batches_ahead, len(self))
         self._groups = [
-            ops.new_group(batches_ahead, self.batch_size, dataset.n_features, dtype)
+            ops.new_group(batches_ahead, self.batch_size, dataset.n_features, dtype, sample)
             for _ in range(n_groups)
         ]
         if self._file is not None:

@@ -33,9 +33,6 @@ SPARSE = 0.3
 _Lists: TypeAlias = tuple[Floats, NDArray[np.uint32], NDArray[np.uint32]]
 """Values, their columns (or rows), and where each row (or column) begins."""
 
-SAMPLE = 256
-"""Rows that a group looks at to see whether the data are mostly zeros."""
-
 Real: TypeAlias = np.floating[Any]
 """A number of the arrays' type: a Python float would make float32 loops compute in float64."""
 
@@ -158,12 +155,11 @@ def _collect_group(
     column_values: Floats,
     column_rows: NDArray[np.uint32],
     column_starts: NDArray[np.uint32],
-) -> int:
+) -> None:
     """Fetch rows of pixels, cut into batches, and list each by row and by column.
 
     The first axis of all lists is the batch. Without ``column_starts``, there are none by column.
     """
-    n_nonzero = 0
     for b in range((len(rows) + batch_size - 1) // batch_size):
         n = min(batch_size, len(rows) - b * batch_size)
         k = 0
@@ -172,7 +168,6 @@ def _collect_group(
             row = rows[b * batch_size + i]
             k = _collect_pixels(features[row], words[row], scale, values[b], columns[b], k)
         starts[b, n] = k
-        n_nonzero += k
         if len(column_starts) > 0:
             _transpose(
                 values[b],
@@ -182,7 +177,6 @@ def _collect_group(
                 column_rows[b],
                 column_starts[b],
             )
-    return n_nonzero
 
 
 @kernel
@@ -319,27 +313,26 @@ class SparseGroup(BatchGroup):
         batch_size: int,
         n_features: int,
         dtype: np.dtype[np.floating[Any]],
+        sample: NDArray[Any] | None,
     ) -> None:
-        super().__init__(ops, n_batches, batch_size, n_features, dtype)
+        super().__init__(ops, n_batches, batch_size, n_features, dtype, sample)
         self._dtype, self._scale = dtype, dtype.type(1 / 255)
-        self._looks_sparse: bool | None = None
+        self._looks_sparse = sample is None or _is_sparse(
+            int(np.count_nonzero(sample)), sample.size
+        )
+        if self._looks_sparse:
+            self._make_room()
 
     def load(
         self, features: NDArray[Any], rows: NDArray[np.intp], *, training: bool = True
     ) -> list[Batch]:
         """Fetch rows and return them cut into batches; see `BatchGroup.load`."""
-        if features.dtype != np.uint8 or not features.flags.c_contiguous:
-            return super().load(features, rows, training=training)
-        if self._looks_sparse is None:
-            some = features[rows[:SAMPLE]]
-            self._looks_sparse = _is_sparse(int(np.count_nonzero(some)), some.size)
-            if self._looks_sparse:
-                self._make_room()
-        if not self._looks_sparse:
+        is_listed = features.dtype == np.uint8 and features.flags.c_contiguous
+        if not (self._looks_sparse and is_listed):
             return super().load(features, rows, training=training)
         features = np.asarray(features).view()
         features.flags.writeable = False  # as mapped files are: another type to the compiler
-        n_nonzero = _collect_group(
+        _collect_group(
             features,
             _eights(features),
             rows,
@@ -352,15 +345,22 @@ class SparseGroup(BatchGroup):
             self._column_rows,
             self._column_starts if training else self._column_starts[:0],
         )
-        if not _is_sparse(n_nonzero, len(rows) * self.n_features):
-            return super().load(features, rows, training=training)
         batches = self._batches[: -(-len(rows) // self.batch_size)]
         for b, batch in enumerate(batches):
             assert isinstance(batch, SparseBatch)
-            n = min(self.batch_size, len(rows) - b * self.batch_size)
-            by_row = self._values[b], self._columns[b], self._starts[b, : n + 1]
-            by_column = self._column_values[b], self._column_rows[b], self._column_starts[b, :-1]
-            batch.hold(n, by_row, by_column if training else None)
+            of_batch = rows[b * self.batch_size : (b + 1) * self.batch_size]
+            n = len(of_batch)
+            # each batch by itself, so that it does not matter which ones are loaded together
+            if _is_sparse(int(self._starts[b, n]), n * self.n_features):
+                by_row = self._values[b], self._columns[b], self._starts[b, : n + 1]
+                by_column = (
+                    self._column_values[b],
+                    self._column_rows[b],
+                    self._column_starts[b, :-1],
+                )
+                batch.hold(n, by_row, by_column if training else None)
+            else:
+                batch.load(features[of_batch], training=training)
         return batches
 
     def _make_room(self) -> None:
@@ -639,10 +639,15 @@ class NumbaOps(NumpyOps):
         return SparseBatch(self, dtype)
 
     def new_group(
-        self, n_batches: int, batch_size: int, n_features: int, dtype: np.dtype[np.floating[Any]]
+        self,
+        n_batches: int,
+        batch_size: int,
+        n_features: int,
+        dtype: np.dtype[np.floating[Any]],
+        sample: NDArray[Any] | None = None,
     ) -> BatchGroup:
         """Return empty batches that are loaded in one call."""
-        return SparseGroup(self, n_batches, batch_size, n_features, dtype)
+        return SparseGroup(self, n_batches, batch_size, n_features, dtype, sample)
 
     def read_rows(
         self, descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]

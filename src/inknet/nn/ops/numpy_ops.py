@@ -92,6 +92,8 @@ class BatchGroup:
         As for a `Batch`.
     n_batches, batch_size, n_features : int
         How many, and of what size, they are at most.
+    sample : (k, n_features), optional
+        Some of the rows that are to come; they tell whether the data are mostly zeros.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class BatchGroup:
         batch_size: int,
         n_features: int,
         dtype: np.dtype[np.floating[Any]],
+        sample: NDArray[Any] | None = None,
     ) -> None:
         self.n_batches, self.batch_size, self.n_features = n_batches, batch_size, n_features
         self._batches = [ops.new_batch(dtype) for _ in range(n_batches)]
@@ -148,10 +151,15 @@ class NumpyOps:
         return Batch(self, dtype)
 
     def new_group(
-        self, n_batches: int, batch_size: int, n_features: int, dtype: np.dtype[np.floating[Any]]
+        self,
+        n_batches: int,
+        batch_size: int,
+        n_features: int,
+        dtype: np.dtype[np.floating[Any]],
+        sample: NDArray[Any] | None = None,
     ) -> BatchGroup:
         """Return empty batches that are loaded together."""
-        return BatchGroup(self, n_batches, batch_size, n_features, dtype)
+        return BatchGroup(self, n_batches, batch_size, n_features, dtype, sample)
 
     def read_rows(
         self, descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]
