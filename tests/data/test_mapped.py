@@ -51,6 +51,18 @@ def test_a_file_that_became_shorter_is_noticed(ops, features):
 
 
 @pytest.mark.usefixtures("small_files_count_as_large")
+def test_some_rows_are_fetched_from_the_file(features):
+    rows = np.array([7, 199, 0, 7])
+    assert_array_equal(mapped.fetch(features, rows), features[rows])
+    assert mapped.fetch(features, rows[:0]).shape == (0, 12)
+    dataset = Dataset(features, np.zeros(200, np.uint8), ("0",), (3, 4), "rows")
+    assert_array_equal(dataset.images(rows), features[rows].reshape(-1, 3, 4))
+    os.truncate(features.filename, 100)
+    with pytest.raises(InputError, match="ends before row 199"):
+        mapped.fetch(features, rows[1:])
+
+
+@pytest.mark.usefixtures("small_files_count_as_large")
 def test_a_training_whose_file_became_shorter_ends_in_one_line(features):
     dataset = Dataset(features, np.zeros(200, np.uint8), ("0",), None, "rows")
     maker = BatchMaker(dataset, 32, np.dtype("float64"), NUMPY)

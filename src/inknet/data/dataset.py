@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.data.mapped import fetch
 from inknet.errors import InputError
 
 LARGEST_LABEL = 9_999  # a larger one is more likely an identifier than a class
@@ -126,7 +127,7 @@ class Dataset:
         if self.image_shape is None:
             raise InputError(f"{self.name}: its {self.n_features} features are not an image")
         rows = positions if self.rows is None else self.rows[positions]
-        return np.asarray(self.features[rows]).reshape(-1, *self.image_shape)
+        return fetch(self.features, rows).reshape(-1, *self.image_shape)
 
 
 def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.errors import InputError
+
 LARGE_FILE = 256 * 2**20
 """Bytes; smaller files may stay mapped, which is quicker."""
 
@@ -23,6 +25,7 @@ class FileRows:
 
     Attributes
     ----------
+    path : str
     descriptor : int
         Of the file, open for reading.
     start : int
@@ -30,7 +33,7 @@ class FileRows:
     """
 
     def __init__(self, path: str, start: int) -> None:
-        self.start = start
+        self.path, self.start = path, start
         self.descriptor = os.open(path, os.O_RDONLY)
 
     def __del__(self) -> None:
@@ -59,3 +62,22 @@ def file_rows(features: NDArray[Any]) -> FileRows | None:
     begin = features.offset - features.offset % mmap.ALLOCATIONGRANULARITY
     within = features.ctypes.data - np.frombuffer(mapped, np.uint8, 1).ctypes.data
     return FileRows(os.fspath(features.filename), begin + within)
+
+
+def fetch(features: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+    """Return some rows ``(k, d)`` of features ``(n, d)``, from the file if they are in a large one.
+
+    Raises
+    ------
+    InputError
+        If the file has become shorter.
+    """
+    file = file_rows(features)
+    if file is None:
+        return np.asarray(features[rows])
+    found = np.empty((len(rows), features.shape[1]), features.dtype)
+    size = found[0].nbytes if len(found) else 0
+    for row, out in zip(rows.tolist(), found, strict=True):
+        if os.preadv(file.descriptor, [out], file.start + row * size) != size:
+            raise InputError(f"{file.path}: ends before row {row}; it has become shorter")
+    return found

@@ -295,8 +295,8 @@ class SparseBatch(Batch):
         def part(first: int, last: int) -> None:
             _sparse_product(*lists, matrix, start, first, last, out)
 
-        # a thread gets through half as many of these as of those of a dense product
-        self.ops.in_parts(part, len(out), 2 * int(lists[2][-1]) * matrix.shape[1])
+        # a thread gets through a third as many of these as of those of a dense product
+        self.ops.in_parts(part, len(out), 3 * int(lists[2][-1]) * matrix.shape[1])
 
 
 class SparseGroup(BatchGroup):
@@ -762,7 +762,7 @@ class NumbaOps(NumpyOps):
         def part(a: int, b: int) -> None:
             _momentum_step(parameters[a:b], gradients[a:b], velocity[a:b], *factors)
 
-        self.in_parts(part, len(parameters), len(parameters))
+        self.in_parts(part, len(parameters), 10 * len(parameters))
 
     def adam_step(
         self,
@@ -789,7 +789,8 @@ class NumbaOps(NumpyOps):
         def part(a: int, b: int) -> None:
             _adam_step(parameters[a:b], gradients[a:b], mean[a:b], square[a:b], *factors)
 
-        self.in_parts(part, len(parameters), 4 * len(parameters))
+        # a root and a division take as long as forty multiplications of a dense product
+        self.in_parts(part, len(parameters), 40 * len(parameters))
 
     def one_sample(self, layers: list[FoldedLayer]) -> Callable[[NDArray[Any]], Floats]:
         """Do it all in one call, and skip what is 0: with ReLU, often half of each layer."""
