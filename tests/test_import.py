@@ -61,6 +61,7 @@ MAY_IMPORT = {
     "training": FOUNDATIONS | {"nn", "data", "recipe"},
     "plots": FOUNDATIONS | {"evaluation", "training"},
     "report": FOUNDATIONS | {"evaluation", "training", "plots"},
+    "metrics_file": FOUNDATIONS,
     "mlp": FOUNDATIONS | {"nn", "data", "recipe", "model_file", "training", "evaluation"},
 }
 TOPMOST = {"run", "cli", "__init__"}

@@ -14,7 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from inknet.errors import InputError
-from inknet.model_file import ModelFacts, load_model, save_model
+from inknet.model_file import LARGEST_HEADER, ModelFacts, load_model, save_model
 from inknet.nn import Architecture, Network
 
 FACTS = ModelFacts(("cat", "dög", "鳥"), (2, 2), light_background=True)
@@ -81,7 +81,8 @@ def networks(draw):
 @settings(max_examples=60, deadline=None)
 def test_every_network_comes_back_bit_for_bit(network, light_background, data):
     n_features, *_, n_classes = network.architecture.layer_dims
-    names = data.draw(st.lists(st.text(max_size=5), min_size=n_classes, max_size=n_classes))
+    name = st.text(max_size=5).filter(str.isprintable)
+    names = data.draw(st.lists(name, min_size=n_classes, max_size=n_classes, unique=True))
     shape = data.draw(st.sampled_from([None, (1, n_features)]))
     facts = ModelFacts(tuple(names), shape, light_background)
     with tempfile.TemporaryDirectory() as folder:
@@ -250,6 +251,31 @@ def test_a_description_with_something_wrong_in_it(path, parts, change, words):
     message = refusal(path)
     assert "the description of the network is damaged" in message
     assert words in message
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["a", "b", "a"], "two classes have the same name"),
+        (["a", "b", "\x1b[2J"], "cannot be printed"),
+        (["a", "b", 3], "not a list of names"),
+        ("abc", "not a list of names"),
+    ],
+)
+def test_names_of_classes_that_cannot_be_told_apart_or_printed(path, parts, names, words):
+    tensors, description = parts
+    save_file(tensors, path, {"inknet": json.dumps(description | {"class_names": names})})
+    assert words in refusal(path)
+
+
+@pytest.mark.parametrize(
+    "names", [("a", "b", "a"), ("a", "b", "c\n"), ("a", "b", "c" * LARGEST_HEADER)]
+)
+def test_what_could_not_be_read_again_is_not_written(tmp_path, names):
+    path = tmp_path / "model.safetensors"
+    with pytest.raises(InputError, match="cannot be written"):
+        save_model(path, make_network(), ModelFacts(names))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("key", ["dtype", "architecture", "class_names", "image_shape"])

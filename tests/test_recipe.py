@@ -158,6 +158,32 @@ def test_a_file_that_is_missing_or_not_toml_is_named(tmp_path) -> None:
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("#" * 70_000, "larger than any recipe"),
+        (f"seed.{'.'.join('a' * 20_000)} = 1", "line 1 has 40,008 characters"),
+        (f"seed.{'.'.join('a' * 2_000)} = 1", "nested too deep"),
+        (f"a = {'[' * 9_000}", "nested too deep"),
+        (f"a = {'{b=' * 3_000}1{'}' * 900}", "nested too deep"),
+        (f"seed = 0x{'f' * 9_000}", "an integer of more than 64 bits"),
+        (f"seed = {'9' * 9_000}", "not valid TOML"),
+        (f"[network]\nhidden = [{'1, ' * 1_000}]", "hidden is [1, 1, 1"),
+        ('"two\\nlines" = 1', "two\\nlines is not a recipe key"),
+        (f'name = "{"a" * 2_000}"', "at most 1000 characters"),
+    ],
+)
+def test_toml_of_absurd_depth_or_size_is_refused_in_one_short_line(tmp_path, text, says) -> None:
+    path = tmp_path / "absurd.toml"
+    path.write_text(text)
+    with pytest.raises(InputError) as caught:
+        load_recipe(str(path))
+    message = str(caught.value)
+    assert says in message
+    assert message.isprintable()
+    assert len(message) < 1_000
+
+
 def test_a_file_is_named_after_itself_unless_it_says_otherwise(tmp_path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text("seed = 4\n")

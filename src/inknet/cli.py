@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from inknet.errors import InputError
+from inknet.errors import InputError, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,8 +62,7 @@ def main() -> None:
 def _fail(message: str, code: int = EXIT_BAD_INPUT) -> None:
     if message:
         # what was given is quoted in messages, and must neither break the line nor steer a terminal
-        printable = "".join(c if c.isprintable() else repr(c)[1:-1] for c in message)
-        print(f"inknet: {printable}", file=sys.stderr)
+        print(f"inknet: {printable(message)}", file=sys.stderr)
     sys.exit(code)
 
 
@@ -126,11 +125,11 @@ def _train(recipe: Recipe, out: Path | None, force: bool) -> int:
     def introduce(model: MLP, parts: Splits) -> None:
         widths = "-".join(map(str, model.network.architecture.layer_dims))
         console.print(
-            f"recipe {recipe.name}, seed {recipe.seed}: {widths}, "
+            f"recipe {printable(recipe.name)}, seed {recipe.seed}: {widths}, "
             f"{model.network.n_parameters:,} parameters"
         )
         console.print(
-            f"{recipe.data.source}: {len(parts.train):,} samples to train, "
+            f"{printable(recipe.data.source)}: {len(parts.train):,} samples to train, "
             f"{len(parts.validation):,} to validate, {len(parts.test):,} to test"
         )
 
@@ -252,9 +251,9 @@ def runs(
     for run in found:
         m = run.metrics
         table.add_row(
-            str(run.folder),
-            m["recipe"],
-            Path(m["data"]["source"]).name,
+            printable(str(run.folder)),
+            printable(m["recipe"]),
+            printable(Path(m["data"]["source"]).name),
             str(m["seed"]),
             f"{m['test']['accuracy']:.2%}",
             str(m["training"]["epochs"]),

@@ -1,5 +1,7 @@
 """What inknet raises about what it was given."""
 
+LONGEST_QUOTE = 500  # characters; what is longer says no more, and fills screens and logs
+
 
 class InputError(ValueError):
     """Something given to inknet is not as it should be.
@@ -11,3 +13,19 @@ class InputError(ValueError):
 
 class DivergedError(InputError):
     """The loss or the gradients are no longer finite numbers: the settings were too bold."""
+
+
+def quoted(text: object) -> str:
+    """Return a text that someone else wrote so that it can stand in a message.
+
+    Its line breaks and whatever else could steer a terminal are written as Python escapes, and
+    what is too long is cut.
+    """
+    start = str(text)[: LONGEST_QUOTE + 1]
+    shown = printable(start[:LONGEST_QUOTE])
+    return shown + "…" if len(start) > LONGEST_QUOTE else shown
+
+
+def printable(text: str) -> str:
+    """Return a text with every character that cannot be printed as its Python escape."""
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)

@@ -8,6 +8,19 @@ from pathlib import Path
 from inknet.errors import InputError
 
 
+def refuse_link_out_of(folder: Path, path: Path) -> None:
+    """Raise `InputError` if a path in a folder is a link to somewhere else.
+
+    A folder that came from someone else could otherwise point to any file of this machine.
+    """
+    try:
+        inside = path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):  # a link to itself; RuntimeError until Python 3.13
+        raise InputError(f"{path}: a link that leads nowhere") from None
+    if path.is_symlink() and not inside:
+        raise InputError(f"{path}: a link that leads out of {folder}, which is not followed")
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let ``write`` fill a file beside ``path``, then put it in place in one step.
 

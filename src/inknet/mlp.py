@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset, square_shape
 from inknet.errors import InputError
+from inknet.files import refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
 from inknet.nn.activations import softmax
 from inknet.nn.arrays import Floats
@@ -334,7 +335,8 @@ class MLP:
         """
         path = Path(path)
         if path.is_dir():
-            path /= "model.safetensors"
+            path, folder = path / "model.safetensors", path
+            refuse_link_out_of(folder, path)
         network, facts = load_model(path)
         return cls.from_parts(network, facts, Streams.from_seed(0))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inknet.errors import InputError
+from inknet.errors import InputError, quoted
 from inknet.files import write_whole
 from inknet.nn.network import Architecture, Network
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from safetensors import safe_open
 
 FORMAT = 1
+LARGEST_HEADER = 1 << 23  # bytes; room for 10,000 class names of 100 characters in any script
+DEEPEST_NETWORK = 1_000  # layers; each takes far more memory than it needs bytes in a file
+LARGEST_WIDTH = 10**36  # beyond any disk, and still short enough to be written out in a message
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,12 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
     tensors = {name: np.ascontiguousarray(array) for name, array in network.tensors().items()}
     metadata = {"inknet": json.dumps(header)}
     try:
+        _class_names(list(facts.class_names))
+        if 2 * len(metadata["inknet"]) > LARGEST_HEADER:
+            raise ValueError("the names of the classes are too long")
+    except ValueError as error:  # what could not be read again would be lost
+        raise InputError(f"{path}: cannot be written: {quoted(error)}") from None
+    try:
         write_whole(path, lambda beside: save_file(tensors, beside, metadata))
     except SafetensorError as error:
         raise InputError(f"{path}: cannot be written: {error}") from None
@@ -79,16 +88,30 @@ def load_model(path: Path) -> tuple[Network, ModelFacts]:
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
     try:
+        _check_header_size(path)
         with safe_open(path, framework="numpy") as file:
             header = _read_header(path, file.metadata())
             architecture, facts = _described(path, header)
             network = _empty_network(path, architecture, header["dtype"])
             _fill(path, network, file)
     except SafetensorError as error:
-        raise InputError(f"{path}: not a readable safetensors file: {_one_line(error)}") from None
+        raise InputError(f"{path}: not a readable safetensors file: {quoted(error)}") from None
+    except MemoryError:
+        raise InputError(f"{path}: does not fit in memory") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
     return network, facts
+
+
+def _check_header_size(path: Path) -> None:
+    """Refuse a header that is larger than any of ours, before all of it is taken apart."""
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+    if size > LARGEST_HEADER:
+        raise InputError(
+            f"{path}: not a readable safetensors file: its header claims {size:,} bytes, "
+            f"expected at most {LARGEST_HEADER:,}"
+        )
 
 
 def _read_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
@@ -98,7 +121,9 @@ def _read_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
         raise InputError(f"{path}: not an inknet model: its metadata has no inknet entry") from None
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         found = header.get("format") if isinstance(header, dict) else header
-        raise InputError(f"{path}: model format {found!r}; this version of inknet reads {FORMAT}")
+        raise InputError(
+            f"{path}: model format {quoted(repr(found))}; this version of inknet reads {FORMAT}"
+        )
     return header
 
 
@@ -107,8 +132,9 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
         if header["dtype"] not in ("float32", "float64"):
             raise ValueError(f"dtype is {header['dtype']!r}; expected float32 or float64")
         architecture = Architecture(**header["architecture"])
+        _check_extent(architecture)
         facts = ModelFacts(
-            class_names=tuple(str(name) for name in header["class_names"]),
+            class_names=_class_names(header["class_names"]),
             image_shape=_image_shape(header["image_shape"], architecture.layer_dims[0]),
             light_background=_one_of(header, "light_background", (False, True, None)),
             pixels=_one_of(header, "pixels", (False, True, None)),
@@ -117,11 +143,32 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             raise ValueError(
                 f"{len(facts.class_names)} class names for {architecture.layer_dims[-1]} classes"
             )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
-            f"{path}: the description of the network is damaged: {_one_line(error)}"
+            f"{path}: the description of the network is damaged: {quoted(error)}"
         ) from None
     return architecture, facts
+
+
+def _check_extent(architecture: Architecture) -> None:
+    """Refuse what no file can fill, and what a small file could fill but no memory hold."""
+    n_layers = len(architecture.layer_dims) - 1
+    if n_layers > DEEPEST_NETWORK:
+        raise ValueError(f"{n_layers:,} layers, expected at most {DEEPEST_NETWORK:,}")
+    if max(architecture.layer_dims) > LARGEST_WIDTH:
+        raise ValueError(f"a layer that is wider than {LARGEST_WIDTH:,}")
+
+
+def _class_names(value: Any) -> tuple[str, ...]:
+    """Return the names of the classes; they are printed, and told apart by what they are called."""
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError("class_names is not a list of names")
+    for name in value:
+        if not name.isprintable():
+            raise ValueError(f"the class name {name!a} cannot be printed")
+    if len(set(value)) < len(value):
+        raise ValueError("two classes have the same name")
+    return tuple(value)
 
 
 def _one_of(header: dict[str, Any], name: str, allowed: tuple[bool | None, ...]) -> Any:
@@ -156,9 +203,9 @@ def _fill(path: Path, network: Network, file: safe_open) -> None:
     """Copy every array of the file into the network, once all are known to fit."""
     expected, found = network.tensors(), set(file.keys())
     if missing := sorted(expected.keys() - found):
-        raise InputError(f"{path}: arrays are missing: {', '.join(missing)}")
+        raise InputError(f"{path}: arrays are missing: {quoted(', '.join(missing))}")
     if unknown := sorted(found - expected.keys()):
-        names = _one_line(", ".join(unknown))
+        names = quoted(", ".join(unknown))
         raise InputError(f"{path}: arrays that the network has no place for: {names}")
     stored_type = {"float32": "F32", "float64": "F64"}[network.dtype.name]
     for name, target in expected.items():
@@ -173,8 +220,3 @@ def _fill(path: Path, network: Network, file: safe_open) -> None:
             raise InputError(f"{path}: {name} holds values that are not finite numbers")
         if name.endswith(".running_var") and (target < 0).any():
             raise InputError(f"{path}: {name} holds variances below 0")
-
-
-def _one_line(text: object) -> str:
-    """Join the lines of a text that may quote names from a file that someone else wrote."""
-    return " ".join(str(text).splitlines())

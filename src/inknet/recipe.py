@@ -19,7 +19,7 @@ import numpy as np
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from inknet.errors import InputError
+from inknet.errors import InputError, quoted
 from inknet.nn.network import Architecture
 
 Fraction: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
@@ -31,7 +31,10 @@ Unset = BeforeValidator(lambda value: None if value == "none" else value)
 HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
 
 
-LARGEST_RECIPE = 1 << 20  # bytes
+LARGEST_RECIPE = 1 << 16  # bytes
+LONGEST_LINE = 10_000  # characters; Python's parser takes the square of it for dotted keys
+DEEPEST_NESTING = 8
+LARGEST_INTEGER = (1 << 63) - 1  # all that TOML promises to hold
 
 
 class _Part(BaseModel):
@@ -71,7 +74,7 @@ class DataRecipe(_Part):
 class NetworkRecipe(_Part):
     """The hidden layers; the widths of input and output follow from the data."""
 
-    hidden: list[Count] = [256, 128]
+    hidden: Annotated[list[Count], Field(max_length=999)] = [256, 128]
     """Width of each hidden layer."""
     activations: HiddenActivation | list[HiddenActivation] = "leaky_relu"
     """One for all hidden layers, or a list with one for each."""
@@ -151,7 +154,7 @@ class TrainingRecipe(_Part):
 class Recipe(_Part):
     """All that decides a run."""
 
-    name: str = "custom"
+    name: Annotated[str, Field(max_length=1_000)] = "custom"
     """What the run is called in lists and reports."""
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides everything that is random."""
@@ -210,12 +213,7 @@ def load_recipe(
             f"no recipe is called {recipe!r}; expected {', '.join(recipe_names())} "
             "or the path of a .toml file"
         )
-    try:
-        table = tomllib.loads(text)
-    except RecursionError:
-        raise InputError(f"{where}: not valid TOML: nested too deep") from None
-    except ValueError as error:  # TOML's own, and Python's for numbers of thousands of digits
-        raise InputError(f"{where}: not valid TOML: {error}") from None
+    table = _parsed(text, where)
     table.setdefault("name", Path(where).stem)
     for change in changes:
         _apply(table, change)
@@ -238,14 +236,50 @@ def training_recipe(**settings: Any) -> TrainingRecipe:
 def _read(path: Path) -> str:
     if not path.is_file():
         raise InputError(f"{path}: no such recipe file")
-    if path.stat().st_size > LARGEST_RECIPE:
-        raise InputError(f"{path}: larger than any recipe, {path.stat().st_size:,} bytes")
     try:
-        return path.read_text("utf-8")
+        with path.open("rb") as file:
+            content = file.read(LARGEST_RECIPE + 1)
+        if len(content) > LARGEST_RECIPE:
+            raise InputError(f"{path}: larger than any recipe, more than {LARGEST_RECIPE:,} bytes")
+        return content.decode("utf-8").replace("\r\n", "\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
         raise InputError(f"{path}: not valid TOML: it is not UTF-8 text") from None
+
+
+def _parsed(text: str, where: str) -> dict[str, Any]:
+    """Parse TOML of a sane extent."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if len(line) > LONGEST_LINE:
+            raise InputError(
+                f"{where}: line {number} has {len(line):,} characters, "
+                f"expected at most {LONGEST_LINE:,}"
+            )
+    try:
+        table = tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{where}: not valid TOML: nested too deep") from None
+    except ValueError as error:  # TOML's own, and Python's for numbers of thousands of digits
+        raise InputError(f"{where}: not valid TOML: {quoted(error)}") from None
+    _check_values(table, where)
+    return table
+
+
+def _check_values(table: dict[str, Any], where: str) -> None:
+    """Refuse what no recipe has: tables in tables without end, and numbers too long to print."""
+    level: list[Any] = [table]
+    for _ in range(DEEPEST_NESTING):
+        values = [
+            value
+            for parent in level
+            for value in (parent.values() if isinstance(parent, dict) else parent)
+        ]
+        if any(isinstance(value, int) and abs(value) > LARGEST_INTEGER for value in values):
+            raise InputError(f"{where}: not valid TOML: an integer of more than 64 bits")
+        level = [value for value in values if isinstance(value, (dict, list))]
+    if level:
+        raise InputError(f"{where}: not valid TOML: nested too deep")
 
 
 def _apply(table: dict[str, Any], change: str) -> None:
@@ -274,7 +308,7 @@ def _validated(part: type[PartType], table: dict[str, Any], where: str) -> PartT
     try:
         return part.model_validate(table)
     except ValidationError as error:
-        raise InputError(f"{where}: {_first_problem(part, error)}") from None
+        raise InputError(f"{where}: {quoted(_first_problem(part, error))}") from None
 
 
 def _first_problem(part: type[_Part], error: ValidationError) -> str:
@@ -303,8 +337,8 @@ def _first_problem(part: type[_Part], error: ValidationError) -> str:
         for p in problems
         if [str(name) for name in p["loc"][:depth]] == names[:depth]
     )
-    value = first["input"]
-    return f"{'.'.join(names[:depth])} is {value!r}; expected {' or '.join(allowed)}"
+    value = quoted(repr(first["input"]))[:200]
+    return f"{'.'.join(names[:depth])} is {value}; expected {' or '.join(allowed)}"
 
 
 def _keys(part: type[_Part], prefix: str = "") -> list[str]:

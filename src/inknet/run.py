@@ -34,7 +34,8 @@ import inknet
 from inknet.data import Dataset, Splits, load, split
 from inknet.data.sources import NAMED
 from inknet.errors import InputError
-from inknet.files import write_text_whole
+from inknet.files import refuse_link_out_of, write_text_whole
+from inknet.metrics_file import METRICS_FORMAT, read_metrics
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts
 from inknet.nn.activations import softmax
@@ -60,7 +61,6 @@ FILES = (
 )
 WORKING = ".inknet-"
 """How the names of folders begin in which a run is written before it is whole."""
-METRICS_FORMAT = 1
 N_MISTAKES = 24
 """How many mistakes are drawn."""
 
@@ -76,27 +76,27 @@ class Run:
         """Return the run in a folder; raise `InputError` if there is none, or not a whole one."""
         if not folder.is_dir():
             raise InputError(f"{folder}: no such run folder")
+        run = cls(folder)
         for name in ("recipe.toml", "model.safetensors", "metrics.json"):
-            if not (folder / name).is_file():
+            if not run._file(name).is_file():
                 raise InputError(f"{folder}: not a finished run, it has no {name}")
-        return cls(folder)
+        return run
+
+    def _file(self, name: str) -> Path:
+        """Return the path of a file of the run, which may have come from anywhere: no link out."""
+        path = self.folder / name
+        refuse_link_out_of(self.folder, path)
+        return path
 
     @property
     def recipe(self) -> Recipe:
         """The recipe the run was made with."""
-        return load_recipe(str(self.folder / "recipe.toml"))
+        return load_recipe(str(self._file("recipe.toml")))
 
     @property
     def metrics(self) -> dict[str, Any]:
         """The content of ``metrics.json``; raise `InputError` if it is not what a run writes."""
-        path = self.folder / "metrics.json"
-        try:
-            metrics = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
-            raise InputError(f"{path}: cannot be read: {error}") from None
-        if not isinstance(metrics, dict) or metrics.get("format") != METRICS_FORMAT:
-            raise InputError(f"{path}: not the metrics of an inknet run")
-        return metrics
+        return read_metrics(self._file("metrics.json"))
 
     def model(self) -> MLP:
         """Return the trained model."""

@@ -5,9 +5,12 @@ import gzip
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 from making import refusal
 
-from inknet.data import load
+from inknet.data import compressed, csv_file, load
 
 HEADER = "label,pixel0,pixel1,pixel2,pixel3"
 
@@ -124,3 +127,33 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     path = tmp_path / "bad.csv"
     path.write_bytes(bytes(range(256)) * 4)
     assert str(path) in refusal(load, path)
+
+
+@given(
+    table=arrays.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(2, 9))),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_whatever_whole_numbers_are_written_come_back(tmp_path_factory, table, end):
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    header = ",".join(["label", *(f"pixel{number}" for number in range(table.shape[1] - 1))])
+    lines = [header, *(",".join(map(str, row)) for row in table.tolist())]
+    path.write_bytes(end.join([*lines, ""]).encode())
+    dataset = load(path)
+    np.testing.assert_array_equal(dataset.targets, table[:, 0])
+    np.testing.assert_array_equal(dataset.features, table[:, 1:])
+
+
+def test_a_line_longer_than_any_row_of_pixels_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv"
+    path.write_text("label,pixel0\n1,2\n1," + " " * 100 + "2\n")
+    assert load(path).features.tolist() == [[2], [2]]
+    monkeypatch.setattr(csv_file, "LONGEST_LINE", 100)
+    assert "a line of more than 100 characters" in refusal(load, path)
+
+
+def test_a_gzipped_file_that_unpacks_to_far_too_much_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "a.csv.gz"
+    path.write_bytes(gzip.compress(b"label,pixel0\n" + b"0,0\n" * 20_000))
+    assert len(load(path)) == 20_000
+    monkeypatch.setattr(compressed, "ALWAYS_ALLOWED", 50_000)
+    assert "unpacks to more than 50,000 bytes" in refusal(load, path)

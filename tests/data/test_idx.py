@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from making import idx_bytes, refusal, write_idx, write_pair
 
-from inknet.data import load
+from inknet.data import compressed, load
 from inknet.data.idx import load_idx, read_values
 
 IMAGES = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=3, max_dims=3, max_side=9))
@@ -163,3 +163,10 @@ def test_missing_labels_are_named(tmp_path):
     (tmp_path / "train-labels-idx1-ubyte").unlink()
     message = refusal(load, tmp_path)
     assert "expected train-labels-idx1-ubyte" in message
+
+
+def test_a_gzipped_file_that_unpacks_to_far_too_much_is_refused(tmp_path, monkeypatch):
+    path = write_idx(tmp_path / "images-idx3-ubyte.gz", np.zeros((100, 28, 28)))
+    assert read_values(path, 3).shape == (100, 28, 28)
+    monkeypatch.setattr(compressed, "ALWAYS_ALLOWED", 50_000)
+    assert "78,416 bytes in all, but the file has" in refusal(read_values, path, 3)

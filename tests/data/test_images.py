@@ -4,6 +4,8 @@ import itertools
 import os
 import subprocess
 import sys
+import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from making import refusal
 from PIL import Image
 from scipy import ndimage
 
+from inknet.data import images
 from inknet.data.images import border_pixels, fit_image, read_image, read_image_shape
 from inknet.data.sample import load_sample
 
@@ -119,10 +122,36 @@ def test_a_damaged_image_is_read_or_named_but_never_crashes(tmp_path_factory, en
 def test_more_pixels_than_is_sane_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     Image.fromarray(np.zeros((30, 30), np.uint8)).save(path)
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 800)  # from here on a warning
+    monkeypatch.setattr(images, "MOST_PIXELS", 899)
+    for read in (read_image, read_image_shape):
+        assert "30×30 are too many pixels" in refusal(read, path)
+    monkeypatch.setattr(images, "MOST_PIXELS", 900)
+    assert read_image(path).shape == (30, 30)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # twice as many are too many for Pillow
     assert refusal(read_image, path).startswith(f"{path}: too many pixels")
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # more than twice as many: an error
-    assert refusal(read_image, path).startswith(f"{path}: too many pixels")
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I", "F"])
+def test_a_picture_is_the_same_in_strips_and_whole(tmp_path, monkeypatch, mode):
+    path = tmp_path / "a.tiff"
+    picture = Image.fromarray(np.kron(GREY, np.ones((3, 3), np.uint8)))
+    picture = (picture.convert("I") if mode == "I;16" else picture).convert(mode)
+    if "A" in mode:
+        picture.putalpha(Image.fromarray(np.kron(GREY[::-1], np.ones((3, 3), np.uint8))))
+    picture.save(path)
+    whole = read_image(path)
+    monkeypatch.setattr(images, "STRIP", 40)
+    np.testing.assert_array_equal(read_image(path), whole)
+
+
+def test_reading_pictures_from_many_threads_leaves_the_warnings_of_python_alone(tmp_path):
+    path = tmp_path / "a.png"
+    Image.fromarray(GREY).save(path)
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(8) as pool:
+        for grey in pool.map(read_image, [path] * 400):
+            np.testing.assert_array_equal(grey, GREY)
+    assert list(warnings.filters) == before
 
 
 @given(

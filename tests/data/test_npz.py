@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from making import refusal
 
-from inknet.data import load
+from inknet.data import compressed, load
 
 GENERATOR = np.random.default_rng(0)
 IMAGES = GENERATOR.integers(0, 256, (6, 4, 3), dtype=np.uint8)
@@ -152,4 +152,74 @@ def test_a_directory_that_lies_about_sizes_is_refused(tmp_path):
     entry = data.index(b"PK\x01\x02")  # the entry of X in the central directory
     data[entry + 24 : entry + 28] = struct.pack("<I", 2**31)
     path.write_bytes(data)
-    assert "claims 152 bytes" in refusal(load, path)
+    assert "claims 2,147,483,824 bytes of arrays" in refusal(load, path)
+
+
+def header_alone(content, version=b"\1\0"):
+    """Return an array file that is nothing but this header."""
+    length = struct.pack("<H" if version == b"\1\0" else "<I", len(content))
+    return b"\x93NUMPY" + version + length + content
+
+
+@pytest.mark.parametrize(
+    ("member", "problem"),
+    [
+        (header_alone(b"(" * 9_000), "not a sound .npz archive"),
+        (header_alone(b"{'a': '''"), "not a sound .npz archive"),
+        (header_alone(b" " * 20_000, b"\2\0"), "not a sound .npz archive"),
+        (
+            header_alone(b"{'descr': '<U0', 'fortran_order': False, 'shape': (1 << 60,), }"),
+            "not a sound .npz archive",
+        ),
+        (
+            header_alone(b"{'descr': '<U0', 'fortran_order': False, 'shape': (99999999999,), }"),
+            "class_names is of type <U0",
+        ),
+        (
+            header_alone(b"{'descr': '|V0', 'fortran_order': False, 'shape': (99999999999,), }"),
+            "class_names is of type |V0",
+        ),
+        (
+            header_alone(b"{'descr': [('a', '<i4')], 'fortran_order': False, 'shape': (0,), }"),
+            "class_names is of type [('a', '<i4')]",
+        ),
+    ],
+)
+def test_headers_that_no_array_has_are_refused(tmp_path, member, problem):
+    path = save(tmp_path, X=IMAGES, y=LABELS)
+    with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("class_names.npy", member)
+    message = refusal(load, path)
+    assert problem in message
+    assert len(message) < 1_000
+
+
+def test_numbers_wider_than_64_bits_are_refused(tmp_path):
+    if np.dtype(np.longdouble).itemsize <= 8:
+        pytest.skip("this machine has no wider numbers")
+    path = save(tmp_path, X=np.zeros((6, 2), np.longdouble), y=LABELS)
+    assert "expected text or numbers of at most 64 bits" in refusal(load, path)
+
+
+def test_more_names_than_there_can_be_classes_are_refused(tmp_path):
+    path = save(tmp_path, X=IMAGES, y=LABELS, class_names=np.zeros(10_001, "U1"))
+    assert "class_names has 10,001 names" in refusal(load, path)
+
+
+def test_names_of_arrays_cannot_break_the_line(tmp_path):
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("two\nlines.npy", b"")
+        archive.writestr(f"{'long' * 5_000}.npy", b"")
+    message = refusal(load, path)
+    assert message.isprintable()
+    assert len(message) < 1_000
+
+
+def test_arrays_that_unpack_to_far_too_much_are_refused(tmp_path, monkeypatch):
+    arrays = {"x_train": np.zeros((60, 900), np.uint8), "y_train": np.zeros(60, np.uint8)}
+    arrays |= {"x_test": arrays["x_train"], "y_test": arrays["y_train"]}
+    path = save(tmp_path, **arrays)
+    assert len(load(path)) == 120
+    monkeypatch.setattr(compressed, "ALWAYS_ALLOWED", 100_000)
+    assert "bytes of arrays, too much for the" in refusal(load, path)

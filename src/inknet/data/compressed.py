@@ -12,6 +12,17 @@ from inknet.errors import InputError
 # Deflate, the method of gzip and zip, cannot do better (https://zlib.net/zlib_tech.html). A file
 # that claims more than this is damaged or malicious, and no memory is taken for it.
 LARGEST_DEFLATE_RATIO = 1032
+# What is worth learning from does not pack to a hundredth of its size, but for small blank things.
+LIKELY_RATIO = 100
+ALWAYS_ALLOWED = 1 << 27  # bytes
+
+
+def largest_unpacked(n_bytes: int) -> int:
+    """Return how many bytes a packed file of ``n_bytes`` may unpack to.
+
+    Deflate packs zeros to a thousandth, so a file of a megabyte could ask for a gigabyte of memory.
+    """
+    return min(LARGEST_DEFLATE_RATIO * n_bytes, max(LIKELY_RATIO * n_bytes, ALWAYS_ALLOWED))
 
 
 def is_gzipped(path: Path) -> bool:

@@ -2,18 +2,19 @@
 
 import io
 import re
-import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.data.compressed import open_unpacked
+from inknet.data.compressed import largest_unpacked, open_unpacked
 from inknet.data.dataset import Dataset, numbered_classes, square_shape
+from inknet.data.warnings_taken import warnings_taken
 from inknet.errors import InputError
 
-LONGEST_HEADER = 1 << 22  # characters; a longer line is no header, and not worth the memory
+LONGEST_LINE = 1 << 22  # characters; a longer one is no picture, and not worth the memory
 
 
 def load_csv(path: Path) -> Dataset:
@@ -30,10 +31,10 @@ def load_csv(path: Path) -> Dataset:
     with open_unpacked(path) as binary:
         file = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
         n_columns = len(_read_header(path, file))
-        table = _read_table(file)
+        table = _read_table(path, file)
         if table is None or table.shape[1] != n_columns:
             file.seek(0)
-            raise InputError(f"{path}: {_first_wrong_line(file, n_columns)}")
+            raise InputError(f"{path}: {_first_wrong_line(path, file, n_columns)}")
     labels = np.ascontiguousarray(table[:, 0])
     return Dataset(
         features=np.ascontiguousarray(table[:, 1:]),
@@ -46,7 +47,7 @@ def load_csv(path: Path) -> Dataset:
 
 def _read_header(path: Path, file: TextIO) -> list[str]:
     """Return the column names in the first line, or raise if it is not the header expected."""
-    columns = [name.strip().strip('"') for name in file.readline(LONGEST_HEADER).split(",")]
+    columns = [name.strip().strip('"') for name in file.readline(LONGEST_LINE).split(",")]
     first = columns[0].lower()
     if first == "label" and len(columns) > 1:
         return columns
@@ -60,23 +61,47 @@ def _read_header(path: Path, file: TextIO) -> list[str]:
     raise InputError(f"{path}: {problem}; expected a header label,pixel0,pixel1,…")
 
 
-def _read_table(file: TextIO) -> NDArray[np.uint8] | None:
+def _lines(path: Path, file: TextIO) -> Iterator[str]:
+    """Go through the lines from here on, none of them, nor all together, beyond reason.
+
+    Raises
+    ------
+    InputError
+        If a line is longer than any row of pixels, or a gzipped file unpacks to far more than such
+        a file can have to say.
+    """
+    n_characters, allowed = 0, largest_unpacked(path.stat().st_size)
+    while line := file.readline(LONGEST_LINE):
+        n_characters += len(line)
+        if len(line) == LONGEST_LINE:
+            raise InputError(f"{path}: a line of more than {LONGEST_LINE:,} characters")
+        if n_characters > allowed:
+            raise InputError(
+                f"{path}: unpacks to more than {allowed:,} bytes, too much for the "
+                f"{path.stat().st_size:,} it has packed"
+            )
+        yield line
+
+
+def _read_table(path: Path, file: TextIO) -> NDArray[np.uint8] | None:
     """Return all lines from here on, ``(n, n_columns)``, or ``None`` if one of them is wrong."""
-    with warnings.catch_warnings():
-        # Older NumPy takes 1.5 for 1 with a warning, and all warn of a file without lines.
-        warnings.simplefilter("error")
+    lines = _lines(path, file)
+    # Older NumPy takes 1.5 for 1 with a warning, and all warn of a file without lines.
+    with warnings_taken("error"):
         try:
-            return np.loadtxt(file, np.uint8, delimiter=",", comments=None, ndmin=2)
+            return np.loadtxt(lines, np.uint8, delimiter=",", comments=None, ndmin=2)
+        except InputError:
+            raise
         except (ValueError, Warning):
             return None
 
 
-def _first_wrong_line(file: TextIO, n_columns: int) -> str:
+def _first_wrong_line(path: Path, file: TextIO, n_columns: int) -> str:
     """Find the first line that is not ``n_columns`` whole numbers from 0 to 255; say what it is.
 
     This is slow, for files that are known to be wrong: NumPy does not say on which line.
     """
-    for number, line in enumerate(file, start=1):
+    for number, line in enumerate(_lines(path, file), start=1):
         if number == 1 or not line.strip():
             continue
         values = [value.strip() for value in line.split(",")]

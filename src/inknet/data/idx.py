@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.data.compressed import LARGEST_DEFLATE_RATIO, is_gzipped, open_unpacked
+from inknet.data.compressed import is_gzipped, largest_unpacked, open_unpacked
 from inknet.data.dataset import Dataset, numbered_classes
 from inknet.errors import InputError
 
@@ -66,7 +66,7 @@ def _check_claim(path: Path, n_header: int, shape: list[int]) -> None:
     claimed = n_header + math.prod(shape)
     n_bytes = path.stat().st_size
     gzipped = is_gzipped(path)
-    possible = claimed <= LARGEST_DEFLATE_RATIO * n_bytes if gzipped else claimed == n_bytes
+    possible = claimed <= largest_unpacked(n_bytes) if gzipped else claimed == n_bytes
     dimensions = " × ".join(f"{length:,}" for length in shape)
     if not possible:
         raise InputError(

@@ -7,6 +7,7 @@ import numpy as np
 from inknet.data.dataset import Dataset
 from inknet.data.images import fit_image, read_image, read_image_shape
 from inknet.errors import InputError
+from inknet.files import refuse_link_out_of
 
 FITTED_SHAPE = (28, 28)
 LARGEST_SIDE = 64  # pixels; larger pictures would make networks that nobody trains with NumPy
@@ -57,10 +58,5 @@ def _visible(folder: Path, root: Path, *, folders: bool) -> list[Path]:
     """List what is not hidden in a folder, by name; only its folders if ``folders``."""
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     for path in entries:
-        try:
-            inside = path.resolve().is_relative_to(root.resolve())
-        except (OSError, RuntimeError):  # a link to itself; RuntimeError until Python 3.13
-            raise InputError(f"{path}: a link that leads nowhere") from None
-        if path.is_symlink() and not inside:
-            raise InputError(f"{path}: a link that leads out of {root}, which is not followed")
+        refuse_link_out_of(root, path)
     return [path for path in entries if path.is_dir()] if folders else entries

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.errors import InputError
+from inknet.data.warnings_taken import warnings_taken
+from inknet.errors import InputError, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 EXIF_ORIENTATION = 0x0112
+TIFF_TILE = (0x0142, 0x0143)  # width and height
+MOST_PIXELS = 50_000_000  # as much as phones make
+STRIP = 1 << 20  # pixels that are brought to grey levels at once
 FAINTEST_INK = 16  # grey levels; a picture with less contrast than this is taken for blank
 
 
@@ -34,7 +37,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     ------
     InputError
         If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF or WebP image, or so large
-        (above 89 megapixels) that it may be meant to fill the memory.
+        (above 50 megapixels, or 25 for WebP and progressive JPEG) that it may be meant to fill
+        the memory.
     """
     from PIL import ImageOps
 
@@ -64,37 +68,76 @@ def _open(path: Path) -> Iterator[Image]:
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: not a file, expected an image")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata, which is not used
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as image:
-                yield image
+        # Pillow warns of odd metadata, which is not used
+        with warnings_taken("ignore"), Image.open(path, formats=FORMATS) as image:
+            _check_size(path, image)
+            yield image
+    except InputError:
+        raise
     except UnidentifiedImageError as error:
         raise InputError(f"{path}: not an image, expected one of {', '.join(FORMATS)}") from error
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
         raise InputError(f"{path}: too many pixels ({error})") from error
     except Exception as error:  # on damaged files Pillow's decoders raise a dozen different types
-        reason = getattr(error, "strerror", None) or " ".join(str(error).split())
+        reason = quoted(getattr(error, "strerror", None) or error)
         raise InputError(f"{path}: cannot be read as an image ({reason})") from error
 
 
+def _check_size(path: Path, image: Image) -> None:
+    """Refuse what would take half a gigabyte to look at, before it is unpacked."""
+    most = MOST_PIXELS
+    if image.format == "WEBP" or "progressive" in image.info:
+        most //= 2  # their decoders keep several copies of the picture
+    width, height = image.size
+    if image.format == "TIFF":  # its tiles are unpacked whole, however small the picture is
+        tags: Any = image.getexif()
+        width, height = (
+            max(width, tags.get(TIFF_TILE[0], 0)),
+            max(height, tags.get(TIFF_TILE[1], 0)),
+        )
+    if width * height > most:
+        raise InputError(
+            f"{path}: {width:,}×{height:,} are too many pixels, "
+            f"expected at most {most // 1_000_000} million"
+        )
+
+
 def _grey(image: Image) -> NDArray[np.uint8]:
-    """Bring any of Pillow's modes to ``(height, width)`` uint8 grey levels."""
+    """Bring any of Pillow's modes to ``(height, width)`` uint8 grey levels.
+
+    A strip at a time, since some modes need many times the memory of the picture on the way.
+    """
+    image.load()
+    grey = np.empty((image.height, image.width), np.uint8)
+    n_rows = max(1, STRIP // image.width)
+    strips = [slice(top, top + n_rows) for top in range(0, image.height, n_rows)]
+    low, high = 0.0, 255.0
+    if image.mode in ("I", "F"):  # 32 bits, of which files use any range: take it as they do
+        ranges = [(values.min(), values.max()) for values in (_values(image, s) for s in strips)]
+        low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
+        if not all(np.isfinite(ends).all() for ends in ranges) or not np.isfinite(high - low):
+            raise ValueError("its pixels are not finite")
+    for strip in strips:
+        values = _values(image, strip)
+        if values.dtype != np.uint8:
+            values = _rounded((values - low) * (255 / max(high - low, 1e-300)))
+        grey[strip] = values
+    return grey
+
+
+def _values(image: Image, rows: slice) -> NDArray[Any]:
+    """Return some rows of a picture as grey levels, ``(k, width)`` uint8, or float64 if wider."""
     from PIL import Image as PillowImage
 
-    if image.mode.startswith("I;16"):
-        return (np.asarray(image) >> 8).astype(np.uint8)
-    if image.mode in ("I", "F"):  # 32 bits, of which files use any range: take it as they do
-        values = np.asarray(image, np.float64)
-        low, high = values.min(), values.max()
-        if not np.isfinite(high - low):
-            raise ValueError("its pixels are not finite")
-        return _rounded((values - low) * (255 / max(high - low, 1e-300)))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = PillowImage.alpha_composite(PillowImage.new("RGBA", image.size, "white"), image)
-    grey: NDArray[np.uint8] = np.asarray(image.convert("L"))
-    return grey
+    strip = image.crop((0, rows.start, image.width, min(rows.stop, image.height)))
+    if strip.mode.startswith("I;16"):
+        return (np.asarray(strip) >> 8).astype(np.uint8)
+    if strip.mode in ("I", "F"):
+        return np.asarray(strip, np.float64)
+    if strip.has_transparency_data:
+        strip = strip.convert("RGBA")
+        strip = PillowImage.alpha_composite(PillowImage.new("RGBA", strip.size, "white"), strip)
+    return np.asarray(strip.convert("L"))
 
 
 def _rounded(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:

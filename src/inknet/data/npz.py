@@ -1,20 +1,23 @@
 """NumPy's own archives, ``.npz``: images and labels as arrays, with or without a test set."""
 
+import io
 import math
 import zipfile
-import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.data.compressed import LARGEST_DEFLATE_RATIO
-from inknet.data.dataset import Dataset, numbered_classes, square_shape
-from inknet.errors import InputError
+from inknet.data.compressed import largest_unpacked
+from inknet.data.dataset import LARGEST_LABEL, Dataset, numbered_classes, square_shape
+from inknet.data.warnings_taken import warnings_taken
+from inknet.errors import InputError, quoted
 
 KERAS_PAIRS = (("x_train", "y_train"), ("x_test", "y_test"))
 PAIRS = (("X", "y"), ("x", "y"), ("images", "labels"), ("features", "labels"), ("data", "target"))
+
+LONGEST_START = 10_012  # bytes before the values: NumPy reads headers of up to 10,000
 
 
 class _Part(NamedTuple):
@@ -44,16 +47,20 @@ def load_npz(path: Path) -> Dataset:
             return _load(path, archive)
     except InputError:
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a sound .npz archive ({reason})") from error
+    except MemoryError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
+    except Exception as error:  # on damaged files zipfile and NumPy raise a dozen different types
+        raise InputError(f"{path}: not a sound .npz archive ({quoted(error)})") from error
 
 
 def _load(path: Path, archive: zipfile.ZipFile) -> Dataset:
     keys = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
-    parts = [_read_part(path, archive, *pair) for pair in _choose_pairs(path, keys)]
+    pairs = _choose_pairs(path, keys)
+    wanted = [key for pair in pairs for key in pair] + ["class_names"] * ("class_names" in keys)
+    _check_sizes(path, [_entry(path, archive, key) for key in wanted])
+    parts = [_read_part(path, archive, *pair) for pair in pairs]
     features, image_shape, labels = parts[0]
     if len(parts) == 2:
         test = parts[1]
@@ -81,7 +88,7 @@ def _choose_pairs(path: Path, keys: set[str]) -> tuple[tuple[str, str], ...]:
     layouts = " or ".join(", ".join(pair) for pair in PAIRS)
     raise InputError(
         f"{path}: expected arrays x_train, y_train, x_test, y_test or {layouts}, "
-        f"found {', '.join(sorted(keys)) or 'none'}"
+        f"found {quoted(', '.join(sorted(keys))) or 'none'}"
     )
 
 
@@ -147,29 +154,63 @@ def _read_class_names(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
         raise InputError(
             f"{path}: class_names is {names.dtype} of shape {names.shape}, expected text (n,)"
         )
+    if len(names) > LARGEST_LABEL + 1:
+        raise InputError(
+            f"{path}: class_names has {len(names):,} names, expected at most {LARGEST_LABEL + 1:,}"
+        )
     return tuple(names.tolist())
+
+
+def _entry(path: Path, archive: zipfile.ZipFile, key: str) -> zipfile.ZipInfo:
+    """Find an array in the archive's list of what it holds."""
+    entry = archive.getinfo(f"{key}.npy")
+    if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise InputError(f"{path}: {key} is encrypted or packed in a way that NumPy does not write")
+    return entry
+
+
+def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
+    """Compare what the archive says of its sizes with the file, before any memory is taken."""
+    n_bytes, unpacked = path.stat().st_size, sum(entry.file_size for entry in entries)
+    if unpacked > largest_unpacked(n_bytes):
+        raise InputError(
+            f"{path}: claims {unpacked:,} bytes of arrays, too much for the {n_bytes:,} of the file"
+        )
 
 
 def _read_array(path: Path, archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
     """Read one array after checking that its header claims what the archive has."""
     where = f"{path}: {key}"
-    entry = archive.getinfo(f"{key}.npy")
-    if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise InputError(f"{where} is encrypted or packed in a way that NumPy does not write")
+    entry = _entry(path, archive, key)
     with archive.open(entry) as file:
-        version = np.lib.format.read_magic(file)
+        shape, dtype, n_header = _read_array_header(file.read(LONGEST_START))
+    if dtype.hasobject:
+        raise InputError(f"{where} holds Python objects (a pickle), which are never loaded")
+    sound = dtype.kind == "U" or (dtype.kind in "biuf" and dtype.itemsize <= 8)
+    if not sound or dtype.itemsize == 0:  # what takes no bytes could claim any length
+        raise InputError(
+            f"{where} is of type {quoted(dtype)}, expected text or numbers of at most 64 bits"
+        )
+    claimed = n_header + math.prod(shape) * dtype.itemsize
+    if claimed != entry.file_size:
+        raise InputError(
+            f"{where} claims {claimed:,} bytes, but the archive has {entry.file_size:,}"
+        )
+    with archive.open(entry) as file, warnings_taken("ignore"):
+        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+    return array
+
+
+def _read_array_header(start: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Return shape and type from the first bytes of an array, and where its values begin.
+
+    Whatever length the header claims for itself, there is no more of it than these bytes.
+    """
+    file = io.BytesIO(start)
+    version = np.lib.format.read_magic(file)
+    with warnings_taken("ignore"):  # NumPy warns of headers that Python 2 wrote
         if version == (1, 0):
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         else:
             shape, _, dtype = np.lib.format.read_array_header_2_0(file)
-        claimed = file.tell() + math.prod(shape) * dtype.itemsize
-    if dtype.hasobject:
-        raise InputError(f"{where} holds Python objects (a pickle), which are never loaded")
-    if claimed != entry.file_size or claimed > LARGEST_DEFLATE_RATIO * entry.compress_size:
-        raise InputError(
-            f"{where} claims {claimed:,} bytes, but the archive has {entry.file_size:,} "
-            f"({entry.compress_size:,} packed)"
-        )
-    with archive.open(entry) as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-    return array
+    return shape, dtype, file.tell()

@@ -1,0 +1,77 @@
+"""metrics.json: the figures of a run, as its folder tells them, taken for nothing but figures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from inknet.errors import InputError, quoted
+
+METRICS_FORMAT = 1
+LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 200 MB
+MOST_LISTS = 100_000  # the matrix has one for each class; Python takes 64 bytes for each
+
+Figure = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Table(BaseModel):
+    """What inknet reads of a table; there may be more in it."""
+
+    model_config = ConfigDict(strict=True)
+
+
+class _Test(_Table):
+    accuracy: Figure
+    errors: int
+    samples: int
+
+
+class _Training(_Table):
+    seconds: Figure
+    epochs: int
+    stopped: str
+
+
+class _Data(_Table):
+    source: str
+
+
+class _Metrics(_Table):
+    recipe: str
+    seed: int
+    test: _Test
+    training: _Training
+    data: _Data
+
+
+def read_metrics(path: Path) -> dict[str, Any]:
+    """Return the content of a ``metrics.json``.
+
+    Raises
+    ------
+    InputError
+        If it is not what a run writes: what inknet reads of it is missing or of another type.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{path}: larger than any metrics, {path.stat().st_size:,} bytes")
+        text = path.read_text("utf-8")
+        if text.count("[") + text.count("{") > MOST_LISTS:
+            raise InputError(f"{path}: more than {MOST_LISTS:,} lists and tables")
+        metrics = json.loads(text)
+    except InputError:
+        raise
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: cannot be read: {quoted(error)}") from None
+    if not isinstance(metrics, dict) or metrics.get("format") != METRICS_FORMAT:
+        raise InputError(f"{path}: not the metrics of an inknet run")
+    try:
+        _Metrics.model_validate(metrics)
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(name) for name in problem["loc"])
+        raise InputError(f"{path}: {place}: {quoted(problem['msg'])}") from None
+    return metrics

@@ -1,0 +1,51 @@
+"""metrics.json: what a run writes is read, and nothing else is taken for it."""
+
+import json
+
+import pytest
+
+from inknet.errors import InputError
+from inknet.metrics_file import read_metrics
+
+METRICS = {
+    "format": 1,
+    "recipe": "digits",
+    "seed": 0,
+    "test": {"accuracy": 0.5, "loss": 0.7, "samples": 2, "errors": 1},
+    "training": {"seconds": 1.5, "epochs": 2, "stopped": "finished"},
+    "data": {"source": "sample", "train": 8},
+    "more": ["than", "is", "read"],
+}
+
+
+def test_what_is_written_is_read(tmp_path):
+    path = tmp_path / "metrics.json"
+    path.write_text(json.dumps(METRICS))
+    assert read_metrics(path) == METRICS
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "cannot be read"),
+        ("[" * 90_000, "cannot be read"),
+        ("[" + "{}," * 100_000 + "1]", "more than 100,000 lists and tables"),
+        ("9" * 5_000, "cannot be read"),
+        ("[]", "not the metrics of an inknet run"),
+        (json.dumps(METRICS | {"format": 2}), "not the metrics of an inknet run"),
+        ('{"format": 1}', "recipe: Field required"),
+        (json.dumps(METRICS | {"recipe": ["digits"]}), "recipe: Input should be a valid string"),
+        (json.dumps(METRICS | {"test": {"accuracy": "high"}}), "test.accuracy"),
+        (json.dumps(METRICS | {"test": {"accuracy": float("nan")}}), "test.accuracy"),
+        (json.dumps(METRICS | {"training": None}), "training"),
+        (json.dumps(METRICS | {"data": {"source": 1}}), "data.source"),
+    ],
+)
+def test_anything_else_is_refused_in_one_line(tmp_path, content, says):
+    path = tmp_path / "metrics.json"
+    path.write_text(content)
+    with pytest.raises(InputError) as caught:
+        read_metrics(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert says in str(caught.value)
+    assert str(caught.value).isprintable()
