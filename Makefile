@@ -7,7 +7,7 @@ BENCH_VENV := .venv-bench
 # Two test processes share the cores: a matrix product then does best on one thread.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: train fast test format figures bench clean
+.PHONY: train fast test format figures bench test-all clean
 
 train: $(VENV)/installed ## train the digit network; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(ARGS)
@@ -15,11 +15,14 @@ train: $(VENV)/installed ## train the digit network; ARGS="--seed 1" passes opti
 fast: $(VENV)/installed ## install the compiled loops
 	$(BIN)/pip install --quiet --editable '.[fast]'
 
-test: $(VENV)/installed-dev ## check style and types, run all tests
+test: $(VENV)/installed-dev ## check style and types, run the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(TEST_ENVIRONMENT) $(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+
+test-all: ARGS := -m "slow or not slow" $(ARGS)
+test-all: test ## the same, with the tests that run for minutes
 
 format: $(VENV)/installed-dev ## bring the code into form
 	$(BIN)/ruff check --fix .

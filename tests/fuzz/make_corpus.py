@@ -1,0 +1,157 @@
+"""Make the corpus from which the fuzzer starts: ``python tests/fuzz/make_corpus.py``.
+
+A few small files for each reader: sound ones of every kind, and some that were once read wrong.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from readers import DESCRIPTION, METRICS, idx_bytes, npy_bytes, npz_bytes, safetensors_bytes
+
+FOLDER = Path(__file__).parent / "corpus"
+IMAGES = (np.arange(6 * 4 * 4) * 37 % 256).astype(np.uint8).reshape(6, 4, 4)
+LABELS = np.arange(6) % 3
+
+
+def write(reader: str, name: str, content: bytes | str) -> None:
+    """Write one file of the corpus."""
+    path = FOLDER / reader / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def idx() -> None:
+    images, labels = idx_bytes(IMAGES), idx_bytes(LABELS.astype(np.uint8))
+    for reader in ("idx", "idx_packed"):
+        write(reader, "images", images)
+        write(reader, "labels", labels)
+    write("idx", "images-gzipped", gzip.compress(images, mtime=0))
+    write(
+        "idx",
+        "two-members",
+        gzip.compress(images[:20], mtime=0) + gzip.compress(images[20:], mtime=0),
+    )
+    write("idx_packed", "longer-than-it-claims", images + b"more")
+
+
+def csv() -> None:
+    rows = ["label,pixel0,pixel1,pixel2,pixel3", "0,1,2,3,4", "1,255,0,0,255", "2,9,9,9,9"]
+    write("csv", "plain", "\n".join(rows) + "\n")
+    write("csv", "byte-order-mark", b"\xef\xbb\xbf" + "\r\n".join(rows).encode())
+    write("csv", "gzipped", gzip.compress("\n".join(rows).encode(), mtime=0))
+    write("csv", "quoted", '"label","a","b"\n1,2,3\n\n0, 4 ,5')
+    write("csv", "floating", "label,a,b\n1,0.5,nan\n0,1e3,-1\n")
+
+
+def npz() -> None:
+    x, y = npy_bytes(IMAGES), npy_bytes(LABELS)
+    names = npy_bytes(np.array(["a", "b", "c"]))
+    write("npz", "images", npz_bytes(X=x, y=y, class_names=names))
+    write("npz", "keras", npz_bytes(x_train=x, y_train=y, x_test=x, y_test=y))
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for key, content in (("features", x), ("labels", y)):
+            archive.writestr(zipfile.ZipInfo(f"{key}.npy"), content, zipfile.ZIP_DEFLATED)
+    write("npz", "packed", packed.getvalue())
+    for name, values in {
+        "pixels": IMAGES,
+        "rows": IMAGES.reshape(6, 16),
+        "floats": np.linspace(0, 1, 12, dtype="<f4").reshape(6, 2),
+        "halves": np.linspace(0, 1, 12, dtype="<f2").reshape(6, 2),
+        "other-order": np.asfortranarray(np.linspace(0, 1, 12, dtype=">f8").reshape(6, 2)),
+        "text": np.array(["a", "b"]),
+    }.items():
+        write("npz_array", name, npy_bytes(values))
+    header = b"{'descr': '<U0', 'fortran_order': False, 'shape': (99999,), }"
+    write(
+        "npz_array", "takes-no-bytes", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header
+    )
+    write("npz_array", "unclosed", b"\x93NUMPY\1\0\x14\0{'a': '''           ")
+
+
+def image() -> None:
+    grey = Image.fromarray(np.kron(IMAGES[0], np.ones((3, 2), np.uint8)))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for mode in ("L", "RGB", "RGBA", "P", "1", "LA", "I;16", "I", "F"):
+        picture = grey.convert("I").convert(mode) if mode == "I;16" else grey.convert(mode)
+        for ending in ("png", "bmp", "gif", "tiff", "jpeg", "webp"):
+            if (mode, ending) in KEPT_PICTURES:
+                file = io.BytesIO()
+                options = {"compression": "tiff_lzw"} if (mode, ending) == ("RGB", "tiff") else {}
+                if ending == "webp":
+                    options = {"lossless": True}
+                picture.save(file, ending, exif=exif if mode == "RGB" else b"", **options)
+                write("image", f"{mode.replace(';', '-')}.{ending}", file.getvalue())
+    file = io.BytesIO()
+    grey.convert("RGB").save(file, "jpeg", progressive=True)
+    write("image", "progressive.jpeg", file.getvalue())
+
+
+KEPT_PICTURES = {
+    *((mode, "png") for mode in ("L", "RGB", "RGBA", "P", "1", "LA", "I;16")),
+    *((mode, "tiff") for mode in ("L", "RGB", "RGBA", "P", "1", "LA", "I;16", "I", "F")),
+    *((mode, "bmp") for mode in ("L", "RGB", "RGBA", "1")),
+    *((mode, "gif") for mode in ("L", "P", "1", "RGBA")),
+    *((mode, "jpeg") for mode in ("L", "RGB")),
+    *((mode, "webp") for mode in ("RGB", "RGBA")),
+}
+
+
+def model() -> None:
+    description = json.dumps(DESCRIPTION)
+    write("model", "sound", safetensors_bytes(description))
+    write(
+        "model",
+        "foreign",
+        safetensors_bytes("", {"a": {"dtype": "F32", "shape": [27], "data_offsets": [0, 108]}}),
+    )
+    write("model_description", "sound", description)
+    write(
+        "model_description",
+        "features",
+        json.dumps(DESCRIPTION | {"image_shape": None, "pixels": None}),
+    )
+    wide = {"layer_dims": [4, 10**400, 2]}
+    write(
+        "model_description",
+        "wide",
+        json.dumps(DESCRIPTION | {"architecture": DESCRIPTION["architecture"] | wide}),
+    )
+
+
+def recipe() -> None:
+    from inknet.recipe import Recipe, load_recipe
+
+    write("recipe", "defaults", Recipe().to_toml())
+    write("recipe", "final", load_recipe("final").to_toml())
+    write(
+        "recipe",
+        "lists",
+        '[network]\nhidden = [3, 4]\nactivations = ["relu", "tanh"]\nkeep_probs = [0.5, 1]\n',
+    )
+    write("recipe", "deep-key", f"seed.{'.'.join(['a'] * 900)} = 1\n")
+    write("recipe", "hexadecimal", f"seed = 0x{'f' * 4000}\n")
+    write("recipe", "line-break-in-a-key", '"a\\nb" = 1\n')
+
+
+def metrics() -> None:
+    write("metrics", "sound", json.dumps(METRICS, indent=2))
+    write("metrics", "format-alone", '{"format": 1}')
+    write(
+        "metrics",
+        "texts-for-numbers",
+        json.dumps(METRICS | {"test": {"accuracy": "high", "samples": 1, "errors": 0}}),
+    )
+
+
+if __name__ == "__main__":
+    for make in (idx, csv, npz, image, model, recipe, metrics):
+        make()

@@ -1,0 +1,197 @@
+"""The readers of inknet, each as one call on one file, for the fuzzer and for hostile files."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader.
+
+    Attributes
+    ----------
+    file_name
+        What the file is called.
+    read
+        Called with the path; all it may raise is InputError.
+    prepare
+        Called once with the folder, to lay beside the file what belongs to it.
+    wrap
+        Makes the file from an input, for a reader whose outer format would refuse most of them.
+    in_python
+        Whether the reader is written in Python, so that its coverage can guide the fuzzer.
+    """
+
+    file_name: str
+    read: Callable[[Path], object]
+    prepare: Callable[[Path], object] = lambda folder: None
+    wrap: Callable[[bytes], bytes] = bytes
+    in_python: bool = True
+
+
+def idx_bytes(values: np.ndarray) -> bytes:
+    return struct.pack(f">BBBB{values.ndim}I", 0, 0, 8, values.ndim, *values.shape) + bytes(values)
+
+
+def npy_bytes(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values, allow_pickle=False)
+    return file.getvalue()
+
+
+def npz_bytes(**members: bytes) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), content)
+    return file.getvalue()
+
+
+def safetensors_bytes(description: str, header: dict[str, object] | None = None) -> bytes:
+    """Return a sound model file of a 4-3-2 network, with another description if given."""
+    start, tensors, values = 0, {}, []
+    shapes = {"layers.0.weight": [3, 4], "layers.0.bias": [3]}
+    shapes |= {"layers.3.weight": [2, 3], "layers.3.bias": [2]}
+    for number, (name, shape) in enumerate(shapes.items()):
+        value = np.linspace(-1, 1, int(np.prod(shape)), dtype=np.float32) + number
+        end = start + value.nbytes
+        tensors[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, end]}
+        values.append(value.tobytes())
+        start = end
+    header = {"__metadata__": {"inknet": description}, **tensors} if header is None else header
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + b"".join(values)
+
+
+DESCRIPTION = {
+    "format": 1,
+    "dtype": "float32",
+    "architecture": {
+        "layer_dims": [4, 3, 2],
+        "activations": ["relu", "softmax"],
+        "keep_probs": [0.5, 1.0],
+        "batch_norm": "none",
+        "initializer": "he",
+        "bias_start": 0.01,
+    },
+    "class_names": ["no", "yes"],
+    "image_shape": [2, 2],
+    "light_background": False,
+    "pixels": True,
+}
+METRICS = {
+    "format": 1,
+    "recipe": "digits",
+    "seed": 0,
+    "test": {"accuracy": 0.5, "loss": 0.7, "samples": 2, "errors": 1},
+    "validation": {"accuracy": 0.5, "loss": 0.7},
+    "training": {"seconds": 1.5, "epochs": 2, "best_epoch": None, "stopped": "finished"},
+    "data": {"source": "sample", "train": 8, "validation": 1, "test": 1},
+}
+
+
+def _read_idx(path: Path) -> None:
+    from inknet.data import load
+    from inknet.data.idx import read_values
+    from inknet.errors import InputError
+
+    for n_dimensions in (1, 3):
+        try:
+            read_values(path, n_dimensions).sum()
+        except InputError as error:
+            check_message(error)
+    load(path).targets.sum()
+
+
+def _label_six(folder: Path) -> None:
+    labels = np.arange(6, dtype=np.uint8) % 3
+    (folder / "labels-idx1-ubyte").write_bytes(idx_bytes(labels))
+
+
+def _load(path: Path) -> None:
+    from inknet.data import load
+
+    dataset = load(path)
+    assert np.isfinite(dataset.features).all()
+    assert dataset.targets.max() < dataset.n_classes
+
+
+def _read_image(path: Path) -> None:
+    from inknet.data.images import fit_image, read_image, read_image_shape
+
+    shape = read_image_shape(path)
+    assert fit_image(read_image(path)).shape == (28, 28)
+    assert min(shape) > 0
+
+
+def _read_model(path: Path) -> None:
+    from inknet import MLP
+
+    model = MLP.load(path)
+    assert np.isfinite(model.network.parameters).all()
+    n_features = model.network.architecture.layer_dims[0]
+    model.predict_proba(np.zeros((1, n_features), np.uint8 if model.facts.pixels else np.float32))
+
+
+def _read_recipe(path: Path) -> None:
+    from inknet.recipe import load_recipe
+
+    recipe = load_recipe(str(path))
+    path.write_text(recipe.to_toml(), "utf-8", newline="\n")
+    assert load_recipe(str(path)) == recipe
+
+
+def _make_run(folder: Path) -> None:
+    (folder / "recipe.toml").write_text("seed = 1\n")
+    (folder / "model.safetensors").write_bytes(safetensors_bytes(json.dumps(DESCRIPTION)))
+
+
+def _read_metrics(path: Path) -> None:
+    from inknet.cli import runs
+    from inknet.run import Run
+
+    try:
+        Run.open(path.parent).metrics  # noqa: B018
+    finally:
+        runs(path.parent.parent)  # which passes over what it cannot read
+
+
+def check_message(error: Exception) -> None:
+    """Hold that a refusal is one line that may be printed."""
+    message = str(error)
+    assert message.isprintable(), f"the message cannot be printed as it is: {message!a}"
+    assert len(message) < 2000, f"the message has {len(message):,} characters"
+
+
+READERS = {
+    "idx": Reader("images-idx3-ubyte", _read_idx, _label_six),
+    "idx_packed": Reader(
+        "images-idx3-ubyte.gz", _read_idx, _label_six, lambda data: gzip.compress(data, 1, mtime=0)
+    ),
+    "csv": Reader("data.csv", _load),
+    "npz": Reader("data.npz", _load),
+    "npz_array": Reader(
+        "data.npz",
+        _load,
+        wrap=lambda data: npz_bytes(X=data, y=npy_bytes(np.arange(6) % 3)),
+    ),
+    "image": Reader("picture.png", _read_image, in_python=False),
+    "model": Reader("model.safetensors", _read_model, in_python=False),
+    "model_description": Reader(
+        "model.safetensors",
+        _read_model,
+        wrap=lambda data: safetensors_bytes(data.decode("utf-8", "replace")),
+    ),
+    "recipe": Reader("recipe.toml", _read_recipe),
+    "metrics": Reader("metrics.json", _read_metrics, _make_run),
+}

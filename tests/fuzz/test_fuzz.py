@@ -1,0 +1,77 @@
+"""Every reader answers damaged files with a result or one line, within 2 s and 500 MB."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from readers import READERS
+
+FUZZ = Path(__file__).with_name("fuzz.py")
+CORPUS = Path(__file__).with_name("corpus")
+
+
+def fuzz(reader: str, n_inputs: int, folder: Path, *options: str) -> dict[str, object]:
+    """Give a reader this many inputs in a process of its own; return what was seen."""
+    command = [sys.executable, str(FUZZ), reader, "--inputs", str(n_inputs)]
+    result = subprocess.run(
+        [*command, "--folder", str(folder / "fuzz"), *options],
+        capture_output=True,
+        text=True,
+        timeout=3600,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    seen: dict[str, object] = json.loads(result.stdout.splitlines()[-1])
+    print(seen)
+    return seen
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_thousand_damaged_files(reader, tmp_path):
+    seen = fuzz(reader, 1_000, tmp_path)
+    assert seen["inputs"] == 1_000
+    assert seen["read"] > 0, "not even the sound files of the corpus were read"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", READERS)
+def test_twenty_thousand_damaged_files(reader, tmp_path):
+    seen = fuzz(reader, 20_000, tmp_path, "--seed", "1")
+    assert seen["inputs"] == 20_000
+    assert seen["read"] > 0
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_every_reader_has_a_small_corpus(reader):
+    sizes = [path.stat().st_size for path in (CORPUS / reader).iterdir()]
+    assert sizes
+    assert sum(sizes) < 20_000
+
+
+def test_what_breaks_the_rules_is_found(tmp_path):
+    """Let a reader raise, hang and take memory, and hold that the fuzzer says so each time."""
+    for name, fault, says in [
+        ("raises", "[][0]", "IndexError"),
+        ("hangs", "__import__('time').sleep(60)", "Timeout (0:00:02)!"),
+        ("fills", "bytearray(600 << 20)", "MB were taken to read"),
+    ]:
+        code = (
+            "import sys, dataclasses, fuzz; from readers import READERS; "
+            f"READERS['csv'] = dataclasses.replace(READERS['csv'], read=lambda path: {fault}); "
+            f"fuzz.warmed_up = lambda reader, folder: fuzz.Trial(reader, folder); "
+            f"sys.argv = ['fuzz', 'csv', '--engine=mutation', '--folder', {str(tmp_path / name)!r}]; "
+            "fuzz.main()"
+        )
+        result = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=FUZZ.parent,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert result.returncode == 1, result.stderr
+        assert says in result.stderr
+        assert (tmp_path / name / "run" / "data.csv").exists(), "the input is kept"

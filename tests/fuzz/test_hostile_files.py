@@ -1,0 +1,106 @@
+"""Files made to do harm: none executes anything, none exhausts time or memory."""
+
+import ast
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hostile import HOSTILE, LARGE_BUT_SOUND, Harm, pickles
+
+import inknet
+
+FUZZ = Path(__file__).with_name("fuzz.py")
+SOURCE = Path(inknet.__file__).parent
+
+
+def read_each(reader: str, paths: list[Path]) -> dict[str, str]:
+    """Read files in a process of their own, under the limits; return how each is refused."""
+    command = [sys.executable, str(FUZZ), reader, *map(str, paths)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    return {line["file"]: line["refused"] for line in lines if "file" in line}
+
+
+@pytest.mark.parametrize("reader", sorted({reader for reader, _ in HOSTILE.values()}))
+def test_files_made_to_fill_the_memory_are_refused_in_no_time(tmp_path, reader):
+    files = {name: make for name, (kind, make) in HOSTILE.items() if kind == reader}
+    for name, make in files.items():
+        make(tmp_path / name)
+    refused = read_each(reader, [tmp_path / name for name in files])
+    assert refused.keys() == files.keys()
+    for name, message in refused.items():
+        assert message, f"{name} was read"
+
+
+def test_pictures_as_large_as_are_allowed_stay_within_the_memory(tmp_path):
+    for name, (_, make) in LARGE_BUT_SOUND.items():
+        make(tmp_path / name)
+    refused = read_each("image", [tmp_path / name for name in LARGE_BUT_SOUND])
+    assert refused == dict.fromkeys(LARGE_BUT_SOUND, "")
+
+
+def test_no_reader_opens_a_pickle(tmp_path):
+    trace = tmp_path / "trace"
+    pickle.loads(pickle.dumps(Harm(trace)))
+    assert trace.exists(), "the pickle does what it is made for"
+    trace.unlink()
+    files = pickles(trace)
+    for reader in sorted({reader for reader, _ in files.values()}):
+        paths = []
+        for name, (kind, content) in files.items():
+            if kind == reader:
+                paths.append(tmp_path / name)
+                paths[-1].write_bytes(content)
+        for name, message in read_each(reader, paths).items():
+            assert message, f"{name} was read"
+    assert not trace.exists()
+
+
+# What can run code that a file brings along.
+UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}
+UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
+
+
+def unsafe_places(tree: ast.AST) -> list[str]:
+    """Return what in a file could run code that comes from elsewhere."""
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                modules = [alias.name for alias in names]
+                found += [m for m in modules if m.split(".")[0] in UNSAFE_MODULES]
+            case ast.ImportFrom(module=str(module)) if module.split(".")[0] in UNSAFE_MODULES:
+                found.append(module)
+            case ast.Call(func=ast.Name(id=name)) if name in UNSAFE_CALLS:
+                found.append(name)
+            # np.load is safe only if it is told so, and not needed where zipfile reads the archive
+            case ast.Attribute(value=ast.Name(id="np"), attr="load"):
+                found.append("np.load")
+            case ast.keyword(arg="allow_pickle", value=value) if ast.unparse(value) != "False":
+                found.append("allow_pickle")
+    return found
+
+
+def test_nothing_in_inknet_unpickles_or_evaluates():
+    files = sorted(SOURCE.rglob("*.py"))
+    assert len(files) > 30
+    for file in files:
+        assert not unsafe_places(ast.parse(file.read_text("utf-8"))), file
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import pickle",
+        "from joblib import load",
+        "eval(text)",
+        "np.load(path)",
+        "read_array(file, allow_pickle=True)",
+    ],
+)
+def test_what_is_searched_for_would_be_found(line):
+    assert unsafe_places(ast.parse(line))
