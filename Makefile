@@ -19,9 +19,9 @@ test: $(VENV)/installed-dev ## check style and types, run the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(TEST_ENVIRONMENT) $(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(TEST_ENVIRONMENT) $(BIN)/pytest -n 2 --dist loadgroup $(TESTS) $(ARGS)
 
-test-all: ARGS := -m "slow or not slow" $(ARGS)
+test-all: TESTS := -m "slow or not slow"
 test-all: test ## the same, with the tests that run for minutes
 
 format: $(VENV)/installed-dev ## bring the code into form

@@ -1,11 +1,17 @@
 """MNIST: the published bytes, and downloads from a server on this machine that may misbehave."""
 
+import contextlib
+import ctypes
 import functools
 import gzip
 import hashlib
 import http.server
+import json
 import logging
+import subprocess
+import sys
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -169,6 +175,246 @@ def test_other_images_under_the_names_of_mnist_are_refused(cache, tmp_path, monk
     write_pair(tmp_path, prefix="t10k-")
     monkeypatch.setenv("INKNET_DATA_DIR", str(tmp_path))
     assert refusal(load, "mnist").startswith(f"{tmp_path}: not MNIST")
+
+
+# -- servers that misbehave ---------------------------------------------------------------------
+
+HALF = 50_000
+
+
+class Misbehaving(Quiet):
+    """Answers every request in the way that the server's ``fault`` names."""
+
+    def do_GET(self):
+        with contextlib.suppress(OSError):  # who waits too long is hung up on
+            getattr(self, self.server.fault)((self.server.folder / self.path[1:]).read_bytes())
+
+    def start(self, status=200, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+
+    def sends_other_bytes(self, content):
+        self.start(content_length=len(content))
+        self.wfile.write(content[::-1])
+
+    def cuts_off(self, content):
+        self.start(content_length=len(content))
+        self.wfile.write(content[:HALF])
+
+    def cuts_off_without_a_length(self, content):
+        self.start()
+        self.wfile.write(content[:HALF])
+
+    def hangs_at_once(self, content):
+        self.server.released.wait(20)
+
+    def hangs_halfway(self, content):
+        self.start(content_length=len(content))
+        self.wfile.write(content[:HALF])
+        self.server.released.wait(20)
+
+    def drips(self, content):
+        self.start(content_length=len(content))
+        for number in range(400):
+            if self.server.released.wait(0.05):
+                break
+            self.wfile.write(content[number : number + 1])
+
+    def drips_without_a_length(self, content):
+        self.start()
+        for _ in range(400):
+            if self.server.released.wait(0.05):
+                break
+            self.wfile.write(b"x")
+
+    def never_ends(self, content):
+        self.start()
+        while not self.server.released.is_set():
+            self.wfile.write(bytes(1 << 16))
+
+    def has_an_error_page(self, content):
+        self.start(500, content_length=9)
+        self.wfile.write(b"<p>Sorry!")
+
+    def has_an_error_page_that_looks_sound(self, content):
+        self.start(content_length=9, content_type="text/html")
+        self.wfile.write(b"<p>Log in")
+
+    def lies_about_the_length(self, content):
+        self.start(content_length="plenty")
+        self.wfile.write(content[:HALF])
+
+    def lies_about_the_encoding(self, content):
+        self.start(content_length=len(content), content_encoding="gzip")
+        self.wfile.write(content)
+
+    def redirects_for_ever(self, content):
+        self.start(302, location=self.path, content_length=0)
+
+    def redirects_to_a_file(self, content):
+        self.start(302, location="file:///etc/passwd", content_length=0)
+
+    def speaks_another_language(self, content):
+        self.wfile.write(b"220 mail.example.org ESMTP\r\n")
+
+    def says_nothing(self, content):
+        pass
+
+
+FAULTS = {
+    "sends_other_bytes": "wrong SHA-256",
+    "cuts_off": "cut off",
+    "cuts_off_without_a_length": "wrong SHA-256",
+    "hangs_at_once": "no answer in time",
+    "hangs_halfway": "no answer in time",
+    "drips": "no answer in time",
+    "drips_without_a_length": "no answer in time",
+    "never_ends": "wrong SHA-256",
+    "has_an_error_page": "HTTP status 500",
+    "has_an_error_page_that_looks_sound": "wrong SHA-256",
+    "lies_about_the_length": "",
+    "lies_about_the_encoding": "cut off or damaged",
+    "redirects_for_ever": "no connection",
+    "redirects_to_a_file": "no connection",
+    "speaks_another_language": "no connection",
+    "says_nothing": "no connection",
+}
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """Publish four files of 100,000 bytes, quick to serve again and again."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    generator = np.random.default_rng(0)
+    hashes = {}
+    for name in NAMES:
+        content = generator.bytes(2 * HALF)
+        (folder / f"{name}.gz").write_bytes(content)
+        hashes[name] = hashlib.sha256(content).hexdigest()
+    monkeypatch.setattr(module, "SHA256", hashes)
+    return folder
+
+
+@pytest.fixture
+def misbehave(small, monkeypatch):
+    """Return a function that starts a server with a fault and returns its address."""
+    monkeypatch.setattr(module, "SECONDS_BETWEEN_BYTES", 0.4)
+    monkeypatch.setattr(module, "SECONDS_FOR_A_FILE", 0.6)
+    monkeypatch.setattr(module, "LARGEST_FILE", 1 << 20)
+    servers = []
+
+    def start(fault):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Misbehaving)
+        server.fault, server.folder, server.released = fault, small, threading.Event()
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        servers.append((server, thread))
+        return f"http://127.0.0.1:{server.server_port}/"
+
+    yield start
+    for server, thread in servers:
+        server.released.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_whatever_a_server_does_the_answer_is_one_line_and_the_cache_stays_clean(
+    cache, small, serve, misbehave, monkeypatch, fault
+):
+    bad = misbehave(fault)
+    monkeypatch.setattr(module, "MIRRORS", (bad,))
+    message = refusal(module.fetch_mnist)
+    assert FAULTS[fault] in message
+    assert list(cache.iterdir()) == []
+
+    monkeypatch.setattr(module, "MIRRORS", (bad, serve(small)))
+    assert_right(module.fetch_mnist(), small)
+
+
+def assert_right(cache, published):
+    """Hold that the cache has the four published files, bit for bit, and nothing else."""
+    assert sorted(path.name for path in cache.iterdir()) == sorted(f"{n}.gz" for n in NAMES)
+    for path in cache.iterdir():
+        assert path.read_bytes() == (published / path.name).read_bytes()
+
+
+FETCH = """
+import ctypes, json, os, sys
+from inknet.data import mnist
+mnist.MIRRORS, mnist.SHA256 = json.loads(sys.argv[1])
+print(mnist.fetch_mnist())
+"""
+
+
+def fetch(mirrors, **options):
+    """Start a process that fetches from these mirrors, with the hashes that hold at present."""
+    command = [sys.executable, "-c", FETCH, json.dumps([mirrors, module.SHA256])]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, **options)
+
+
+def test_processes_that_download_at_once_do_not_disturb_each_other(cache, small, serve):
+    mirror = serve(small)
+    processes = [fetch([mirror]) for _ in range(4)]
+    for process in processes:
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert output.strip() == str(cache)
+    assert_right(cache, small)
+
+
+def test_a_download_that_is_killed_leaves_nothing_that_is_taken_for_the_file(
+    cache, small, serve, misbehave, monkeypatch
+):
+    with fetch([misbehave("hangs_halfway")]) as process:
+        deadline = time.monotonic() + 30
+        while not (cache.is_dir() and any(path.stat().st_size for path in cache.iterdir())):
+            assert time.monotonic() < deadline
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.kill()
+    assert not [path for path in cache.iterdir() if path.name.endswith(".gz")]
+    monkeypatch.setattr(module, "MIRRORS", (serve(small),))
+    for name in NAMES:
+        path = module.fetch_mnist() / f"{name}.gz"
+        assert path.read_bytes() == (small / path.name).read_bytes()
+
+
+def without_rights_of_root():
+    """Let what is started now be held by the permissions of files even if it is started by root."""
+    drop_from_bounding_set, override, search = 24, 1, 2  # PR_CAPBSET_DROP, CAP_DAC_…
+    for right in (override, search):
+        ctypes.CDLL(None).prctl(drop_from_bounding_set, right, 0, 0, 0)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rights of root are dropped as on Linux")
+def test_a_cache_that_is_read_only_serves_what_it_has_and_refuses_the_rest(
+    cache, small, serve, monkeypatch
+):
+    mirror = serve(small)
+    monkeypatch.setattr(module, "MIRRORS", (mirror,))
+    module.fetch_mnist()
+    cache.chmod(0o555)
+    try:
+        complete = fetch([], preexec_fn=without_rights_of_root)
+        output, errors = complete.communicate(timeout=60)
+        assert complete.returncode == 0, errors
+        assert output.strip() == str(cache)
+
+        damaged = cache / f"{NAMES[1]}.gz"
+        damaged.write_bytes(b"damaged")
+        refused = fetch([mirror], preexec_fn=without_rights_of_root)
+        _, errors = refused.communicate(timeout=60)
+        assert refused.returncode == 1
+        assert "MnistUnavailableError" in errors.splitlines()[-1]
+        assert "the cache cannot be written" in errors.splitlines()[-1]
+    finally:
+        cache.chmod(0o755)
 
 
 @pytest.mark.parametrize(

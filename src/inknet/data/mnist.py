@@ -4,13 +4,23 @@ LeCun, Cortes and Burges: The MNIST database of handwritten digits. 60,000 image
 for training, then 10,000 for testing.
 """
 
+from __future__ import annotations
+
+import contextlib
 import os
+import socket
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from inknet.data.dataset import Dataset
 from inknet.data.idx import Pair, find_spelling, load_pairs
 from inknet.errors import InputError
+
+if TYPE_CHECKING:
+    import requests
 
 # The site of the authors no longer serves the files; these two have them byte for byte.
 MIRRORS = (
@@ -25,6 +35,8 @@ SHA256 = {
 }
 SECONDS_TO_CONNECT = 4
 SECONDS_BETWEEN_BYTES = 30
+SECONDS_FOR_A_FILE = 900  # the largest has 10 MB; a server could send a byte now and then for ever
+LARGEST_FILE = 1 << 24  # bytes; a server could also send without end
 
 
 class MnistUnavailableError(InputError):
@@ -95,18 +107,70 @@ def _fetch(cache: Path, name: str, sha256: str) -> list[str]:
     import pooch
 
     pooch.get_logger().setLevel("CRITICAL")  # the progress bar and our own lines say enough
-    downloader = pooch.HTTPDownloader(
-        progressbar=True, chunk_size=1 << 16, timeout=(SECONDS_TO_CONNECT, SECONDS_BETWEEN_BYTES)
-    )
     refusals = []
     for mirror in MIRRORS:
         try:
             # Downloads to a name of its own, checks, then renames: the cache has whole files only.
-            pooch.retrieve(mirror + name, f"sha256:{sha256}", name, cache, downloader=downloader)
+            pooch.retrieve(mirror + name, f"sha256:{sha256}", name, cache, downloader=_download)
             return []
         except (OSError, ValueError) as error:
             refusals.append(f"{urlsplit(mirror).netloc}: {_reason(error)}")
     return refusals
+
+
+def _download(url: str, output_file: str, pooch: object) -> None:
+    """Download to a file, which pooch checks; whatever the server does, this comes to an end."""
+    import requests
+    from tqdm import tqdm
+
+    patience = (SECONDS_TO_CONNECT, SECONDS_BETWEEN_BYTES)
+    with requests.get(url, stream=True, timeout=patience) as response:
+        response.raise_for_status()
+        length = response.headers.get("content-length", "")
+        total = int(length) if length.isdecimal() else None
+        with (
+            _deadline(response, SECONDS_FOR_A_FILE),
+            Path(output_file).open("wb") as file,
+            tqdm(total=total, unit="B", unit_scale=True, ncols=79) as progress,
+        ):
+            for chunk in response.iter_content(1 << 14):
+                file.write(chunk)
+                progress.update(len(chunk))
+                if progress.n > LARGEST_FILE:  # what is cut off here has the wrong hash
+                    break
+
+
+@contextlib.contextmanager
+def _deadline(response: requests.Response, seconds: float) -> Iterator[None]:
+    """Hang up after some seconds, even if a byte comes now and then; raise ``Timeout`` then."""
+    import requests
+
+    passed = threading.Event()
+    # a second handle on the connection: to close the first would not wake up who reads from it
+    connection = socket.socket(fileno=os.dup(response.raw.fileno()))
+
+    def hang_up() -> None:
+        passed.set()
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, hang_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except requests.exceptions.SSLError:
+        raise
+    except requests.ConnectionError:  # what requests makes of silence in the middle
+        raise requests.Timeout("silence in the middle") from None
+    except requests.RequestException:
+        if not passed.is_set():
+            raise
+    finally:
+        timer.cancel()
+        connection.close()
+    if passed.is_set():
+        raise requests.Timeout("the whole took too long")
 
 
 def _reason(error: OSError | ValueError) -> str:
@@ -118,6 +182,10 @@ def _reason(error: OSError | ValueError) -> str:
             return f"HTTP status {status}"
         case requests.Timeout():
             return "no answer in time"
+        case (
+            requests.exceptions.ChunkedEncodingError() | requests.exceptions.ContentDecodingError()
+        ):
+            return "cut off or damaged on the way"
         case requests.RequestException():
             return "no connection"
         case OSError():  # the disk
