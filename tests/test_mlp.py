@@ -1,5 +1,3 @@
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -327,14 +325,6 @@ def test_a_model_built_with_numpy_numbers_can_be_saved(tmp_path):
 def test_loading_what_is_not_there_is_refused(tmp_path):
     assert "no such model file" in refusal(MLP.load, tmp_path / "missing.safetensors")
     assert "no such model file" in refusal(MLP.load, tmp_path)
-
-
-def test_eight_threads_predict_what_one_does(trained):
-    parts = [PIXELS[start : start + 1 + start % 20] for start in range(40)] * 5
-    expected = [trained.predict_proba(part) for part in parts]
-    with ThreadPoolExecutor(8) as pool:
-        for found, one in zip(pool.map(trained.predict_proba, parts), expected, strict=True):
-            assert_array_equal(found, one)
 
 
 def test_a_model_of_pixels_takes_uint8_and_fractions_but_no_other_scale():
