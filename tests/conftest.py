@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 import pytest
 
@@ -32,3 +33,11 @@ def mnist() -> Dataset:
         return load("mnist")
     except MnistUnavailableError:
         pytest.skip("needs the whole of MNIST: set INKNET_DATA_DIR")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say so if the fuzzer had to do without the guidance of coverage."""
+    if find_spec("atheris") is None:
+        terminalreporter.write_line(
+            "fuzzer: atheris is not installed; all readers got seeded mutations of the corpus"
+        )

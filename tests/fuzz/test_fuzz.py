@@ -50,6 +50,19 @@ def test_every_reader_has_a_small_corpus(reader):
     assert sum(sizes) < 20_000
 
 
+def test_without_atheris_the_corpus_is_mutated_and_the_summary_says_so(tmp_path):
+    code = (
+        "import sys; sys.modules['atheris'] = None; import fuzz; "
+        f"sys.argv = ['fuzz', 'csv', '--folder', {str(tmp_path / 'fuzz')!r}]; fuzz.main()"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=FUZZ.parent, capture_output=True, text=True, check=True
+    )
+    seen = json.loads(result.stdout.splitlines()[-1])
+    assert (seen["engine"], seen["why"]) == ("mutation", "atheris is not installed")
+    assert (seen["inputs"], seen["seed"]) == (1_000, 0)
+
+
 def test_what_breaks_the_rules_is_found(tmp_path):
     """Let a reader raise, hang and take memory, and hold that the fuzzer says so each time."""
     for name, fault, says in [
@@ -60,7 +73,7 @@ def test_what_breaks_the_rules_is_found(tmp_path):
         code = (
             "import sys, dataclasses, fuzz; from readers import READERS; "
             f"READERS['csv'] = dataclasses.replace(READERS['csv'], read=lambda path: {fault}); "
-            f"fuzz.warmed_up = lambda reader, folder: fuzz.Trial(reader, folder); "
+            "fuzz.warmed_up = lambda reader, folder: fuzz.Trial(reader, folder); "
             f"sys.argv = ['fuzz', 'csv', '--engine=mutation', '--folder', {str(tmp_path / name)!r}]; "
             "fuzz.main()"
         )
