@@ -132,7 +132,7 @@ def check_growth(model: MLP, folder: Path, n_requests: int) -> None:
     gc.collect()
     files, resident = len(list(open_files.iterdir())), resident_megabytes()
     tracemalloc.start()
-    serve(model, folder, n_requests // 10)
+    serve(model, folder, n_requests)
     gc.collect()
     before, _ = tracemalloc.get_traced_memory()
     serve(model, folder, n_requests)

@@ -32,7 +32,8 @@ HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
 
 
 LARGEST_RECIPE = 1 << 16  # bytes
-LONGEST_LINE = 10_000  # characters; Python's parser takes the square of it for dotted keys
+LONGEST_LINE = 10_000  # characters
+MOST_DOTS = 300  # in a line: the time to parse a key grows with the square of its parts
 DEEPEST_NESTING = 8
 LARGEST_INTEGER = (1 << 63) - 1  # all that TOML promises to hold
 
@@ -256,6 +257,8 @@ def _parsed(text: str, where: str) -> dict[str, Any]:
                 f"{where}: line {number} has {len(line):,} characters, "
                 f"expected at most {LONGEST_LINE:,}"
             )
+        if line.count(".") > MOST_DOTS:
+            raise InputError(f"{where}: line {number} has more than {MOST_DOTS} dots")
     try:
         table = tomllib.loads(text)
     except RecursionError:

@@ -169,7 +169,12 @@ def fuzz(name: str, n_inputs: int, seed: int, engine: str, folder: Path) -> None
                 finish()
 
         arguments = ["-verbosity=0", f"-seed={seed + 1}", f"-max_len={LARGEST_INPUT}"]
-        arguments += ["-len_control=0", "-timeout=0", "-rss_limit_mb=0"]
+        arguments += [
+            "-len_control=0",
+            "-timeout=0",
+            "-rss_limit_mb=0",
+            f"-artifact_prefix={folder}/",
+        ]
         atheris.Setup([sys.argv[0], *arguments, str(grown), str(CORPUS / name)], one)
         atheris.Fuzz()
     else:

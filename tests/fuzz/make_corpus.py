@@ -137,7 +137,7 @@ def recipe() -> None:
         "lists",
         '[network]\nhidden = [3, 4]\nactivations = ["relu", "tanh"]\nkeep_probs = [0.5, 1]\n',
     )
-    write("recipe", "deep-key", f"seed.{'.'.join(['a'] * 900)} = 1\n")
+    write("recipe", "deep-key", f"seed.{'.'.join(['a'] * 290)} = 1\n")
     write("recipe", "hexadecimal", f"seed = 0x{'f' * 4000}\n")
     write("recipe", "line-break-in-a-key", '"a\\nb" = 1\n')
 
