@@ -63,6 +63,7 @@ MAY_IMPORT = {
     "report": FOUNDATIONS | {"evaluation", "training", "plots"},
     "metrics_file": FOUNDATIONS,
     "mlp": FOUNDATIONS | {"nn", "data", "recipe", "model_file", "training", "evaluation"},
+    "unfinished": FOUNDATIONS | {"data", "recipe", "training"},
 }
 TOPMOST = {"run", "cli", "__init__"}
 

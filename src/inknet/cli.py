@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,13 +14,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from inknet.errors import InputError, printable
+from inknet.errors import InputError, TrainingStopped, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from inknet.data import Dataset
+    from inknet.data import Dataset, Splits
+    from inknet.mlp import MLP
     from inknet.recipe import Recipe
+    from inknet.run import Run
+    from inknet.training.callbacks import Callback
 
 app = typer.Typer(
     name="inknet",
@@ -32,7 +36,8 @@ data_app = typer.Typer(help="Look at sources of data.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
+EXIT_STOPPED = {"interrupted": 130, "terminated": 143}
+"""After a signal: 128 and its number."""
 
 SOURCE_HELP = "mnist, sample, or a path: CSV, IDX file or folder, .npz, folder of class folders."
 
@@ -46,9 +51,12 @@ def main() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         code = app(standalone_mode=False)
-        if code == EXIT_INTERRUPTED:  # typer's word for a Ctrl-C that nobody else took
+        if code == EXIT_STOPPED["interrupted"]:  # typer's word for a Ctrl-C that nobody else took
             _fail("interrupted", code)
         sys.exit(code)
+    except TrainingStopped as stop:
+        what = _how_to_go_on(stop.folder) if stop.resumable else "no checkpoint was saved"
+        _fail(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except InputError as error:
         _fail(str(error))
     except TyperException as error:
@@ -81,8 +89,9 @@ def _root(
 def train(
     data: Annotated[str | None, typer.Option(metavar="SOURCE", help=SOURCE_HELP)] = None,
     recipe: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="A recipe's name, or a TOML file.")
-    ] = "digits",
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="A recipe's name (digits), or a TOML file."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The run folder; without it, runs/TIME-RECIPE."),
@@ -95,61 +104,104 @@ def train(
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the run in --out.")] = False,
+    checkpoint_seconds: Annotated[
+        float,
+        typer.Option(min=0, help="Save a checkpoint this often, besides after every epoch."),
+    ] = 60,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Go on with a training that was ended."),
+    ] = None,
+    previous: Annotated[
+        bool, typer.Option("--previous", help="Go on from the checkpoint before the newest.")
+    ] = False,
 ) -> None:
     """Train a network and leave model, figures, pictures and a report in a run folder."""
     from inknet.data import MnistUnavailableError
     from inknet.recipe import load_recipe
+    from inknet.run import default_folder, resume_run, train_run
+
+    training = _Training()
+    options: dict[str, Any] = {
+        "on_start": training.introduce,
+        "checkpoint_seconds": checkpoint_seconds,
+        "warn": lambda line: print(f"inknet: {line}", file=sys.stderr),
+    }
+    if resume is not None:
+        if force or any(given is not None for given in (data, recipe, out, seed, changes or None)):
+            raise InputError(
+                "--resume goes on with the recipe of the run; "
+                "--data, --recipe, --out, --seed, --set and --force do not go with it"
+            )
+        run = resume_run(resume, previous=previous, callbacks=training.callbacks, **options)
+        training.conclude(run)
+        return
+    if previous:
+        raise InputError("--previous goes with --resume")
+
+    def train_on(source: str | None) -> Run:
+        chosen = load_recipe(recipe or "digits", changes or [], source=source, seed=seed)
+        folder = out or default_folder(chosen)
+        callbacks = training.callbacks(chosen)
+        return train_run(chosen, folder, force=force, callbacks=callbacks, **options)
 
     try:
-        code = _train(load_recipe(recipe, changes or [], source=data, seed=seed), out, force)
+        run = train_on(data)
     except MnistUnavailableError as error:
         print(f"inknet: going on with the sample of 5,000 digits: {error}", file=sys.stderr)
-        chosen = load_recipe(recipe, changes or [], source="sample", seed=seed)
-        code = _train(chosen, out, force)
-    sys.exit(code)
+        run = train_on("sample")
+    training.conclude(run)
 
 
-def _train(recipe: Recipe, out: Path | None, force: bool) -> int:
-    """Train, print the result, and return the exit code."""
-    from rich.console import Console
+class _Training:
+    """What is printed about a training."""
 
-    from inknet.data import Splits
-    from inknet.mlp import MLP
-    from inknet.run import default_folder, train_run
-    from inknet.training.callbacks import EpochLines
-    from inknet.training.progress import ProgressBar
+    def __init__(self) -> None:
+        from rich.console import Console
 
-    # names of files are printed as they are: a bracket in one is not markup
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+        # names of files are printed as they are: a bracket in one is not markup
+        self.console = Console(highlight=False, markup=False, soft_wrap=True)
 
-    def introduce(model: MLP, parts: Splits) -> None:
+    def introduce(self, recipe: Recipe, model: MLP, parts: Splits) -> None:
+        """Say what is about to be trained."""
         widths = "-".join(map(str, model.network.architecture.layer_dims))
-        console.print(
+        self.console.print(
             f"recipe {printable(recipe.name)}, seed {recipe.seed}: {widths}, "
             f"{model.network.n_parameters:,} parameters"
         )
-        console.print(
+        self.console.print(
             f"{printable(recipe.data.source)}: {len(parts.train):,} samples to train, "
             f"{len(parts.validation):,} to validate, {len(parts.test):,} to test"
         )
 
-    folder = out or default_folder(recipe)
-    lines = EpochLines(max(1, recipe.training.epochs // 20), console.print)
-    metrics = train_run(
-        recipe,
-        folder,
-        force=force,
-        callbacks=[lines, ProgressBar(console)],
-        on_start=introduce,
-    ).metrics
-    test, training = metrics["test"], metrics["training"]
-    console.print(
-        f"test accuracy {test['accuracy']:.2%} ({_errors(test['errors'])} in "
-        f"{test['samples']:,}), trained for {training['seconds']:.1f} s",
-        style="bold",
-    )
-    console.print(f"everything is in {folder}; look at {folder / 'report.html'}")
-    return EXIT_INTERRUPTED if training["stopped"] == "interrupted" else 0
+    def callbacks(self, recipe: Recipe) -> list[Callback]:
+        """Return what prints while the training goes on."""
+        from inknet.training.callbacks import EpochLines
+        from inknet.training.progress import ProgressBar
+
+        lines = EpochLines(max(1, recipe.training.epochs // 20), self.console.print)
+        return [lines, ProgressBar(self.console)]
+
+    def conclude(self, run: Run) -> None:
+        """Say how it ended, and where everything is."""
+        test, training = run.metrics["test"], run.metrics["training"]
+        folder = Path(_shortest(run.folder))
+        self.console.print(
+            f"test accuracy {test['accuracy']:.2%} ({_errors(test['errors'])} in "
+            f"{test['samples']:,}), trained for {training['seconds']:.1f} s",
+            style="bold",
+        )
+        self.console.print(f"everything is in {folder}; look at {folder / 'report.html'}")
+
+
+def _how_to_go_on(folder: Path) -> str:
+    return f"go on with: inknet train --resume {printable(shlex.quote(_shortest(folder)))}"
+
+
+def _shortest(path: Path) -> str:
+    """Return a path as it is called from here, if it is below here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 @app.command()
@@ -240,13 +292,19 @@ def predict(
 def runs(
     folder: Annotated[Path, typer.Argument(help="Where the run folders are.")] = Path("runs"),
 ) -> None:
-    """List the finished runs."""
-    from inknet.run import list_runs
+    """List the finished runs, and the trainings that can go on."""
+    from inknet.run import list_runs, list_unfinished
 
-    found = list_runs(folder)
-    if not found:
+    found, unfinished = list_runs(folder), list_unfinished(folder)
+    if found:
+        _print_runs(found)
+    else:
         print(f"no finished runs in {folder}")
-        return
+    for path in unfinished:
+        print(f"unfinished: {printable(str(path))}; {_how_to_go_on(path)}")
+
+
+def _print_runs(found: list[Run]) -> None:
     table = _table(["run", "recipe", "data"], ["seed", "accuracy", "epochs", "seconds"])
     for run in found:
         m = run.metrics

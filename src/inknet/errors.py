@@ -1,5 +1,7 @@
 """What inknet raises about what it was given."""
 
+from pathlib import Path
+
 LONGEST_QUOTE = 500  # characters; what is longer says no more, and fills screens and logs
 
 
@@ -13,6 +15,24 @@ class InputError(ValueError):
 
 class DivergedError(InputError):
     """The loss or the gradients are no longer finite numbers: the settings were too bold."""
+
+
+class TrainingStopped(Exception):  # noqa: N818, it is no error
+    """A training was ended by Ctrl-C or SIGTERM, after its step.
+
+    Attributes
+    ----------
+    reason : str
+        ``"interrupted"`` or ``"terminated"``.
+    folder : Path
+        Of the run.
+    resumable : bool
+        Whether a checkpoint is there.
+    """
+
+    def __init__(self, reason: str, folder: Path, resumable: bool) -> None:
+        super().__init__(f"{reason}, {folder}")
+        self.reason, self.folder, self.resumable = reason, folder, resumable
 
 
 def quoted(text: object) -> str:

@@ -21,7 +21,11 @@ def refuse_link_out_of(folder: Path, path: Path) -> None:
         raise InputError(f"{path}: a link that leads out of {folder}, which is not followed")
 
 
-def write_whole(path: Path, write: Callable[[Path], object]) -> None:
+def write_whole(
+    path: Path,
+    write: Callable[[Path], object],
+    before_replacing: Callable[[], object] = lambda: None,
+) -> None:
     """Let ``write`` fill a file beside ``path``, then put it in place in one step.
 
     Whatever happens on the way (a full disk, a kill, a power cut), ``path`` afterwards is either
@@ -33,6 +37,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         Where the file shall appear; its folder exists.
     write
         Called with the path of an empty file in the same folder, with the same suffix.
+    before_replacing
+        Called when the new file is whole, and the old one still there.
 
     Raises
     ------
@@ -52,6 +58,7 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         beside.chmod(0o644)  # mkstemp makes files that only their owner can read
         with beside.open("rb") as file:
             os.fsync(file.fileno())
+        before_replacing()
         beside.replace(path)
     except BaseException as error:
         beside.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset, square_shape
-from inknet.errors import InputError
+from inknet.errors import InputError, quoted
 from inknet.files import refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
 from inknet.nn.activations import softmax
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from inknet.nn.predictor import Predictor
     from inknet.recipe import TrainingRecipe
     from inknet.training.callbacks import Callback
+    from inknet.training.checkpoint import Checkpoint
     from inknet.training.history import History
 
 
@@ -228,8 +229,9 @@ class MLP:
         validation: Dataset | None,
         settings: TrainingRecipe,
         callbacks: Sequence[Callback] = (),
+        checkpoint: Checkpoint | None = None,
     ) -> History:
-        """Learn from a dataset, as a recipe says; see `train`."""
+        """Learn from a dataset, as a recipe says, or go on from a checkpoint; see `train`."""
         from inknet.training.loop import Trainer
 
         pixels = train.features.dtype == np.uint8
@@ -244,6 +246,15 @@ class MLP:
             if part is not None:
                 self._check_kind(part)
         trainer = Trainer(self.network, train, validation, settings, self._streams, callbacks)
+        if checkpoint is not None:
+            try:
+                trainer.restore(checkpoint.arrays, checkpoint.facts)
+            except InputError:
+                raise
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                raise InputError(
+                    f"the checkpoint does not fit this training: {quoted(error)}"
+                ) from None
         self.history = trainer.history
         return trainer.run()
 

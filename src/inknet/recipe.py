@@ -150,6 +150,9 @@ class TrainingRecipe(_Part):
     """Stop after this many epochs without a better `monitor`, and keep the best weights."""
     monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy"
     """The metric that decides which epoch was the best."""
+    on_divergence: Literal["stop", "go_back"] = "stop"
+    """When the loss is no longer a finite number: stop; or go back to the beginning of the epoch
+    and on with half the learning rate, up to ten times."""
 
 
 class Recipe(_Part):

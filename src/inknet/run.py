@@ -10,6 +10,7 @@ confusion_matrix.png  which class was taken for which, on the test data
 weights.png           every neuron of the first layer as an image
 mistakes.png          the test images the network was most sure about and wrong
 report.html           all of it on one page
+unfinished/           only until the run is whole, see `inknet.unfinished`
 ===================== ============================================================================
 """
 
@@ -18,14 +19,11 @@ from __future__ import annotations
 import json
 import platform
 import re
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,16 +31,19 @@ import numpy as np
 import inknet
 from inknet.data import Dataset, Splits, load, split
 from inknet.data.sources import NAMED
-from inknet.errors import InputError
+from inknet.errors import DivergedError, InputError, TrainingStopped
 from inknet.files import refuse_link_out_of, write_text_whole
 from inknet.metrics_file import METRICS_FORMAT, read_metrics
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts
 from inknet.nn.activations import softmax
 from inknet.nn.network import Network
+from inknet.nn.ops import fastest
 from inknet.recipe import Recipe, load_recipe
 from inknet.seeds import Streams
-from inknet.training.interrupt import InterruptFlag
+from inknet.training.checkpoint import Checkpoint, Checkpointer
+from inknet.training.interrupt import SIGNALS, InterruptFlag
+from inknet.unfinished import BEST_SO_FAR, NAME, Unfinished, origin_of
 
 if TYPE_CHECKING:
     from inknet.evaluation import Evaluation
@@ -59,8 +60,8 @@ FILES = (
     "report.html",
     "metrics.json",
 )
-WORKING = ".inknet-"
-"""How the names of folders begin in which a run is written before it is whole."""
+CHECKPOINT_SECONDS = 60.0
+"""How long a training goes on without a checkpoint."""
 N_MISTAKES = 24
 """How many mistakes are drawn."""
 
@@ -120,6 +121,15 @@ def list_runs(folder: Path) -> list[Run]:
     return runs
 
 
+def list_unfinished(folder: Path) -> list[Path]:
+    """Return the folders directly below ``folder`` that hold a training to go on with."""
+    return [
+        path.parent
+        for path in sorted(folder.glob(f"*/{NAME}"))
+        if Unfinished(path.parent).has_checkpoint
+    ]
+
+
 def default_folder(recipe: Recipe) -> Path:
     """Return a folder below ``runs`` named by the present time and the recipe."""
     name = re.sub(r"[^\w.-]+", "-", recipe.name)[:80]
@@ -135,12 +145,14 @@ def train_run(
     *,
     force: bool = False,
     callbacks: Sequence[Callback] = (),
-    on_start: Callable[[MLP, Splits], None] = lambda model, parts: None,
+    on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    warn: Callable[[str], object] = lambda line: None,
 ) -> Run:
     """Train as a recipe says, judge the result, and leave everything in a run folder.
 
-    The run is written in a working folder and put in place when it is whole: a training or a
-    writing that fails leaves the run folder as it was.
+    Until the run is whole, it is in the folder's part `inknet.unfinished`, with checkpoints from
+    which `resume_run` goes on. What was in the folder before stays until then.
 
     Parameters
     ----------
@@ -149,35 +161,142 @@ def train_run(
     folder
         Where it goes.
     force
-        Replace the run that is in the folder already; files that are not of a run are kept.
+        Replace the run that is in the folder already, finished or not; files that are not of a run
+        are kept.
     callbacks
         What looks on while it trains.
     on_start
-        Called with the model and the parts of the data, just before the training.
+        Called with recipe, model and parts of the data, just before the training.
+    checkpoint_seconds
+        There is a checkpoint at least this often, and after every epoch.
+    warn
+        Called with one line when a checkpoint cannot be written; the training goes on.
 
     Raises
     ------
     InputError
-        If data or recipe are not sound, or the folder exists and ``force`` is not given.
+        If data or recipe are not sound, the folder exists and ``force`` is not given, or another
+        process is training into it.
     DivergedError
         If the loss is no longer a finite number.
+    TrainingStopped
+        After Ctrl-C or SIGTERM; `resume_run` goes on.
     """
     folder = folder.absolute()
+    unfinished = Unfinished(folder)
     _check_folder(folder, force)
+    recipe = _with_absolute_source(recipe)
+    made = _make(recipe)
+    with InterruptFlag() as interrupt, unfinished.at_work():
+        _check_folder(folder, force)  # another run may have gone there meanwhile
+        unfinished.begin(recipe)
+        on_start(recipe, made.model, made.parts)
+        checkpointer = made.checkpointer(unfinished, checkpoint_seconds, warn)
+        _train_and_write(made, unfinished, [*callbacks, checkpointer], None, interrupt)
+    return Run(folder)
+
+
+def resume_run(
+    folder: Path,
+    *,
+    previous: bool = False,
+    callbacks: Callable[[Recipe], Sequence[Callback]] = lambda recipe: (),
+    on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    warn: Callable[[str], object] = lambda line: None,
+) -> Run:
+    """Go on with a training that was ended, to the same bits as if it had not been.
+
+    Parameters
+    ----------
+    folder
+        The run folder that `train_run` was given.
+    previous
+        Go on from the checkpoint before the newest.
+    callbacks
+        Returns what looks on, as many and of the same kinds as before.
+    on_start, checkpoint_seconds, warn
+        As for `train_run`.
+
+    Raises
+    ------
+    InputError
+        If there is nothing to go on with; or the checkpoint is damaged, or of another recipe or
+        other data.
+    DivergedError, TrainingStopped
+        As for `train_run`.
+    """
+    folder = folder.absolute()
+    unfinished = Unfinished(folder)
+    recipe = unfinished.recipe()
+    with InterruptFlag() as interrupt, unfinished.at_work():
+        made = _make(recipe)
+        checkpoint = unfinished.checkpoint(made.origin(), previous=previous)
+        began_on = checkpoint.facts["history"]["ops"]
+        if began_on != (goes_on := fastest().name):
+            warn(f"began on {began_on} ops, goes on with {goes_on}: the last bits may differ")
+        on_start(recipe, made.model, made.parts)
+        checkpointer = made.checkpointer(unfinished, checkpoint_seconds, warn)
+        looking_on = [*callbacks(recipe), checkpointer]
+        _train_and_write(made, unfinished, looking_on, checkpoint, interrupt)
+    return Run(folder)
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a recipe is made into."""
+
+    recipe: Recipe
+    model: MLP
+    parts: Splits
+
+    def origin(self) -> dict[str, str]:
+        return origin_of(self.recipe, self.parts.train, self.parts.validation)
+
+    def checkpointer(
+        self, unfinished: Unfinished, seconds: float, warn: Callable[[str], object]
+    ) -> Checkpointer:
+        return Checkpointer(unfinished.folder, self.origin(), seconds, warn)
+
+
+def _make(recipe: Recipe) -> _Made:
+    """Load the data, divide them, and build the network."""
     streams = Streams.from_seed(recipe.seed)
     parts = _load_splits(recipe, streams)
-    model = _build(recipe, parts.train, streams)
-    recipe = _with_absolute_source(recipe)
-    # the first Ctrl-C is a wish to stop soon, also while what was learned is being written
-    with InterruptFlag(), _working_folder(folder) as work:
-        on_start(model, parts)
-        started = perf_counter()
-        history = model.train_on(parts.train, parts.validation, recipe.training, callbacks)
-        seconds = perf_counter() - started
-        _write_results(work, recipe, model, parts, history, seconds)
-        _check_folder(folder, force)  # another run may have gone there meanwhile
-        _put_in_place(work, folder)
-    return Run(folder)
+    return _Made(recipe, _build(recipe, parts.train, streams), parts)
+
+
+def _train_and_write(
+    made: _Made,
+    unfinished: Unfinished,
+    callbacks: Sequence[Callback],
+    checkpoint: Checkpoint | None,
+    interrupt: InterruptFlag,
+) -> None:
+    """Train from the beginning or from a checkpoint; write the results and put them in place."""
+    model, parts, training = made.model, made.parts, made.recipe.training
+    if interrupt.reason is not None:
+        raise TrainingStopped(interrupt.reason, unfinished.run_folder, unfinished.has_checkpoint)
+    try:
+        history = model.train_on(parts.train, parts.validation, training, callbacks, checkpoint)
+    except DivergedError as error:
+        raise DivergedError(f"{error}{_keep_best(model, unfinished)}") from None
+    if history.stopped in SIGNALS.values():
+        raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
+    unfinished.make_results()
+    _write_results(unfinished.results, made.recipe, model, parts, history)
+    _put_in_place(unfinished.results, unfinished.run_folder)
+    unfinished.remove()
+
+
+def _keep_best(model: MLP, unfinished: Unfinished) -> str:
+    """Save the weights that a diverged training has given back; say where."""
+    history = model.history
+    if history is None or len(history) == 0:
+        return ""
+    path = unfinished.folder / BEST_SO_FAR
+    model.save(path)
+    return f"; the weights of epoch {history.best_epoch or len(history)} are in {path}"
 
 
 def evaluation_part(dataset: Dataset) -> Dataset:
@@ -229,28 +348,18 @@ def _check_folder(folder: Path, force: bool) -> None:
         raise InputError(f"{folder}: exists and is not a folder") from None
     except OSError as error:
         raise InputError(f"{folder}: cannot be used: {error.strerror}") from None
-    names = {name for name in names if not name.startswith(WORKING)}
+    if Unfinished(folder).has_checkpoint and not force:
+        raise InputError(
+            f"{folder}: holds an unfinished training; go on with --resume {folder}, choose another "
+            "folder, or begin anew with --force"
+        )
+    names.discard(NAME)
     if names and "recipe.toml" not in names:
         raise InputError(f"{folder}: exists and is not a run; choose another folder with --out")
     if names and not force:
         raise InputError(
             f"{folder}: holds a run already; choose another folder, or replace it with --force"
         )
-
-
-@contextmanager
-def _working_folder(folder: Path) -> Iterator[Path]:
-    """Make a folder to work in on the disk of the run folder, and remove what is left of it.
-
-    It lies in the run folder if that is there (it may be a mount of its own), or else beside it.
-    """
-    place = next(path for path in (folder, *folder.parents) if path.exists())
-    try:
-        work = tempfile.TemporaryDirectory(prefix=WORKING, dir=place)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be made: {error.strerror}") from None
-    with work as path:
-        yield Path(path)
 
 
 def _put_in_place(work: Path, folder: Path) -> None:
@@ -273,7 +382,7 @@ def _put_in_place(work: Path, folder: Path) -> None:
 def _with_absolute_source(recipe: Recipe) -> Recipe:
     """Return a recipe that finds its data from any folder."""
     source = recipe.data.source
-    if source in NAMED:
+    if source in NAMED or not source:
         return recipe
     data = recipe.data.model_copy(update={"source": str(Path(source).absolute())})
     return recipe.model_copy(update={"data": data})
@@ -309,14 +418,14 @@ def _build(recipe: Recipe, data: Dataset, streams: Streams) -> MLP:
 
 
 def _write_results(
-    folder: Path, recipe: Recipe, model: MLP, parts: Splits, history: History, seconds: float
+    folder: Path, recipe: Recipe, model: MLP, parts: Splits, history: History
 ) -> None:
     """Judge the trained model on the test data and write all files of the run."""
     from inknet.evaluation import evaluate
 
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
-    metrics = _metrics(recipe, model, parts, history, evaluation, seconds)
+    metrics = _metrics(recipe, model, parts, history, evaluation)
     write_text_whole(folder / "recipe.toml", recipe.to_toml())
     model.save(folder / "model.safetensors")
     history.save_csv(folder / "history.csv")
@@ -331,7 +440,6 @@ def _metrics(
     parts: Splits,
     history: History,
     evaluation: Evaluation,
-    seconds: float,
 ) -> dict[str, Any]:
     validation = model.evaluate_on(parts.validation)
     return {
@@ -341,10 +449,11 @@ def _metrics(
         "test": evaluation.to_dict(),
         "validation": {"accuracy": validation.accuracy, "loss": validation.loss},
         "training": {
-            "seconds": round(seconds, 3),
+            "seconds": round(history.seconds, 3),
             "epochs": len(history),
             "best_epoch": history.best_epoch,
             "stopped": history.stopped,
+            "rollbacks": history.rollbacks,
             "ops": history.ops,
             "parameters": model.network.n_parameters,
         },

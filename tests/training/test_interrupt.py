@@ -5,47 +5,77 @@ import pytest
 
 from inknet.training.interrupt import InterruptFlag
 
+SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
+class Ended(Exception):  # noqa: N818
+    """What the handler raises that these tests begin with, for both signals."""
+
+
+def end(number, frame):
+    raise Ended
+
 
 @pytest.fixture(autouse=True)
-def usual_handler():
-    """Whatever the runner of the tests listens with, these begin with Python's own handler."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+def usual_handlers():
+    """Whatever the runner of the tests listens with, these begin with a handler of their own."""
+    before = {number: signal.signal(number, end) for number in SIGNALS}
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-def test_the_first_ctrl_c_only_sets_the_flag():
+@pytest.mark.parametrize("number", SIGNALS)
+def test_the_first_signal_only_gives_the_flag_its_reason(number):
     with InterruptFlag() as flag:
-        assert not flag.is_set
-        signal.raise_signal(signal.SIGINT)
-        assert flag.is_set
+        assert flag.reason is None
+        signal.raise_signal(number)
+        assert flag.reason == SIGNALS[number]
 
 
-def test_the_second_ctrl_c_interrupts_as_usual():
-    with InterruptFlag(), pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
+@pytest.mark.parametrize("first", SIGNALS)
+@pytest.mark.parametrize("second", SIGNALS)
+def test_the_second_signal_acts_as_usual(first, second):
+    with InterruptFlag() as flag, pytest.raises(Ended):
+        signal.raise_signal(first)
+        signal.raise_signal(second)
+    assert flag.reason == SIGNALS[first]
 
 
+@pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_the_handler_from_before_comes_back(interrupted):
-    heard = []
-
-    def mine(number, frame):
-        heard.append(number)
-
-    signal.signal(signal.SIGINT, mine)
+def test_the_handlers_from_before_come_back(number, interrupted):
     with InterruptFlag():
         if interrupted:
-            signal.raise_signal(signal.SIGINT)
-        assert heard == []
-    assert signal.getsignal(signal.SIGINT) is mine
+            signal.raise_signal(number)
+    assert [signal.getsignal(each) for each in SIGNALS] == [end, end]
 
 
-def test_the_handler_comes_back_after_an_error_too():
+def test_the_handlers_come_back_after_an_error_too():
     with pytest.raises(ZeroDivisionError), InterruptFlag():
         _ = 1 / 0
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert [signal.getsignal(each) for each in SIGNALS] == [end, end]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_flag_knows_what_came_before_it_to_the_one_around_it(number):
+    with InterruptFlag() as outer:
+        signal.raise_signal(number)
+        with InterruptFlag() as inner:
+            assert inner.reason == outer.reason == SIGNALS[number]
+    with InterruptFlag() as later:
+        assert later.reason is None
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_one_signal_reaches_a_flag_and_the_one_around_it_and_the_second_acts_as_usual(number):
+    with InterruptFlag() as outer:
+        with InterruptFlag() as inner:
+            signal.raise_signal(number)
+            assert inner.reason == outer.reason == SIGNALS[number]
+            with pytest.raises(Ended):
+                signal.raise_signal(number)
+        assert outer.reason == SIGNALS[number]
 
 
 def test_outside_the_main_thread_nothing_is_installed():
@@ -53,9 +83,9 @@ def test_outside_the_main_thread_nothing_is_installed():
 
     def work():
         with InterruptFlag() as flag:
-            seen.append((signal.getsignal(signal.SIGINT), flag.is_set))
+            seen.append((signal.getsignal(signal.SIGINT), flag.reason))
 
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
-    assert seen == [(signal.default_int_handler, False)]
+    assert seen == [(end, None)]

@@ -104,6 +104,10 @@ class Dense(Layer):
         self.ops.matmul(gradient, self.weight.T, input_gradient)
         return input_gradient
 
+    def outputs_are_finite(self) -> bool:
+        """Whether all outputs since `prepare` are finite numbers."""
+        return bool(np.isfinite(self._output).all())
+
     def infer(self, x: Floats) -> Floats:
         output = np.empty((len(x), len(self.bias)), self.bias.dtype)
         self.ops.matmul(x, self.weight, output)

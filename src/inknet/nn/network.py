@@ -275,6 +275,19 @@ class Network:
         self.backward(gradient)
         return loss
 
+    def first_broken_layer(self) -> tuple[int, str] | None:
+        """Return which dense layer, from 1, first has a number that is not finite, and where.
+
+        Where is ``"weights"``, or ``"outputs"`` in the last forward pass; None if all are finite.
+        """
+        for number, layer in enumerate(self.dense_layers, 1):
+            if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
+                return number, "weights"
+        for number, layer in enumerate(self.dense_layers, 1):
+            if not layer.outputs_are_finite():
+                return number, "outputs"
+        return None
+
     def infer(self, x: NDArray[Any] | Batch) -> Floats:
         """Return the logits ``(n, n_classes)`` of a batch, as in use. Safe from many threads."""
         if not isinstance(x, Batch):

@@ -21,6 +21,10 @@ class Optimizer(ABC):
     def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
         """Change ``parameters`` in place, given ``gradients``; both ``(n_parameters,)``."""
 
+    def arrays(self) -> dict[str, Floats]:
+        """Return what it remembers besides `steps_taken`; what is written to them, it remembers."""
+        return {}
+
 
 class GradientDescent(Optimizer):
     """``p = p - learning_rate · g``: straight downhill."""
@@ -46,6 +50,9 @@ class Momentum(Optimizer):
     def __repr__(self) -> str:
         return f"Momentum(beta={self.beta:g})"
 
+    def arrays(self) -> dict[str, Floats]:
+        return {"velocity": self.velocity}
+
     def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
         self.steps_taken += 1
         self.ops.momentum_step(parameters, gradients, self.velocity, learning_rate, self.beta)
@@ -70,6 +77,9 @@ class Adam(Optimizer):
 
     def __repr__(self) -> str:
         return f"Adam(beta1={self.beta1:g}, beta2={self.beta2:g})"
+
+    def arrays(self) -> dict[str, Floats]:
+        return {"mean": self.mean, "square": self.square}
 
     def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
         self.steps_taken += 1

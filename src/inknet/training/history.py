@@ -6,6 +6,8 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import NoneType
+from typing import Any
 
 from inknet.files import write_whole
 
@@ -85,16 +87,23 @@ class History:
         The epoch, counted from 1, whose weights early stopping gave back; None without early
         stopping: the network keeps its last weights.
     stopped : str
-        Why the training ended: ``"finished"``, ``"early stopping"``, ``"interrupted"``, or
-        ``"failed"`` if it raised an error.
+        Why the training ended: ``"finished"``, ``"early stopping"``, ``"interrupted"`` (Ctrl-C),
+        ``"terminated"`` (SIGTERM), what a callback gave as its reason, or ``"failed"`` if it raised
+        an error.
     ops : str
         What the hot loops ran on: ``"numpy"`` or ``"numba"``.
+    seconds : float
+        Wall time of the training so far, without the time between an interruption and going on.
+    rollbacks : int
+        How often it diverged and went back.
     """
 
     records: list[EpochRecord] = field(default_factory=list)
     best_epoch: int | None = None
     stopped: str = "finished"
     ops: str = "numpy"
+    seconds: float = 0.0
+    rollbacks: int = 0
 
     def __len__(self) -> int:
         """Return the number of completed epochs."""
@@ -126,6 +135,25 @@ class History:
             )
         return "\n".join(lines)
 
+    def restore(self, facts: dict[str, Any]) -> None:
+        """Take back the content that ``dataclasses.asdict`` gave of a history."""
+        self.records = []
+        for record in facts["records"]:
+            values: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value
+                for name, value in record.items()
+            }
+            for name in _SCALARS:
+                require(values, name, int, float, *([NoneType] if name.startswith("val_") else []))
+            self.records.append(EpochRecord(**values))
+        require(facts, "best_epoch", int, NoneType)
+        require(facts, "stopped", str)
+        require(facts, "ops", str)
+        require(facts, "seconds", float)
+        require(facts, "rollbacks", int)
+        for name in ("best_epoch", "stopped", "ops", "seconds", "rollbacks"):
+            setattr(self, name, facts[name])
+
     def save_csv(self, path: Path) -> None:
         """Write ``history.csv``: a header and one line an epoch, whole or not at all."""
 
@@ -137,3 +165,9 @@ class History:
                 writer.writerows(record.flat() for record in self.records)
 
         write_whole(path, write)
+
+
+def require(facts: dict[str, Any], name: str, *kinds: type) -> None:
+    """Raise `TypeError` unless what a checkpoint says under a name is of one of the kinds."""
+    if not isinstance(facts[name], kinds):
+        raise TypeError(f"{name} is {facts[name]!r}")

@@ -1,4 +1,4 @@
-"""Ctrl-C, taken as a wish to stop soon rather than as a blow."""
+"""Ctrl-C and SIGTERM, taken as a wish to stop soon rather than as a blow."""
 
 from __future__ import annotations
 
@@ -7,29 +7,47 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
+SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+"""What is listened to, and what a training that was stopped by it is called."""
+
 
 class InterruptFlag:
-    """While active, the first Ctrl-C only sets a flag; a second one interrupts as usual.
+    """While active, the first Ctrl-C or SIGTERM only sets a flag; a second one acts as usual.
 
-    Outside the main thread Python delivers no signals, and the flag stays down.
+    A flag inside another is the same flag: what came before it, or comes while both are active,
+    both know of. Outside the main thread Python delivers no signals, and the flag stays down.
     """
 
+    _active: InterruptFlag | None = None
+    """The outermost flag of the main thread, which listens for all inside."""
+
     def __init__(self) -> None:
-        self.is_set = False
-        self._previous: Any = None
-        self._installed = False
+        self._reason: str | None = None
+        self._outer: InterruptFlag | None = None
+        self._previous: dict[signal.Signals, Any] = {}
+
+    @property
+    def reason(self) -> str | None:
+        """``"interrupted"`` or ``"terminated"``, once it has happened."""
+        return self._reason if self._outer is None else self._outer.reason
 
     def __enter__(self) -> InterruptFlag:
         """Start listening."""
         if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGINT, self._set)
-            self._installed = True
+            self._outer = InterruptFlag._active
+            if self._outer is None:
+                InterruptFlag._active = self
+                self._previous = {number: signal.signal(number, self._set) for number in SIGNALS}
         return self
 
     def _set(self, number: int, frame: FrameType | None) -> None:
-        self.is_set = True
-        signal.signal(signal.SIGINT, self._previous)
-        self._installed = False
+        self._reason = SIGNALS[signal.Signals(number)]
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+        self._previous = {}
 
     def __exit__(
         self,
@@ -38,5 +56,6 @@ class InterruptFlag:
         trace: TracebackType | None,
     ) -> None:
         """Stop listening."""
-        if self._installed:
-            signal.signal(signal.SIGINT, self._previous)
+        if InterruptFlag._active is self:
+            InterruptFlag._active = None
+        self._restore()

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import asdict
 from math import isfinite
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,18 +15,21 @@ from numpy.typing import NDArray
 from inknet.data.dataset import Dataset
 from inknet.errors import DivergedError, InputError
 from inknet.nn import optimizers
-from inknet.nn.arrays import Labels
+from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps, fastest
 from inknet.nn.schedules import SCHEDULES
 from inknet.recipe import TrainingRecipe
 from inknet.seeds import Streams
 from inknet.training.batches import BatchMaker
-from inknet.training.callbacks import Callback, EarlyStopping, LayerMonitor
-from inknet.training.history import EpochRecord, History
+from inknet.training.callbacks import Callback, EarlyStopping, LayerMonitor, refuse_other_kind
+from inknet.training.history import EpochRecord, History, require
 from inknet.training.inference import measure
-from inknet.training.interrupt import InterruptFlag
+from inknet.training.interrupt import SIGNALS, InterruptFlag
 from inknet.training.threads import one_blas_thread
+
+MOST_ROLLBACKS = 10
+"""How often a training that diverges goes back before it gives up: at a thousandth of the rate."""
 
 
 class Trainer:
@@ -38,6 +44,8 @@ class Trainer:
     optimizer : Optimizer
     learning_rate : float
         The rate of the newest step.
+    rate_factor : float
+        What the rate is multiplied by: halved each time the training diverged and went back.
     callbacks : list of Callback
         In the order in which they are called; the trainer's own come first.
     history : History
@@ -99,20 +107,28 @@ class Trainer:
         self.step = 0
         self.total_steps = settings.epochs * len(self.batch_maker)
         self.learning_rate = 0.0
+        self.rate_factor = 1.0
         self.stop_reason: str | None = None
+        self._shuffling_before = streams.shuffling.bit_generator.state
+        self._started = perf_counter()
+        self._epoch_seconds = 0.0
+        self._safe_state: tuple[dict[str, Floats], dict[str, Any]] | None = None
 
     def run(self) -> History:
         """Train until the last epoch, or until something sets `stop_reason`; return the history.
 
-        Ctrl-C ends it after the current step, with all that was learned so far. A trainer runs
-        once.
+        Ctrl-C or SIGTERM ends it after the current step, with all that was learned so far. A
+        trainer runs once.
 
         Raises
         ------
         DivergedError
-            If a loss is no longer a finite number.
+            If a loss is no longer a finite number, and the settings say to stop then, or going
+            back did not help. The network has the best weights so far, if early stopping knows
+            them, or those from the beginning of the epoch.
         """
         self.history.stopped = "failed"  # until it is known to have ended otherwise
+        self._started = perf_counter() - self.history.seconds
         try:
             self.network.ops.prepare(self.network.dtype)
             for callback in self.callbacks:
@@ -124,10 +140,14 @@ class Trainer:
                 np.errstate(over="ignore", invalid="ignore"),
             ):
                 while len(self.history) < self.settings.epochs and self.stop_reason is None:
-                    self._epoch(interrupt)
+                    try:
+                        self._epoch(interrupt)
+                    except DivergedError as error:
+                        self._go_back(error)
             self.history.stopped = self.stop_reason or "finished"
         finally:  # an error is no reason to keep the terminal, or the best weights
-            for callback in self.callbacks:
+            self.history.seconds = perf_counter() - self._started
+            for callback in reversed(self.callbacks):
                 callback.on_train_end(self)
             # in use, a model gives the same bits whatever it was trained with
             self.network.use(NUMPY)
@@ -138,18 +158,122 @@ class Trainer:
         """The epoch of the newest step, counted from 1."""
         return 1 + max(self.step - 1, 0) // len(self.batch_maker)
 
+    # -- state ------------------------------------------------------------------------------------
+
+    def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
+        """Return all that the training is made of between two steps: arrays, and the rest.
+
+        The arrays are the trainer's own, to be copied; the rest is what JSON can hold. A new
+        trainer with the same settings and data that takes them back by `restore` goes on to the
+        same bits.
+        """
+        self.history.seconds = perf_counter() - self._started
+        arrays = {"parameters": self.network.parameters, "statistics": self.network.statistics}
+        for name, array in self.optimizer.arrays().items():
+            arrays[f"optimizer.{name}"] = array
+        facts: list[dict[str, Any]] = []
+        for number, callback in enumerate(self.callbacks):
+            own_arrays, own_facts = callback.state()
+            facts.append(own_facts)
+            for name, array in own_arrays.items():
+                arrays[f"callback.{number}.{name}"] = array
+        streams = {
+            name: generator.bit_generator.state for name, generator in vars(self.streams).items()
+        }
+        if self._steps_in_epoch:  # the order of the epoch is drawn again, and must be the same
+            streams["shuffling"] = self._shuffling_before
+        whole = {
+            "step": self.step,
+            "steps_taken": self.optimizer.steps_taken,
+            "learning_rate": self.learning_rate,
+            "rate_factor": self.rate_factor,
+            "stop_reason": self.stop_reason,
+            "streams": streams,
+            "callbacks": facts,
+            "history": asdict(self.history),
+            "epoch_seconds": self._epoch_seconds,
+        }
+        goes_back = self.settings.on_divergence == "go_back"
+        if goes_back and self._steps_in_epoch and self._safe_state is not None:
+            safe_arrays, whole["safe"] = self._safe_state
+            arrays |= {f"safe.{name}": array for name, array in safe_arrays.items()}
+        return arrays, whole
+
+    def restore(self, arrays: dict[str, Floats], facts: dict[str, Any]) -> None:
+        """Take back what `state` returned, of a trainer with the same settings and data.
+
+        What `state` did not return raises `InputError`, `ValueError`, `TypeError` or `KeyError`.
+        """
+        for name in ("step", "steps_taken"):
+            require(facts, name, int)
+        for name in ("learning_rate", "rate_factor", "epoch_seconds"):
+            require(facts, name, float)
+        own = {"parameters": self.network.parameters, "statistics": self.network.statistics}
+        for name, array in self.optimizer.arrays().items():
+            own[f"optimizer.{name}"] = array
+        for name, array in own.items():
+            refuse_other_kind(name, arrays[name], array)
+            array[:] = arrays[name]
+        for number, (callback, own_facts) in enumerate(
+            zip(self.callbacks, facts["callbacks"], strict=True)
+        ):
+            prefix = f"callback.{number}."
+            own_arrays = {
+                name.removeprefix(prefix): array.copy()
+                for name, array in arrays.items()
+                if name.startswith(prefix)
+            }
+            callback.restore(own_arrays, own_facts)
+        for name, generator in vars(self.streams).items():
+            generator.bit_generator.state = facts["streams"][name]
+        self.step = facts["step"]
+        self.optimizer.steps_taken = facts["steps_taken"]
+        self.learning_rate, self.rate_factor = facts["learning_rate"], facts["rate_factor"]
+        self._shuffling_before = facts["streams"]["shuffling"]
+        # a signal ended that process, not this one
+        self.stop_reason = (
+            None if facts["stop_reason"] in SIGNALS.values() else facts["stop_reason"]
+        )
+        self.history.restore(facts["history"])
+        self._epoch_seconds = facts["epoch_seconds"]
+        if not 0 <= self._steps_in_epoch <= len(self.batch_maker):
+            raise ValueError(f"step {self.step:,} is not in epoch {len(self.history) + 1}")
+        if "safe" in facts:
+            prefix = "safe."
+            self._safe_state = (
+                {
+                    name.removeprefix(prefix): array.copy()
+                    for name, array in arrays.items()
+                    if name.startswith(prefix)
+                },
+                facts["safe"],
+            )
+
+    @property
+    def _steps_in_epoch(self) -> int:
+        """Steps taken in the epoch that is not yet in the history."""
+        return self.step - len(self.history) * len(self.batch_maker)
+
+    # -- an epoch ---------------------------------------------------------------------------------
+
     def _epoch(self, interrupt: InterruptFlag) -> None:
         """Use every sample once, then measure; or end early, without a record."""
-        started = perf_counter()
-        for x, labels in self.batch_maker.batches(self._order()):
+        started = perf_counter() - self._epoch_seconds
+        if self._safe_state is None or self._steps_in_epoch == 0:
+            self._remember()
+        self._shuffling_before = self.streams.shuffling.bit_generator.state
+        order = self._order()[self._steps_in_epoch * self.batch_maker.batch_size :]
+        for x, labels in self.batch_maker.batches(order):
             self._step(x, labels)
-            if interrupt.is_set:
-                self.stop_reason = "interrupted"
+            self._epoch_seconds = perf_counter() - started
+            self.stop_reason = self.stop_reason or interrupt.reason
             if self.stop_reason is not None:
                 return
         self.history.records.append(self._measure(started, perf_counter()))
+        self._epoch_seconds = 0.0
         for callback in self.callbacks:
             callback.on_epoch_end(self)
+        self.stop_reason = self.stop_reason or interrupt.reason
 
     def _order(self) -> NDArray[np.intp]:
         """Return the order of the samples in the next epoch."""
@@ -160,11 +284,13 @@ class Trainer:
     def _step(self, x: Batch, labels: Labels) -> None:
         """Learn from one batch."""
         network, settings = self.network, self.settings
-        self.learning_rate = settings.learning_rate * self.schedule(self.step / self.total_steps)
+        self.learning_rate = (
+            settings.learning_rate * self.rate_factor * self.schedule(self.step / self.total_steps)
+        )
         loss = network.loss_and_gradients(
             x, labels, self.streams.dropout, label_smoothing=settings.label_smoothing
         )
-        self._check_finite(loss, f"the loss of step {self.step + 1}")
+        self._check_finite(loss, f"the loss of step {self.step + 1:,}")
         self.l2.add_gradient(len(x))
         for callback in self.callbacks:
             callback.on_gradients(self)
@@ -177,6 +303,31 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_step_end(self)
 
+    # -- divergence -------------------------------------------------------------------------------
+
+    def _remember(self) -> None:
+        """Keep a copy of the state at the beginning of the epoch, to go back to."""
+        arrays, facts = self.state()
+        copies = {name: array.copy() for name, array in arrays.items()}
+        self._safe_state = copies, deepcopy(facts)
+
+    def _go_back(self, error: DivergedError) -> None:
+        """Go back to the beginning of the epoch; and on from there at half the rate, or not."""
+        assert self._safe_state is not None
+        tried = self.history.rollbacks
+        self.restore(*deepcopy(self._safe_state))
+        if self.settings.on_divergence == "stop":
+            raise error
+        if tried == MOST_ROLLBACKS:
+            raise DivergedError(
+                f"{error}; it went back {tried} times, with ever lower rates, and that did not help"
+            )
+        self.history.rollbacks = tried + 1
+        self.rate_factor = 0.5**self.history.rollbacks
+        self._remember()
+        for callback in self.callbacks:
+            callback.on_rollback(self, str(error))
+
     def _measure(self, started: float, trained: float) -> EpochRecord:
         """Look at the network as it is after the epoch."""
         train_loss, train_accuracy = measure(self.network, self.train)
@@ -186,6 +337,10 @@ class Trainer:
         )
         if val_loss is not None:
             self._check_finite(val_loss, "the validation loss")
+        # behind a sigmoid or tanh an infinite weight does not show in any loss
+        for values in (self.network.parameters, self.network.statistics):
+            if not np.isfinite(values).all():
+                self._check_finite(float(np.abs(values).max()), "the largest number learned")
         gradient_norms, active_fractions = self.layer_monitor.means()
         return EpochRecord(
             epoch=len(self.history) + 1,
@@ -201,11 +356,21 @@ class Trainer:
         )
 
     def _check_finite(self, loss: float, what: str) -> None:
-        if not isfinite(loss):
-            raise DivergedError(
-                f"training diverged: {what} in epoch {len(self.history) + 1} is {loss}; "
-                f"try a lower learning_rate than {self.settings.learning_rate:g}, or clip_norm"
-            )
+        if isfinite(loss):
+            return
+        broken = self.network.first_broken_layer()
+        if broken is not None:
+            where = f"layer {broken[0]} was the first, its {broken[1]} are not finite"
+        elif not np.isfinite(self.network.statistics).all():
+            where = "the running statistics of batch normalization are not finite"
+        else:
+            where = "every layer's weights and outputs are finite, the loss alone is not"
+        rate = self.settings.learning_rate * self.rate_factor
+        raise DivergedError(
+            f"training diverged: {what} in epoch {len(self.history) + 1} is {loss}; {where}; "
+            f"try a lower learning_rate than {rate:g}, or clip_norm, "
+            'or on_divergence = "go_back"'
+        )
 
 
 def _fastest_ops() -> NumpyOps:

@@ -1,0 +1,206 @@
+"""Unfinished: where a training keeps what it needs to go on, until the run is whole.
+
+A folder ``unfinished`` inside the run folder:
+
+=============================== ===================================================================
+recipe.toml                     all that decides the run
+checkpoint.safetensors          the newest checkpoint, see `inknet.training.checkpoint`
+checkpoint-previous.safetensors the one before it
+best-so-far.safetensors         the model that is left of a training that diverged
+lock                            held by the process that is at work here, as long as it lives
+results/                        the files of the run, until all are there and are put in place
+=============================== ===================================================================
+
+It is removed when the run is finished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from inknet.data import Dataset
+from inknet.errors import InputError
+from inknet.files import refuse_link_out_of, write_text_whole
+from inknet.recipe import Recipe, load_recipe
+from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
+
+NAME = "unfinished"
+BEST_SO_FAR = "best-so-far.safetensors"
+"""The model that is left of a training that diverged."""
+SAMPLED_ROWS = 1000
+"""How many rows of the data are looked at to tell whether they are the same."""
+
+
+class Unfinished:
+    """The folder of a training that is not over.
+
+    Parameters
+    ----------
+    run_folder
+        The folder of the run that it shall become.
+    """
+
+    def __init__(self, run_folder: Path) -> None:
+        self.run_folder = run_folder
+        self.folder = run_folder / NAME
+        self.results = self.folder / "results"
+
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether there is something to go on from."""
+        return any((self.folder / name).exists() for name in (NEWEST, PREVIOUS))
+
+    def recipe(self) -> Recipe:
+        """Return the recipe of the training; raise `InputError` if there is none to go on with."""
+        path = self.folder / "recipe.toml"
+        if not (self.run_folder.is_dir() and path.is_file() and self.has_checkpoint):
+            if (self.run_folder / "metrics.json").is_file():
+                if self.folder.is_dir():  # left by a process that was ended while it tidied up
+                    with self.at_work():
+                        pass
+                raise InputError(f"{self.run_folder}: this run is finished, there is nothing to do")
+            raise InputError(f"{self.run_folder}: holds no training to go on with")
+        refuse_link_out_of(self.run_folder, path)
+        return load_recipe(str(path))
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Hold the folder for this process alone, and clear what an earlier one left lying about.
+
+        If nothing can be gone on from at the end, no trace is left.
+
+        Raises
+        ------
+        InputError
+            If another process is at work here, the folder cannot be made, or is not of a training.
+        """
+        from filelock import FileLock, Timeout
+
+        made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        try:
+            if self.folder.is_symlink():
+                raise InputError(f"{self.folder}: is a link; expected a folder")
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._refuse_strangers()
+            lock = FileLock(self.folder / "lock", timeout=0)
+            lock.acquire()
+        except Timeout:
+            raise InputError(
+                f"{self.run_folder}: another process is training into this folder"
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"{self.run_folder}: cannot be written: {error.strerror or error}"
+            ) from None
+        try:
+            self._clear(keep={"lock", "recipe.toml", NEWEST, PREVIOUS, BEST_SO_FAR})
+            yield
+        finally:
+            # where no checkpoint could be written, the best so far may be all there is
+            is_of_use = self.has_checkpoint or (self.folder / BEST_SO_FAR).exists()
+            if self.folder.is_dir() and not is_of_use:
+                self.remove(made)
+            lock.release()
+
+    def begin(self, recipe: Recipe) -> None:
+        """Forget what is there, and write the recipe."""
+        self._clear(keep={"lock"})
+        write_text_whole(self.folder / "recipe.toml", recipe.to_toml())
+
+    def make_results(self) -> None:
+        """Make the folder for the files of the run."""
+        try:
+            self.results.mkdir()
+        except OSError as error:
+            raise InputError(f"{self.results}: cannot be written: {error.strerror}") from None
+
+    def remove(self, made: list[Path] | None = None) -> None:
+        """Remove the folder, and those above it that were made with it and are empty."""
+        try:
+            # first what could be gone on from: whoever is ended in between leaves a finished run
+            for name in (PREVIOUS, NEWEST):
+                (self.folder / name).unlink(missing_ok=True)
+            self._clear(keep=set())
+            for path in [self.folder, *(made or [])[1:]]:
+                path.rmdir()
+        except OSError:  # something else is in it, or somebody else removed it
+            pass
+
+    def checkpoint(self, origin: dict[str, str], *, previous: bool = False) -> Checkpoint:
+        """Return the newest checkpoint, or the previous one, if it belongs to this training.
+
+        Raises
+        ------
+        InputError
+            If it is damaged, or of another recipe or other data; the one before is offered then.
+        """
+        newest, before = self.folder / NEWEST, self.folder / PREVIOUS
+        path = before if previous or not newest.exists() else newest
+        refuse_link_out_of(self.run_folder, path)
+        try:
+            found = Checkpoint.load(path)
+            for what, digest in origin.items():
+                if found.origin.get(what) != digest:
+                    other = {"recipe": "another recipe", "data": "other data"}[what]
+                    raise InputError(f"{path}: was made with {other}")
+        except InputError as error:
+            if path == before or not before.exists():
+                raise
+            try:
+                self.checkpoint(origin, previous=True)
+            except InputError:
+                raise InputError(f"{error}; nor is the one before it of use") from None
+            raise InputError(
+                f"{error}; the checkpoint before it is sound: go on from that one with --previous"
+            ) from None
+        return found
+
+    def _refuse_strangers(self) -> None:
+        """Raise `InputError` if the folder is not one of ours: in ours, files are removed."""
+        names = {path.name for path in self.folder.iterdir()}
+        strangers = sorted(name for name in names if not _is_ours(name))
+        if not strangers and names and not names & {"lock", "recipe.toml"}:
+            strangers = sorted(names)
+        if strangers:
+            raise InputError(
+                f"{self.folder}: holds {strangers[0]}, which is not of a training; "
+                "move it away or choose another folder"
+            )
+
+    def _clear(self, *, keep: set[str]) -> None:
+        """Remove all files of a training but those to keep."""
+        for path in self.folder.iterdir():
+            if path.name in keep or not _is_ours(path.name):
+                continue
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+
+def _is_ours(name: str) -> bool:
+    """Whether a file of this name is one of a training, or one that was not written to its end."""
+    names = ("recipe.toml", NEWEST, PREVIOUS, BEST_SO_FAR)
+    unwritten = tuple(f".{Path(name).stem}" for name in names)
+    # safetensors writes beside, too, under names such as .tmpa1B2c3
+    return name in (*names, "lock", "results") or name.startswith((*unwritten, ".tmp"))
+
+
+def origin_of(recipe: Recipe, train: Dataset, validation: Dataset) -> dict[str, str]:
+    """Return the digests that tell whether a checkpoint belongs to a recipe and its data."""
+    data = hashlib.sha256()
+    for part in (train, validation):
+        data.update(f"{len(part)} {part.features.shape} {part.features.dtype}".encode())
+        data.update(part.targets.tobytes())
+        some = part.subset(np.arange(0, len(part), 1 + len(part) // SAMPLED_ROWS))
+        data.update(np.ascontiguousarray(some.features[some.rows]).tobytes())
+    return {
+        "recipe": hashlib.sha256(recipe.to_toml().encode()).hexdigest(),
+        "data": data.hexdigest(),
+    }

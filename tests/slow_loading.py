@@ -1,0 +1,30 @@
+"""Run ``inknet`` with data that take a moment to load, or results to write, for a test to signal."""
+
+import os
+import sys
+import time
+
+from inknet import cli, report, run
+
+place, *arguments = sys.argv[1:]
+
+
+def slowly(function):  # type: ignore[no-untyped-def]
+    def slow(*args, **keywords):  # type: ignore[no-untyped-def]
+        os.write(own_stdout, b"now\n")
+        end = time.monotonic() + 0.7
+        while time.monotonic() < end:
+            time.sleep(0.05)
+        return function(*args, **keywords)
+
+    return slow
+
+
+own_stdout = os.dup(1)
+os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what the command prints is of no interest
+if place == "loading":
+    run.load = slowly(run.load)
+else:
+    report.write_report = slowly(report.write_report)
+sys.argv = ["inknet", *arguments]
+cli.main()
