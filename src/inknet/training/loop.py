@@ -193,8 +193,7 @@ class Trainer:
             "history": asdict(self.history),
             "epoch_seconds": self._epoch_seconds,
         }
-        goes_back = self.settings.on_divergence == "go_back"
-        if goes_back and self._steps_in_epoch and self._safe_state is not None:
+        if self._steps_in_epoch and self._safe_state is not None:
             safe_arrays, whole["safe"] = self._safe_state
             arrays |= {f"safe.{name}": array for name, array in safe_arrays.items()}
         return arrays, whole
@@ -306,18 +305,22 @@ class Trainer:
     # -- divergence -------------------------------------------------------------------------------
 
     def _remember(self) -> None:
-        """Keep a copy of the state at the beginning of the epoch, to go back to."""
+        """Keep what a training that diverges in this epoch goes back to, or leaves behind."""
+        if self.settings.on_divergence == "stop":
+            network = self.network
+            self._safe_weights = network.parameters.copy(), network.statistics.copy()
+            return
         arrays, facts = self.state()
         copies = {name: array.copy() for name, array in arrays.items()}
         self._safe_state = copies, deepcopy(facts)
 
     def _go_back(self, error: DivergedError) -> None:
         """Go back to the beginning of the epoch; and on from there at half the rate, or not."""
-        assert self._safe_state is not None
+        if self._safe_state is None:
+            self.network.parameters[:], self.network.statistics[:] = self._safe_weights
+            raise error
         tried = self.history.rollbacks
         self.restore(*deepcopy(self._safe_state))
-        if self.settings.on_divergence == "stop":
-            raise error
         if tried == MOST_ROLLBACKS:
             raise DivergedError(
                 f"{error}; it went back {tried} times, with ever lower rates, and that did not help"
