@@ -32,7 +32,13 @@ def features(request, tmp_path):
 @pytest.mark.usefixtures("small_files_count_as_large")
 def test_rows_are_read_from_where_they_are_mapped(ops, features):
     rows = np.random.default_rng(1).permutation(200)[:70]
-    for part, chosen in ((features, rows), (features[30:130], rows % 100)):
+    parts = [
+        (features, rows),
+        (features[30:130], rows % 100),
+        (np.asarray(features)[30:130], rows % 100),
+        (features.reshape(200, 3, 4).reshape(200, 12), rows),
+    ]
+    for part, chosen in parts:
         file = mapped.file_rows(part)
         out = np.empty((70, 12), np.uint8)
         ops.read_rows(file.descriptor, file.start, chosen, out)
@@ -75,7 +81,8 @@ def test_a_training_whose_file_became_shorter_ends_in_one_line(features):
 def test_what_is_not_a_mapped_file_of_rows_is_none(features, tmp_path):
     in_memory = np.array(features)
     own_copy = np.memmap(features.filename, np.uint8, "c", shape=(100, 12))
-    for other in (in_memory, features[:, ::2], features[:, 1:], own_copy, features + 1):
+    changed = features + 1
+    for other in (in_memory, features[:, ::2], features[:, 1:], own_copy, own_copy[:], changed):
         assert mapped.file_rows(other) is None
 
 

@@ -44,24 +44,32 @@ class FileRows:
 
 def file_rows(features: NDArray[Any]) -> FileRows | None:
     """Return the file behind features ``(n, d)`` that are mapped from a large one, else None."""
-    if not (
-        isinstance(features, np.memmap)
-        and isinstance(features.base, (mmap.mmap, np.memmap))
-        and features.mode == "r"
-        and features.flags.c_contiguous
-        and features.nbytes >= LARGE_FILE
-        and hasattr(os, "pread")
+    mapped, base = _mapping(features)
+    if (
+        mapped is None
+        or base is None
+        or mapped.mode != "r"
+        or mapped.filename is None
+        or not features.flags.c_contiguous
+        or features.nbytes < LARGE_FILE
+        or not hasattr(os, "pread")
     ):
         return None
-    mapped: Any = features
-    while isinstance(mapped, np.ndarray):
-        mapped = mapped.base
-    if not isinstance(mapped, mmap.mmap) or features.filename is None:
-        return None
     # the file is mapped from the last whole page before the offset on
-    begin = features.offset - features.offset % mmap.ALLOCATIONGRANULARITY
-    within = features.ctypes.data - np.frombuffer(mapped, np.uint8, 1).ctypes.data
-    return FileRows(os.fspath(features.filename), begin + within)
+    begin = mapped.offset - mapped.offset % mmap.ALLOCATIONGRANULARITY
+    within = features.ctypes.data - np.frombuffer(base, np.uint8, 1).ctypes.data
+    return FileRows(os.fspath(mapped.filename), begin + within)
+
+
+def _mapping(features: NDArray[Any]) -> tuple[Any, mmap.mmap | None]:
+    """Return the `numpy.memmap` that an array is or looks into, and what that maps, or None."""
+    mapped: Any = None
+    base: Any = features
+    while isinstance(base, np.ndarray):
+        if isinstance(base, np.memmap):
+            mapped = base
+        base = base.base
+    return mapped, base if isinstance(base, mmap.mmap) else None
 
 
 def fetch(features: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
