@@ -168,6 +168,8 @@ class Checkpointer(Callback):
         self._writing: Future[None] | None = None
         self._saved = monotonic()
         self._last_warning = ""
+        # made once: new memory of this size would take longer to get than to fill
+        self._copies: Arrays = {}
 
     def on_step_end(self, trainer: Trainer) -> None:
         """Save if it is time."""
@@ -191,10 +193,16 @@ class Checkpointer(Callback):
             return
         self._wait()
         arrays, facts = trainer.state()
-        copy = {name: array.copy() for name, array in arrays.items()}
+        for name, array in arrays.items():
+            if name not in self._copies:
+                self._copies[name] = np.empty_like(array)
+            self._copies[name][:] = array
+        copies = {name: self._copies[name] for name in arrays}
         # the facts are made to text now: the history they refer to grows
         facts = json.loads(json.dumps(facts))
-        self._writing = self._thread.submit(Checkpoint(copy, facts, self.origin).save, self.folder)
+        self._writing = self._thread.submit(
+            Checkpoint(copies, facts, self.origin).save, self.folder
+        )
         self._saved = monotonic()
 
     def _wait(self) -> None:
