@@ -369,10 +369,11 @@ class Trainer:
         else:
             where = "every layer's weights and outputs are finite, the loss alone is not"
         rate = self.settings.learning_rate * self.rate_factor
+        goes_back = self.settings.on_divergence == "go_back"
+        going_back = "" if goes_back else ', or on_divergence = "go_back"'
         raise DivergedError(
             f"training diverged: {what} in epoch {len(self.history) + 1} is {loss}; {where}; "
-            f"try a lower learning_rate than {rate:g}, or clip_norm, "
-            'or on_divergence = "go_back"'
+            f"try a lower learning_rate than {rate:g}, or clip_norm{going_back}"
         )
 
 
