@@ -113,6 +113,10 @@ class Kills:
                 else:
                     printed, complaint = process.communicate(timeout=120)
                 if process.returncode == 2:  # it was killed when all was done but the tidying up
+                    if not there:
+                        assert "holds a run already" in complaint
+                        with training("--resume", "run", folder=self.folder) as tidying:
+                            _, complaint = tidying.communicate(timeout=120)
                     assert "this run is finished" in complaint
                 else:
                     assert (process.returncode, complaint) == (0, "")
