@@ -31,7 +31,7 @@ format: $(VENV)/installed-dev ## bring the code into form
 figures: fast ## measure what the README claims, and write it there (about 5 minutes)
 	$(BIN)/python scripts/figures.py
 
-bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (about 25 minutes)
+bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (about half an hour)
 	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
 clean: ## remove what make made

@@ -199,7 +199,7 @@ def origin_of(recipe: Recipe, train: Dataset, validation: Dataset) -> dict[str, 
         data.update(f"{len(part)} {part.features.shape} {part.features.dtype}".encode())
         data.update(part.targets.tobytes())
         some = part.subset(np.arange(0, len(part), 1 + len(part) // SAMPLED_ROWS))
-        data.update(np.ascontiguousarray(some.features[some.rows]).tobytes())
+        data.update(np.ascontiguousarray(some.stored()).tobytes())
     return {
         "recipe": hashlib.sha256(recipe.to_toml().encode()).hexdigest(),
         "data": data.hexdigest(),

@@ -227,7 +227,7 @@ def test_what_it_does_after_going_back_is_what_it_would_have_done_at_that_rate()
         network.parameters.fill(np.nan)
 
     def change_rate(network):
-        whole.rate_factor = 0.5
+        whole.history.rollbacks = 1  # which halves the rate
 
     settings = {"epochs": 4, "keep_prob": 0.7, "batch_norm": "before"}
     trainer = make_trainer(

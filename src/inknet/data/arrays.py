@@ -41,5 +41,5 @@ def load_arrays(source: str | Path = "sample", random_seed: int = 0, **parts: An
     """
     divided = split(load(source), Streams.from_seed(random_seed).split, **parts)
     return Arrays(
-        *(array for part in divided for array in (part.features[part.rows], part.targets))
+        *(array for part in divided for array in (part.stored(), part.targets))
     )

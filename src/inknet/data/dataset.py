@@ -122,12 +122,16 @@ class Dataset:
         rows = positions if self.rows is None else self.rows[positions]
         return replace(self, rows=rows)
 
+    def stored(self) -> NDArray[Any]:
+        """Return the features of the selected rows, ``(n, d)``, as they are stored: a copy."""
+        rows = np.arange(len(self)) if self.rows is None else self.rows
+        return fetch(self.features, rows)
+
     def images(self, positions: NDArray[np.intp]) -> NDArray[np.uint8]:
         """Return the pictures at these positions, ``(k, height, width)`` uint8, for drawing."""
         if self.image_shape is None:
             raise InputError(f"{self.name}: its {self.n_features} features are not an image")
-        rows = positions if self.rows is None else self.rows[positions]
-        return fetch(self.features, rows).reshape(-1, *self.image_shape)
+        return self.subset(positions).stored().reshape(-1, *self.image_shape)
 
 
 def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, ...]:

@@ -55,9 +55,7 @@ class Predictor:
             x = x.astype(self._dtype)
         probabilities = self._predict(x)
         if probabilities[0] != probabilities[0]:  # only NaN differs from itself
-            raise ValueError(
-                "x leads to probabilities that are not numbers; is one of its features?"
-            )
+            raise ValueError("the probabilities of x are not numbers; expected finite features")
         return probabilities
 
 

@@ -44,8 +44,6 @@ class Trainer:
     optimizer : Optimizer
     learning_rate : float
         The rate of the newest step.
-    rate_factor : float
-        What the rate is multiplied by: halved each time the training diverged and went back.
     callbacks : list of Callback
         In the order in which they are called; the trainer's own come first.
     history : History
@@ -107,7 +105,6 @@ class Trainer:
         self.step = 0
         self.total_steps = settings.epochs * len(self.batch_maker)
         self.learning_rate = 0.0
-        self.rate_factor = 1.0
         self.stop_reason: str | None = None
         self._shuffling_before = streams.shuffling.bit_generator.state
         self._started = perf_counter()
@@ -158,6 +155,11 @@ class Trainer:
         """The epoch of the newest step, counted from 1."""
         return 1 + max(self.step - 1, 0) // len(self.batch_maker)
 
+    @property
+    def rate_factor(self) -> float:
+        """What the learning rate is multiplied by: halved with each time it went back."""
+        return 0.5**self.history.rollbacks
+
     # -- state ------------------------------------------------------------------------------------
 
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
@@ -186,7 +188,6 @@ class Trainer:
             "step": self.step,
             "steps_taken": self.optimizer.steps_taken,
             "learning_rate": self.learning_rate,
-            "rate_factor": self.rate_factor,
             "stop_reason": self.stop_reason,
             "streams": streams,
             "callbacks": facts,
@@ -205,7 +206,7 @@ class Trainer:
         """
         for name in ("step", "steps_taken"):
             require(facts, name, int)
-        for name in ("learning_rate", "rate_factor", "epoch_seconds"):
+        for name in ("learning_rate", "epoch_seconds"):
             require(facts, name, float)
         own = {"parameters": self.network.parameters, "statistics": self.network.statistics}
         for name, array in self.optimizer.arrays().items():
@@ -227,7 +228,7 @@ class Trainer:
             generator.bit_generator.state = facts["streams"][name]
         self.step = facts["step"]
         self.optimizer.steps_taken = facts["steps_taken"]
-        self.learning_rate, self.rate_factor = facts["learning_rate"], facts["rate_factor"]
+        self.learning_rate = facts["learning_rate"]
         self._shuffling_before = facts["streams"]["shuffling"]
         # a signal ended that process, not this one
         self.stop_reason = (
@@ -326,7 +327,6 @@ class Trainer:
                 f"{error}; it went back {tried} times, with ever lower rates, and that did not help"
             )
         self.history.rollbacks = tried + 1
-        self.rate_factor = 0.5**self.history.rollbacks
         self._remember()
         for callback in self.callbacks:
             callback.on_rollback(self, str(error))

@@ -776,7 +776,7 @@ class NumbaOps(NumpyOps):
         epsilon: float,
         step: int,
     ) -> None:
-        """One pass instead of thirteen; see `NumpyOps.adam_step`."""
+        """One pass; see `NumpyOps.adam_step`."""
         real, c = parameters.dtype.type, sqrt(1 - beta2**step)
         factors = (
             real(learning_rate * c / (1 - beta1**step)),
