@@ -40,6 +40,4 @@ def load_arrays(source: str | Path = "sample", random_seed: int = 0, **parts: An
         ``X_train, y_train, X_val, y_val, X_test, y_test``; pixels are uint8.
     """
     divided = split(load(source), Streams.from_seed(random_seed).split, **parts)
-    return Arrays(
-        *(array for part in divided for array in (part.stored(), part.targets))
-    )
+    return Arrays(*(array for part in divided for array in (part.stored(), part.targets)))
