@@ -84,7 +84,7 @@ def run_python(code, **environment):
 
 def test_the_loops_are_compiled_once_and_kept(tmp_path):
     first, second = (run_python(PREPARE, NUMBA_CACHE_DIR=str(tmp_path)) for _ in range(2))
-    assert first.stderr.startswith("compiling the fast loops")
+    assert first.stderr.startswith("inknet: compiling the fast loops")
     assert len(first.stderr.splitlines()) == 1
     assert second.stderr == ""
     assert first.stdout == second.stdout == "[4.0, 6.0]\n"

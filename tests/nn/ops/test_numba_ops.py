@@ -1,5 +1,9 @@
 """Every compiled loop computes what its definition in NumPy says, up to rounding."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import example, given, settings
@@ -10,7 +14,8 @@ from splitting import split_among
 
 from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numba_ops import SPARSE, NumbaOps
+from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.sparse import SPARSE
 
 NUMBA = NumbaOps()
 BOTH = (NUMPY, NUMBA)
@@ -412,7 +417,7 @@ def hold_products_equal(batches, x, k, seed, *, is_transposed_first=False):
 
 @given(
     loads=st.lists(rows_of_features(), min_size=1, max_size=4),
-    k=st.one_of(st.just(1), st.integers(1, 40)),
+    k=st.one_of(st.just(1), st.integers(1, 40), st.integers(41, 400)),
     dtype=DTYPES,
     seed=SEEDS,
     is_transposed_first=st.booleans(),
@@ -429,13 +434,14 @@ def test_products_are_equal_for_whatever_a_batch_takes_in(
 @pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("stored", ["uint8", "float32"])
 @pytest.mark.parametrize("d", [40, 43])
-@pytest.mark.parametrize("n_nonzero", [0, 1, 2, 3, 4, 7, 8, 9, 11, 12, 15, 16])
-def test_every_length_of_a_row_is_multiplied_to_its_end(dtype, stored, d, n_nonzero):
-    # rows with this many features other than 0: loops take them by eight, by four and one by one
+@pytest.mark.parametrize("n", [1, 2, 3, 8, 9])
+@pytest.mark.parametrize("n_nonzero", [0, 1, 8])
+def test_whoever_has_no_partner_is_multiplied_alone(dtype, stored, d, n, n_nonzero):
     generator = np.random.default_rng(n_nonzero)
-    x = np.zeros((9, d), stored)
+    x = np.zeros((n, d), stored)
     for row in x[::2]:
         row[generator.choice(d, n_nonzero, replace=False)] = generator.integers(1, 256, n_nonzero)
+    x[-1, -1] = 7
     batches = [ops.new_batch(np.dtype(dtype)) for ops in BOTH]
     hold_products_equal(batches, x, 5, 0)
 
@@ -476,15 +482,53 @@ def test_a_batch_for_use_alone_is_multiplied_from_one_side():
     assert_allclose(product, [[0, 0], weight[3], [0, 0], 0.2 * weight[9]], rtol=1e-15)
 
 
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("k", [1, 7, 8, 9, 15, 16, 17, 33, 63, 64, 127, 128, 129, 200, 260])
+def test_blocks_of_columns_fill_every_width(dtype, k):
+    x = np.random.default_rng(k).integers(0, 2, (5, 30)).astype(np.uint8)
+    x[:, 5:] = 0
+    batches = [ops.new_batch(np.dtype(dtype)) for ops in BOTH]
+    hold_products_equal(batches, x, k, 0)
+
+
+def test_processors_with_smaller_registers_compute_the_same(tmp_path):
+    """Run the loops for them here, in a process that compiles anew."""
+    code = """
+import numpy as np
+from inknet.nn.ops import vectors
+vectors.LARGEST_BLOCK = 2
+from inknet.nn.ops.numba_ops import NumbaOps
+x = (np.arange(5 * 30) % 7 == 0).reshape(5, 30).astype(np.uint8)
+weight = np.random.default_rng(0).normal(size=(30, 100)).astype(np.float32)
+batch, product = NumbaOps().new_batch(weight.dtype), np.empty((5, 100), np.float32)
+batch.load(x)
+batch.times(weight, weight[0], product)
+np.testing.assert_allclose(product, x / 255 @ weight + weight[0], rtol=1e-5, atol=1e-6)
+"""
+    settings = {"NUMBA_CPU_NAME": "generic", "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment = {**os.environ, **settings}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
 def test_zeros_are_skipped_only_where_there_are_enough_of_them():
-    x, most = np.ones((10, 100), np.uint8), int(100 * SPARSE)
-    for n_nonzero, skips in ((100, False), (most + 1, False), (most, True), (0, True)):
-        x[:] = 0
-        x[:, :n_nonzero] = 1
-        batch = NUMBA.new_batch(np.dtype("float32"))
-        batch.load(x)
+    most = int(100 * SPARSE)
+    for in_one, in_both, skips in (
+        (0, 100, False),
+        (0, most + 1, False),
+        (0, most, True),
+        (most, 0, True),
+        (most, 1, False),
+        (0, 0, True),
+    ):
+        x = np.zeros((10, 100), np.uint8)
+        x[::2, :in_one] = 1  # of each pair of samples
+        x[:, in_one : in_one + in_both] = 1
+        dtype = np.dtype("float32")
+        alone = NUMBA.new_batch(dtype)
+        alone.load(x)
+        (fetched,) = NUMBA.new_group(1, 10, 100, dtype).load(x, np.arange(10))
         # what is listed is not kept as rows
-        assert (len(batch.features) == 0) is skips
+        assert [len(batch.features) == 0 for batch in (alone, fetched)] == [skips, skips]
 
 
 @st.composite

@@ -3,12 +3,7 @@
 Every kernel computes what `numpy_ops` defines; a comment says what it does differently. NumPy goes
 over an array once for each operation; a kernel goes once for all, while the numbers are in
 registers. And it can look at the numbers: most pixels of a drawing are 0, so the first layer
-multiplies the others only. (Where a weight is infinite or NaN, 0 times it would be NaN; that is
-left out too. Such a network has diverged, and shows it in other places.)
-
-The kernels release Python's global lock. ``error_model="numpy"`` lets a division by 0 give what
-IEEE 754 says instead of an exception; without that branch LLVM can vectorise loops that divide.
-The `fastmath` flags allow sums in another order, nothing that changes what NaN or infinity do.
+multiplies the others only; that is in `sparse`.
 """
 
 from __future__ import annotations
@@ -17,7 +12,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from math import sqrt
-from typing import Any, TypeAlias
+from typing import Any
 
 import numba
 import numpy as np
@@ -25,30 +20,9 @@ from numpy.typing import NDArray
 
 from inknet.nn.activations import ACTIVATIONS, LEAKY_SLOPE, ActivationFunction
 from inknet.nn.arrays import Floats, Labels
+from inknet.nn.ops.kernel import Real, kernel
 from inknet.nn.ops.numpy_ops import Batch, BatchGroup, FoldedLayer, NumpyOps
-
-SPARSE = 0.3
-"""The largest fraction of features other than 0 with which skipping the zeros is the faster way."""
-
-_Lists: TypeAlias = tuple[Floats, NDArray[np.uint32], NDArray[np.uint32]]
-"""Values, their columns (or rows), and where each row (or column) begins."""
-
-Real: TypeAlias = np.floating[Any]
-"""A number of the arrays' type: a Python float would make float32 loops compute in float64."""
-
-
-def kernel(function: Callable[..., Any]) -> Any:
-    """Compile at the first call, and keep the result on disk where the disk can be written."""
-    options: dict[str, Any] = {
-        "error_model": "numpy",
-        "fastmath": {"contract", "nsz", "reassoc"},
-        "nogil": True,
-    }
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder to write to
-        return numba.njit(**options)(function)
-
+from inknet.nn.ops.sparse import SparseBatch, SparseGroup
 
 # -- rows of a file -------------------------------------------------------------------------------
 
@@ -67,327 +41,6 @@ def _read_rows(
         if _pread(descriptor, out[i].ctypes, size, start + rows[i] * size) != size:
             return i
     return len(rows)
-
-
-# -- the first layer ------------------------------------------------------------------------------
-
-
-@kernel
-def _collect_pixels(
-    pixels: NDArray[np.uint8],
-    words: NDArray[np.uint64],
-    scale: Real,
-    values: Floats,
-    columns: NDArray[np.uint32],
-    k: int,
-) -> int:
-    """List one row from place ``k`` on, as `_collect`; return where it ends.
-
-    ``words`` are the same pixels, eight in one number: most of these are 0 and passed over.
-    """
-    for w in range(len(words)):
-        if words[w] != 0:
-            for j in range(8 * w, 8 * w + 8):
-                values[k] = pixels[j] * scale
-                columns[k] = j
-                k += pixels[j] != 0
-    for j in range(8 * len(words), len(pixels)):
-        values[k] = pixels[j] * scale
-        columns[k] = j
-        k += pixels[j] != 0
-    return k
-
-
-@kernel
-def _collect(
-    x: NDArray[Any],
-    scale: Real,
-    values: Floats,
-    columns: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-) -> None:
-    """List what is not 0 in each row, values scaled; row i begins at ``starts[i]``."""
-    k = 0
-    for i in range(len(x)):
-        starts[i] = k
-        for j in range(x.shape[1]):
-            # written in any case, kept if not 0: quicker than a branch hard to predict
-            values[k] = x[i, j] * scale
-            columns[k] = j
-            k += x[i, j] != 0
-    starts[len(x)] = k
-
-
-@kernel
-def _transpose(
-    values: Floats,
-    columns: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-    column_values: Floats,
-    rows: NDArray[np.uint32],
-    column_starts: NDArray[np.uint32],
-) -> None:
-    """List by column what `_collect` lists by row; ``column_starts`` has two places to spare."""
-    column_starts[:] = 0
-    for k in range(starts[-1]):
-        column_starts[columns[k] + 2] += 1
-    for j in range(2, len(column_starts)):
-        column_starts[j] += column_starts[j - 1]
-    # now [j + 1] is where column j begins, and moves on with each value, to where it ends
-    for i in range(len(starts) - 1):
-        for k in range(starts[i], starts[i + 1]):
-            place = column_starts[columns[k] + 1]
-            column_starts[columns[k] + 1] = place + 1
-            column_values[place] = values[k]
-            rows[place] = i
-
-
-@kernel
-def _collect_group(
-    features: NDArray[np.uint8],
-    words: NDArray[np.uint64],
-    rows: NDArray[np.intp],
-    batch_size: int,
-    scale: Real,
-    values: Floats,
-    columns: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-    column_values: Floats,
-    column_rows: NDArray[np.uint32],
-    column_starts: NDArray[np.uint32],
-) -> None:
-    """Fetch rows of pixels, cut into batches, and list each by row and by column.
-
-    The first axis of all lists is the batch. Without ``column_starts``, there are none by column.
-    """
-    for b in range((len(rows) + batch_size - 1) // batch_size):
-        n = min(batch_size, len(rows) - b * batch_size)
-        k = 0
-        for i in range(n):
-            starts[b, i] = k
-            row = rows[b * batch_size + i]
-            k = _collect_pixels(features[row], words[row], scale, values[b], columns[b], k)
-        starts[b, n] = k
-        if len(column_starts) > 0:
-            _transpose(
-                values[b],
-                columns[b],
-                starts[b, : n + 1],
-                column_values[b],
-                column_rows[b],
-                column_starts[b],
-            )
-
-
-@kernel
-def _sparse_product(
-    values: Floats,
-    columns: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-    matrix: Floats,
-    start: Floats,
-    first: int,
-    last: int,
-    out: Floats,
-) -> None:
-    """Write rows ``first`` to ``last`` of ``start + sparse @ matrix``.
-
-    Eight rows of the matrix are added at a time, so that ``out`` is fetched and stored once for
-    every eight multiplications.
-    """
-    for i in range(first, last):
-        y = out[i]
-        for j in range(len(y)):
-            y[j] = start[j]
-        k, end = starts[i], starts[i + 1]
-        while k + 8 <= end:
-            v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
-            v4, v5, v6, v7 = values[k + 4], values[k + 5], values[k + 6], values[k + 7]
-            m0, m1, m2, m3 = (
-                matrix[columns[k]],
-                matrix[columns[k + 1]],
-                matrix[columns[k + 2]],
-                matrix[columns[k + 3]],
-            )
-            m4, m5, m6, m7 = (
-                matrix[columns[k + 4]],
-                matrix[columns[k + 5]],
-                matrix[columns[k + 6]],
-                matrix[columns[k + 7]],
-            )
-            for j in range(len(y)):
-                y[j] += (v0 * m0[j] + v1 * m1[j] + v2 * m2[j] + v3 * m3[j]) + (
-                    v4 * m4[j] + v5 * m5[j] + v6 * m6[j] + v7 * m7[j]
-                )
-            k += 8
-        while k + 4 <= end:
-            v0, v1, v2, v3 = values[k], values[k + 1], values[k + 2], values[k + 3]
-            m0, m1, m2, m3 = (
-                matrix[columns[k]],
-                matrix[columns[k + 1]],
-                matrix[columns[k + 2]],
-                matrix[columns[k + 3]],
-            )
-            for j in range(len(y)):
-                y[j] += v0 * m0[j] + v1 * m1[j] + v2 * m2[j] + v3 * m3[j]
-            k += 4
-        while k < end:
-            v0, m0 = values[k], matrix[columns[k]]
-            for j in range(len(y)):
-                y[j] += v0 * m0[j]
-            k += 1
-
-
-class SparseBatch(Batch):
-    """A batch that lists what is not 0, by row and by column, if that is little enough."""
-
-    def __init__(self, ops: NumpyOps, dtype: np.dtype[np.floating[Any]]) -> None:
-        super().__init__(ops, dtype)
-        self._n = 0
-        self._by_row: _Lists | None = None
-        self._by_column: _Lists | None = None
-
-    def __len__(self) -> int:
-        """Return the number of rows."""
-        return self._n
-
-    def load(self, features: NDArray[Any], *, training: bool = True) -> None:
-        """Take in rows; see `Batch.load`."""
-        n, d = features.shape
-        if features.dtype != np.uint8 and features.dtype != self.dtype:
-            features = features.astype(self.dtype)
-        n_nonzero = int(np.count_nonzero(features))
-        self._n, self._by_row, self._by_column = n, None, None
-        if not _is_sparse(n_nonzero, features.size):
-            super().load(features)
-            return
-        # a row is listed to its end before the next overwrites what was listed in vain
-        values, columns = np.empty(n_nonzero + 1, self.dtype), np.empty(n_nonzero + 1, np.uint32)
-        starts = np.empty(n + 1, np.uint32)
-        scale = self.dtype.type(1 / 255 if features.dtype == np.uint8 else 1)
-        _collect(features, scale, values, columns, starts)
-        self._by_row = values, columns, starts
-        if training:
-            by_column = np.empty_like(values), np.empty_like(columns), np.empty(d + 2, np.uint32)
-            _transpose(values, columns, starts, *by_column)
-            self._by_column = *by_column[:2], by_column[2][:-1]
-
-    def hold(self, n: int, by_row: _Lists, by_column: _Lists | None) -> None:
-        """Be the ``n`` rows that these lists hold."""
-        self._n, self._by_row, self._by_column = n, by_row, by_column
-
-    def times(self, weight: Floats, bias: Floats, out: Floats) -> None:
-        """Write ``features @ weight + bias``; see `Batch.times`."""
-        if self._by_row is None:
-            super().times(weight, bias, out)
-        else:
-            self._times(self._by_row, weight, bias, out)
-
-    def transposed_times(self, gradient: Floats, out: Floats) -> None:
-        """Write ``features.T @ gradient``; see `Batch.transposed_times`."""
-        if self._by_column is None:
-            super().transposed_times(gradient, out)
-        else:
-            zeros = np.zeros(gradient.shape[1], self.dtype)
-            self._times(self._by_column, gradient, zeros, out)
-
-    def _times(self, lists: _Lists, matrix: Floats, start: Floats, out: Floats) -> None:
-        def part(first: int, last: int) -> None:
-            _sparse_product(*lists, matrix, start, first, last, out)
-
-        # a thread gets through a third as many of these as of those of a dense product
-        self.ops.in_parts(part, len(out), 3 * int(lists[2][-1]) * matrix.shape[1])
-
-
-class SparseGroup(BatchGroup):
-    """Batches of pixels that are fetched and listed in one call.
-
-    One call, because each takes Python's lock back when it ends, and waits for it while another
-    thread has it: many small calls in two threads spend more time waiting than working.
-    """
-
-    def __init__(
-        self,
-        ops: NumpyOps,
-        n_batches: int,
-        batch_size: int,
-        n_features: int,
-        dtype: np.dtype[np.floating[Any]],
-        sample: NDArray[Any] | None,
-    ) -> None:
-        super().__init__(ops, n_batches, batch_size, n_features, dtype, sample)
-        self._dtype, self._scale = dtype, dtype.type(1 / 255)
-        self._looks_sparse = sample is None or _is_sparse(
-            int(np.count_nonzero(sample)), sample.size
-        )
-        if self._looks_sparse:
-            self._make_room()
-
-    def load(
-        self, features: NDArray[Any], rows: NDArray[np.intp], *, training: bool = True
-    ) -> list[Batch]:
-        """Fetch rows and return them cut into batches; see `BatchGroup.load`."""
-        is_listed = features.dtype == np.uint8 and features.flags.c_contiguous
-        if not (self._looks_sparse and is_listed):
-            return super().load(features, rows, training=training)
-        features = np.asarray(features).view()
-        features.flags.writeable = False  # as mapped files are: another type to the compiler
-        _collect_group(
-            features,
-            _eights(features),
-            rows,
-            self.batch_size,
-            self._scale,
-            self._values,
-            self._columns,
-            self._starts,
-            self._column_values,
-            self._column_rows,
-            self._column_starts if training else self._column_starts[:0],
-        )
-        batches = self._batches[: -(-len(rows) // self.batch_size)]
-        for b, batch in enumerate(batches):
-            assert isinstance(batch, SparseBatch)
-            of_batch = rows[b * self.batch_size : (b + 1) * self.batch_size]
-            n = len(of_batch)
-            # each batch by itself, so that it does not matter which ones are loaded together
-            if _is_sparse(int(self._starts[b, n]), n * self.n_features):
-                by_row = self._values[b], self._columns[b], self._starts[b, : n + 1]
-                by_column = (
-                    self._column_values[b],
-                    self._column_rows[b],
-                    self._column_starts[b, :-1],
-                )
-                batch.hold(n, by_row, by_column if training else None)
-            else:
-                batch.load(features[of_batch], training=training)
-        return batches
-
-    def _make_room(self) -> None:
-        """Make lists that hold batches without a single 0.
-
-        Memory that is never written to is never taken.
-        """
-        size = (self.n_batches, self.batch_size * self.n_features)
-        self._values, self._column_values = np.empty(size, self._dtype), np.empty(size, self._dtype)
-        self._columns, self._column_rows = np.empty(size, np.uint32), np.empty(size, np.uint32)
-        self._starts = np.empty((self.n_batches, self.batch_size + 1), np.uint32)
-        self._column_starts = np.empty((self.n_batches, self.n_features + 2), np.uint32)
-
-
-def _is_sparse(n_nonzero: int, size: int) -> bool:
-    return n_nonzero <= SPARSE * size and n_nonzero < 2**32
-
-
-def _eights(pixels: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Return the same pixels, eight in one number; none, if the rows cannot be cut into eights."""
-    if pixels.shape[1] % 8 == 0:
-        words = pixels.view(np.uint64)
-        if words.flags.aligned:
-            return words
-    words = np.empty((len(pixels), 0), np.uint64)
-    words.flags.writeable = False
-    return words
 
 
 # -- between the products -------------------------------------------------------------------------
@@ -820,7 +473,7 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     n_kept = _add_scaled.stats.cache_hits.total()
     ops.add_scaled(vector, 0.0, vector)
     if _add_scaled.stats.cache_hits.total() == n_kept:  # not found on disk, so the others are not
-        print(f"compiling the fast loops for {dtype} …", file=sys.stderr, flush=True)
+        print(f"inknet: compiling the fast loops for {dtype} …", file=sys.stderr, flush=True)
     ops.momentum_step(vector, vector, vector, 0.0, 0.9)
     ops.adam_step(vector, vector, vector, vector, 0.0, 0.9, 0.999, 1e-8, 1)
     ops.activate(ACTIVATIONS["relu"], matrix, matrix.copy(), matrix.copy())

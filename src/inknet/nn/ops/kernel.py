@@ -1,0 +1,30 @@
+"""How the loops of `numba_ops` and `sparse` are compiled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numba
+import numpy as np
+
+Real: TypeAlias = np.floating[Any]
+"""A number of the arrays' type: a Python float would make float32 loops compute in float64."""
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile at the first call, and keep the result on disk where the disk can be written.
+
+    Kernels release Python's global lock. ``error_model="numpy"`` lets a division by 0 give what
+    IEEE 754 says instead of an exception; without that branch LLVM can vectorise loops that divide.
+    The `fastmath` flags allow sums in another order, nothing that changes what NaN or infinity do.
+    """
+    options: dict[str, Any] = {
+        "error_model": "numpy",
+        "fastmath": {"contract", "nsz", "reassoc"},
+        "nogil": True,
+    }
+    try:
+        return numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # numba found no folder to write to
+        return numba.njit(**options)(function)

@@ -1,0 +1,383 @@
+"""The first layer's products, for data that are mostly zeros: the pixels of a drawing.
+
+A batch lists what is not 0, and multiplies that alone. (Where a weight is infinite or NaN, 0 times
+it would be NaN; that is left out too. Such a network has diverged, and shows it in other places.)
+
+The products take most of their time to fetch rows of the weights, or of the gradient. So the lists
+go by pairs, and each row that is fetched serves two sums: on the way forward those of two samples,
+on the way back those of two pixels that are neighbours, which mostly have ink together.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.nn.arrays import Floats
+from inknet.nn.ops.kernel import Real, kernel
+from inknet.nn.ops.numpy_ops import Batch, BatchGroup, NumpyOps
+from inknet.nn.ops.vectors import (
+    LARGEST_BLOCK,
+    VECTOR_BYTES,
+    add_pair_1,
+    add_pair_2,
+    add_pair_4,
+    add_pair_8,
+)
+
+SPARSE = 0.5
+"""The largest part of the features of pairs of samples in which either has something else than 0,
+with which listing is the faster way."""
+
+_Lists: TypeAlias = tuple[Floats, NDArray[np.uint32], NDArray[np.uint32]]
+"""By pairs of samples (or pixels): both values ``(k, 2)``, their pixel (or sample) ``(k,)``, and
+where each pair's begin."""
+
+
+@kernel
+def _list_by_samples(
+    features: NDArray[Any],
+    words: NDArray[np.uint64],
+    rows: NDArray[np.intp],
+    blank: NDArray[Any],
+    blank_words: NDArray[np.uint64],
+    scale: Real,
+    values: Floats,
+    columns: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+) -> None:
+    """List pairs of samples. A last one alone has the ``blank`` ``(1, d)`` for a partner.
+
+    ``words`` are the same pixels, eight in one number: most of these are 0 and passed over.
+    """
+    k = 0
+    n_words, d = words.shape[1], features.shape[1]
+    for p in range((len(rows) + 1) // 2):
+        starts[p] = k
+        row = rows[2 * p]
+        even, even_words, odd, odd_words = features[row], words[row], blank[0], blank_words[0]
+        if 2 * p + 1 < len(rows):
+            row = rows[2 * p + 1]
+            odd, odd_words = features[row], words[row]
+        for w in range(n_words):
+            if even_words[w] | odd_words[w] != 0:
+                for j in range(8 * w, 8 * w + 8):
+                    # written in any case, kept if not 0: quicker than a branch hard to predict
+                    values[k, 0], values[k, 1] = even[j] * scale, odd[j] * scale
+                    columns[k] = j
+                    k += (even[j] != 0) | (odd[j] != 0)
+        for j in range(8 * n_words, d):
+            values[k, 0], values[k, 1] = even[j] * scale, odd[j] * scale
+            columns[k] = j
+            k += (even[j] != 0) | (odd[j] != 0)
+    starts[(len(rows) + 1) // 2] = k
+
+
+@kernel
+def _list_by_pixels(
+    features: NDArray[Any],
+    words: NDArray[np.uint64],
+    rows: NDArray[np.intp],
+    scale: Real,
+    values: Floats,
+    samples: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+) -> None:
+    """List pairs of pixels; ``starts`` has a place to spare. First count, then put in place."""
+    n_words, d = words.shape[1], features.shape[1]
+    starts[:] = 0
+    for i in range(len(rows)):
+        pixels, of_row = features[rows[i]], words[rows[i]]
+        for w in range(n_words):
+            if of_row[w] != 0:
+                for p in range(4 * w, 4 * w + 4):
+                    starts[p + 2] += (pixels[2 * p] != 0) | (pixels[2 * p + 1] != 0)
+        for p in range(4 * n_words, d // 2):
+            starts[p + 2] += (pixels[2 * p] != 0) | (pixels[2 * p + 1] != 0)
+        if d % 2 == 1:
+            starts[d // 2 + 2] += pixels[d - 1] != 0
+    for p in range(2, len(starts)):
+        starts[p] += starts[p - 1]
+    # now [p + 1] is where pair p begins, and moves on with each sample, to where it ends
+    for i in range(len(rows)):
+        pixels, of_row = features[rows[i]], words[rows[i]]
+        for w in range(n_words):
+            if of_row[w] != 0:
+                for p in range(4 * w, 4 * w + 4):
+                    if (pixels[2 * p] != 0) | (pixels[2 * p + 1] != 0):
+                        k = starts[p + 1]
+                        starts[p + 1] = k + 1
+                        values[k, 0] = pixels[2 * p] * scale
+                        values[k, 1] = pixels[2 * p + 1] * scale
+                        samples[k] = i
+        for p in range(4 * n_words, (d + 1) // 2):
+            even = pixels[2 * p] * scale
+            odd = pixels[2 * p + 1] * scale if 2 * p + 1 < d else scale * 0
+            if (even != 0) | (odd != 0):
+                k = starts[p + 1]
+                starts[p + 1] = k + 1
+                values[k, 0], values[k, 1] = even, odd
+                samples[k] = i
+
+
+@kernel
+def _list_group(
+    features: NDArray[Any],
+    words: NDArray[np.uint64],
+    rows: NDArray[np.intp],
+    batch_size: int,
+    scale: Real,
+    values: Floats,
+    columns: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+    pixel_values: Floats,
+    samples: NDArray[np.uint32],
+    pixel_starts: NDArray[np.uint32],
+    blank: NDArray[Any],
+    blank_words: NDArray[np.uint64],
+) -> None:
+    """Fetch rows, cut into batches, and list each by samples and by pixels.
+
+    The first axis of all lists is the batch. Without ``pixel_starts``, there are none by pixels.
+    """
+    for b in range((len(rows) + batch_size - 1) // batch_size):
+        of_batch = rows[b * batch_size : (b + 1) * batch_size]
+        _list_by_samples(
+            features, words, of_batch, blank, blank_words, scale, values[b], columns[b], starts[b]
+        )
+        if len(pixel_starts) > 0:
+            _list_by_pixels(
+                features, words, of_batch, scale, pixel_values[b], samples[b], pixel_starts[b]
+            )
+
+
+@kernel
+def _product(
+    values: Floats,
+    indices: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+    matrix: Floats,
+    start: Floats,
+    first: int,
+    last: int,
+    out: Floats,
+) -> None:
+    """Write the pairs ``first`` to ``last`` of the rows of ``start + sparse @ matrix``.
+
+    By blocks of columns, as large as possible; the last one may overlap the one before, and then
+    writes the same numbers again.
+    """
+    d = matrix.shape[1]
+    lanes = VECTOR_BYTES // matrix.itemsize
+    nobody = np.empty(d, out.dtype)
+    for p in range(first, last):
+        a, b = np.intp(starts[p]), np.intp(starts[p + 1])
+        even, odd = out[2 * p], nobody
+        if 2 * p + 1 < len(out):
+            odd = out[2 * p + 1]
+        j = 0
+        if LARGEST_BLOCK == 8:
+            while d - j >= 8 * lanes:
+                add_pair_8(values, indices, a, b, matrix, start, j, even, odd)
+                j += 8 * lanes
+            if d - j >= 4 * lanes:
+                add_pair_4(values, indices, a, b, matrix, start, j, even, odd)
+                j += 4 * lanes
+        while d - j >= 2 * lanes:
+            add_pair_2(values, indices, a, b, matrix, start, j, even, odd)
+            j += 2 * lanes
+        while d - j > 0 and d >= lanes:
+            j = min(j, d - lanes)
+            add_pair_1(values, indices, a, b, matrix, start, j, even, odd)
+            j += lanes
+        if d < lanes:
+            for j in range(d):
+                even[j] = odd[j] = start[j]
+            for k in range(a, b):
+                row = matrix[indices[k]]
+                for j in range(d):
+                    even[j] += values[k, 0] * row[j]
+                    odd[j] += values[k, 1] * row[j]
+
+
+class SparseBatch(Batch):
+    """A batch that lists what is not 0, if that is little enough."""
+
+    def __init__(self, ops: NumpyOps, dtype: np.dtype[np.floating[Any]]) -> None:
+        super().__init__(ops, dtype)
+        self._n = 0
+        self._by_samples: _Lists | None = None
+        self._by_pixels: _Lists | None = None
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+        return self._n
+
+    def load(self, features: NDArray[Any], *, training: bool = True) -> None:
+        """Take in rows; see `Batch.load`."""
+        if features.dtype != np.uint8 and features.dtype != self.dtype:
+            features = features.astype(self.dtype)
+        n, d = features.shape
+        n_nonzero = int(np.count_nonzero(features))
+        # a pair has as many places as its two samples together, or up to two times fewer
+        if _is_sparse(n_nonzero // 2, n, d):
+            # a row is listed to its end before the next overwrites what was listed in vain
+            lists = _Room(1, n, d, self.dtype, n_nonzero + 1)
+            lists.list(features, np.arange(n), n, training=training)
+            if lists.hand_over(0, n, self, training=training):
+                return
+        self._n, self._by_samples, self._by_pixels = n, None, None
+        super().load(features)
+
+    def hold(self, n: int, by_samples: _Lists, by_pixels: _Lists | None) -> None:
+        """Be the ``n`` rows that these lists hold."""
+        self._n, self._by_samples, self._by_pixels = n, by_samples, by_pixels
+
+    def times(self, weight: Floats, bias: Floats, out: Floats) -> None:
+        """Write ``features @ weight + bias``; see `Batch.times`."""
+        if self._by_samples is None:
+            super().times(weight, bias, out)
+        else:
+            self._times(self._by_samples, weight, bias, out)
+
+    def transposed_times(self, gradient: Floats, out: Floats) -> None:
+        """Write ``features.T @ gradient``; see `Batch.transposed_times`."""
+        if self._by_pixels is None:
+            super().transposed_times(gradient, out)
+        else:
+            zeros = np.zeros(gradient.shape[1], self.dtype)
+            self._times(self._by_pixels, gradient, zeros, out)
+
+    def _times(self, lists: _Lists, matrix: Floats, start: Floats, out: Floats) -> None:
+        def part(first: int, last: int) -> None:
+            _product(*lists, matrix, start, first, last, out)
+
+        n_pairs = len(lists[2]) - 1
+        self.ops.in_parts(part, n_pairs, 2 * int(lists[2][-1]) * matrix.shape[1])
+
+
+class SparseGroup(BatchGroup):
+    """Batches of pixels that are fetched and listed in one call.
+
+    One call, because each takes Python's lock back when it ends, and waits for it while another
+    thread has it: many small calls in two threads spend more time waiting than working.
+    """
+
+    def __init__(
+        self,
+        ops: NumpyOps,
+        n_batches: int,
+        batch_size: int,
+        n_features: int,
+        dtype: np.dtype[np.floating[Any]],
+        sample: NDArray[Any] | None,
+    ) -> None:
+        super().__init__(ops, n_batches, batch_size, n_features, dtype, sample)
+        self._looks_sparse = sample is None or _looks_sparse(sample)
+        if self._looks_sparse:
+            self._room = _Room(n_batches, batch_size, n_features, dtype)
+
+    def load(
+        self, features: NDArray[Any], rows: NDArray[np.intp], *, training: bool = True
+    ) -> list[Batch]:
+        """Fetch rows and return them cut into batches; see `BatchGroup.load`."""
+        is_listed = features.dtype == np.uint8 and features.flags.c_contiguous
+        if not (self._looks_sparse and is_listed):
+            return super().load(features, rows, training=training)
+        self._room.list(features, rows, self.batch_size, training=training)
+        batches = self._batches[: -(-len(rows) // self.batch_size)]
+        for b, batch in enumerate(batches):
+            assert isinstance(batch, SparseBatch)
+            of_batch = rows[b * self.batch_size : (b + 1) * self.batch_size]
+            # each batch by itself, so that it does not matter which ones are loaded together
+            if not self._room.hand_over(b, len(of_batch), batch, training=training):
+                batch.load(features[of_batch], training=training)
+        return batches
+
+
+class _Room:
+    """Memory for the lists of some batches. What is never written to is never taken."""
+
+    def __init__(
+        self,
+        n_batches: int,
+        batch_size: int,
+        n_features: int,
+        dtype: np.dtype[np.floating[Any]],
+        n_places: int | None = None,
+    ) -> None:
+        self._n_features, self._dtype = n_features, dtype
+        n_rows, n_columns = -(-batch_size // 2), -(-n_features // 2)
+        n_by_samples = n_places or n_rows * n_features
+        n_by_pixels = n_places or n_columns * batch_size
+        self._by_samples = (
+            np.empty((n_batches, n_by_samples, 2), dtype),
+            np.empty((n_batches, n_by_samples), np.uint32),
+            np.empty((n_batches, n_rows + 1), np.uint32),
+        )
+        self._by_pixels = (
+            np.empty((n_batches, n_by_pixels, 2), dtype),
+            np.empty((n_batches, n_by_pixels), np.uint32),
+            np.empty((n_batches, n_columns + 2), np.uint32),
+        )
+
+    def list(
+        self, features: NDArray[Any], rows: NDArray[np.intp], batch_size: int, *, training: bool
+    ) -> None:
+        """List these rows, cut into batches."""
+        blank = np.zeros((1, features.shape[1]), features.dtype)
+        features = np.ascontiguousarray(features).view()
+        for array in (features, blank):
+            array.flags.writeable = False  # as mapped files are: another type to the compiler
+        values, samples, starts = self._by_pixels
+        _list_group(
+            features,
+            _eights(features),
+            rows,
+            batch_size,
+            self._dtype.type(1 / 255 if features.dtype == np.uint8 else 1),
+            *self._by_samples,
+            values,
+            samples,
+            starts if training else starts[:0],
+            blank,
+            _eights(blank),
+        )
+
+    def hand_over(self, b: int, n: int, batch: SparseBatch, *, training: bool) -> bool:
+        """Let a batch hold the lists of its ``n`` rows, if these are short enough to be of use."""
+        values, columns, starts = (part[b] for part in self._by_samples)
+        starts = starts[: -(-n // 2) + 1]
+        if not _is_sparse(int(starts[-1]), n, self._n_features):
+            return False
+        by_pixels = None
+        if training:
+            pixel_values, samples, pixel_starts = (part[b] for part in self._by_pixels)
+            by_pixels = pixel_values, samples, pixel_starts[:-1]
+        batch.hold(n, (values, columns, starts), by_pixels)
+        return True
+
+
+def _is_sparse(n_places: int, n: int, d: int) -> bool:
+    """Tell whether so many places are listed for pairs among ``n`` samples of ``d`` features."""
+    return n_places <= SPARSE * (-(-n // 2) * d) and n * d < 2**32
+
+
+def _looks_sparse(sample: NDArray[Any]) -> bool:
+    n, d = sample.shape
+    something = sample != 0
+    either = something[: n - n % 2].reshape(n // 2, 2, d).any(axis=1)
+    return _is_sparse(int(either.sum()), n, d)
+
+
+def _eights(pixels: NDArray[Any]) -> NDArray[np.uint64]:
+    """Return the same pixels, eight in one number; none, if the rows cannot be cut into eights."""
+    if pixels.dtype == np.uint8 and pixels.shape[1] % 8 == 0:
+        words = pixels.view(np.uint64)
+        if words.flags.aligned:
+            return words
+    words = np.empty((len(pixels), 0), np.uint64)
+    words.flags.writeable = False
+    return words
