@@ -99,7 +99,7 @@ def test_a_later_change_wins() -> None:
         ("training.learning_rate=nan", "training.learning_rate is nan; expected a finite number"),
         ("training.epochs=true", "training.epochs is True; expected a valid integer"),
         ("training.label_smoothing=1.0", "training.label_smoothing is 1.0; expected less than 1"),
-        ("training.optimizer=sgd", "expected 'gradient_descent', 'momentum' or 'adam'"),
+        ("training.optimizer=sgd", "expected 'gradient_descent', 'momentum', 'adam' or 'adamw'"),
         ("training.patience=0", "training.patience is 0; expected greater than or equal to 1"),
         ("network.hidden=[0]", "network.hidden"),
         (

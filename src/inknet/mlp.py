@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,7 +23,7 @@ from inknet.seeds import Streams
 if TYPE_CHECKING:
     from inknet.evaluation import Evaluation
     from inknet.nn.predictor import Predictor
-    from inknet.recipe import TrainingRecipe
+    from inknet.recipe import AugmentRecipe, TrainingRecipe
     from inknet.training.callbacks import Callback
     from inknet.training.checkpoint import Checkpoint
     from inknet.training.history import History
@@ -150,12 +150,17 @@ class MLP:
         print_interval: int | None = None,
         patience: int | None = None,
         *,
-        optimizer: Literal["adam", "momentum", "gradient_descent"] = "adam",
+        optimizer: Literal["adam", "adamw", "momentum", "gradient_descent"] = "adam",
+        weight_decay: float = 0.0,
         schedule: Literal["constant", "step", "cosine", "one_cycle"] = "cosine",
+        warmup: float = 0.0,
         label_smoothing: float = 0.0,
         l2_on_biases: bool = False,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        max_norm: float | None = None,
+        average_decay: float = 0.0,
+        augment: Mapping[str, Any] | None = None,
         shuffle: bool = True,
         monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy",
         callbacks: Sequence[Callback] = (),
@@ -178,8 +183,13 @@ class MLP:
             Print a line every so many epochs; without it, nothing.
         patience
             Stop after this many epochs without improvement, and take back the best weights.
-        optimizer, schedule, label_smoothing, l2_on_biases, clip_norm, clip_value, shuffle, monitor
+        optimizer, weight_decay, schedule, warmup, label_smoothing, l2_on_biases
             As the keys of the same names in a recipe, see `inknet.recipe.TrainingRecipe`.
+        clip_norm, clip_value, max_norm, average_decay, shuffle, monitor
+            As the keys of the same names in a recipe, see `inknet.recipe.TrainingRecipe`.
+        augment
+            How images are distorted, as in the table of that name, see
+            `inknet.recipe.AugmentRecipe`: ``{"rotation": 10.0, "shift": 1.0}``.
         callbacks
             What looks on, see `inknet.training.callbacks`.
 
@@ -193,7 +203,7 @@ class MLP:
         InputError
             In one line, if samples or settings are not as described.
         """
-        from inknet.recipe import training_recipe
+        from inknet.recipe import augment_recipe, training_recipe
         from inknet.training.callbacks import EpochLines
 
         settings = training_recipe(
@@ -202,12 +212,16 @@ class MLP:
             batch_size=batch_size,
             patience=patience,
             optimizer=optimizer,
+            weight_decay=weight_decay,
             schedule=schedule,
+            warmup=warmup,
             label_smoothing=label_smoothing,
             l2_lambda=self.l2_lambda,
             l2_on_biases=l2_on_biases,
             clip_norm=clip_norm,
             clip_value=clip_value,
+            max_norm=max_norm,
+            average_decay=average_decay,
             shuffle=shuffle,
             monitor=monitor,
         )
@@ -221,7 +235,8 @@ class MLP:
             callbacks = [EpochLines(print_interval), *callbacks]
         train = self._dataset(X_train, y_train, "train")
         validation = None if X_val is None else self._dataset(X_val, y_val, "val")
-        return self.train_on(train, validation, settings, callbacks)
+        distortions = None if augment is None else augment_recipe(augment)
+        return self.train_on(train, validation, settings, callbacks, augment=distortions)
 
     def train_on(
         self,
@@ -230,6 +245,7 @@ class MLP:
         settings: TrainingRecipe,
         callbacks: Sequence[Callback] = (),
         checkpoint: Checkpoint | None = None,
+        augment: AugmentRecipe | None = None,
     ) -> History:
         """Learn from a dataset, as a recipe says, or go on from a checkpoint; see `train`."""
         from inknet.training.loop import Trainer
@@ -245,7 +261,9 @@ class MLP:
         for part in (train, validation):
             if part is not None:
                 self._check_kind(part)
-        trainer = Trainer(self.network, train, validation, settings, self._streams, callbacks)
+        trainer = Trainer(
+            self.network, train, validation, settings, self._streams, callbacks, augment
+        )
         if checkpoint is not None:
             try:
                 trainer.restore(checkpoint.arrays, checkpoint.facts)

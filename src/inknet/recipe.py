@@ -1,8 +1,8 @@
 """The recipe: all that decides a training run, typed, read from TOML.
 
-A recipe has four parts: ``seed``, ``[data]``, ``[network]`` and ``[training]``. Every key has a
-default, every key that is not known is refused, and the recipe that a run was made with is kept in
-its folder.
+A recipe has five parts: ``seed``, ``[data]``, ``[augment]``, ``[network]`` and ``[training]``.
+Every key has a default, every key that is not known is refused, and the recipe that a run was
+made with is kept in its folder.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias, TypeVar
@@ -72,6 +72,30 @@ class DataRecipe(_Part):
         return self
 
 
+class AugmentRecipe(_Part):
+    """How training images are distorted, anew in every epoch; see `inknet.data.augment`."""
+
+    rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
+    """The largest angle, in degrees."""
+    shear: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """The largest slant, in degrees."""
+    scale: Fraction = 0.0
+    """The largest change of height, and of width, as a fraction."""
+    shift: Annotated[float, Field(ge=0, le=1000)] = 0.0
+    """The furthest way in each direction, in pixels."""
+    elastic_alpha: Annotated[float, Field(ge=0, le=10_000)] = 0.0
+    """The largest displacement of a pixel before neighbours' are smoothed; 0 for no such field."""
+    elastic_sigma: Annotated[float, Field(ge=0.5, le=1000)] = 5.5
+    """How far the smoothing reaches, in pixels."""
+    gentle_classes: list[str] = []
+    """Names of classes that are rotated and slanted half as far, since they may become others."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is distorted."""
+        return any((self.rotation, self.shear, self.scale, self.shift, self.elastic_alpha))
+
+
 class NetworkRecipe(_Part):
     """The hidden layers; the widths of input and output follow from the data."""
 
@@ -130,12 +154,16 @@ class TrainingRecipe(_Part):
     """Samples in a step; ``"all"`` is full-batch training."""
     shuffle: bool = True
     """Draw a new order of the samples in every epoch."""
-    optimizer: Literal["gradient_descent", "momentum", "adam"] = "adam"
+    optimizer: Literal["gradient_descent", "momentum", "adam", "adamw"] = "adam"
     """How gradients become steps."""
+    weight_decay: Fraction = 0.0
+    """What part of each weight ``adamw`` takes away in a step, times the learning rate."""
     learning_rate: Positive = 0.001
     """The highest rate of the schedule."""
     schedule: Literal["constant", "step", "cosine", "one_cycle"] = "cosine"
     """How the rate changes on the way."""
+    warmup: Fraction = 0.0
+    """In this part of the steps, the first ones, the rate rises from 0 to the schedule's."""
     label_smoothing: Fraction = 0.0
     """How much of each target is spread evenly over all classes."""
     l2_lambda: NotNegative = 0.0
@@ -146,6 +174,13 @@ class TrainingRecipe(_Part):
     """Shorten gradients that are longer than this; without it, none."""
     clip_value: Annotated[Positive | None, Unset] = None
     """Force each component of the gradient into ± this; without it, none."""
+    max_norm: Annotated[Positive | None, Unset] = None
+    """The largest Euclidean norm of the weights into a hidden neuron; without it, any."""
+    average_decay: Fraction = 0.0
+    """Use a running average of the weights, which keeps this much of itself in a step; 0 uses the
+    weights themselves."""
+    measured_samples: Annotated[Count | None, Unset] = None
+    """After an epoch, measure loss and accuracy on this many training samples; without it, all."""
     patience: Annotated[Count | None, Unset] = None
     """Stop after this many epochs without a better `monitor`, and keep the best weights."""
     monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy"
@@ -153,6 +188,15 @@ class TrainingRecipe(_Part):
     on_divergence: Literal["stop", "go_back"] = "stop"
     """When the loss is no longer a finite number: stop; or go back to the beginning of the epoch
     and on with half the learning rate, up to ten times."""
+
+    @model_validator(mode="after")
+    def _decays_what_can_decay(self) -> TrainingRecipe:
+        if self.weight_decay and self.optimizer != "adamw":
+            raise ValueError(
+                f"weight_decay is {self.weight_decay:g} and optimizer {self.optimizer}; "
+                "it goes with adamw"
+            )
+        return self
 
 
 class Recipe(_Part):
@@ -163,6 +207,7 @@ class Recipe(_Part):
     seed: Annotated[int, Field(ge=0)] = 0
     """Decides everything that is random."""
     data: DataRecipe = DataRecipe()
+    augment: AugmentRecipe = AugmentRecipe()
     network: NetworkRecipe = NetworkRecipe()
     training: TrainingRecipe = TrainingRecipe()
 
@@ -226,6 +271,11 @@ def load_recipe(
     if seed is not None:
         _set(table, "seed", seed)
     return _validated(Recipe, table, where)
+
+
+def augment_recipe(settings: Mapping[str, Any]) -> AugmentRecipe:
+    """Return checked distortions; raise `InputError` naming the key that is wrong."""
+    return _validated(AugmentRecipe, dict(settings), "augment")
 
 
 def training_recipe(**settings: Any) -> TrainingRecipe:

@@ -278,7 +278,9 @@ def _train_and_write(
     if interrupt.reason is not None:
         raise TrainingStopped(interrupt.reason, unfinished.run_folder, unfinished.has_checkpoint)
     try:
-        history = model.train_on(parts.train, parts.validation, training, callbacks, checkpoint)
+        history = model.train_on(
+            parts.train, parts.validation, training, callbacks, checkpoint, made.recipe.augment
+        )
     except DivergedError as error:
         raise DivergedError(f"{error}{_keep_best(model, unfinished)}") from None
     if history.stopped in SIGNALS.values():

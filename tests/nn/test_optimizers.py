@@ -10,10 +10,12 @@ from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOpti
 from inknet.nn.optimizers import (
     OPTIMIZERS,
     Adam,
+    AdamW,
     GradientDescent,
     Momentum,
     clip_by_norm,
     clip_by_value,
+    limit_norms,
 )
 
 N_STEPS = 25
@@ -35,8 +37,12 @@ def run(optimizer, gradients, learning_rates):
     return parameters
 
 
-def adam_by_the_book(gradients, rates, beta1=0.9, beta2=0.999, epsilon=1e-8):
-    """Kingma and Ba 2015, algorithm 1, for one parameter after the other."""
+def adam_by_the_book(gradients, rates, beta1=0.9, beta2=0.999, epsilon=1e-8, decay=0.0):
+    """Kingma and Ba 2015, algorithm 1, for one parameter after the other.
+
+    With ``decay``, Loshchilov and Hutter 2019, algorithm 2, their alpha being 1, their lambda
+    the rate times the decay.
+    """
     result = np.linspace(-1, 1, gradients.shape[1])
     for i, theta in enumerate(result.copy()):
         m = v = 0.0
@@ -44,7 +50,7 @@ def adam_by_the_book(gradients, rates, beta1=0.9, beta2=0.999, epsilon=1e-8):
             m = beta1 * m + (1 - beta1) * g
             v = beta2 * v + (1 - beta2) * g * g
             m_hat, v_hat = m / (1 - beta1**t), v / (1 - beta2**t)
-            theta -= alpha * m_hat / (sqrt(v_hat) + epsilon)
+            theta -= alpha * m_hat / (sqrt(v_hat) + epsilon) + alpha * decay * theta
         result[i] = theta
     return result
 
@@ -54,6 +60,24 @@ def test_adam_follows_the_paper(epsilon):
     gradients, rates = gradients_of_many_sizes(), np.linspace(0.1, 0.01, N_STEPS)
     mine = run(lambda p: Adam(p, epsilon=epsilon), gradients, rates)
     assert_allclose(mine, adam_by_the_book(gradients, rates, epsilon=epsilon), rtol=1e-10)
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.01, 0.5])
+def test_adamw_follows_the_paper(decay):
+    gradients, rates = gradients_of_many_sizes(), np.linspace(0.1, 0.01, N_STEPS)
+    mine = run(lambda p: AdamW(p, weight_decay=decay), gradients, rates)
+    assert_allclose(mine, adam_by_the_book(gradients, rates, decay=decay), rtol=1e-10)
+
+
+def test_adamw_shrinks_the_weights_alone_and_those_without_a_gradient_too():
+    gradients, rates = np.zeros((N_STEPS, 5)), [0.1] * N_STEPS
+    mine = run(lambda p: AdamW(p, weight_decay=0.2, n_weights=3), gradients, rates)
+    start = np.linspace(-1, 1, 5)
+    assert_allclose(mine, [*start[:3] * 0.98**N_STEPS, *start[3:]], rtol=1e-12)
+
+
+def test_an_optimizer_says_what_it_is():
+    assert repr(AdamW(np.ones(3))) == "AdamW(weight_decay=0.01, beta1=0.9, beta2=0.999)"
 
 
 @pytest.mark.parametrize(("beta1", "beta2"), [(0.9, 0.999), (0.0, 0.9), (0.5, 0.99)])
@@ -171,3 +195,28 @@ def test_a_gradient_whose_squares_overflow_is_shortened_in_its_direction():
     gradients = np.array([3e25, -4e25, 0], np.float32)
     clip_by_norm(gradients, 5.0)
     np.testing.assert_allclose(gradients, [3, -4, 0], rtol=1e-6)
+
+
+# -- max-norm -----------------------------------------------------------------------------------
+
+
+@given(
+    fan_in=st.integers(1, 8),
+    fan_out=st.integers(1, 8),
+    limit=st.floats(1e-3, 10),
+    seed=st.integers(0, 2**32),
+    dtype=st.sampled_from(["float32", "float64"]),
+)
+@settings(max_examples=100, deadline=None)
+def test_the_weights_into_each_neuron_are_shortened_to_the_limit(
+    fan_in, fan_out, limit, seed, dtype
+):
+    weight = np.random.default_rng(seed).normal(size=(fan_in, fan_out)).astype(dtype)
+    weight[:, 0] = 0
+    before, lengths = weight.copy(), np.linalg.norm(weight, axis=0)
+    limit_norms(weight, limit)
+    assert weight.dtype == dtype
+    short = lengths < limit * (1 - 1e-6)
+    assert_array_equal(weight[:, short], before[:, short])
+    assert_allclose(np.linalg.norm(weight, axis=0)[~short], limit, rtol=1e-5)
+    assert_allclose(weight * lengths, before * np.minimum(lengths, limit), rtol=1e-4, atol=1e-12)

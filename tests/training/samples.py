@@ -1,6 +1,6 @@
 """Small datasets, and a training run on them, for the tests of training/."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ from scipy.special import expit
 from inknet.data import Dataset
 from inknet.nn import Architecture, Network
 from inknet.nn.ops import Batch
-from inknet.recipe import TrainingRecipe
+from inknet.recipe import TrainingRecipe, augment_recipe
 from inknet.seeds import Streams
 from inknet.training.callbacks import Callback
 from inknet.training.loop import Trainer
@@ -24,6 +24,17 @@ def clouds(n: int, spread: float = 0.3, seed: int = 0) -> Dataset:
     return Dataset(features, labels, ("a", "b", "c"), None, "clouds")
 
 
+def pictures(n: int, seed: int = 0, ground: int = 0) -> Dataset:
+    """Return small pictures of three classes, strokes in places of their own, and noise."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(n) % 3
+    images = generator.integers(0, 30, (n, 6, 7)) * (generator.random((n, 6, 7)) < 0.2)
+    for label, stroke in enumerate((np.s_[:, 1:3, 1:6], np.s_[:, 1:5, 4:6], np.s_[:, 4:5, 1:3])):
+        images[np.flatnonzero(labels == label)[:, None, None], *np.ogrid[stroke[1:]]] += 200
+    images = np.abs(ground - images).astype(np.uint8)
+    return Dataset(images.reshape(n, 42), labels, ("a", "b", "c"), (6, 7), "pictures")
+
+
 def make_trainer(
     train: Dataset,
     validation: Dataset | None = None,
@@ -35,6 +46,7 @@ def make_trainer(
     batch_norm: str = "none",
     dtype: str = "float64",
     seed: int = 0,
+    augment: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Trainer:
     """Return a trainer for a small network on the datasets."""
@@ -48,7 +60,8 @@ def make_trainer(
     network = Network(architecture, streams.initialization, dtype)
     defaults = {"epochs": 3, "batch_size": 8, "learning_rate": 0.05, "schedule": "constant"}
     recipe = TrainingRecipe(**(defaults | settings))
-    return Trainer(network, train, validation, recipe, streams, callbacks)
+    distortions = None if augment is None else augment_recipe(augment)
+    return Trainer(network, train, validation, recipe, streams, callbacks, distortions)
 
 
 def rows_of(batch: Batch, n_features: int) -> np.ndarray:

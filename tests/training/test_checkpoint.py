@@ -16,7 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 from safetensors import SafetensorError
-from samples import clouds, make_trainer
+from samples import clouds, make_trainer, pictures
 
 from inknet import MLP, InputError
 from inknet.nn.ops import VARIABLE
@@ -58,7 +58,11 @@ def taken(trainer):
 
 def trainer_of(callbacks=(), n=26, **settings):
     defaults = {"epochs": EPOCHS, "schedule": "one_cycle", "patience": 2, "monitor": "val_loss"}
-    train, validation = clouds(n, spread=1.2), clouds(15, spread=1.2, seed=1)
+    if settings.pop("images", False):
+        train, validation = pictures(n), pictures(15, seed=1)
+        defaults["augment"] = {"rotation": 20.0, "shift": 1.0, "elastic_alpha": 5.0}
+    else:
+        train, validation = clouds(n, spread=1.2), clouds(15, spread=1.2, seed=1)
     return make_trainer(train, validation, callbacks, **(defaults | settings))
 
 
@@ -136,6 +140,52 @@ def test_a_training_stopped_after_any_steps_goes_on_to_the_same_bits(
         "clip_norm": 1.0,
     }
     assert interrupted(ops, stops, **settings) == uninterrupted(ops, **settings)
+
+
+LATER = {
+    "images": True,
+    "batch_norm": "before",
+    "keep_prob": 0.8,
+    "optimizer": "adamw",
+    "weight_decay": 0.1,
+    "warmup": 0.3,
+    "average_decay": 0.9,
+    "max_norm": 1.0,
+    "measured_samples": 10,
+}
+
+
+@pytest.mark.parametrize("ops", ["numpy", "numba"])
+@settings(deadline=None, max_examples=8)
+@given(stops=st.lists(st.integers(0, STEPS), min_size=1, max_size=4, unique=True).map(sorted))
+@example(stops=[0])
+@example(stops=[BATCHES + 2, 2 * BATCHES + 1])
+@example(stops=[BATCHES, 2 * BATCHES])
+def test_so_does_one_with_distorted_images_averaged_weights_and_all_that(ops, stops):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inknet.training.averaging.INTERVAL", 3)
+        patch.setattr("inknet.training.batches.ROWS_AHEAD", 16)  # two batches at a time
+        assert interrupted(ops, stops, **LATER) == uninterrupted(ops, **LATER)
+
+
+@pytest.mark.parametrize("forgotten", ["augmentation", "average"])
+def test_its_outcome_would_show_what_a_checkpoint_forgets(forgotten):
+    look = StopAfter(BATCHES + 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, "numpy")
+        patch.setattr("inknet.training.averaging.INTERVAL", 3)
+        patch.setattr("inknet.training.batches.ROWS_AHEAD", 16)
+        trainer_of([look], **LATER).run()
+        arrays, facts = look.taken
+        later = trainer_of([look], **LATER)
+        if forgotten == "augmentation":
+            facts["streams"]["augmentation"] = facts["streams"]["split"]
+        else:
+            for name in [name for name in arrays if name.startswith("callback.2.parameters")]:
+                arrays[name] += 1e-6
+        later.restore(arrays, facts)
+        later.run()
+        assert outcome(later)["parameters"] != uninterrupted("numpy", **LATER)["parameters"]
 
 
 @pytest.mark.parametrize("stop", range(1, 7))

@@ -96,10 +96,61 @@ class Adam(Optimizer):
         )
 
 
+class AdamW(Adam):
+    """Adam that also shrinks the weights: in each step by ``learning_rate · weight_decay`` of them.
+
+    As a price in the loss (L2), large weights would lose less where gradients are large, for Adam
+    divides by these. Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
+
+    Parameters
+    ----------
+    n_weights
+        How many parameters shrink, from the first one on; without it, all.
+    weight_decay
+        From 0 to 1.
+    """
+
+    def __init__(
+        self,
+        parameters: Floats,
+        ops: NumpyOps = NUMPY,
+        *,
+        weight_decay: float = 0.01,
+        n_weights: int | None = None,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+    ) -> None:
+        super().__init__(parameters, ops, beta1=beta1, beta2=beta2, epsilon=epsilon)
+        self.weight_decay = weight_decay
+        self.n_weights = len(parameters) if n_weights is None else n_weights
+
+    def __repr__(self) -> str:
+        return f"AdamW(weight_decay={self.weight_decay:g}, {super().__repr__()[5:]}"
+
+    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
+        self.steps_taken += 1
+        decays = (slice(self.n_weights), self.weight_decay), (slice(self.n_weights, None), 0.0)
+        for part, weight_decay in decays:
+            self.ops.adam_step(
+                parameters[part],
+                gradients[part],
+                self.mean[part],
+                self.square[part],
+                learning_rate,
+                self.beta1,
+                self.beta2,
+                self.epsilon,
+                self.steps_taken,
+                learning_rate * weight_decay,
+            )
+
+
 OPTIMIZERS: dict[str, type[GradientDescent | Momentum | Adam]] = {
     "gradient_descent": GradientDescent,
     "momentum": Momentum,
     "adam": Adam,
+    "adamw": AdamW,
 }
 """The optimizers by the names that recipes use."""
 
@@ -123,3 +174,15 @@ def clip_by_norm(gradients: Floats, limit: float) -> None:
         gradients *= limit / norm
     elif norm > limit:
         gradients *= limit / norm
+
+
+def limit_norms(weight: Floats, limit: float) -> None:
+    """Shorten the weights into each neuron, ``(fan_in, fan_out)``, to Euclidean length ``limit``.
+
+    Those that are shorter stay as they are. Srivastava, Hinton, Krizhevsky, Sutskever and
+    Salakhutdinov 2014, "Dropout: a simple way to prevent neural networks from overfitting",
+    section 5.1.
+    """
+    norms = np.sqrt(np.einsum("ij,ij->j", weight, weight))
+    too_long = np.flatnonzero(norms > limit)
+    weight[:, too_long] *= limit / norms[too_long]

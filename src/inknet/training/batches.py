@@ -13,6 +13,7 @@ from inknet.data.mapped import file_rows
 from inknet.errors import InputError
 from inknet.nn.arrays import Labels
 from inknet.nn.ops import Batch, NumpyOps
+from inknet.training.augmentation import Augmentation
 
 ROWS_AHEAD = 1024
 """Rows made ready at a time while the network works on those before."""
@@ -39,6 +40,8 @@ class BatchMaker:
         The network's operations.
     training
         Whether gradients will be asked for.
+    augmentation
+        What distorts the images; without it, they come as they are.
     """
 
     def __init__(
@@ -49,12 +52,13 @@ class BatchMaker:
         ops: NumpyOps,
         *,
         training: bool = True,
+        augmentation: Augmentation | None = None,
     ) -> None:
         self.dataset = dataset
         self.batch_size = min(batch_size, len(dataset))
         self.training = training
         self._targets = dataset.targets
-        self._ops = ops
+        self._ops, self._augmentation = ops, augmentation
         self._file = file_rows(dataset.features)
         sample = np.asarray(dataset.features[:SAMPLE])
         batches_ahead = max(1, ROWS_AHEAD // self.batch_size)
@@ -65,35 +69,45 @@ class BatchMaker:
             ops.new_group(batches_ahead, self.batch_size, dataset.n_features, dtype, sample)
             for _ in range(n_groups)
         ]
+        shape = (batches_ahead * self.batch_size, dataset.n_features)
         if self._file is not None:
-            shape = (batches_ahead * self.batch_size, dataset.n_features)
             self._read = np.empty(shape, dataset.features.dtype)
+        if augmentation is not None:
+            self._distorted = np.empty(shape, np.uint8)
 
     def __len__(self) -> int:
         """Return the number of batches in the dataset; the last may be short."""
         return -(-len(self.dataset) // self.batch_size)
 
-    def batches(self, order: NDArray[np.intp]) -> Iterator[tuple[Batch, Labels]]:
+    def batches(
+        self, order: NDArray[np.intp], *, key: int = 0, first: int = 0
+    ) -> Iterator[tuple[Batch, Labels]]:
         """Go through the positions in ``order``; yield batches of n rows and labels ``(n,)``.
 
-        The batches are buffers, each good until the next one is asked for.
+        The batches are buffers, each good until the next one is asked for. ``key`` decides how
+        images are distorted, together with the number of their batch, counted from ``first``.
         """
         group = self._groups[0]
         n_rows = group.n_batches * group.batch_size
-        parts = [order[i : i + n_rows] for i in range(0, len(order), n_rows)]
+        parts = [
+            (order[i : i + n_rows], (key, first + i // group.batch_size))
+            for i in range(0, len(order), n_rows)
+        ]
         if len(parts) < 2:
-            yield from self._load(0, parts[0]) if parts else ()
+            yield from self._load(0, *parts[0]) if parts else ()
             return
         with ThreadPoolExecutor(1, "inknet-batches") as thread:
-            coming = thread.submit(self._load, 0, parts[0])
+            coming = thread.submit(self._load, 0, *parts[0])
             for number in range(1, len(parts)):
                 batches = coming.result()
-                coming = thread.submit(self._load, number % 2, parts[number])
+                coming = thread.submit(self._load, number % 2, *parts[number])
                 yield from batches
             yield from coming.result()
 
-    def _load(self, group: int, positions: NDArray[np.intp]) -> list[tuple[Batch, Labels]]:
-        """Fill one of the two groups."""
+    def _load(
+        self, group: int, positions: NDArray[np.intp], seed: tuple[int, int]
+    ) -> list[tuple[Batch, Labels]]:
+        """Fill one of the two groups; ``seed`` is the key and the number of its first batch."""
         rows = positions if self.dataset.rows is None else self.dataset.rows[positions]
         features = self.dataset.features
         if self._file is not None:
@@ -103,7 +117,19 @@ class BatchMaker:
             except ValueError as error:
                 raise InputError(f"{self.dataset.name}: {error}") from None
             rows = np.arange(len(rows))
-        batches = self._groups[group].load(features, rows, training=self.training)
         labels = self._targets[positions]
         size = self.batch_size
+        if self._augmentation is not None:
+            key, number = seed
+            for i, start in enumerate(range(0, len(rows), size)):
+                part = slice(start, start + size)
+                self._augmentation.distort(
+                    features,
+                    rows[part],
+                    labels[part],
+                    (key, number + i),
+                    self._distorted[: len(rows)][part],
+                )
+            features, rows = self._distorted, np.arange(len(rows))
+        batches = self._groups[group].load(features, rows, training=self.training)
         return [(batch, labels[i * size : (i + 1) * size]) for i, batch in enumerate(batches)]

@@ -113,7 +113,7 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, trainer: Trainer) -> None:
         """Remember the weights if they are the best so far; lose patience if not."""
-        history, network = trainer.history, trainer.network
+        history = trainer.history
         record = history[-1]
         value = record.val_loss if self.monitor == "val_loss" else record.val_accuracy
         if value is None:
@@ -122,8 +122,7 @@ class EarlyStopping(Callback):
         if score > self.best:
             self.best = score
             history.best_epoch = record.epoch
-            self._parameters = network.parameters.copy()
-            self._statistics = network.statistics.copy()
+            self._parameters, self._statistics = trainer.weights_in_use()
         elif history.best_epoch is not None and record.epoch - history.best_epoch >= self.patience:
             trainer.stop_reason = "early stopping"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from copy import deepcopy
 from dataclasses import asdict
 from math import isfinite
@@ -19,8 +20,10 @@ from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps, fastest
 from inknet.nn.schedules import SCHEDULES
-from inknet.recipe import TrainingRecipe
+from inknet.recipe import AugmentRecipe, TrainingRecipe
 from inknet.seeds import Streams
+from inknet.training.augmentation import Augmentation
+from inknet.training.averaging import WeightAverage
 from inknet.training.batches import BatchMaker
 from inknet.training.callbacks import Callback, EarlyStopping, LayerMonitor, refuse_other_kind
 from inknet.training.history import EpochRecord, History, require
@@ -65,12 +68,14 @@ class Trainer:
         The random generators for shuffling and dropout.
     callbacks
         What looks on, in the order in which it is called.
+    augment
+        How the images are distorted that it learns from.
 
     Raises
     ------
     InputError
         If the settings ask for patience and there is no validation data to watch, or for batches
-        of one sample and the network has batch normalization.
+        of one sample and the network has batch normalization; or to distort what are no images.
     """
 
     def __init__(
@@ -81,6 +86,7 @@ class Trainer:
         settings: TrainingRecipe,
         streams: Streams,
         callbacks: Sequence[Callback] = (),
+        augment: AugmentRecipe | None = None,
     ) -> None:
         uses_batch_norm = network.architecture.batch_norm != "none"
         if uses_batch_norm and (settings.batch_size == 1 or len(train) == 1):
@@ -91,22 +97,34 @@ class Trainer:
         self.train, self.validation = train, validation
         batch_size = len(train) if settings.batch_size == "all" else settings.batch_size
         network.use(_fastest_ops())
-        self.batch_maker = BatchMaker(train, batch_size, network.dtype, network.ops)
-        optimizer = optimizers.OPTIMIZERS[settings.optimizer]
-        self.optimizer = optimizer(network.parameters, network.ops)
+        self.augmentation = (
+            Augmentation(augment, train, network.ops) if augment and augment.is_on else None
+        )
+        self.batch_maker = BatchMaker(
+            train, batch_size, network.dtype, network.ops, augmentation=self.augmentation
+        )
+        self.optimizer = _optimizer(network, settings)
         self.schedule = SCHEDULES[settings.schedule]
         self.l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
         self.layer_monitor = LayerMonitor()
         self.callbacks: list[Callback] = [self.layer_monitor]
         if settings.patience is not None:
             self.callbacks.append(EarlyStopping(settings.patience, settings.monitor))
+        self.average: WeightAverage | None = None
+        if settings.average_decay:
+            # after early stopping, so that in the end, the other way round, the best ones are kept
+            self.average = WeightAverage(settings.average_decay)
+            self.callbacks.append(self.average)
         self.callbacks += callbacks  # last, so that they see which epoch is the best
         self.history = History(ops=network.ops.name)
+        self._measured = train
+        if settings.measured_samples is not None:
+            self._measured = train.subset(np.arange(len(train))[: settings.measured_samples])
         self.step = 0
         self.total_steps = settings.epochs * len(self.batch_maker)
         self.learning_rate = 0.0
         self.stop_reason: str | None = None
-        self._shuffling_before = streams.shuffling.bit_generator.state
+        self._remember_streams()
         self._started = perf_counter()
         self._epoch_seconds = 0.0
         self._safe_state: tuple[dict[str, Floats], dict[str, Any]] | None = None
@@ -182,8 +200,8 @@ class Trainer:
         streams = {
             name: generator.bit_generator.state for name, generator in vars(self.streams).items()
         }
-        if self._steps_in_epoch:  # the order of the epoch is drawn again, and must be the same
-            streams["shuffling"] = self._shuffling_before
+        if self._steps_in_epoch:  # what is drawn for the epoch is drawn again, and must be the same
+            streams |= self._streams_before
         whole = {
             "step": self.step,
             "steps_taken": self.optimizer.steps_taken,
@@ -229,7 +247,7 @@ class Trainer:
         self.step = facts["step"]
         self.optimizer.steps_taken = facts["steps_taken"]
         self.learning_rate = facts["learning_rate"]
-        self._shuffling_before = facts["streams"]["shuffling"]
+        self._remember_streams()
         # a signal ended that process, not this one
         self.stop_reason = (
             None if facts["stop_reason"] in SIGNALS.values() else facts["stop_reason"]
@@ -261,9 +279,11 @@ class Trainer:
         started = perf_counter() - self._epoch_seconds
         if self._safe_state is None or self._steps_in_epoch == 0:
             self._remember()
-        self._shuffling_before = self.streams.shuffling.bit_generator.state
-        order = self._order()[self._steps_in_epoch * self.batch_maker.batch_size :]
-        for x, labels in self.batch_maker.batches(order):
+        self._remember_streams()
+        first = self._steps_in_epoch
+        order = self._order()[first * self.batch_maker.batch_size :]
+        key = 0 if self.augmentation is None else int(self.streams.augmentation.integers(2**63))
+        for x, labels in self.batch_maker.batches(order, key=key, first=first):
             self._step(x, labels)
             self._epoch_seconds = perf_counter() - started
             self.stop_reason = self.stop_reason or interrupt.reason
@@ -275,6 +295,13 @@ class Trainer:
             callback.on_epoch_end(self)
         self.stop_reason = self.stop_reason or interrupt.reason
 
+    def _remember_streams(self) -> None:
+        """Keep the state of the streams from which something is drawn for a whole epoch."""
+        self._streams_before = {
+            name: getattr(self.streams, name).bit_generator.state
+            for name in ("shuffling", "augmentation")
+        }
+
     def _order(self) -> NDArray[np.intp]:
         """Return the order of the samples in the next epoch."""
         if self.settings.shuffle:
@@ -284,9 +311,7 @@ class Trainer:
     def _step(self, x: Batch, labels: Labels) -> None:
         """Learn from one batch."""
         network, settings = self.network, self.settings
-        self.learning_rate = (
-            settings.learning_rate * self.rate_factor * self.schedule(self.step / self.total_steps)
-        )
+        self.learning_rate = settings.learning_rate * self.rate_factor * self._schedule_factor()
         loss = network.loss_and_gradients(
             x, labels, self.streams.dropout, label_smoothing=settings.label_smoothing
         )
@@ -299,17 +324,25 @@ class Trainer:
         if settings.clip_norm is not None:
             optimizers.clip_by_norm(network.gradients, settings.clip_norm)
         self.optimizer.step(network.parameters, network.gradients, self.learning_rate)
+        if settings.max_norm is not None:
+            for layer in network.dense_layers[:-1]:
+                optimizers.limit_norms(layer.weight, settings.max_norm)
         self.step += 1
         for callback in self.callbacks:
             callback.on_step_end(self)
+
+    def _schedule_factor(self) -> float:
+        """Return the part of the highest rate that the next step has."""
+        factor = self.schedule(self.step / self.total_steps)
+        warm_steps = self.settings.warmup * self.total_steps
+        return factor * min(1.0, (self.step + 1) / warm_steps) if warm_steps else factor
 
     # -- divergence -------------------------------------------------------------------------------
 
     def _remember(self) -> None:
         """Keep what a training that diverges in this epoch goes back to, or leaves behind."""
         if self.settings.on_divergence == "stop":
-            network = self.network
-            self._safe_weights = network.parameters.copy(), network.statistics.copy()
+            self._safe_weights = [array.copy() for array in self._weights()]
             return
         arrays, facts = self.state()
         copies = {name: array.copy() for name, array in arrays.items()}
@@ -318,7 +351,8 @@ class Trainer:
     def _go_back(self, error: DivergedError) -> None:
         """Go back to the beginning of the epoch; and on from there at half the rate, or not."""
         if self._safe_state is None:
-            self.network.parameters[:], self.network.statistics[:] = self._safe_weights
+            for array, safe in zip(self._weights(), self._safe_weights, strict=True):
+                array[:] = safe
             raise error
         tried = self.history.rollbacks
         self.restore(*deepcopy(self._safe_state))
@@ -331,9 +365,23 @@ class Trainer:
         for callback in self.callbacks:
             callback.on_rollback(self, str(error))
 
+    def _weights(self) -> list[Floats]:
+        """Return all that was learned: the network's own arrays, and their averages."""
+        averages = self.average.arrays.values() if self.average else ()
+        return [self.network.parameters, self.network.statistics, *averages]
+
+    def weights_in_use(self) -> tuple[Floats, Floats]:
+        """Return copies of the parameters and statistics that the network would end with now."""
+        with self.average.in_place(self.network) if self.average else nullcontext():
+            return self.network.parameters.copy(), self.network.statistics.copy()
+
     def _measure(self, started: float, trained: float) -> EpochRecord:
-        """Look at the network as it is after the epoch."""
-        train_loss, train_accuracy = measure(self.network, self.train)
+        """Look at the network as it would be used after the epoch."""
+        with self.average.in_place(self.network) if self.average else nullcontext():
+            return self._measure_network(started, trained)
+
+    def _measure_network(self, started: float, trained: float) -> EpochRecord:
+        train_loss, train_accuracy = measure(self.network, self._measured)
         self._check_finite(train_loss, "the training loss")
         val_loss, val_accuracy = (
             measure(self.network, self.validation) if self.validation else (None, None)
@@ -375,6 +423,13 @@ class Trainer:
             f"training diverged: {what} in epoch {len(self.history) + 1} is {loss}; {where}; "
             f"try a lower learning_rate than {rate:g}, or clip_norm{going_back}"
         )
+
+
+def _optimizer(network: Network, settings: TrainingRecipe) -> optimizers.Optimizer:
+    options: dict[str, Any] = {}
+    if settings.optimizer == "adamw":
+        options = {"weight_decay": settings.weight_decay, "n_weights": network.n_weights}
+    return optimizers.OPTIMIZERS[settings.optimizer](network.parameters, network.ops, **options)
 
 
 def _fastest_ops() -> NumpyOps:

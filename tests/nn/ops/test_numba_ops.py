@@ -12,6 +12,8 @@ from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from splitting import split_among
 
+from inknet.data import load
+from inknet.data.augment import Distorter
 from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.ops import NUMPY
 from inknet.nn.ops.numba_ops import NumbaOps
@@ -361,6 +363,82 @@ def test_a_gradient_that_is_no_number_spoils_its_own_parameter_alone(dtype, bad)
         assert_array_equal(np.isfinite(parameters), [True, False, True])
 
 
+@given(n=st.integers(1, 70), dtype=DTYPES, seed=SEEDS, decay=st.floats(0, 0.5))
+@settings(max_examples=30, deadline=None)
+def test_steps_of_adam_that_shrink_the_weights_are_equal(n, dtype, seed, decay):
+    gradients = gradients_of_many_sizes(n, dtype, seed)
+    results = []
+    for ops in BOTH:
+        parameters, mean, square = np.ones(n, dtype), *np.zeros((2, n), dtype)
+        for number, g in enumerate(gradients, 1):
+            ops.adam_step(parameters, g, mean, square, 0.01, 0.9, 0.999, 1e-8, number, decay)
+        results.append(parameters)
+    assert_close(results[1], results[0], 1, 8 * N_STEPS)
+
+
+@given(n=st.integers(1, 70), dtype=DTYPES, seed=SEEDS, rate=st.floats(0, 1))
+@settings(max_examples=30, deadline=None)
+def test_running_averages_are_equal(n, dtype, seed, rate):
+    generator = np.random.default_rng(seed)
+    average, values = normal(generator, (2, n), dtype)
+    found, expected = average.copy(), average.copy()
+    NUMBA.average_step(found, values, rate)
+    NUMPY.average_step(expected, values, rate)
+    assert_close(found, expected, np.abs(average) + np.abs(values), 4)
+
+
+# -- distortions ----------------------------------------------------------------------------------
+
+
+def warped(ops, pixels, rows, matrices, fields, ground=0):
+    out = np.full((len(rows), pixels.shape[1]), 77, np.uint8)
+    ops.warp(pixels, rows, matrices, fields, ground, out)
+    return out
+
+
+@given(
+    n=st.integers(1, 8),
+    height=st.integers(1, 12),
+    width=st.integers(1, 12),
+    seed=SEEDS,
+    spread=st.sampled_from([0.0, 0.3, 3.0, 100.0, 1e20, 1e38]),
+    ground=st.integers(0, 255),
+)
+@many
+def test_warped_images_have_the_same_bits(n, height, width, seed, spread, ground):
+    generator = np.random.default_rng(seed)
+    pixels = generator.integers(0, 256, (n + 3, height * width), dtype=np.uint8)
+    rows = generator.integers(0, n + 3, n)
+    matrices = normal(generator, (n, 2, 3), "float32", min(spread, 1e20))
+    matrices[:, [0, 1], [0, 1]] += 1
+    fields = normal(generator, (n, 2, height, width), "float32").clip(-3, 3)
+    fields *= np.float32(spread)
+    found, expected = (warped(ops, pixels, rows, matrices, fields, ground) for ops in BOTH[::-1])
+    assert_array_equal(found, expected)
+    if spread == 0:
+        assert_array_equal(found, pixels[rows])
+
+
+def test_thousands_of_distorted_digits_have_the_same_bits():
+    digits = load("sample")
+    distorter = Distorter(
+        (28, 28), rotation=15, shear=15, scale=0.15, shift=1, elastic_alpha=36, gentle=[1, 7]
+    )
+    rows = np.arange(5000)
+    for seed in (0, 1):
+        drawn = distorter.draw(np.random.default_rng(seed), digits.targets)
+        found, expected = (warped(ops, digits.features, rows, *drawn) for ops in BOTH[::-1])
+        assert_array_equal(found, expected)
+        assert (found != digits.features).any(axis=1).mean() > 0.99
+
+
+def test_rows_that_do_not_lie_together_are_warped_too():
+    pixels = np.arange(24, dtype=np.uint8).reshape(6, 4)[::2]
+    matrices, fields = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2, 2, 2), np.float32)
+    matrices[:, [0, 1], [0, 1]] = 1
+    assert_array_equal(warped(NUMBA, pixels, np.array([2, 0]), matrices, fields), pixels[[2, 0]])
+
+
 # -- the first layer ------------------------------------------------------------------------------
 
 
@@ -606,7 +684,8 @@ def test_a_split_kernel_has_the_same_bits_as_a_whole_one(n_cores, dtype, n):
             lambda p, g, m, v: ops.add_scaled(g, 0.3, p),
             lambda p, g, m, v: ops.descent_step(p, g, 0.1),
             lambda p, g, m, v: ops.momentum_step(p, g, m, 0.1, 0.9),
-            lambda p, g, m, v: ops.adam_step(p, g, m, v, 0.1, 0.9, 0.999, 1e-8, 3),
+            lambda p, g, m, v: ops.adam_step(p, g, m, v, 0.1, 0.9, 0.999, 1e-8, 3, 0.01),
+            lambda p, g, m, v: ops.average_step(p, g, 0.1),
         )
         for step in steps:
             parameters, gradients, mean, square = vectors.copy()

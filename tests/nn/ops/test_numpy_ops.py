@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.ndimage import map_coordinates
 from scipy.special import log_softmax
 from scipy.special import softmax as scipy_softmax
 from sklearn.metrics import log_loss
@@ -165,3 +166,29 @@ def test_steps_go_on_over_the_end_of_a_chunk():
     parameters, mean, square = before.copy(), np.zeros(n), np.zeros(n)
     NUMPY.adam_step(parameters, gradients, mean, square, 0.5, 0.9, 0.999, 0.0, 1)
     assert_allclose(parameters, before - 0.5 * np.sign(gradients), rtol=1e-9, atol=1e-9)
+
+
+# -- distortions ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ground", [0, 200])
+def test_warping_looks_pixels_up_as_scipy_does(ground):
+    generator = np.random.default_rng(ground)
+    n, height, width = 40, 14, 11
+    images = generator.integers(0, 256, (n, height, width), dtype=np.uint8)
+    rows = generator.permutation(n)
+    matrices = generator.normal(0, 0.3, (n, 2, 3)).astype(np.float32)
+    matrices[:, [0, 1], [0, 1]] += 1
+    fields = generator.normal(0, 2, (n, 2, height, width)).astype(np.float32)
+    out = np.empty((n, height * width), np.uint8)
+    NUMPY.warp(images.reshape(n, -1), rows, matrices, fields, ground, out)
+    y, x = np.mgrid[:height, :width]
+    for i in range(n):
+        m = matrices[i].astype("f8")
+        places = [m[k, 0] * y + m[k, 1] * x + m[k, 2] + fields[i, k] for k in (0, 1)]
+        expected = map_coordinates(
+            images[rows[i]].astype("f8"), places, order=1, mode="grid-constant", cval=ground
+        )
+        # a place is rounded down by up to 1/256 of a pixel in each direction, a grey by half
+        assert_allclose(out[i].reshape(height, width), expected, atol=2.5)
+        assert np.abs(out[i].reshape(height, width) - expected).mean() < 0.7

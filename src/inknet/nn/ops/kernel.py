@@ -12,16 +12,17 @@ Real: TypeAlias = np.floating[Any]
 """A number of the arrays' type: a Python float would make float32 loops compute in float64."""
 
 
-def kernel(function: Callable[..., Any]) -> Any:
+def kernel(function: Callable[..., Any], *, exact: bool = False) -> Any:
     """Compile at the first call, and keep the result on disk where the disk can be written.
 
     Kernels release Python's global lock. ``error_model="numpy"`` lets a division by 0 give what
     IEEE 754 says instead of an exception; without that branch LLVM can vectorise loops that divide.
     The `fastmath` flags allow sums in another order, nothing that changes what NaN or infinity do.
+    What is ``exact`` rounds as NumPy does: each operation by itself, in the order written.
     """
     options: dict[str, Any] = {
         "error_model": "numpy",
-        "fastmath": {"contract", "nsz", "reassoc"},
+        "fastmath": False if exact else {"contract", "nsz", "reassoc"},
         "nogil": True,
     }
     try:

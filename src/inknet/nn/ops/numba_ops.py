@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from math import sqrt
 from typing import Any
 
@@ -41,6 +41,49 @@ def _read_rows(
         if _pread(descriptor, out[i].ctypes, size, start + rows[i] * size) != size:
             return i
     return len(rows)
+
+
+# -- distortions ----------------------------------------------------------------------------------
+
+
+@partial(kernel, exact=True)
+def _warp(
+    pixels: NDArray[np.uint8],
+    rows: NDArray[np.intp],
+    matrices: NDArray[np.float32],
+    fields: NDArray[np.float32],
+    ground: int,
+    out: NDArray[np.uint8],
+) -> None:
+    """One image after the other: all places first, eight or more at once, then the pixels."""
+    real, whole = np.float32, np.int32
+    height, width = fields.shape[2:]
+    stride = width + 3
+    padded = np.full((height + 3) * stride, ground, np.uint8)
+    places = np.empty((3, height * width), whole)
+    corner, down, right = places[0], places[1], places[2]
+    zero, one, unit = real(0), real(1), real(256)
+    for i in range(len(rows)):
+        row = pixels[rows[i]]
+        for y in range(height):
+            for x in range(width):
+                padded[(y + 1) * stride + x + 1] = row[y * width + x]
+        (m00, m01, m02), (m10, m11, m12) = matrices[i, 0], matrices[i, 1]
+        for y in range(height):
+            start_v, start_u = m00 * real(y) + m02, m10 * real(y) + m12
+            for x in range(width):
+                v = ((m01 * real(x) + start_v) + fields[i, 0, y, x]) + one
+                u = ((m11 * real(x) + start_u) + fields[i, 1, y, x]) + one
+                line = whole(min(max(v, zero), real(height + 1)) * unit)
+                column = whole(min(max(u, zero), real(width + 1)) * unit)
+                k = y * width + x
+                corner[k] = (line >> 8) * stride + (column >> 8)
+                down[k], right[k] = line & 255, column & 255
+        for k in range(height * width):
+            c, d, r = corner[k], down[k], right[k]
+            upper = padded[c] * (256 - r) + padded[c + 1] * r
+            lower = padded[c + stride] * (256 - r) + padded[c + stride + 1] * r
+            out[i, k] = (upper * (256 - d) + lower * d + 32768) >> 16
 
 
 # -- between the products -------------------------------------------------------------------------
@@ -220,11 +263,18 @@ def _adam_step(
     beta2: Real,
     rest2: Real,
     epsilon: Real,
+    kept: Real,
 ) -> None:
     for i in range(len(p)):
         m[i] += rest1 * (g[i] - m[i])
         v[i] = beta2 * v[i] + rest2 * (g[i] * g[i])
-        p[i] -= rate * m[i] / (np.sqrt(v[i]) + epsilon)
+        p[i] = kept * p[i] - rate * m[i] / (np.sqrt(v[i]) + epsilon)
+
+
+@kernel
+def _average_step(average: Floats, values: Floats, rate: Real) -> None:
+    for i in range(len(average)):
+        average[i] += rate * (values[i] - average[i])
 
 
 # -- one sample -----------------------------------------------------------------------------------
@@ -309,6 +359,23 @@ class NumbaOps(NumpyOps):
         n_read = _read_rows(descriptor, start, out[0].nbytes, rows, out.view(np.uint8))
         if n_read < len(rows):
             super().read_rows(descriptor, start, rows[n_read:], out[n_read:])
+
+    def warp(
+        self,
+        pixels: NDArray[np.uint8],
+        rows: NDArray[np.intp],
+        matrices: NDArray[np.float32],
+        fields: NDArray[np.float32],
+        ground: int,
+        out: NDArray[np.uint8],
+    ) -> None:
+        """One image after the other; see `NumpyOps.warp`."""
+        if not pixels.flags.c_contiguous:
+            super().warp(pixels, rows, matrices, fields, ground, out)
+            return
+        pixels = np.asarray(pixels).view()
+        pixels.flags.writeable = False  # as mapped files are: another type to the compiler
+        _warp(pixels, rows, matrices, fields, ground, out)
 
     def activate(self, function: ActivationFunction, z: Floats, out: Floats, slope: Floats) -> None:
         """Take the ReLU family in one pass; NumPy's tanh is as fast as one can be."""
@@ -428,6 +495,7 @@ class NumbaOps(NumpyOps):
         beta2: float,
         epsilon: float,
         step: int,
+        decay: float = 0.0,
     ) -> None:
         """One pass; see `NumpyOps.adam_step`."""
         real, c = parameters.dtype.type, sqrt(1 - beta2**step)
@@ -437,6 +505,7 @@ class NumbaOps(NumpyOps):
             real(beta2),
             real(1 - beta2),
             real(epsilon * c),
+            real(1 - decay),
         )
 
         def part(a: int, b: int) -> None:
@@ -444,6 +513,15 @@ class NumbaOps(NumpyOps):
 
         # a root and a division take as long as forty multiplications of a dense product
         self.in_parts(part, len(parameters), 40 * len(parameters))
+
+    def average_step(self, average: Floats, values: Floats, rate: float) -> None:
+        """One pass; see `NumpyOps.average_step`."""
+        factor = average.dtype.type(rate)
+
+        def part(a: int, b: int) -> None:
+            _average_step(average[a:b], values[a:b], factor)
+
+        self.in_parts(part, len(average), 10 * len(average))
 
     def one_sample(self, layers: list[FoldedLayer]) -> Callable[[NDArray[Any]], Floats]:
         """Do it all in one call, and skip what is 0: with ReLU, often half of each layer."""
@@ -486,7 +564,10 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
         matrix, vector, vector, vector, vector, 0.1, 1e-5, matrix.copy(), vector + 1, matrix.copy()
     )
     ops.batch_norm_backward(matrix.copy(), matrix, vector + 1, vector, vector, vector)
+    ops.average_step(vector, vector, 0.0)
     pixels = np.zeros((8, 8), np.uint8)
+    matrices, fields = np.zeros((8, 2, 3), np.float32), np.zeros((8, 2, 2, 4), np.float32)
+    ops.warp(pixels, np.arange(8), matrices, fields, 0, np.empty((8, 8), np.uint8))
     (batch,) = ops.new_group(1, 8, 8, dtype).load(pixels, np.arange(8))
     batch.times(matrix, vector, matrix.copy())
     batch.transposed_times(matrix, matrix.copy())

@@ -1,0 +1,80 @@
+"""Augmentation: a dataset's images, distorted on their way into a batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.data.augment import Distorter
+from inknet.data.dataset import Dataset, square_shape
+from inknet.errors import InputError
+from inknet.nn.ops import NumpyOps
+from inknet.recipe import AugmentRecipe
+
+
+class Augmentation:
+    """Distorts images of one dataset.
+
+    What it makes of a batch depends on the batch's images, a key and the batch's number alone:
+    whatever was made before, a training that goes on in the middle of an epoch gets the same.
+
+    Parameters
+    ----------
+    settings
+        Which distortions.
+    dataset
+        Whose images they are for.
+    ops
+        The operations that move the pixels.
+
+    Raises
+    ------
+    InputError
+        If the samples are no images of uint8 pixels, or a class that is to be treated gently is
+        not among theirs.
+    """
+
+    def __init__(self, settings: AugmentRecipe, dataset: Dataset, ops: NumpyOps) -> None:
+        shape = dataset.image_shape or square_shape(dataset.n_features)
+        if shape is None or dataset.features.dtype != np.uint8:
+            raise InputError(f"{dataset.name}: augment distorts images of uint8 pixels alone")
+        options: dict[str, Any] = settings.model_dump()
+        names = options.pop("gentle_classes")
+        for name in names:
+            if name not in dataset.class_names:
+                raise InputError(
+                    f"augment.gentle_classes has {name!r}, which is no class of {dataset.name}; "
+                    f"expected some of {', '.join(dataset.class_names)}"
+                )
+        labels = [dataset.class_names.index(name) for name in names]
+        self._distorter = Distorter(shape, gentle=labels, **options)
+        self._ground = 255 if replace(dataset, image_shape=shape).light_background else 0
+        self._ops = ops
+
+    def distort(
+        self,
+        features: NDArray[np.uint8],
+        rows: NDArray[np.intp],
+        labels: NDArray[np.intp],
+        seed: tuple[int, int],
+        out: NDArray[np.uint8],
+    ) -> None:
+        """Write distorted versions of rows of the features to ``out``.
+
+        Parameters
+        ----------
+        features : (n_stored, n_features)
+        rows, labels : (n,)
+            The images of a batch, and their classes.
+        seed
+            Key and number of the batch.
+        out : (n, n_features)
+        """
+        key, number = seed
+        sequence = np.random.SeedSequence(key, spawn_key=(number,))
+        generator = np.random.Generator(np.random.SFC64(sequence))
+        matrices, fields = self._distorter.draw(generator, labels)
+        self._ops.warp(features, rows, matrices, fields, self._ground, out)

@@ -1,0 +1,89 @@
+"""Averaging: the mean of the weights on the last stretch of the way.
+
+Steps on batches wander around a minimum; the mean of many places on the way is nearer to it than
+the last one. Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging";
+the mean here forgets, so that it is always of recent places.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from inknet.training.callbacks import Callback, refuse_other_kind
+
+if TYPE_CHECKING:
+    from inknet.nn.arrays import Floats
+    from inknet.nn.network import Network
+    from inknet.training.loop import Trainer
+
+INTERVAL = 8
+"""Steps between two updates: a mean over hundreds of steps does not notice, and costs an eighth."""
+
+
+class WeightAverage(Callback):
+    """Keeps exponential moving averages of parameters and running statistics.
+
+    After each step ``a = d · a + (1 - d) · p``, done for `INTERVAL` steps at once. At first, when
+    there is little to average, d is ``(1 + step) / (10 + step)``, so that the beginning is soon
+    forgotten (the rule of TensorFlow's ``ExponentialMovingAverage``).
+
+    Parameters
+    ----------
+    decay
+        d, from 0 to 1.
+    """
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.arrays: dict[str, Floats] = {}
+
+    def on_train_begin(self, trainer: Trainer) -> None:
+        """Start from the present weights, unless the training goes on."""
+        own = _learned(trainer.network)
+        if not self.arrays:
+            self.arrays = {name: array.copy() for name, array in own.items()}
+            return
+        found, self.arrays = self.arrays, {}  # not to be used, if they are refused
+        for name, array in own.items():
+            refuse_other_kind(f"the average {name}", found[name], array)
+        self.arrays = found
+
+    def on_step_end(self, trainer: Trainer) -> None:
+        """Take the new weights in."""
+        if trainer.step % INTERVAL:
+            return
+        decay = min(self.decay, (1 + trainer.step) / (10 + trainer.step))
+        for name, array in _learned(trainer.network).items():
+            trainer.network.ops.average_step(self.arrays[name], array, 1 - decay**INTERVAL)
+
+    @contextmanager
+    def in_place(self, network: Network) -> Iterator[None]:
+        """Let the network have the averages for a while."""
+        own = _learned(network)
+        kept = {name: array.copy() for name, array in own.items()}
+        try:
+            for name, array in own.items():
+                array[:] = self.arrays[name]
+            yield
+        finally:
+            for name, array in own.items():
+                array[:] = kept[name]
+
+    def on_train_end(self, trainer: Trainer) -> None:
+        """Leave the averages in the network."""
+        for name, array in self.arrays.items():
+            _learned(trainer.network)[name][:] = array
+
+    def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
+        """Return the averages."""
+        return dict(self.arrays), {}
+
+    def restore(self, arrays: dict[str, Floats], facts: dict[str, Any]) -> None:
+        """Go on with these averages."""
+        self.arrays = dict(arrays)
+
+
+def _learned(network: Network) -> dict[str, Floats]:
+    return {"parameters": network.parameters, "statistics": network.statistics}

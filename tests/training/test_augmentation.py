@@ -1,0 +1,194 @@
+"""Images are distorted on their way into a batch, anew in every epoch, the same for the same seed."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from samples import clouds, make_trainer, pictures, rows_of
+
+from inknet import MLP, InputError
+from inknet.data import Dataset, load
+from inknet.nn.ops import NUMPY
+from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.recipe import AugmentRecipe
+from inknet.training.augmentation import Augmentation
+from inknet.training.batches import BatchMaker
+from inknet.training.callbacks import Callback
+
+OPS = {ops.name: ops for ops in (NUMPY, NumbaOps())}
+STRONG = AugmentRecipe(rotation=30, scale=0.2, shift=1.5, elastic_alpha=6, elastic_sigma=1.5)
+
+MILD = AugmentRecipe(rotation=10, scale=0.1, shift=0.7, elastic_alpha=3, elastic_sigma=2)
+
+
+def images_of(dataset, order, ops="numpy", settings=STRONG, **seed):
+    """The images, as numbers from 0 to 255, and labels of all batches."""
+    augmentation = Augmentation(settings, dataset, OPS[ops])
+    maker = BatchMaker(dataset, 10, np.dtype("f8"), OPS[ops], augmentation=augmentation)
+    rows, labels = [], []
+    for x, y in maker.batches(order, **seed):
+        rows.append(255 * rows_of(x, dataset.n_features))
+        labels.append(y.copy())
+    return np.concatenate(rows).round().astype(np.uint8), np.concatenate(labels)
+
+
+@pytest.mark.parametrize("ops", sorted(OPS))
+@pytest.mark.parametrize("ground", [0, 255])
+def test_each_image_of_a_batch_is_another_version_of_the_one_that_was_asked_for(ops, ground):
+    dataset = pictures(45, ground=ground)
+    order = np.random.default_rng(0).permutation(45)
+    found, labels = images_of(dataset, order, ops, MILD, key=1)
+    assert_array_equal(labels, dataset.labels[order])
+    originals = dataset.features[order]
+    changed = (found != originals).any(axis=1)
+    assert changed.all()
+    # another version of this picture, and not of another class: most of its ink lies as before
+    ink = np.abs(ground - originals.astype(int)), np.abs(ground - found.astype(int))
+    of_class = [np.mean(ink[0][labels == c], axis=0) for c in range(3)]
+    likeness = np.array([[a @ b / np.linalg.norm(b) for b in of_class] for a in ink[1]])
+    assert (likeness.argmax(axis=1) == labels).mean() > 0.8
+    # what comes in from outside is ground
+    assert_allclose(np.median(found), ground, atol=10)
+
+
+@pytest.mark.parametrize("rows_ahead", [1, 20, 1000])
+def test_both_ops_make_the_same_images_however_many_batches_are_made_together(
+    monkeypatch, rows_ahead
+):
+    dataset, order = pictures(61), np.random.default_rng(1).permutation(61)
+    expected, _ = images_of(dataset, order, key=5)
+    monkeypatch.setattr("inknet.training.batches.ROWS_AHEAD", rows_ahead)
+    for ops in OPS:
+        assert_array_equal(images_of(dataset, order, ops, key=5)[0], expected)
+        rest, _ = images_of(dataset, order[30:], ops, key=5, first=3)
+        assert_array_equal(rest, expected[30:])
+        assert not np.array_equal(images_of(dataset, order, ops, key=6)[0], expected)
+
+
+def test_a_mapped_file_gives_the_same_images(tmp_path):
+    dataset, order = pictures(40), np.random.default_rng(2).permutation(40)
+    np.save(tmp_path / "x.npy", dataset.features)
+    mapped = np.load(tmp_path / "x.npy", mmap_mode="r")
+    same = Dataset(mapped, dataset.labels, dataset.class_names, (6, 7), "mapped")
+    expected, _ = images_of(dataset, order, key=1)
+    for ops in OPS:
+        assert_array_equal(images_of(same, order, ops, key=1)[0], expected)
+
+
+def test_gentle_classes_are_found_by_their_names():
+    dataset = pictures(30)
+    order = np.arange(30)
+    turned = AugmentRecipe(rotation=90.0)
+    gentle = AugmentRecipe(rotation=90.0, gentle_classes=["b"])
+    all_turned, labels = images_of(dataset, order, settings=turned, key=1)
+    found, _ = images_of(dataset, order, settings=gentle, key=1)
+    same = (found == all_turned).all(axis=1)
+    assert_array_equal(same, labels != 1)
+
+
+def test_the_validation_data_and_what_is_measured_stay_as_they_are():
+    train, validation = pictures(30), pictures(12, seed=1)
+    plain = make_trainer(train, validation, epochs=2, learning_rate=1e-9)
+    distorted = make_trainer(
+        train, validation, epochs=2, learning_rate=1e-9, augment={"rotation": 90.0}
+    )
+    for trainer in (plain, distorted):
+        trainer.run()
+    for one, other in zip(plain.history.records, distorted.history.records, strict=True):
+        assert one.val_loss == pytest.approx(other.val_loss, rel=1e-6)
+        assert one.train_loss == pytest.approx(other.train_loss, rel=1e-6)
+
+
+class Batches(Callback):
+    """Keeps what a trainer's batches hold."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_train_begin(self, trainer):
+        batches = trainer.batch_maker.batches
+
+        def looked_at(*arguments, **keywords):
+            for x, labels in batches(*arguments, **keywords):
+                self.seen.append(rows_of(x, 42))
+                yield x, labels
+
+        trainer.batch_maker.batches = looked_at
+
+
+def seen(seed=0, **settings):
+    look = Batches()
+    make_trainer(pictures(24), None, [look], seed=seed, epochs=2, **settings).run()
+    return np.concatenate(look.seen)
+
+
+def test_a_training_sees_each_image_distorted_anew_in_each_epoch_and_the_same_for_the_same_seed():
+    augment = {"rotation": 20.0, "shift": 1.0}
+    first = seen(augment=augment, shuffle=False)
+    assert not (first[:24] == first[24:]).all(axis=1).any()
+    assert_array_equal(seen(augment=augment, shuffle=False), first)
+    assert not np.array_equal(seen(augment=augment, shuffle=False, seed=1), first)
+
+
+def test_without_any_distortion_the_images_and_the_streams_are_as_ever():
+    assert_array_equal(seen(augment={}), seen())
+    plain, off = (make_trainer(pictures(24), augment=a) for a in (None, {"elastic_sigma": 3.0}))
+    before = plain.streams.augmentation.bit_generator.state
+    for trainer in (plain, off):
+        trainer.run()
+        assert trainer.streams.augmentation.bit_generator.state == before
+
+
+def test_distortions_help_a_network_that_has_few_digits_to_learn_from():
+    sample = load("sample")
+    order = np.random.default_rng(0).permutation(len(sample))
+    train, test = sample.subset(order[:500]), sample.subset(order[3000:])
+    settings = {
+        "hidden": (64,),
+        "activation": "relu",
+        "dtype": "float32",
+        "epochs": 40,
+        "batch_size": 50,
+        "optimizer": "adam",
+        "learning_rate": 0.003,
+        "schedule": "cosine",
+    }
+    accuracies = []
+    for augment in ({}, {"rotation": 10.0, "scale": 0.1, "shift": 1.0, "elastic_alpha": 30.0}):
+        trainer = make_trainer(train, test, augment=augment, **settings)
+        trainer.run()
+        accuracies.append(trainer.history[-1].val_accuracy)
+    plain, distorted = accuracies
+    assert distorted > plain + 0.02
+
+
+@pytest.mark.parametrize(
+    ("dataset", "settings", "says"),
+    [
+        (clouds(12), {"shift": 1.0}, "clouds: augment distorts images of uint8 pixels alone"),
+        (
+            Dataset(np.zeros((9, 42), np.uint8), np.arange(9) % 3, ("a", "b", "c"), None, "rows"),
+            {"shift": 1.0},
+            "rows: augment distorts images of uint8 pixels alone",
+        ),
+        (
+            pictures(12),
+            {"shift": 1.0, "gentle_classes": ["1"]},
+            "augment.gentle_classes has '1', which is no class of pictures; expected some of a, b",
+        ),
+    ],
+)
+def test_what_cannot_be_distorted_is_refused_in_one_line(dataset, settings, says):
+    with pytest.raises(InputError) as caught:
+        make_trainer(dataset, augment=settings)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_mlp_takes_distortions_by_name_and_refuses_others():
+    images, labels = pictures(30).features.reshape(-1, 6, 7), pictures(30).labels
+    model = MLP([42, 8, 3], random_seed=0)
+    model.train(images, labels, num_epochs=1, augment={"shift": 1.0})
+    with pytest.raises(InputError, match="tilt is not a recipe key"):
+        model.train(images, labels, num_epochs=1, augment={"tilt": 1.0})
+    with pytest.raises(InputError, match="rotation is -1"):
+        model.train(images, labels, num_epochs=1, augment={"rotation": -1.0})
