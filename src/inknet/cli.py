@@ -39,6 +39,10 @@ EXIT_BAD_INPUT = 2
 EXIT_STOPPED = {"interrupted": 130, "terminated": 143}
 """After a signal: 128 and its number."""
 
+N_SHOWN = 40
+N_VERSIONS = 16
+"""How many images `inknet data show` draws, and how many versions of one."""
+
 SOURCE_HELP = "mnist, sample, or a path: CSV, IDX file or folder, .npz, folder of class folders."
 
 
@@ -115,6 +119,12 @@ def train(
     previous: Annotated[
         bool, typer.Option("--previous", help="Go on from the checkpoint before the newest.")
     ] = False,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(
+            min=2, metavar="N", help="Train N networks, with seeds in a row, that answer together."
+        ),
+    ] = None,
 ) -> None:
     """Train a network and leave model, figures, pictures and a report in a run folder."""
     from inknet.data import MnistUnavailableError
@@ -128,10 +138,11 @@ def train(
         "warn": lambda line: print(f"inknet: {line}", file=sys.stderr),
     }
     if resume is not None:
-        if force or any(given is not None for given in (data, recipe, out, seed, changes or None)):
+        others = (data, recipe, out, seed, changes or None, ensemble)
+        if force or any(given is not None for given in others):
             raise InputError(
                 "--resume goes on with the recipe of the run; "
-                "--data, --recipe, --out, --seed, --set and --force do not go with it"
+                "--data, --recipe, --out, --seed, --set, --force and --ensemble do not go with it"
             )
         run = resume_run(resume, previous=previous, callbacks=training.callbacks, **options)
         training.conclude(run)
@@ -145,6 +156,12 @@ def train(
         callbacks = training.callbacks(chosen)
         return train_run(chosen, folder, force=force, callbacks=callbacks, **options)
 
+    if ensemble is not None:
+        if force:
+            raise InputError("--ensemble keeps what is finished; --force does not go with it")
+        chosen = load_recipe(recipe or "digits", changes or [], source=data, seed=seed)
+        training.together(chosen, out or default_folder(chosen), ensemble, options)
+        return
     try:
         run = train_on(data)
     except MnistUnavailableError as error:
@@ -193,6 +210,28 @@ class _Training:
         )
         self.console.print(f"everything is in {folder}; look at {folder / 'report.html'}")
 
+    def together(
+        self, recipe: Recipe, folder: Path, n_members: int, options: dict[str, Any]
+    ) -> None:
+        """Train an ensemble, and say what one network reaches and what all do."""
+        from inknet.ensemble import train_ensemble
+        from inknet.run import resume_run, train_run
+
+        def train(member: Recipe, place: Path) -> Run:
+            return train_run(member, place, callbacks=self.callbacks(member), **options)
+
+        def resume(place: Path) -> Run:
+            return resume_run(place, callbacks=self.callbacks, **options)
+
+        figures = train_ensemble(recipe, folder, n_members, train, resume)
+        each = figures["errors_of_each"]
+        self.console.print(
+            f"one network: {sum(each) / len(each):,.1f} errors in {figures['samples']:,} on average"
+            f" ({', '.join(map(str, each))}); {n_members} together: {figures['errors_together']:,}",
+            style="bold",
+        )
+        self.console.print(f"the runs are in {_shortest(folder.absolute())}")
+
 
 def _how_to_go_on(folder: Path) -> str:
     return f"go on with: inknet train --resume {printable(shlex.quote(_shortest(folder)))}"
@@ -218,6 +257,14 @@ def evaluate(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    copies: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Answer by the mean over the image and so many copies of it, distorted as in "
+            "training. What this reaches is not the network alone.",
+        ),
+    ] = 0,
 ) -> None:
     """Judge a trained network on its own test data, or on another source."""
     from inknet.data import load
@@ -229,7 +276,11 @@ def evaluate(
         model, samples = opened.model(), opened.test_data()
     else:
         model, samples = MLP.load(run), evaluation_part(load(data))
-    result = model.evaluate_on(matched(samples, model))
+    samples = matched(samples, model)
+    if copies:
+        result = model.evaluate_copies_on(samples, Run.open(run).recipe.augment, copies)
+    else:
+        result = model.evaluate_on(samples)
     if as_json:
         print(json.dumps(result.to_dict(), indent=2))
         return
@@ -241,6 +292,7 @@ def evaluate(
         table.add_row(name, f"{precision:.2%}", f"{recall:.2%}", f"{f1:.2%}", f"{support:,}")
     _print(table)
     which = "the test data of the run" if data is None else _which_part(samples)
+    which += f", with {copies} distorted copies of each image" if copies else ""
     print(
         f"{samples.name}, {which}: accuracy {result.accuracy:.2%} "
         f"({_errors(result.n_errors)} in {result.n_samples:,}), loss {result.loss:.4f}"
@@ -359,6 +411,55 @@ def data_info(
     for name, count in zip(dataset.class_names, counts, strict=True):
         table.add_row(name, f"{count:,}", f"{count / len(dataset):.1%}")
     _print(table)
+
+
+@data_app.command("show")
+def data_show(
+    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help=SOURCE_HELP)] = "sample",
+    out: Annotated[Path, typer.Option(metavar="FILE.png", help="Where the picture goes.")] = Path(
+        "digits.png"
+    ),
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Sixteen distorted versions of one image.")
+    ] = False,
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Whose distortions, with --augment.")
+    ] = "strong",
+    number: Annotated[
+        int | None, typer.Option(min=0, help="Which image, from 0; without it, drawn at random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides everything random.")] = 0,
+) -> None:
+    """Draw images of a source, or with --augment what training makes of one of them."""
+    import numpy as np
+
+    from inknet.data import load
+    from inknet.nn.ops import NUMPY
+    from inknet.plots import plot_images, plot_versions
+    from inknet.recipe import load_recipe
+    from inknet.seeds import Streams
+    from inknet.training.augmentation import Augmentation
+
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out {out}: expected the name of a .png file")
+    dataset, streams = load(source), Streams.from_seed(seed)
+    if number is not None and number >= len(dataset):
+        raise InputError(f"--number {number}: {dataset.name} has {len(dataset):,} images")
+    order = streams.shuffling.permutation(len(dataset))[:N_SHOWN]
+    if number is not None:
+        order = np.arange(number, min(number + N_SHOWN, len(dataset)))
+    if not augment:
+        names = [dataset.class_names[label] for label in dataset.subset(order).targets]
+        plot_images(dataset.images(order), names, out)
+    else:
+        settings = load_recipe(recipe).augment
+        if not settings.moves_pixels:
+            raise InputError(f"the recipe {recipe} moves no pixels; choose one with [augment]")
+        versions = Augmentation(settings, dataset, NUMPY).versions(
+            dataset, int(order[0]), N_VERSIONS, int(streams.augmentation.integers(2**63))
+        )
+        plot_versions(dataset.images(order[:1])[0], versions, out)
+    print(f"written: {printable(str(out))}")
 
 
 def _errors(count: int) -> str:

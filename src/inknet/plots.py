@@ -60,6 +60,16 @@ def plot_mistakes(
     _save(lambda: mistakes_figure(images, true_names, predicted_names, probabilities), path)
 
 
+def plot_images(images: NDArray[np.uint8], names: Sequence[str], path: Path) -> None:
+    """Write images ``(k, height, width)``, each above its name; see `images_figure`."""
+    _save(lambda: images_figure(images, names), path)
+
+
+def plot_versions(original: NDArray[np.uint8], versions: NDArray[np.uint8], path: Path) -> None:
+    """Write an image and distorted versions of it; see `versions_figure`."""
+    _save(lambda: versions_figure(original, versions), path)
+
+
 def history_figure(history: History) -> Figure:
     """Draw loss and accuracy, of training and validation, side by side over the epochs."""
     if not len(history):
@@ -330,6 +340,52 @@ def mistakes_figure(
         )
         _shrink(text, cell_width - 0.1)
     return figure
+
+
+def images_figure(images: NDArray[np.uint8], names: Sequence[str]) -> Figure:
+    """Draw images ``(k, height, width)``, eight in a row, each above the name of its class."""
+    columns, cell, caption = min(8, len(images)), 0.95, 0.24  # inches
+    rows = math.ceil(len(images) / columns)
+    figure = _new_figure(columns * cell + 0.15, rows * (cell + caption) + 0.15)
+    for number, (image, name) in enumerate(zip(images, names, strict=True)):
+        left = 0.15 + number % columns * cell
+        top = 0.15 + number // columns * (cell + caption)
+        _draw_image(figure, image, left, top, cell - 0.15)
+        middle = left + 0.5 * (cell - 0.15)
+        text = figure.text(
+            *_box(figure, middle, top + cell - 0.1)[:2],
+            _shorten(name, 18),
+            ha="center",
+            va="top",
+            fontsize=9,
+            color=INK,
+            parse_math=False,
+        )
+        _shrink(text, cell - 0.1)
+    return figure
+
+
+def versions_figure(original: NDArray[np.uint8], versions: NDArray[np.uint8]) -> Figure:
+    """Draw an image ``(height, width)``, and beside it versions of it, ``(k, height, width)``.
+
+    The versions are in two rows; the original is as high as both.
+    """
+    columns, cell, edge = math.ceil(len(versions) / 2), 0.9, 0.15  # inches
+    large = 2 * cell - edge
+    figure = _new_figure(large + 3 * edge + columns * cell, 2 * cell + edge)
+    _draw_image(figure, original, edge, edge, large)
+    for number, image in enumerate(versions):
+        left = large + 3 * edge + number % columns * cell
+        _draw_image(figure, image, left, edge + number // columns * cell, cell - edge)
+    return figure
+
+
+def _draw_image(
+    figure: Figure, image: NDArray[np.uint8], left: float, top: float, size: float
+) -> None:
+    axes = figure.add_axes(_box(figure, left, top, size, size))
+    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_axis_off()
 
 
 def _caption(true_name: str, predicted_name: str, probability: float) -> str:

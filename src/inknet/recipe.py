@@ -89,11 +89,19 @@ class AugmentRecipe(_Part):
     """How far the smoothing reaches, in pixels."""
     gentle_classes: list[str] = []
     """Names of classes that are rotated and slanted half as far, since they may become others."""
+    swap: Fraction = 0.0
+    """Probability that a pixel is that of another image of the batch: noise that knows nothing of
+    where pixels lie."""
+
+    @property
+    def moves_pixels(self) -> bool:
+        """Whether there are any distortions."""
+        return any((self.rotation, self.shear, self.scale, self.shift, self.elastic_alpha))
 
     @property
     def is_on(self) -> bool:
-        """Whether anything is distorted."""
-        return any((self.rotation, self.shear, self.scale, self.shift, self.elastic_alpha))
+        """Whether images are changed in any way."""
+        return self.moves_pixels or bool(self.swap)
 
 
 class NetworkRecipe(_Part):

@@ -185,7 +185,7 @@ def train_run(
     folder = folder.absolute()
     unfinished = Unfinished(folder)
     _check_folder(folder, force)
-    recipe = _with_absolute_source(recipe)
+    recipe = with_absolute_source(recipe)
     made = _make(recipe)
     with InterruptFlag() as interrupt, unfinished.at_work():
         _check_folder(folder, force)  # another run may have gone there meanwhile
@@ -381,7 +381,7 @@ def _put_in_place(work: Path, folder: Path) -> None:
         raise InputError(f"{folder}: cannot be written: {error.strerror}") from None
 
 
-def _with_absolute_source(recipe: Recipe) -> Recipe:
+def with_absolute_source(recipe: Recipe) -> Recipe:
     """Return a recipe that finds its data from any folder."""
     source = recipe.data.source
     if source in NAMED or not source:

@@ -10,7 +10,7 @@ from inknet.data import Dataset, load
 from inknet.nn.ops import NUMPY
 from inknet.nn.ops.numba_ops import NumbaOps
 from inknet.recipe import AugmentRecipe
-from inknet.training.augmentation import Augmentation
+from inknet.training.augmentation import Augmentation, swap_pixels
 from inknet.training.batches import BatchMaker
 from inknet.training.callbacks import Callback
 
@@ -192,3 +192,39 @@ def test_an_mlp_takes_distortions_by_name_and_refuses_others():
         model.train(images, labels, num_epochs=1, augment={"tilt": 1.0})
     with pytest.raises(InputError, match="rotation is -1"):
         model.train(images, labels, num_epochs=1, augment={"rotation": -1.0})
+
+
+def test_swapped_pixels_come_from_other_images_at_the_same_place():
+    generator = np.random.default_rng(0)
+    # the image's number in every pixel, plus what tells the place
+    images = (np.arange(100)[:, None] + 100 * (np.arange(500) % 2)).astype(np.uint8)
+    before = images.copy()
+    swap_pixels(images, 0.25, generator)
+    assert_array_equal(images >= 100, before >= 100)
+    changed = images != before
+    assert abs(changed.mean() - 0.25) < 0.01
+    assert_allclose(changed.mean(axis=0), 0.25, atol=0.25)
+    for image, was, there in zip(images, before, changed, strict=True):
+        assert len(np.unique(image[there] % 100)) <= 1, "one other image"
+        assert (image[there] % 100 != was[0] % 100).all()
+
+
+def test_swapping_knows_nothing_of_where_pixels_lie():
+    dataset, order = pictures(40), np.arange(40)
+    places = np.random.default_rng(0).permutation(42)
+    shuffled = Dataset(
+        np.ascontiguousarray(dataset.features[:, places]),
+        dataset.labels,
+        ("a", "b", "c"),
+        (6, 7),
+        "",
+    )
+    noise = AugmentRecipe(swap=0.3)
+    for ops in OPS:
+        found, _ = images_of(dataset, order, ops, noise, key=2)
+        other, _ = images_of(shuffled, order, ops, noise, key=2)
+        assert 0.02 < (found != dataset.features).mean() < 0.3
+        # other pixels are swapped, but every pixel has the same values as before in all
+        for seen, was in ((found, dataset.features), (other, shuffled.features)):
+            for column, values in zip(seen.T, was.T, strict=True):
+                assert set(column) <= set(values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,9 @@ from inknet.data.augment import Distorter
 from inknet.data.dataset import Dataset, square_shape
 from inknet.errors import InputError
 from inknet.nn.ops import NumpyOps
-from inknet.recipe import AugmentRecipe
+
+if TYPE_CHECKING:
+    from inknet.recipe import AugmentRecipe
 
 
 class Augmentation:
@@ -41,7 +43,8 @@ class Augmentation:
         shape = dataset.image_shape or square_shape(dataset.n_features)
         if shape is None or dataset.features.dtype != np.uint8:
             raise InputError(f"{dataset.name}: augment distorts images of uint8 pixels alone")
-        options: dict[str, Any] = settings.model_dump()
+        self._settings = settings
+        options: dict[str, Any] = settings.model_dump(exclude={"swap"})
         names = options.pop("gentle_classes")
         for name in names:
             if name not in dataset.class_names:
@@ -53,6 +56,14 @@ class Augmentation:
         self._distorter = Distorter(shape, gentle=labels, **options)
         self._ground = 255 if replace(dataset, image_shape=shape).light_background else 0
         self._ops = ops
+
+    def versions(self, dataset: Dataset, position: int, n: int, key: int) -> NDArray[np.uint8]:
+        """Return ``n`` versions of the image at a position, ``(n, height, width)``, for drawing."""
+        chosen = dataset.subset(np.full(n, position))
+        rows = chosen.stored()
+        out = np.empty_like(rows)
+        self.distort(rows, np.arange(n), chosen.targets, (key, 0), out)
+        return out.reshape(n, *self._distorter.image_shape)
 
     def distort(
         self,
@@ -76,5 +87,23 @@ class Augmentation:
         key, number = seed
         sequence = np.random.SeedSequence(key, spawn_key=(number,))
         generator = np.random.Generator(np.random.SFC64(sequence))
-        matrices, fields = self._distorter.draw(generator, labels)
-        self._ops.warp(features, rows, matrices, fields, self._ground, out)
+        if self._settings.moves_pixels:
+            matrices, fields = self._distorter.draw(generator, labels)
+            self._ops.warp(features, rows, matrices, fields, self._ground, out)
+        else:
+            np.take(features, rows, axis=0, out=out)
+        if self._settings.swap:
+            swap_pixels(out, self._settings.swap, generator)
+
+
+def swap_pixels(
+    images: NDArray[np.uint8], probability: float, generator: np.random.Generator
+) -> None:
+    """Give each pixel of images ``(n, d)``, at random, the value that it has in another of them.
+
+    So every pixel keeps its distribution, and the network learns to do without any one of them;
+    what dropout of the inputs does without their becoming fainter. ``probability`` counts in 1/256.
+    """
+    others = images[generator.permutation(len(images))]
+    bytes_ = np.frombuffer(generator.bytes(images.size), np.uint8).reshape(images.shape)
+    np.copyto(images, others, where=bytes_ < round(256 * probability))

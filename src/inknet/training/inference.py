@@ -1,13 +1,22 @@
 """What a network says about whole datasets, a large batch at a time."""
 
-from typing import Any
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset
+from inknet.errors import InputError
+from inknet.nn.activations import softmax
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
+from inknet.training.augmentation import Augmentation
 from inknet.training.batches import BatchMaker
+
+if TYPE_CHECKING:
+    from inknet.recipe import AugmentRecipe
 
 BATCH_SIZE = 1024
 """Large enough that the matrix products dominate, small enough to stay in the cache."""
@@ -38,6 +47,37 @@ def predict_logits(network: Network, dataset: Dataset) -> Floats:
         logits[start : start + len(x)] = network.infer(x)
         start += len(x)
     return logits
+
+
+def predict_over_copies(
+    network: Network, dataset: Dataset, augment: AugmentRecipe, n_copies: int, seed: int
+) -> NDArray[np.float64]:
+    """Return mean probabilities ``(n, n_classes)`` over each image and distorted copies of it.
+
+    Raises `InputError` if the settings distort nothing, or the samples are no images.
+    """
+    if not augment.is_on:
+        raise InputError("the recipe of this run distorts nothing, so there are no copies to judge")
+    # the class decides nothing: it is what is asked for
+    augment = augment.model_copy(update={"gentle_classes": []})
+    copier = Augmentation(augment, dataset, network.ops)
+    maker = BatchMaker(
+        dataset, BATCH_SIZE, network.dtype, network.ops, training=False, augmentation=copier
+    )
+    logits = predict_logits(network, dataset)
+    total = _probabilities(logits)
+    keys = np.random.default_rng(seed).integers(2**63, size=n_copies)
+    for key in keys:
+        batches = maker.batches(np.arange(len(dataset)), key=int(key))
+        total += _probabilities(np.concatenate([network.infer(x) for x, _ in batches]))
+    total /= 1 + n_copies
+    return total
+
+
+def _probabilities(logits: Floats) -> NDArray[np.float64]:
+    probabilities = logits.astype(np.float64)
+    softmax(probabilities, probabilities)
+    return probabilities
 
 
 def _batch_maker(network: Network, dataset: Dataset) -> BatchMaker:

@@ -1,0 +1,122 @@
+"""Ensembles: networks that differ in their seed alone, and answer together.
+
+The answer is the mean of their probabilities. It is told apart from what one network reaches: an
+ensemble of N costs N trainings, and N times as much for every answer. Its folder has a run for each
+member, ``seed-0`` and so on, and ``ensemble.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from inknet.data import load
+from inknet.errors import InputError
+from inknet.evaluation import evaluate
+from inknet.files import write_text_whole
+from inknet.nn.activations import softmax
+from inknet.recipe import Recipe
+from inknet.run import Run, with_absolute_source
+from inknet.unfinished import Unfinished
+
+FILE = "ensemble.json"
+FORMAT = 1
+
+
+def train_ensemble(
+    recipe: Recipe,
+    folder: Path,
+    n_members: int,
+    train: Callable[[Recipe, Path], Run],
+    resume: Callable[[Path], Run],
+) -> dict[str, Any]:
+    """Train the members that are not yet there, and judge them together.
+
+    Parameters
+    ----------
+    recipe
+        Of all members; the first has its seed, the next have those that follow.
+    folder
+        Where the members' runs go.
+    n_members
+        How many.
+    train, resume
+        Make the run of one member, from the beginning or from its last checkpoint.
+
+    Returns
+    -------
+    dict
+        The content of ``ensemble.json``.
+
+    Raises
+    ------
+    InputError
+        If the source has no test set of its own, so that what tests one member would train
+        another; or the folder holds other things.
+    """
+    recipe = with_absolute_source(recipe)
+    source = recipe.data.source
+    if not (recipe.data.official_test and load(source).n_official_test):
+        raise InputError(
+            f"{source}: has no test set of its own, so each seed would draw another; an ensemble "
+            "needs one that all members share"
+        )
+    members = [
+        recipe.model_copy(update={"seed": recipe.seed + number}) for number in range(n_members)
+    ]
+    _refuse_strangers(folder)
+    runs = []
+    for member in members:
+        place = folder / f"seed-{member.seed}"
+        if (place / "metrics.json").exists():
+            runs.append(_finished(place, member))
+        elif Unfinished(place).has_checkpoint:
+            runs.append(resume(place))
+        else:
+            runs.append(train(member, place))
+    figures = _judge(runs)
+    write_text_whole(folder / FILE, json.dumps(figures, indent=2) + "\n")
+    return figures
+
+
+def _refuse_strangers(folder: Path) -> None:
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InputError(f"{folder}: exists and is not a folder")
+    for path in sorted(folder.iterdir()):
+        if path.name != FILE and not path.name.startswith("seed-"):
+            raise InputError(f"{folder}: holds {path.name}, which is of no ensemble")
+
+
+def _finished(folder: Path, recipe: Recipe) -> Run:
+    run = Run.open(folder)
+    if run.recipe != recipe:
+        raise InputError(f"{folder}: holds a run of another recipe; choose another folder")
+    return run
+
+
+def _judge(runs: list[Run]) -> dict[str, Any]:
+    """Hold the mean of the members' probabilities against the test data they share."""
+    test = runs[0].test_data()
+    mean = np.zeros((len(test), test.n_classes))
+    for run in runs:
+        logits = run.model().logits_on(test).astype(np.float64)
+        probabilities = np.empty_like(logits)
+        softmax(logits, probabilities)
+        mean += probabilities / len(runs)
+    with np.errstate(divide="ignore"):
+        together = evaluate(np.log(mean), test.targets, test.class_names)
+    return {
+        "format": FORMAT,
+        "recipe": runs[0].recipe.name,
+        "seeds": [run.recipe.seed for run in runs],
+        "samples": together.n_samples,
+        "errors_of_each": [run.metrics["test"]["errors"] for run in runs],
+        "errors_together": together.n_errors,
+        "accuracy_together": together.accuracy,
+    }
