@@ -59,6 +59,7 @@ class BatchMaker:
         self.training = training
         self._targets = dataset.targets
         self._ops, self._augmentation = ops, augmentation
+        self._loaded: NDArray[np.intp] | None = None
         self._file = file_rows(dataset.features)
         sample = np.asarray(dataset.features[:SAMPLE])
         batches_ahead = max(1, ROWS_AHEAD // self.batch_size)
@@ -94,7 +95,7 @@ class BatchMaker:
             for i in range(0, len(order), n_rows)
         ]
         if len(parts) < 2:
-            yield from self._load(0, *parts[0]) if parts else ()
+            yield from self._load_alone(*parts[0]) if parts else ()
             return
         with ThreadPoolExecutor(1, "inknet-batches") as thread:
             coming = thread.submit(self._load, 0, *parts[0])
@@ -103,6 +104,25 @@ class BatchMaker:
                 coming = thread.submit(self._load, number % 2, *parts[number])
                 yield from batches
             yield from coming.result()
+
+    def loaded(self) -> tuple[Batch, Labels] | None:
+        """Return the whole dataset, if it is one batch, which has been loaded."""
+        if self._loaded is None or len(self) > 1:
+            return None
+        ((batch, labels),) = self._whole
+        return batch, labels
+
+    def _load_alone(
+        self, positions: NDArray[np.intp], seed: tuple[int, int]
+    ) -> list[tuple[Batch, Labels]]:
+        """Fill the one group with all of the dataset, unless it holds just that already."""
+        if self._augmentation is not None:
+            return self._load(0, positions, seed)
+        if self._loaded is None or not np.array_equal(positions, self._loaded):
+            self._loaded = None  # until the new ones are there
+            self._whole = self._load(0, positions, seed)
+            self._loaded = positions
+        return self._whole
 
     def _load(
         self, group: int, positions: NDArray[np.intp], seed: tuple[int, int]

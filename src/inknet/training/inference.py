@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from inknet.data.dataset import Dataset
 from inknet.errors import InputError
 from inknet.nn.activations import softmax
-from inknet.nn.arrays import Floats
+from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
+from inknet.nn.ops import Batch
 from inknet.training.augmentation import Augmentation
 from inknet.training.batches import BatchMaker
 
@@ -22,15 +23,23 @@ BATCH_SIZE = 1024
 """Large enough that the matrix products dominate, small enough to stay in the cache."""
 
 
-def measure(network: Network, dataset: Dataset) -> tuple[float, float]:
+def measure(
+    network: Network, dataset: Dataset, loaded: tuple[Batch, Labels] | None = None
+) -> tuple[float, float]:
     """Return the mean cross-entropy and the accuracy over a dataset, in inference mode.
 
     Plain cross-entropy, without label smoothing and L2: what is comparable between trainings.
+    ``loaded`` is all of the dataset as one batch, if there is one already: full-batch training
+    would else spend more time on fetching its samples again than on the step itself.
     """
-    maker = _batch_maker(network, dataset)
-    scratch = np.empty((maker.batch_size, dataset.n_classes), network.dtype)
+    if loaded is None:
+        maker = _batch_maker(network, dataset)
+        batch_size, batches = maker.batch_size, maker.batches(np.arange(len(dataset)))
+    else:
+        batch_size, batches = len(dataset), iter([loaded])
+    scratch = np.empty((batch_size, dataset.n_classes), network.dtype)
     loss, right = 0.0, 0
-    for x, labels in maker.batches(np.arange(len(dataset))):
+    for x, labels in batches:
         logits = network.infer(x)
         right += int(np.count_nonzero(logits.argmax(axis=1) == labels))
         loss += len(x) * network.ops.softmax_cross_entropy(logits, labels, 0.0, scratch[: len(x)])

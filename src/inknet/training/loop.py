@@ -381,7 +381,8 @@ class Trainer:
             return self._measure_network(started, trained)
 
     def _measure_network(self, started: float, trained: float) -> EpochRecord:
-        train_loss, train_accuracy = measure(self.network, self._measured)
+        loaded = self.batch_maker.loaded() if self._measured is self.train else None
+        train_loss, train_accuracy = measure(self.network, self._measured, loaded)
         self._check_finite(train_loss, "the training loss")
         val_loss, val_accuracy = (
             measure(self.network, self.validation) if self.validation else (None, None)
