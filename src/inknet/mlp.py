@@ -109,6 +109,7 @@ class MLP:
             architecture = Architecture(
                 layer_dims, activations, keep_probs, batch_norm, initializer, bias_start
             )
+            architecture.require_softmax()
             network = Network(architecture, streams.initialization, dtype)
         except ValueError as error:
             raise InputError(str(error)) from None

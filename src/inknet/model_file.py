@@ -132,6 +132,7 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
         if header["dtype"] not in ("float32", "float64"):
             raise ValueError(f"dtype is {header['dtype']!r}; expected float32 or float64")
         architecture = Architecture(**header["architecture"])
+        architecture.require_softmax()
         _check_extent(architecture)
         facts = ModelFacts(
             class_names=_class_names(header["class_names"]),

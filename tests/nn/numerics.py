@@ -13,6 +13,7 @@ ACTIVATION_VALUES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
     "sigmoid": expit,
     "tanh": np.tanh,
+    "identity": lambda z: z,
 }
 
 

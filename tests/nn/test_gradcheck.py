@@ -9,6 +9,7 @@ from numpy.testing import assert_array_equal
 
 from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.gradcheck import both_gradients, relative_error
+from inknet.nn.network import Architecture, Network
 from inknet.nn.ops import NUMPY, NumpyOps
 from inknet.nn.ops.numba_ops import NumbaOps
 
@@ -38,6 +39,27 @@ def by_tensor(network, vector):
         for kind, gradient in vars(layer).items()
         if kind.endswith("_gradient") and not kind.startswith("_")
     }
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("outputs", ["softmax", "sigmoid"])
+def test_backward_agrees_with_finite_differences_where_samples_have_weights(outputs, smoothing):
+    architecture = Architecture([4, 5, 3], ["tanh", outputs], [1.0, 1.0])
+    generator = np.random.default_rng(0)
+    network = Network(architecture, generator, "float64")
+    x, weights = generator.normal(size=(7, 4)), generator.uniform(0, 2, 7)
+    labels = generator.integers(0, 3, 7)
+    targets = np.eye(3)[labels] if outputs == "sigmoid" else labels
+
+    def loss():
+        return network.loss_and_gradients(
+            x, targets, generator, label_smoothing=smoothing, weights=weights
+        )
+
+    loss()
+    analytic = network.gradients.copy()
+    numerical = central_difference(loss, network.parameters)
+    assert relative_error(analytic, numerical) < LIMIT
 
 
 @pytest.mark.parametrize("terms", OBJECTIVES, ids=lambda terms: " ".join(map(str, terms.values())))

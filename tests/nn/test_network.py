@@ -353,3 +353,31 @@ def test_dense_layers_are_as_wide_as_said():
     shapes = [layer.weight.shape for layer in network.dense_layers]
     assert shapes == list(pairwise([5, 8, 7, 4]))
     assert len(network.activation_layers) == 2
+
+
+def test_sigmoid_outputs_need_no_second_one_and_are_not_for_classes():
+    single = Architecture([3, 1], ["sigmoid"], [1.0])
+    assert single.n_parameters == 4
+    with pytest.raises(ValueError, match="activations ends with 'sigmoid'; the output layer is"):
+        single.require_softmax()
+    with pytest.raises(ValueError, match="layer_dims ends with 1; expected 2 classes or more"):
+        Architecture([3, 1], ["softmax"], [1.0])
+
+
+def test_without_a_generator_the_weights_are_0_and_the_scales_1():
+    network = Network(Architecture([3, 2, 2], ["relu", "softmax"], [1.0, 1.0], "before"), None)
+    n_dense = network.n_weights + network.n_biases
+    assert not network.parameters[:n_dense].any()
+    assert network.parameters[n_dense:].tolist() == [1, 1, 0, 0]
+    assert network.statistics.tolist() == [0, 0, 1, 1]
+
+
+def test_a_network_that_gave_its_buffers_back_goes_on_to_the_same_bits():
+    networks = [make_network([4, 5, 3], batch_norm="before", keep_prob=0.8) for _ in range(2)]
+    x, labels = make_batch(networks[0], 6)
+    for n in (6, 3, 6):
+        for network in networks:
+            network.loss_and_gradients(x[:n], labels[:n], np.random.default_rng(0))
+        networks[1].release()
+        assert not any(name.startswith("_") for layer in networks[1].layers for name in vars(layer))
+        assert_array_equal(networks[1].gradients, networks[0].gradients)

@@ -7,12 +7,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
+from inknet.nn.ops import NUMPY
+from inknet.nn.ops.numba_ops import NumbaOps
 from inknet.nn.optimizers import (
     OPTIMIZERS,
     Adam,
     AdamW,
     GradientDescent,
     Momentum,
+    Nesterov,
     clip_by_norm,
     clip_by_value,
     limit_norms,
@@ -121,6 +124,32 @@ def test_momentum_keeps_a_mean_of_gradients_whatever_the_rates_were():
             velocity = 0.9 * velocity + 0.1 * gradient
             expected[i] -= rate * velocity
     assert_allclose(run(Momentum, gradients, rates), expected, rtol=1e-10)
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+@pytest.mark.parametrize("beta", [0.0, 0.5, 0.9])
+@pytest.mark.parametrize("ops", [NUMPY, NumbaOps()], ids=lambda ops: ops.name)
+def test_nesterov_steps_like_scikit_learn_whatever_the_rates_are(ops, beta, ahead):
+    gradients, rates = gradients_of_many_sizes(), np.linspace(0.1, 0.01, N_STEPS)
+    peer_parameters = [np.linspace(-1, 1, gradients.shape[1])]
+    peer = SGDOptimizer(peer_parameters, 0.1, momentum=beta, nesterov=ahead)
+    for gradient, peer.learning_rate in zip(gradients, rates, strict=True):
+        peer.update_params(peer_parameters, [gradient])
+    mine = run(lambda p: Nesterov(p, ops, beta=beta, ahead=ahead), gradients, rates)
+    assert_allclose(mine, peer_parameters[0], rtol=1e-12)
+
+
+def test_nesterov_remembers_its_velocity_in_an_array_that_can_be_taken_back():
+    gradients = gradients_of_many_sizes()
+    whole, first, second = (np.zeros(gradients.shape[1]) for _ in range(3))
+    optimizer, stopped, gone_on = Nesterov(whole), Nesterov(first), Nesterov(second)
+    for number, gradient in enumerate(gradients[:6]):
+        optimizer.step(whole, gradient, 0.1)
+        if number == 3:
+            gone_on.velocity[:], second[:] = stopped.arrays()["velocity"], first
+        (stopped if number < 3 else gone_on).step(first if number < 3 else second, gradient, 0.1)
+    assert_array_equal(second, whole)
+    assert repr(Nesterov(first, ahead=False)) == "Nesterov(beta=0.9, ahead=False)"
 
 
 def test_gradient_descent_goes_straight_downhill():

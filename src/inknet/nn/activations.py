@@ -85,6 +85,16 @@ def tanh_derivative(a: Floats, out: Floats) -> None:
     np.subtract(1, out, out=out)
 
 
+def identity(z: Floats, out: Floats) -> None:
+    """Write ``z`` itself: with this alone, a stack of layers is one matrix after all."""
+    np.copyto(out, z)
+
+
+def identity_derivative(a: Floats, out: Floats) -> None:
+    """Write 1."""
+    out[:] = 1
+
+
 def softmax(logits: Floats, out: Floats) -> None:
     """Write ``exp(z_k) / sum_j exp(z_j)`` along each row; ``out`` may be ``logits`` itself.
 
@@ -104,6 +114,7 @@ ACTIVATIONS: dict[str, ActivationFunction] = {
         ActivationFunction("leaky_relu", leaky_relu, leaky_relu_derivative, rectifies=True),
         ActivationFunction("sigmoid", sigmoid, sigmoid_derivative),
         ActivationFunction("tanh", tanh, tanh_derivative),
+        ActivationFunction("identity", identity, identity_derivative),
     )
 }
 """What a hidden layer may use; softmax belongs to the output layer alone."""

@@ -46,6 +46,11 @@ class Layer(ABC):
     def prepare(self, batch_size: int, arena: Arena) -> None:
         """Take buffers for batches of up to ``batch_size`` samples from ``arena``."""
 
+    def release(self) -> None:
+        """Give the buffers back: whatever has a name of its own alone."""
+        for name in [name for name in vars(self) if name.startswith("_")]:
+            delattr(self, name)
+
     @abstractmethod
     def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
         """Return ``y`` for the batch ``x``, both ``(n, d)``, as in training."""

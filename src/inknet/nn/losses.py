@@ -34,11 +34,11 @@ class L2:
     def __repr__(self) -> str:
         return f"L2({self.l2_lambda:g})"
 
-    def value(self, n: int) -> float:
-        """Return the price in a batch of n samples."""
+    def value(self, n: float) -> float:
+        """Return the price in a batch of n samples, or of samples that together weigh n."""
         return self.l2_lambda / (2 * n) * float(np.dot(self.decayed, self.decayed))
 
-    def add_gradient(self, n: int) -> None:
+    def add_gradient(self, n: float) -> None:
         """Add ``l2_lambda / n · w``, the derivative of `value`, to the gradients."""
         if self.l2_lambda:
             self.ops.add_scaled(self.decayed, self.l2_lambda / n, self.gradients)

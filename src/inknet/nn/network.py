@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
@@ -19,6 +19,7 @@ from inknet.nn.losses import L2
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
 
 BATCH_NORM_PLACES = ("none", "before", "after")
+OUTPUTS = ("softmax", "sigmoid")
 LARGEST_BIAS = 1_000_000
 """No network starts beyond this; it only keeps float32 from overflowing."""
 
@@ -33,7 +34,8 @@ class Architecture:
         The width of the input, of each hidden layer, and the number of classes.
     activations : sequence of str
         One for each layer after the input; the last one is ``"softmax"``, the others are among
-        ``relu``, ``leaky_relu``, ``sigmoid`` and ``tanh``.
+        ``relu``, ``leaky_relu``, ``sigmoid``, ``tanh`` and ``identity``. With ``"sigmoid"`` as the
+        last, each output is a yes or no of its own: for samples with any number of labels.
     keep_probs : sequence of float
         One for each layer after the input: the probability that dropout keeps a neuron, in
         ``(0, 1]``. The output layer keeps all: its entry is 1.
@@ -94,7 +96,7 @@ class Architecture:
                     f"layer_dims is {list(self.layer_dims)}; expected whole numbers from 1, "
                     f"not {width!r}"
                 )
-        if self.layer_dims[-1] < 2:
+        if self.layer_dims[-1] < 2 and self.activations[-1:] != ("sigmoid",):
             raise ValueError(
                 f"layer_dims ends with {self.layer_dims[-1]}; expected 2 classes or more"
             )
@@ -117,6 +119,12 @@ class Architecture:
                     f"(hidden layers: {', '.join(ACTIVATIONS)})"
                 )
             _check_one_of("activations", name, ACTIVATIONS)
+        if last not in OUTPUTS:
+            raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
+
+    def require_softmax(self) -> None:
+        """Raise `ValueError` unless the outputs are classes, of which each sample has one."""
+        last = self.activations[-1]
         if last != "softmax":
             raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
 
@@ -158,7 +166,7 @@ class Network:
     architecture
         What to build.
     generator
-        Draws the initial weights.
+        Draws the initial weights; without it they are 0, for whoever fills them.
     dtype
         ``float32`` or ``float64``.
 
@@ -171,7 +179,7 @@ class Network:
     def __init__(
         self,
         architecture: Architecture,
-        generator: np.random.Generator,
+        generator: np.random.Generator | None,
         dtype: Any = np.float32,
     ) -> None:
         if dtype not in ("float32", "float64", np.float32, np.float64):
@@ -216,6 +224,13 @@ class Network:
         self._prepared_for = 0
         self._batch = ops.new_batch(self.dtype)
 
+    def release(self) -> None:
+        """Give back the buffers of training, and the batch that is still in them."""
+        for layer in self.layers:
+            layer.release()
+        self.use(self.ops)
+        self._logits_gradient = np.empty((0, 0), self.dtype)
+
     def l2(self, l2_lambda: float, *, on_biases: bool = False) -> L2:
         """Return the price on this network's weights, or on its weights and biases."""
         end = self.n_weights + (self.n_biases if on_biases else 0)
@@ -253,27 +268,45 @@ class Network:
     def loss_and_gradients(
         self,
         x: NDArray[Any] | Batch,
-        labels: Labels,
+        labels: Labels | Floats,
         generator: np.random.Generator,
         *,
         label_smoothing: float = 0.0,
+        weights: Floats | None = None,
     ) -> float:
         """Go forward and backward once: fill `gradients`, return the mean loss of the batch.
 
         Parameters
         ----------
         x : (n, n_features), or a `Batch` of n rows
-        labels : (n,)
+        labels : (n,); or (n, n_outputs), 0 or 1, if the outputs are sigmoids
         generator
             Draws the dropout masks.
         label_smoothing : float
             How much of each target is spread evenly over all classes.
+        weights : (n,), optional
+            How much each sample counts; without them, all count the same.
         """
         logits = self.forward(x, generator)
         gradient = self._logits_gradient[: len(x)]
-        loss = self.ops.softmax_cross_entropy(logits, labels, label_smoothing, gradient)
+        loss = self.loss(logits, labels, label_smoothing, gradient, weights)
         self.backward(gradient)
         return loss
+
+    def loss(
+        self,
+        logits: Floats,
+        labels: Labels | Floats,
+        label_smoothing: float,
+        gradient: Floats,
+        weights: Floats | None = None,
+    ) -> float:
+        """Return the mean loss of a batch, and write its gradient by the logits to ``gradient``."""
+        if self.architecture.activations[-1] == "sigmoid":
+            function: Callable[..., float] = self.ops.sigmoid_cross_entropy
+        else:
+            function = self.ops.softmax_cross_entropy
+        return function(logits, labels, label_smoothing, gradient, weights)
 
     def first_broken_layer(self) -> tuple[int, str] | None:
         """Return which dense layer, from 1, first has a number that is not finite, and where.
@@ -340,7 +373,7 @@ class Network:
             layers.append(
                 dense(values["weight"], values["bias"], gradients["weight"], gradients["bias"])
             )
-            if activation == "softmax":
+            if number == len(a.activations) - 1:
                 break
             # dropout comes last: with the activation, unless batch normalization is in between
             apart = keep_prob < 1 and a.batch_norm == "after"
@@ -362,7 +395,13 @@ class Network:
                 layers.append(Dropout(keep_prob, width))
         return layers
 
-    def _initialize(self, generator: np.random.Generator) -> None:
+    def _initialize(self, generator: np.random.Generator | None) -> None:
+        for layer in self.layers:
+            if isinstance(layer, BatchNorm):
+                layer.gamma[:] = 1
+                layer.running_var[:] = 1
+        if generator is None:
+            return
         a = self.architecture
         spread = INITIALIZERS[a.initializer]
         for dense, activation in zip(self.dense_layers, a.activations, strict=True):
@@ -371,10 +410,6 @@ class Network:
             dense.weight[:] = generator.normal(0, spread(*shape), shape)
             if activation in ACTIVATIONS and ACTIVATIONS[activation].rectifies:
                 dense.bias[:] = a.bias_start
-        for layer in self.layers:
-            if isinstance(layer, BatchNorm):
-                layer.gamma[:] = 1
-                layer.running_var[:] = 1
 
     # -- names ------------------------------------------------------------------------------------
 

@@ -58,6 +58,42 @@ class Momentum(Optimizer):
         self.ops.momentum_step(parameters, gradients, self.velocity, learning_rate, self.beta)
 
 
+class Nesterov(Optimizer):
+    """Momentum that looks ahead: ``v = beta · v - learning_rate · g``, and steps by the next ``v``.
+
+    Here the learning rate is in the velocity, and there is no ``1 - beta``: at the same rate its
+    steps are ``1 / (1 - beta)`` times as long as those of `Momentum`.
+
+    Parameters
+    ----------
+    ahead : bool
+        Without it, ``p = p + v``: the classical momentum of Polyak 1964.
+    """
+
+    def __init__(
+        self,
+        parameters: Floats,
+        ops: NumpyOps = NUMPY,
+        *,
+        beta: float = 0.9,
+        ahead: bool = True,
+    ) -> None:
+        self.ops, self.beta, self.ahead = ops, beta, ahead
+        self.velocity = Arena(parameters.dtype).zeros(len(parameters))
+
+    def __repr__(self) -> str:
+        return f"Nesterov(beta={self.beta:g}{'' if self.ahead else ', ahead=False'})"
+
+    def arrays(self) -> dict[str, Floats]:
+        return {"velocity": self.velocity}
+
+    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
+        self.steps_taken += 1
+        self.ops.velocity_step(
+            parameters, gradients, self.velocity, learning_rate, self.beta, self.ahead
+        )
+
+
 class Adam(Optimizer):
     """Momentum, with each parameter's step divided by the typical size of its gradient."""
 

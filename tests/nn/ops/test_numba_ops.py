@@ -10,6 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.sparse import csr_array
 from splitting import split_among
 
 from inknet.data import load
@@ -356,6 +357,7 @@ def test_a_gradient_that_is_no_number_spoils_its_own_parameter_alone(dtype, bad)
     for step in (
         lambda p: NUMBA.descent_step(p, gradients, 0.1),
         lambda p: NUMBA.momentum_step(p, gradients, np.zeros(3, dtype), 0.1, 0.9),
+        lambda p: NUMBA.velocity_step(p, gradients, np.zeros(3, dtype), 0.1, 0.9, True),
         lambda p: NUMBA.adam_step(p, gradients, *np.zeros((2, 3), dtype), 0.1, 0.9, 0.999, 1e-8, 1),
     ):
         parameters = np.ones(3, dtype)
@@ -684,6 +686,7 @@ def test_a_split_kernel_has_the_same_bits_as_a_whole_one(n_cores, dtype, n):
             lambda p, g, m, v: ops.add_scaled(g, 0.3, p),
             lambda p, g, m, v: ops.descent_step(p, g, 0.1),
             lambda p, g, m, v: ops.momentum_step(p, g, m, 0.1, 0.9),
+            lambda p, g, m, v: ops.velocity_step(p, g, m, 0.1, 0.9, True),
             lambda p, g, m, v: ops.adam_step(p, g, m, v, 0.1, 0.9, 0.999, 1e-8, 3, 0.01),
             lambda p, g, m, v: ops.average_step(p, g, 0.1),
         )
@@ -726,3 +729,59 @@ def test_a_split_matrix_product_is_equal_to_a_whole_one(
     with split_among(n_cores):
         NumbaOps(parallel=True).matmul(a, b, found)
     assert_close(found, a @ b, size, 2 * d)
+
+
+# -- rows that are taken from lists -----------------------------------------------------------------
+
+
+@given(
+    n_stored=st.integers(1, 30),
+    d=st.integers(1, 20),
+    n_taken=st.integers(1, 50),
+    batch_size=st.integers(1, 20),
+    dtype=DTYPES,
+    training=st.booleans(),
+    seed=SEEDS,
+)
+@many
+def test_rows_taken_from_lists_are_multiplied_as_dense_ones(
+    n_stored, d, n_taken, batch_size, dtype, training, seed
+):
+    generator = np.random.default_rng(seed)
+    features = np.where(
+        generator.random((n_stored, d)) < 0.8, 0, normal(generator, (n_stored, d), dtype)
+    )
+    matrix = csr_array(features.astype(dtype))
+    listed = NUMBA.listed_rows(matrix.data, matrix.indices, matrix.indptr, d)
+    weight, bias = normal(generator, (d, 3), dtype), normal(generator, 3, dtype)
+    assert NUMPY.listed_rows(matrix.data, matrix.indices, matrix.indptr, d) is None
+    assert listed is not None
+    orders = generator.integers(0, n_stored, (2, n_taken))
+    slots = [
+        listed.load(order, batch_size, slot, training=training) for slot, order in enumerate(orders)
+    ]
+    for order, batches in zip(orders, slots, strict=True):
+        assert len(batches) == -(-n_taken // batch_size)
+        for number, batch in enumerate(batches):
+            x = features[order[number * batch_size :][:batch_size]].astype(dtype)
+            (out,) = empty((len(x), 3), dtype)
+            batch.times(weight, bias, out)
+            assert_close(out, x @ weight + bias, np.abs(x) @ np.abs(weight) + np.abs(bias), 4 * d)
+            if training:
+                upstream, (gradient,) = normal(generator, (len(x), 3), dtype), empty((d, 3), dtype)
+                batch.transposed_times(upstream, gradient)
+                assert_close(gradient, x.T @ upstream, np.abs(x).T @ np.abs(upstream), 4 * len(x))
+
+
+def test_dense_rows_are_listed_only_where_there_are_enough_zeros():
+    features = np.zeros((10, 10), np.float32)
+    features.flat[:25] = 1
+    assert NUMPY.list_rows(features) is None
+    listed = NUMBA.list_rows(features)
+    assert listed is not None
+    (batch,) = listed.load(np.arange(10), 10, 0)
+    (out,) = empty((10, 1), np.float32)
+    batch.times(np.ones((10, 1), np.float32), np.zeros(1, np.float32), out)
+    assert_array_equal(out.ravel(), features.sum(axis=1))
+    features.flat[30] = 1
+    assert NUMBA.list_rows(features) is None

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import map_coordinates
-from scipy.special import log_softmax
+from scipy.special import expit, log_expit, log_softmax
 from scipy.special import softmax as scipy_softmax
 from sklearn.metrics import log_loss
 
@@ -192,3 +192,50 @@ def test_warping_looks_pixels_up_as_scipy_does(ground):
         # a place is rounded down by up to 1/256 of a pixel in each direction, a grey by half
         assert_allclose(out[i].reshape(height, width), expected, atol=2.5)
         assert np.abs(out[i].reshape(height, width) - expected).mean() < 0.7
+
+
+# -- yes or no, and samples that count more than others ---------------------------------------------
+
+
+@given(
+    n=st.integers(1, 12),
+    n_outputs=st.integers(1, 6),
+    spread=st.sampled_from([0.0, 1.0, 30.0, 1e4]),
+    smoothing=st.sampled_from([0.0, 0.1, 0.9]),
+    weighted=st.booleans(),
+    seed=st.integers(0, 2**32),
+)
+@settings(max_examples=80, deadline=None)
+def test_yes_or_no_is_the_binary_cross_entropy_of_scipys_sigmoid(
+    n, n_outputs, spread, smoothing, weighted, seed
+):
+    generator = np.random.default_rng(seed)
+    logits = generator.normal(0, spread, (n, n_outputs))
+    targets = generator.integers(0, 2, (n, n_outputs)).astype(float)
+    weights = generator.uniform(0.1, 3, n) if weighted else None
+    before, gradient = logits.copy(), np.full_like(logits, np.nan)
+    loss = NUMPY.sigmoid_cross_entropy(logits, targets, smoothing, gradient, weights)
+    t = (1 - smoothing) * targets + smoothing / 2
+    share = np.full(n, 1 / n) if weights is None else weights / weights.sum()
+    expected = -(share[:, None] * (t * log_expit(logits) + (1 - t) * log_expit(-logits))).sum()
+    assert loss == pytest.approx(expected, rel=1e-10, abs=1e-12)
+    assert_allclose(gradient, share[:, None] * (expit(logits) - t), atol=1e-13)
+    assert_array_equal(logits, before)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("outputs", ["softmax", "sigmoid"])
+def test_a_weight_of_three_is_three_times_the_same_sample(outputs, smoothing):
+    generator = np.random.default_rng(0)
+    logits, counts = generator.normal(0, 2, (5, 4)), np.array([1, 3, 0, 2, 1])
+    labels = generator.integers(0, 4, 5)
+    if outputs == "sigmoid":
+        labels = np.eye(4)[labels]
+    function = getattr(NUMPY, f"{outputs}_cross_entropy")
+    gradient, repeated = np.empty_like(logits), np.empty((7, 4))
+    loss = function(logits, labels, smoothing, gradient, counts.astype(float))
+    expected = function(logits.repeat(counts, 0), labels.repeat(counts, 0), smoothing, repeated)
+    assert loss == pytest.approx(expected, rel=1e-12)
+    for i, count in enumerate(counts):
+        of_sample = repeated[counts[:i].sum() :][:count].sum(axis=0)
+        assert_allclose(gradient[i], of_sample, atol=1e-15)

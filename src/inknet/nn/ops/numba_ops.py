@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from inknet.nn.activations import ACTIVATIONS, LEAKY_SLOPE, ActivationFunction
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.kernel import Real, kernel
-from inknet.nn.ops.numpy_ops import Batch, BatchGroup, FoldedLayer, NumpyOps
-from inknet.nn.ops.sparse import SparseBatch, SparseGroup
+from inknet.nn.ops.numpy_ops import Batch, BatchGroup, FoldedLayer, ListedRows, NumpyOps
+from inknet.nn.ops.sparse import SparseBatch, SparseGroup, SparseRows
 
 # -- rows of a file -------------------------------------------------------------------------------
 
@@ -253,6 +253,16 @@ def _momentum_step(
 
 
 @kernel
+def _velocity_step(
+    p: Floats, g: Floats, v: Floats, learning_rate: Real, beta: Real, ahead: bool
+) -> None:
+    for i in range(len(p)):
+        step = learning_rate * g[i]
+        v[i] = beta * v[i] - step
+        p[i] += beta * v[i] - step if ahead else v[i]
+
+
+@kernel
 def _adam_step(
     p: Floats,
     g: Floats,
@@ -352,6 +362,26 @@ class NumbaOps(NumpyOps):
         """Return empty batches that are loaded in one call."""
         return SparseGroup(self, n_batches, batch_size, n_features, dtype, sample)
 
+    def list_rows(self, features: NDArray[Any]) -> ListedRows | None:
+        """List what is not 0, if that is little enough; see `NumpyOps.list_rows`."""
+        return SparseRows.of(self, features)
+
+    def listed_rows(
+        self,
+        values: Floats,
+        columns: NDArray[np.integer[Any]],
+        starts: NDArray[np.integer[Any]],
+        n_features: int,
+    ) -> ListedRows | None:
+        """Take lists; see `NumpyOps.listed_rows`."""
+        return SparseRows(
+            self,
+            np.ascontiguousarray(values),
+            columns.astype(np.uint32, copy=False),
+            starts.astype(np.int64, copy=False),
+            n_features,
+        )
+
     def read_rows(
         self, descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]
     ) -> None:
@@ -418,9 +448,16 @@ class NumbaOps(NumpyOps):
         self.in_parts(lambda a, b: _add_scaled(x[a:b], scale, out[a:b]), len(x), len(x))
 
     def softmax_cross_entropy(
-        self, logits: Floats, labels: Labels, smoothing: float, gradient: Floats
+        self,
+        logits: Floats,
+        labels: Labels,
+        smoothing: float,
+        gradient: Floats,
+        weights: Floats | None = None,
     ) -> float:
         """Go through the rows once; see `NumpyOps.softmax_cross_entropy`."""
+        if weights is not None:
+            return super().softmax_cross_entropy(logits, labels, smoothing, gradient, weights)
         loss: float = _softmax_cross_entropy(logits, labels, smoothing, gradient)
         return loss
 
@@ -481,6 +518,24 @@ class NumbaOps(NumpyOps):
 
         def part(a: int, b: int) -> None:
             _momentum_step(parameters[a:b], gradients[a:b], velocity[a:b], *factors)
+
+        self.in_parts(part, len(parameters), 10 * len(parameters))
+
+    def velocity_step(
+        self,
+        parameters: Floats,
+        gradients: Floats,
+        velocity: Floats,
+        learning_rate: float,
+        beta: float,
+        ahead: bool,
+    ) -> None:
+        """One pass; see `NumpyOps.velocity_step`."""
+        real = parameters.dtype.type
+        factors = real(learning_rate), real(beta), ahead
+
+        def part(a: int, b: int) -> None:
+            _velocity_step(parameters[a:b], gradients[a:b], velocity[a:b], *factors)
 
         self.in_parts(part, len(parameters), 10 * len(parameters))
 
@@ -553,6 +608,7 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     if _add_scaled.stats.cache_hits.total() == n_kept:  # not found on disk, so the others are not
         print(f"inknet: compiling the fast loops for {dtype} …", file=sys.stderr, flush=True)
     ops.momentum_step(vector, vector, vector, 0.0, 0.9)
+    ops.velocity_step(vector, vector, vector, 0.0, 0.9, True)
     ops.adam_step(vector, vector, vector, vector, 0.0, 0.9, 0.999, 1e-8, 1)
     ops.activate(ACTIVATIONS["relu"], matrix, matrix.copy(), matrix.copy())
     words = np.zeros((8, 8), np.uint16)
@@ -573,3 +629,6 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     batch.transposed_times(matrix, matrix.copy())
     for features in (pixels, matrix):
         ops.new_batch(dtype).load(features)
+    listed = ops.list_rows(matrix)
+    if listed is not None:
+        listed.load(np.arange(8), 8, 0)

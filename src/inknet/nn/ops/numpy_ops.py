@@ -7,6 +7,7 @@ into arrays that the caller made.
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from math import sqrt
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.nn.activations import ActivationFunction, softmax
+from inknet.nn.activations import ActivationFunction, sigmoid, softmax
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.parallel import in_parts
 
@@ -129,6 +130,19 @@ class BatchGroup:
         return batches
 
 
+class ListedRows(ABC):
+    """Rows that list what is not 0 in them, from which batches are taken."""
+
+    @abstractmethod
+    def load(
+        self, rows: NDArray[np.intp], batch_size: int, slot: int, *, training: bool = True
+    ) -> list[Batch]:
+        """Return these rows ``(m,)``, cut into batches.
+
+        The batches are good until the next call with the same ``slot``, 0 or 1.
+        """
+
+
 class NumpyOps:
     """The definitions; another implementation overrides what it does faster.
 
@@ -160,6 +174,24 @@ class NumpyOps:
     ) -> BatchGroup:
         """Return empty batches that are loaded together."""
         return BatchGroup(self, n_batches, batch_size, n_features, dtype, sample)
+
+    def list_rows(self, features: NDArray[Any]) -> ListedRows | None:
+        """Return the rows ``(n, d)``, of the network's type, as lists of what is not 0.
+
+        None if these operations have no shorter way through lists, or the rows are not so sparse
+        that it would be shorter.
+        """
+        return None
+
+    def listed_rows(
+        self,
+        values: Floats,
+        columns: NDArray[np.integer[Any]],
+        starts: NDArray[np.integer[Any]],
+        n_features: int,
+    ) -> ListedRows | None:
+        """Return rows that somebody else listed: the arrays of a CSR matrix; or None, as above."""
+        return None
 
     def read_rows(
         self, descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]
@@ -289,7 +321,12 @@ class NumpyOps:
             out_part += factor * x_part
 
     def softmax_cross_entropy(
-        self, logits: Floats, labels: Labels, smoothing: float, gradient: Floats
+        self,
+        logits: Floats,
+        labels: Labels,
+        smoothing: float,
+        gradient: Floats,
+        weights: Floats | None = None,
     ) -> float:
         """Loss of a batch, and its gradient with respect to the logits.
 
@@ -303,6 +340,8 @@ class NumpyOps:
         Why the second line: ``log p_k = z_k - log(sum_j exp z_j)`` and the targets sum to 1, so a
         sample's loss is ``log(sum_j exp z_j) - sum_k t_k z_k``. The derivative of the first term
         with respect to ``z_k`` is ``exp z_k / sum_j exp z_j``, or ``p_k``; of the second, ``t_k``.
+        With weights, the mean is ``sum_i w_i loss_i / sum_i w_i``, and ``w_i / sum_i w_i`` takes
+        the place of ``1 / n``.
 
         Parameters
         ----------
@@ -310,6 +349,8 @@ class NumpyOps:
         labels : (n,)
         smoothing : float
             0 for plain cross-entropy (Szegedy et al. 2016, section 7, for the smoothed one).
+        weights : (n,), optional
+            0 or more, and not all of them 0.
 
         Returns
         -------
@@ -321,19 +362,57 @@ class NumpyOps:
         # `gradient` holds, one after the other: the logits with their largest taken out, so that
         # no exp overflows; the exponentials; the probabilities; and at last the gradient.
         np.subtract(logits, logits.max(axis=1, keepdims=True), out=gradient)
-        # sum_k t_k z_k over all samples
-        expected = (1 - smoothing) * float(gradient[samples, labels].sum())
+        # sum_k t_k z_k of each sample
+        expected = (1 - smoothing) * gradient[samples, labels]
         if smoothing:
-            expected += smoothing / n_classes * float(gradient.sum())
+            expected += smoothing / n_classes * gradient.sum(axis=1)
         np.exp(gradient, out=gradient)
-        total = gradient.sum(axis=1, keepdims=True)
-        loss: float = (float(np.log(total).sum()) - expected) / n
+        total = gradient.sum(axis=1)
+        losses = np.log(total) - expected
 
-        gradient /= total
+        gradient /= total[:, None]
         gradient -= smoothing / n_classes
         gradient[samples, labels] -= 1 - smoothing
-        gradient /= n
-        return loss
+        return _weighted_mean(losses, gradient, weights)
+
+    def sigmoid_cross_entropy(
+        self,
+        logits: Floats,
+        targets: Floats,
+        smoothing: float,
+        gradient: Floats,
+        weights: Floats | None = None,
+    ) -> float:
+        """Loss of a batch whose every output is a yes or no, and its gradient by the logits.
+
+        With ``p = sigmoid(logits)`` and targets moved towards the middle, ``t = (1 - smoothing)
+        target + smoothing / 2``::
+
+            loss = mean over samples of  - sum_k (t_k log p_k + (1 - t_k) log(1 - p_k))
+            d loss / d logits = (p - t) / n
+
+        Why the second line: ``log p_k = z_k - log(1 + exp z_k)`` and ``log(1 - p_k) =
+        - log(1 + exp z_k)``, so an output's loss is ``log(1 + exp z_k) - t_k z_k``. Its derivative
+        is ``exp z_k / (1 + exp z_k) - t_k``, the first of which is ``p_k``.
+
+        Parameters
+        ----------
+        logits, gradient : (n, K)
+        targets : (n, K)
+            0 or 1.
+        smoothing, weights
+            As in `softmax_cross_entropy`.
+
+        Returns
+        -------
+        float
+            The mean loss.
+        """
+        targets = (1 - smoothing) * targets + smoothing / 2
+        losses = (np.logaddexp(logits.dtype.type(0), logits) - targets * logits).sum(axis=1)
+        sigmoid(logits, gradient)
+        gradient -= targets
+        return _weighted_mean(losses, gradient, weights)
 
     def batch_norm_forward(
         self,
@@ -427,6 +506,32 @@ class NumpyOps:
             v += (1 - beta) * g
             p -= learning_rate * v
 
+    def velocity_step(
+        self,
+        parameters: Floats,
+        gradients: Floats,
+        velocity: Floats,
+        learning_rate: float,
+        beta: float,
+        ahead: bool,
+    ) -> None:
+        """Roll on: ``v = beta v - learning_rate · g``, ``p = p + v``; or look ahead.
+
+        Looking ahead, ``p = p + beta v - learning_rate · g``: the step that ``v`` would take next,
+        were the gradient to stay. Nesterov's momentum, in the form of Bengio, Boulanger-Lewandowski
+        and Pascanu 2013, "Advances in optimizing recurrent networks", section 3.5. All arrays are
+        ``(n_parameters,)``.
+        """
+        for p, g, v in chunks(parameters, gradients, velocity):
+            step = learning_rate * g
+            v *= beta
+            v -= step
+            if ahead:
+                p += beta * v
+                p -= step
+            else:
+                p += v
+
     def adam_step(
         self,
         parameters: Floats,
@@ -499,6 +604,16 @@ class NumpyOps:
             return signal
 
         return predict
+
+
+def _weighted_mean(losses: Floats, gradient: Floats, weights: Floats | None) -> float:
+    """Return the mean of the losses ``(n,)``; weigh the rows of ``gradient`` in the same way."""
+    if weights is None:
+        gradient /= len(losses)
+        return float(losses.sum()) / len(losses)
+    total = float(weights.sum())
+    gradient *= (weights / total)[:, None]
+    return float(weights @ losses) / total
 
 
 def chunks(*vectors: Floats) -> Iterator[tuple[Floats, ...]]:

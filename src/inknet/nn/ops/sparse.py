@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from inknet.nn.arrays import Floats
 from inknet.nn.ops.kernel import Real, kernel
-from inknet.nn.ops.numpy_ops import Batch, BatchGroup, NumpyOps
+from inknet.nn.ops.numpy_ops import Batch, BatchGroup, ListedRows, NumpyOps
 from inknet.nn.ops.vectors import (
     LARGEST_BLOCK,
     VECTOR_BYTES,
@@ -151,6 +151,110 @@ def _list_group(
             _list_by_pixels(
                 features, words, of_batch, scale, pixel_values[b], samples[b], pixel_starts[b]
             )
+
+
+@kernel
+def _pair_samples(
+    all_values: Floats,
+    all_columns: NDArray[np.uint32],
+    all_starts: NDArray[np.int64],
+    rows: NDArray[np.intp],
+    places: NDArray[np.int64],
+    values: Floats,
+    columns: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+) -> None:
+    """Make a list by pairs of samples out of lists of single rows; ``places`` is scratch."""
+    k = 0
+    places[:] = -1
+    for i in range(len(rows)):
+        if i % 2 == 0:
+            starts[i // 2] = k
+        for source in range(all_starts[rows[i]], all_starts[rows[i] + 1]):
+            column = all_columns[source]
+            if places[column] < starts[i // 2]:  # nothing there yet, of either
+                places[column], columns[k] = k, column
+                values[k, 0] = values[k, 1] = 0
+                k += 1
+            values[places[column], i % 2] += all_values[source]
+    starts[(len(rows) + 1) // 2] = k
+
+
+@kernel
+def _pair_pixels(
+    all_values: Floats,
+    all_columns: NDArray[np.uint32],
+    all_starts: NDArray[np.int64],
+    rows: NDArray[np.intp],
+    places: NDArray[np.int64],
+    values: Floats,
+    samples: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+) -> None:
+    """Make one by pairs of pixels; ``starts`` has a place to spare."""
+    starts[:] = 0
+    places[:] = -1  # of each pair, the last sample that has something there
+    for i in range(len(rows)):
+        for source in range(all_starts[rows[i]], all_starts[rows[i] + 1]):
+            pair = all_columns[source] // 2
+            starts[pair + 2] += places[pair] != i
+            places[pair] = i
+    for pair in range(2, len(starts)):
+        starts[pair] += starts[pair - 1]
+    places[:] = -1
+    for i in range(len(rows)):
+        for source in range(all_starts[rows[i]], all_starts[rows[i] + 1]):
+            pair, which = all_columns[source] // 2, all_columns[source] % 2
+            if places[pair] != i:
+                k = starts[pair + 1]
+                starts[pair + 1] = k + 1
+                places[pair], samples[k] = i, i
+                values[k, 0] = values[k, 1] = 0
+            values[starts[pair + 1] - 1, which] += all_values[source]
+
+
+@kernel
+def _pair_listed(
+    all_values: Floats,
+    all_columns: NDArray[np.uint32],
+    all_starts: NDArray[np.int64],
+    rows: NDArray[np.intp],
+    batch_size: int,
+    places: NDArray[np.int64],
+    values: Floats,
+    columns: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+    pixel_values: Floats,
+    samples: NDArray[np.uint32],
+    pixel_starts: NDArray[np.uint32],
+) -> None:
+    """Make the lists of several batches, each from where the one before ends at the latest."""
+    begin = 0
+    for b in range((len(rows) + batch_size - 1) // batch_size):
+        of_batch = rows[b * batch_size : (b + 1) * batch_size]
+        _pair_samples(
+            all_values,
+            all_columns,
+            all_starts,
+            of_batch,
+            places,
+            values[begin:],
+            columns[begin:],
+            starts[b],
+        )
+        if len(pixel_starts) > 0:
+            _pair_pixels(
+                all_values,
+                all_columns,
+                all_starts,
+                of_batch,
+                places,
+                pixel_values[begin:],
+                samples[begin:],
+                pixel_starts[b],
+            )
+        for row in of_batch:
+            begin += all_starts[row + 1] - all_starts[row]
 
 
 @kernel
@@ -295,6 +399,92 @@ class SparseGroup(BatchGroup):
             if not self._room.hand_over(b, len(of_batch), batch, training=training):
                 batch.load(features[of_batch], training=training)
         return batches
+
+
+class SparseRows(ListedRows):
+    """Rows that are lists already, for whoever takes the same ones again and again.
+
+    Parameters
+    ----------
+    ops
+        As for a `Batch`.
+    values, columns, starts
+        The arrays of a CSR matrix: numbers of the network's type, uint32 and int64.
+    n_features : int
+    """
+
+    def __init__(
+        self,
+        ops: NumpyOps,
+        values: Floats,
+        columns: NDArray[np.uint32],
+        starts: NDArray[np.int64],
+        n_features: int,
+    ) -> None:
+        self._ops, self._lists, self._n_features = ops, (values, columns, starts), n_features
+        self._places = np.empty(n_features, np.int64)
+        self._room: list[tuple[NDArray[Any], ...]] = [(), ()]
+
+    @classmethod
+    def of(cls, ops: NumpyOps, features: NDArray[Any]) -> SparseRows | None:
+        """List rows ``(n, d)``, if there is little enough other than 0 in them."""
+        n, d = features.shape
+        something = features != 0
+        lengths = something.sum(axis=1)
+        if not _is_sparse(int(lengths.sum()), n, d):
+            return None
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        return cls(ops, features[something], np.nonzero(something)[1].astype(np.uint32), starts, d)
+
+    def load(
+        self, rows: NDArray[np.intp], batch_size: int, slot: int, *, training: bool = True
+    ) -> list[Batch]:
+        """Take rows; see `ListedRows.load`."""
+        all_starts = self._lists[2]
+        lengths = all_starts[rows + 1] - all_starts[rows]
+        n_batches = -(-len(rows) // batch_size)
+        room = self._make_room(slot, int(lengths.sum()), n_batches, batch_size)
+        values, columns, starts, pixel_values, samples, pixel_starts = room
+        _pair_listed(
+            *self._lists,
+            rows,
+            batch_size,
+            self._places,
+            *room[:5],
+            pixel_starts[: n_batches * training],
+        )
+        batches: list[Batch] = []
+        begin = 0
+        for b in range(n_batches):
+            of_batch = lengths[b * batch_size : (b + 1) * batch_size]
+            batch = SparseBatch(self._ops, values.dtype)
+            by_samples = values[begin:], columns[begin:], starts[b, : -(-len(of_batch) // 2) + 1]
+            by_pixels = None
+            if training:
+                by_pixels = pixel_values[begin:], samples[begin:], pixel_starts[b, :-1]
+            batch.hold(len(of_batch), by_samples, by_pixels)
+            batches.append(batch)
+            begin += int(of_batch.sum())
+        return batches
+
+    def _make_room(
+        self, slot: int, n_values: int, n_batches: int, batch_size: int
+    ) -> tuple[NDArray[Any], ...]:
+        """Return arrays for the lists of so many batches; the last ones, if they do."""
+        room = self._room[slot]
+        starts = n_batches, -(-batch_size // 2) + 1
+        if not room or len(room[0]) < n_values or room[2].shape != starts:
+            dtype, size = self._lists[0].dtype, n_values + n_values // 8
+            room = (
+                np.empty((size, 2), dtype),
+                np.empty(size, np.uint32),
+                np.empty(starts, np.uint32),
+                np.empty((size, 2), dtype),
+                np.empty(size, np.uint32),
+                np.empty((n_batches, -(-self._n_features // 2) + 2), np.uint32),
+            )
+            self._room[slot] = room
+        return room
 
 
 class _Room:
