@@ -7,7 +7,7 @@ BENCH_VENV := .venv-bench
 # Two test processes share the cores: a matrix product then does best on one thread.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: train fast test format figures bench test-all clean
+.PHONY: train fast test format figures bench record test-all clean
 
 train: $(VENV)/installed ## train the digit network; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(ARGS)
@@ -33,6 +33,9 @@ figures: fast ## measure what the README claims, and write it there (about 5 min
 
 bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (about half an hour)
 	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
+
+record: fast ## train for the fewest errors, and write docs/record.md (about 3 hours; ARGS="quick" for a part)
+	$(BIN)/python scripts/record.py $(ARGS)
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(BENCH_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

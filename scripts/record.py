@@ -1,0 +1,498 @@
+"""Measure how few of MNIST's test images are misread, and write ``docs/record.md``.
+
+``make record`` trains each recipe of `PROMISES` with seeds 0 to 2, one after the other, as a user
+would, and measures how fast images are distorted. ``make record ARGS="quick strong"`` does so for
+some, ``ARGS="distortions"`` measures the speed alone, and ``ARGS="page"`` writes the page only.
+What ``docs/record.json`` has of the same recipe is kept, so the work may be done in parts and goes
+on where it was ended; ``--again`` does it anew. It needs Linux, MNIST and a quiet machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+RESULTS, PAGE, PICTURES = DOCS / "record.json", DOCS / "record.md", DOCS / "pictures"
+RUNS = ROOT / "runs" / "record"
+INKNET = Path(sys.executable).with_name("inknet")
+SEEDS = (0, 1, 2)
+SPEED = "distortions"
+LEAST_SPEED = 60_000
+"""Images a second on one core."""
+
+Results = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Promise:
+    """What a recipe shall reach."""
+
+    error: float
+    """The largest mean error, in percent."""
+    minutes: float
+    what: str
+    """Which network it trains, in a few words."""
+
+
+PROMISES = {
+    "quick": Promise(1.0, 1, "784-512-256-10, distortions"),
+    "strong": Promise(0.5, 6, "784-1000-500-10, distortions"),
+    "record": Promise(0.35, 45, "784-2000-1000-500-10, distortions"),
+    "invariant": Promise(1.0, 6, "784-800-800-10, no knowledge of pixels"),
+}
+
+
+@dataclass(frozen=True)
+class Published:
+    """What others have reported of one network, without averaging over distorted copies."""
+
+    network: str
+    error: float
+    source: str
+    knows_pixels: bool
+
+
+PUBLISHED = [
+    Published("784-800-10, elastic distortions", 0.70, "Simard 2003", True),
+    Published("784-1000-500-10, affine and elastic distortions", 0.49, "Cireşan 2010", True),
+    Published("784-2000-1500-1000-500-10, the same", 0.41, "Cireşan 2010", True),
+    Published("784-2500-2000-1500-1000-500-10, the same", 0.35, "Cireşan 2010", True),
+    Published("784-8192-8192-10, dropout and max-norm", 0.95, "Srivastava 2014", False),
+    Published(
+        "784-1000-500-250-250-250-10, batch norm and Gaussian noise", 0.80, "Rasmus 2015", False
+    ),
+]
+
+REFERENCES = """\
+- Simard, Steinkraus and Platt 2003, "Best practices for convolutional neural networks applied to
+  visual document analysis", ICDAR.
+- Cireşan, Meier, Gambardella and Schmidhuber 2010, "Deep, big, simple neural nets excel on
+  handwritten digit recognition", Neural Computation 22(12), table 1; the test error of the network
+  that was best on validation data. Up to 800 epochs on a GPU.
+- Srivastava, Hinton, Krizhevsky, Sutskever and Salakhutdinov 2014, "Dropout: a simple way to
+  prevent neural networks from overfitting", JMLR 15, table 2.
+- Rasmus, Berglund, Honkala, Valpola and Raiko 2015, "Semi-supervised learning with ladder
+  networks", NIPS, table 1: the baseline with all labels."""
+
+
+# -- measuring ------------------------------------------------------------------------------------
+
+
+def train(recipe: str, seed: int) -> Results:
+    """Run ``inknet train``, or go on with it; return what it reached and what it cost."""
+    folder = RUNS / f"{recipe}-{seed}"
+    command: list[str | Path] = [INKNET, "train"]
+    if (folder / "unfinished").exists():
+        command += ["--resume", folder]
+    else:
+        shutil.rmtree(folder, ignore_errors=True)
+        command += ["--recipe", recipe, "--data", "mnist", "--seed", str(seed), "--out", folder]
+    load = os.getloadavg()[0]
+    began = time.perf_counter()
+    with subprocess.Popen(command) as process:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"{recipe}, seed {seed}: exit code {process.returncode}")
+    return {
+        "recipe": recipe,
+        "digest": digest(recipe),
+        "seed": seed,
+        "wall_seconds": round(time.perf_counter() - began, 1),
+        "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "load_before": round(load, 1),
+        "machine": machine(),
+        **outcome(folder),
+    }
+
+
+def outcome(folder: Path) -> Results:
+    """Return the figures of a finished run, its curve, and the test images it misreads."""
+    import csv
+
+    import numpy as np
+
+    from inknet.nn.activations import softmax
+    from inknet.run import Run
+
+    run = Run.open(folder)
+    metrics, test = run.metrics, run.test_data()
+    if metrics["data"]["source"] != "mnist" or len(test) != 10_000:
+        sys.exit("these figures need MNIST: set INKNET_DATA_DIR, or run `inknet data fetch`")
+    probabilities = run.model().logits_on(test)
+    softmax(probabilities, probabilities)
+    predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != test.targets)
+    with (folder / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    seconds = np.cumsum([float(row["seconds"]) for row in rows])
+    errors = [100 * (1 - float(row["val_accuracy"])) for row in rows]
+    training = metrics["training"]
+    return {
+        "errors": metrics["test"]["errors"],
+        "seconds": training["seconds"],
+        "epochs": training["epochs"],
+        "parameters": training["parameters"],
+        "ops": training["ops"],
+        "validation_samples": metrics["data"]["validation"],
+        "validation_error": round(errors[-1], 4),
+        "curve": [[round(float(s), 2), round(e, 4)] for s, e in zip(seconds, errors, strict=True)],
+        "mistakes": [
+            [
+                int(i),
+                int(test.targets[i]),
+                int(predicted[i]),
+                round(float(probabilities[i].max()), 4),
+            ]
+            for i in wrong
+        ],
+    }
+
+
+def digest(recipe: str) -> str:
+    """Return a short digest of a recipe, which tells whether it was changed."""
+    from inknet.recipe import load_recipe
+
+    return hashlib.sha256(load_recipe(recipe).to_toml().encode()).hexdigest()[:12]
+
+
+def measure_speed(rounds: int = 15) -> Results:
+    """Distort MNIST's first images in one thread, with either ops in turns.
+
+    The time is the processor's, so that of one core; the median over the rounds.
+    """
+    import numpy as np
+
+    from inknet.data import load
+    from inknet.nn.ops import NUMPY
+    from inknet.nn.ops.numba_ops import NumbaOps
+    from inknet.recipe import load_recipe
+    from inknet.training.augmentation import Augmentation
+    from inknet.training.threads import one_blas_thread
+
+    dataset, settings = load("mnist"), load_recipe("strong").augment
+    batch = 256
+    rows, labels = np.arange(batch), dataset.targets[:batch]
+    out = np.empty((batch, dataset.n_features), np.uint8)
+    times: dict[str, list[float]] = {}
+    with one_blas_thread():
+        for number in range(rounds + 1):  # the first is for the compiler, and not counted
+            for ops, repetitions in ((NumbaOps(), 40), (NUMPY, 4)):
+                augmentation = Augmentation(settings, dataset, ops)
+                began = time.thread_time()  # what other programs use of the core is not counted
+                for i in range(repetitions):
+                    augmentation.distort(dataset.features, rows, labels, (number, i), out)
+                elapsed = time.thread_time() - began
+                if number:
+                    times.setdefault(ops.name, []).append(elapsed / repetitions / batch)
+    return {
+        "images_per_second": {name: round(1 / median(values)) for name, values in times.items()},
+        "load_before": round(os.getloadavg()[0], 1),
+        "machine": machine(),
+    }
+
+
+def machine() -> str:
+    """Say what this is measured on."""
+    import numba
+    import numpy
+
+    model = platform.processor() or platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.split(":")[1].strip()
+            break
+    return (
+        f"{len(os.sched_getaffinity(0))} cores of {model}, {platform.system()}, Python "
+        f"{platform.python_version()}, NumPy {numpy.__version__}, numba {numba.__version__}"
+    )
+
+
+# -- the page -------------------------------------------------------------------------------------
+
+
+def runs_of(results: Results, recipe: str) -> list[Results]:
+    """Return the runs of a recipe, by seed."""
+    runs = [run for run in results["runs"].values() if run["recipe"] == recipe]
+    return sorted(runs, key=lambda run: int(run["seed"]))
+
+
+def error_of(runs: list[Results]) -> float:
+    """Return the mean test error in percent."""
+    return float(mean(run["errors"] for run in runs)) / 100
+
+
+def render(results: Results) -> str:
+    """Return the page as Markdown."""
+    measured = {name: runs for name in PROMISES if (runs := runs_of(results, name))}
+    parts = [
+        "<!-- Written by `make record` from record.json. Nothing here is by hand. -->",
+        "# The record",
+        INTRODUCTION,
+        "## What must hold",
+        _promises(results, measured),
+    ]
+    if measured:
+        parts += ["## Each run", _each_run(measured), CURVES]
+        parts += ["## Among the published ones", _published(measured), REFERENCES]
+        parts += ["## What is still misread", _misread(measured)]
+    parts += ["## How", HOW]
+    return "\n\n".join(parts) + "\n"
+
+
+INTRODUCTION = """\
+How few of MNIST's 10,000 official test images a plain multi-layer perceptron misreads, trained on
+two cores in minutes. One network, one answer for each image, no averaging over distorted copies:
+`make record` trains each recipe with three seeds and writes this page, its pictures and
+[the raw figures](record.json)."""
+
+CURVES = """\
+![Validation error over the time of training, for each recipe](pictures/record-curves.png)
+
+The curves are the error on the images held back for validation, at the mean of the seeds; the dots
+are the test errors, measured once for each seed, at the end."""
+
+HOW = """\
+- **Chosen on validation data alone.** While settings were tried, 10,000 of the 60,000 training
+  images were held back and judged them; the test images were not looked at. Then the settings were
+  fixed, and a training holds back a twentieth (for the curves), learns from the other 57,000, and
+  is judged on the test images once, after its last epoch. No epoch is chosen: the network is what
+  the last step leaves.
+- **Distortions** (`quick`, `strong`, `record`): every image is rotated, slanted, scaled, shifted
+  and elastically deformed anew in every epoch, while the batch is made ready;
+  [`augment.py`](../src/inknet/data/augment.py) has the formulas, and this is what
+  `inknet data show --augment` draws of a digit:
+
+  ![A digit and sixteen distorted versions of it](pictures/record-versions.png)
+
+- **No knowledge of pixels** (`invariant`): the same pixels in any other order would do. A pixel may
+  be swapped with the same pixel of another image; neurons drop out.
+- All use ReLU after batch normalization, AdamW with one cycle of the learning rate, and end with a
+  running average of the weights and statistics (`average_decay`).
+- Time is that of the training, from its first step to its last measurement; loading the data,
+  judging and drawing come to a few seconds. `inknet train --recipe strong` is all it takes."""
+
+
+def _promises(results: Results, measured: dict[str, list[Results]]) -> str:
+    lines = [
+        "| recipe | network | asked | mean error | errors | longest training | held |",
+        "|---|---|---|---:|---|---:|---|",
+    ]
+    for name, promise in PROMISES.items():
+        asked = f"≤ {promise.error:.2f} %, ≤ {promise.minutes:g} min"
+        if name not in measured:
+            lines.append(f"| `{name}` | {promise.what} | {asked} | – | not measured | – | – |")
+            continue
+        runs = measured[name]
+        error, longest = error_of(runs), max(run["seconds"] for run in runs)
+        counts = ", ".join(str(run["errors"]) for run in runs)
+        held = error <= promise.error and longest <= 60 * promise.minutes
+        what = "yes" if held else "**no**"
+        if len(runs) < len(SEEDS):
+            what += f" ({len(runs)} of {len(SEEDS)} seeds)"
+        lines.append(
+            f"| `{name}` | {promise.what} | {asked} | {error:.2f} % | {counts} | "
+            f"{_clock(longest)} | {what} |"
+        )
+    if SPEED in results:
+        speed = results[SPEED]["images_per_second"]
+        held = "yes" if speed["numba"] >= LEAST_SPEED else "**no**"
+        lines += [
+            "",
+            f"Distortions, on one core: {speed['numba']:,} images a second with numba's loops "
+            f"(asked: {LEAST_SPEED:,}, held: {held}), {speed['numpy']:,} with NumPy's.",
+        ]
+    return "\n".join(lines)
+
+
+def _each_run(measured: dict[str, list[Results]]) -> str:
+    lines = [
+        "| recipe | seed | errors | validation error | epochs | training | processor time "
+        "| load before |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|",
+    ]
+    lines += [
+        f"| `{name}` | {run['seed']} | {run['errors']} | {run['validation_error']:.2f} % | "
+        f"{run['epochs']} | {_clock(run['seconds'])} | {_clock(run['processor_seconds'])} | "
+        f"{run['load_before']:g} |"
+        for name, runs in measured.items()
+        for run in runs
+    ]
+    machines = dict.fromkeys(run["machine"] for runs in measured.values() for run in runs)
+    return "\n".join([*lines, "", f"Measured on {'; '.join(machines)}."])
+
+
+def _published(measured: dict[str, list[Results]]) -> str:
+    lines = []
+    for knows_pixels in (True, False):
+        title = "with distortions" if knows_pixels else "without knowledge of pixels"
+        lines += ["", f"| {title} | test error | |", "|---|---:|---|"]
+        rows = [
+            (one.error, f"| {one.network} | {one.error:.2f} % | {one.source} |")
+            for one in PUBLISHED
+            if one.knows_pixels == knows_pixels
+        ]
+        for name, runs in measured.items():
+            if (name != "invariant") == knows_pixels:
+                error, network = error_of(runs), PROMISES[name].what.split(",")[0]
+                longest = _clock(max(run["seconds"] for run in runs))
+                row = (
+                    f"| **{network}** | **{error:.2f} %** | inknet, `{name}`: {longest}, 2 cores |"
+                )
+                rows.append((error, row))
+        lines += [row for _, row in sorted(rows, key=lambda row: -row[0])]
+    return "\n".join(lines[1:])
+
+
+def _misread(measured: dict[str, list[Results]]) -> str:
+    name = best(measured)
+    images = _mistakes(measured[name])
+    always = sum(count == len(measured[name]) for count, _ in images.values())
+    return (
+        f"![The test images that `{name}` misreads](pictures/record-mistakes.png)\n\n"
+        f"The {len(measured[name])} networks of `{name}` misread {len(images)} images, "
+        f"{always} of them all alike. Each is shown with what it is and what it was read as, "
+        "those that most networks misread first."
+    )
+
+
+def best(measured: dict[str, list[Results]]) -> str:
+    """Return the recipe with the lowest mean error."""
+    return min(measured, key=lambda name: error_of(measured[name]))
+
+
+def _mistakes(runs: list[Results]) -> dict[int, tuple[int, list[Any]]]:
+    """Return how many runs misread each image, and the surest mistake, the most frequent first."""
+    found: dict[int, tuple[int, list[Any]]] = {}
+    for run in runs:
+        for mistake in run["mistakes"]:
+            count, surest = found.get(mistake[0], (0, mistake))
+            found[mistake[0]] = count + 1, max(surest, mistake, key=lambda one: float(one[3]))
+    order = sorted(found, key=lambda index: (-found[index][0], -found[index][1][3]))
+    return {index: found[index] for index in order}
+
+
+def _clock(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.1f} min"
+
+
+# -- the pictures ---------------------------------------------------------------------------------
+
+COLOURS = {"quick": "#009E73", "strong": "#0072B2", "record": "#D55E00", "invariant": "#7A7A7A"}
+"""From Okabe and Ito's palette, told apart with every kind of colour vision."""
+MOST_SHOWN = 60
+
+
+def draw(results: Results) -> None:
+    """Draw a digit and versions of it, the curves and the mistakes."""
+    PICTURES.mkdir(exist_ok=True)
+    versions = ["data", "show", "--augment", "--number", "3600"]
+    out = PICTURES / "record-versions.png"
+    subprocess.run([INKNET, *versions, "--out", out], check=True, stdout=subprocess.DEVNULL)
+    measured = {name: runs for name in PROMISES if (runs := runs_of(results, name))}
+    if measured:
+        _draw_curves(measured, PICTURES / "record-curves.png")
+        _draw_mistakes(measured[best(measured)], PICTURES / "record-mistakes.png")
+
+
+def _draw_curves(measured: dict[str, list[Results]], path: Path) -> None:
+    import numpy as np
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter
+
+    figure = Figure(figsize=(8, 4.6), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for name, runs in measured.items():
+        n = min(len(run["curve"]) for run in runs)
+        seconds, errors = np.mean([run["curve"][:n] for run in runs], axis=0).T
+        axes.plot(seconds, errors, color=COLOURS[name], linewidth=1.4, label=name)
+        ends = [run["curve"][-1][0] for run in runs]
+        tests = [run["errors"] / 100 for run in runs]
+        axes.scatter(ends, tests, color=COLOURS[name], s=28, edgecolor="white", zorder=3)
+    axes.set(xscale="log", yscale="log", xlabel="seconds of training", ylabel="error")
+    axes.set_ylim(top=6)
+    axes.set_yticks([0.3, 0.5, 1, 2, 5], minor=False)
+    axes.set_yticks([], minor=True)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g} %"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.grid(color="#E5E5E5", linewidth=0.8)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    figure.savefig(path, metadata={"Software": None})
+
+
+def _draw_mistakes(runs: list[Results], path: Path) -> None:
+    import numpy as np
+
+    from inknet.data import load
+    from inknet.plots import plot_images
+
+    shown = list(_mistakes(runs).items())[:MOST_SHOWN]
+    dataset = load("mnist")
+    first = len(dataset) - dataset.n_official_test
+    images = dataset.images(np.array([first + index for index, _ in shown], np.intp))
+    captions = [f"{one[1]} read as {one[2]}" for _, (_, one) in shown]
+    plot_images(images, captions, path)
+
+
+# -- all of it ------------------------------------------------------------------------------------
+
+
+def read_results() -> Results:
+    """Return what was measured so far."""
+    results: Results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"runs": {}}
+    return results
+
+
+def save(results: Results) -> None:
+    """Keep what was measured so far."""
+    beside = RESULTS.with_suffix(".new")
+    beside.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
+    beside.replace(RESULTS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Measure the record, and write docs/record.md.")
+    parts = [*PROMISES, SPEED, "page"]
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"any of {', '.join(parts)}")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, metavar="SEED")
+    parser.add_argument("--again", action="store_true", help="measure what is there already too")
+    arguments = parser.parse_args()
+    for part in arguments.parts:
+        if part not in parts:
+            parser.error(f"no part is called {part!r}; expected any of {', '.join(parts)}")
+    wanted = arguments.parts or parts
+    results = read_results()
+    if SPEED in wanted:
+        results[SPEED] = measure_speed()
+        save(results)
+    for recipe in PROMISES:
+        for seed in arguments.seeds if recipe in wanted else ():
+            name = f"{recipe}-{seed}"
+            known = results["runs"].get(name)
+            if known and known["digest"] == digest(recipe) and not arguments.again:
+                continue
+            results["runs"][name] = train(recipe, seed)
+            save(results)
+    draw(results)
+    PAGE.write_text(render(results), "utf-8")
+    print(render(results).split("## Each run")[0])
+
+
+if __name__ == "__main__":
+    main()
