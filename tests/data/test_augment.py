@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter1d
 from scipy.stats import kstest, uniform
 
+from inknet import InputError
 from inknet.data.augment import Distorter, elastic_patterns
 
 MANY = 20_000
@@ -136,6 +137,19 @@ def test_a_field_is_a_normal_mixture_of_its_patterns_anew_for_each_image_and_dir
 def test_few_patterns_do_for_the_fields_that_are_used():
     assert len(elastic_patterns((28, 28), 36, 5.5)) < 30
     assert len(elastic_patterns((28, 28), 34, 4.0)) < 50
+
+
+@pytest.mark.parametrize(
+    ("shape", "sigma", "says"),
+    [
+        ((2000, 10), 5.0, "elastic distortions of images of 2000×10; expected at most 1024×1024"),
+        ((200, 200), 0.5, "elastic_sigma is 0.5; for images of 200×200 expected more, fields"),
+    ],
+)
+def test_patterns_that_would_not_fit_in_memory_are_refused(shape, sigma, says):
+    with pytest.raises(InputError) as caught:
+        elastic_patterns(shape, 30.0, sigma)
+    assert says in str(caught.value)
 
 
 @pytest.mark.parametrize("options", [{}, {"elastic_alpha": 30.0, "rotation": 5.0}])

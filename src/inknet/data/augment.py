@@ -44,11 +44,17 @@ from math import pi, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.errors import InputError
+
 SHARE_KEPT = 0.999
 """Of the variance of an elastic field, the part that its patterns have."""
 
 GENTLE = 0.5
 """How far, of the whole way, images of gentle classes are rotated and sheared."""
+
+LARGEST_SIDE = 1024
+LARGEST_PATTERNS = 1 << 26
+"""Limits of elastic fields: pixels of an image's side, and numbers in all patterns together."""
 
 Single = NDArray[np.float32]
 
@@ -150,12 +156,28 @@ def elastic_patterns(image_shape: tuple[int, int], alpha: float, sigma: float) -
     With ``G = U S Vᵀ`` for each axis, and a noise N of independent numbers of one variance, so is
     ``Z = V_yᵀ N V_x``, and ``G_y N G_xᵀ = sum_ij Z_ij · (s_i u_i) (s_j u_j)ᵀ``: one pattern for
     each pair of waves. Uniform noise in ± alpha has the variance ``alpha² / 3``.
+
+    Raises
+    ------
+    InputError
+        If the patterns would not fit in memory: for large images, and waves that are short.
     """
+    height, width = image_shape
+    if max(image_shape) > LARGEST_SIDE:
+        raise InputError(
+            f"elastic distortions of images of {height}×{width}; expected at most "
+            f"{LARGEST_SIDE}×{LARGEST_SIDE}"
+        )
     (waves_y, size_y), (waves_x, size_x) = (_waves(n, sigma) for n in image_shape)
     size = np.outer(size_y, size_x)
     order = np.argsort(-size, axis=None, kind="stable")
     variance = np.cumsum(size.ravel()[order] ** 2)
     n_kept = 1 + int(np.searchsorted(variance, SHARE_KEPT * variance[-1]))
+    if n_kept * height * width > LARGEST_PATTERNS:
+        raise InputError(
+            f"elastic_sigma is {sigma:g}; for images of {height}×{width} expected more, fields "
+            f"would be mixtures of {n_kept:,} patterns"
+        )
     i, j = np.unravel_index(order[:n_kept], size.shape)
     factors = alpha / sqrt(3) * size[i, j]
     patterns = np.einsum("k,yk,xk->kyx", factors, waves_y[:, i], waves_x[:, j])
