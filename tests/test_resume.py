@@ -228,6 +228,26 @@ def test_a_signal_while_results_are_written_lets_them_be_written(whole, tmp_path
     assert outcome(tmp_path / "run") == whole
 
 
+def test_a_training_on_distorted_images_with_averaged_weights_goes_on_too(tmp_path):
+    changes = {
+        "augment.rotation": 15,
+        "augment.elastic_alpha": 36,
+        "augment.swap": 0.1,
+        "network.batch_norm": "before",
+        "training.optimizer": "adamw",
+        "training.weight_decay": 0.1,
+        "training.average_decay": 0.99,
+        "training.warmup": 0.1,
+        "training.max_norm": 2,
+        "training.epochs": 15,
+        "training.patience": 14,
+    }
+    inknet("train", *options(**changes), "--out", "whole", folder=tmp_path)
+    interrupted(tmp_path / "run", signal.SIGINT, wait=" 3/", **changes)
+    inknet("train", "--resume", "run", folder=tmp_path)
+    assert outcome(tmp_path / "run") == outcome(tmp_path / "whole")
+
+
 # -- two at once -----------------------------------------------------------------------------------
 
 
