@@ -65,7 +65,7 @@ MAY_IMPORT = {
     "mlp": FOUNDATIONS | {"nn", "data", "recipe", "model_file", "training", "evaluation"},
     "unfinished": FOUNDATIONS | {"data", "recipe", "training"},
 }
-TOPMOST = {"run", "ensemble", "cli", "__init__"}
+TOPMOST = {"run", "ensemble", "experiments", "cli", "cli_experiments", "__init__"}
 
 
 def rooms_imported_by(file: Path) -> set[str]:

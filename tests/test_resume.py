@@ -415,13 +415,13 @@ def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run, 
 
     ours, aside = run / "unfinished", run.parent / "aside"
     ours.rename(aside)
-    make = module._make
+    make = module.prepare
 
     def meanwhile(recipe):
         aside.rename(ours)
         return make(recipe)
 
-    monkeypatch.setattr(module, "_make", meanwhile)
+    monkeypatch.setattr(module, "prepare", meanwhile)
     recipe = load_recipe("digits", ["data.limit=300"], source="sample")
     with pytest.raises(InputError, match="holds an unfinished training"):
         module.train_run(recipe, run)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from inknet.errors import InputError, TrainingStopped, printable
+from inknet.cli_experiments import experiment_app
+from inknet.errors import InputError, StudyStopped, TrainingStopped, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 data_app = typer.Typer(help="Look at sources of data.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
+app.add_typer(experiment_app, name="experiment")
 
 EXIT_BAD_INPUT = 2
 EXIT_STOPPED = {"interrupted": 130, "terminated": 143}
@@ -60,6 +62,9 @@ def main() -> None:
         sys.exit(code)
     except TrainingStopped as stop:
         what = _how_to_go_on(stop.folder) if stop.resumable else "no checkpoint was saved"
+        _fail(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
+    except StudyStopped as stop:
+        what = "the runs that are over are kept, the same command goes on"
         _fail(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except InputError as error:
         _fail(str(error))

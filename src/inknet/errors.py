@@ -35,6 +35,20 @@ class TrainingStopped(Exception):  # noqa: N818, it is no error
         self.reason, self.folder, self.resumable = reason, folder, resumable
 
 
+class StudyStopped(Exception):  # noqa: N818, it is no error
+    """A study was ended by Ctrl-C or SIGTERM; the runs that are over are kept.
+
+    Attributes
+    ----------
+    reason : str
+        ``"interrupted"`` or ``"terminated"``.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 def quoted(text: object) -> str:
     """Return a text that someone else wrote so that it can stand in a message.
 

@@ -61,6 +61,8 @@ class DataRecipe(_Part):
     """Give every part its share of each class."""
     limit: Annotated[Count | None, Unset] = None
     """Use at most this many samples, drawn at random; without it, all."""
+    sorted_by_class: bool = False
+    """Put the training samples in the order of their classes; seen with `shuffle = false` alone."""
 
     @model_validator(mode="after")
     def _leaves_some_for_training(self) -> DataRecipe:
@@ -239,6 +241,7 @@ def load_recipe(
     recipe: str,
     changes: Iterable[str] = (),
     *,
+    settings: Mapping[str, Any] | None = None,
     source: str | None = None,
     seed: int | None = None,
 ) -> Recipe:
@@ -251,6 +254,8 @@ def load_recipe(
     changes
         ``"table.key=value"`` each, the value written as in TOML (a bare word is a string, and
         ``none`` takes an optional key back).
+    settings
+        Dotted keys and their values, set before the changes.
     source, seed
         What takes the place of ``data.source`` and ``seed``, if given.
 
@@ -272,6 +277,8 @@ def load_recipe(
         )
     table = _parsed(text, where)
     table.setdefault("name", Path(where).stem)
+    for key, value in (settings or {}).items():
+        _set(table, key, value)
     for change in changes:
         _apply(table, change)
     if source is not None:

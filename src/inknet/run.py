@@ -186,7 +186,7 @@ def train_run(
     unfinished = Unfinished(folder)
     _check_folder(folder, force)
     recipe = with_absolute_source(recipe)
-    made = _make(recipe)
+    made = prepare(recipe)
     with InterruptFlag() as interrupt, unfinished.at_work():
         _check_folder(folder, force)  # another run may have gone there meanwhile
         unfinished.begin(recipe)
@@ -230,7 +230,7 @@ def resume_run(
     unfinished = Unfinished(folder)
     recipe = unfinished.recipe()
     with InterruptFlag() as interrupt, unfinished.at_work():
-        made = _make(recipe)
+        made = prepare(recipe)
         checkpoint = unfinished.checkpoint(made.origin(), previous=previous)
         began_on = checkpoint.facts["history"]["ops"]
         if began_on != (goes_on := fastest().name):
@@ -243,31 +243,33 @@ def resume_run(
 
 
 @dataclass(frozen=True)
-class _Made:
-    """What a recipe is made into."""
+class Prepared:
+    """What a recipe is made into: the network as it starts, and the parts of the data."""
 
     recipe: Recipe
     model: MLP
     parts: Splits
 
     def origin(self) -> dict[str, str]:
+        """Return the digests by which a checkpoint knows its recipe and data."""
         return origin_of(self.recipe, self.parts.train, self.parts.validation)
 
     def checkpointer(
         self, unfinished: Unfinished, seconds: float, warn: Callable[[str], object]
     ) -> Checkpointer:
+        """Return what writes the checkpoints of this training."""
         return Checkpointer(unfinished.folder, self.origin(), seconds, warn)
 
 
-def _make(recipe: Recipe) -> _Made:
-    """Load the data, divide them, and build the network."""
+def prepare(recipe: Recipe) -> Prepared:
+    """Load the data, divide them, and build the network; `InputError` if one is not sound."""
     streams = Streams.from_seed(recipe.seed)
     parts = _load_splits(recipe, streams)
-    return _Made(recipe, _build(recipe, parts.train, streams), parts)
+    return Prepared(recipe, _build(recipe, parts.train, streams), parts)
 
 
 def _train_and_write(
-    made: _Made,
+    made: Prepared,
     unfinished: Unfinished,
     callbacks: Sequence[Callback],
     checkpoint: Checkpoint | None,
@@ -399,7 +401,7 @@ def _load_splits(recipe: Recipe, streams: Streams) -> Splits:
             f"{dataset.name}: no sample of class {dataset.class_names[absent[0]]}, though labels "
             f"go up to {int(dataset.targets.max())}; expected classes numbered from 0 without gaps"
         )
-    return split(
+    parts = split(
         dataset,
         streams.split,
         validation=data.validation,
@@ -408,6 +410,10 @@ def _load_splits(recipe: Recipe, streams: Streams) -> Splits:
         stratified=data.stratified,
         limit=data.limit,
     )
+    if data.sorted_by_class:
+        by_class = np.argsort(parts.train.targets, kind="stable")
+        parts = parts._replace(train=parts.train.subset(by_class))
+    return parts
 
 
 def _build(recipe: Recipe, data: Dataset, streams: Streams) -> MLP:

@@ -7,7 +7,9 @@ thread, and splits what is large itself, among threads that sleep while they wai
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from queue import SimpleQueue
 from threading import Thread
@@ -18,15 +20,17 @@ LEAST_WORK = 16_000_000
 
 _Done: TypeAlias = SimpleQueue[BaseException | None]
 _Job: TypeAlias = tuple[Callable[[int, int], None], int, int, _Done]
+_share: ContextVar[int] = ContextVar("_share", default=sys.maxsize)
 
 
 def in_parts(part: Callable[[int, int], None], n: int, n_multiplications: int) -> None:
     """Call ``part(first, last)`` until 0 to ``n`` is done, on as many cores as there is work for.
 
     ``part`` runs in several threads at once, so it must write to its own part alone. How the work
-    is split depends on its size and on the number of cores, never on what else these do.
+    is split depends on its size and on the number of cores (or the share of them that `at_most`
+    leaves), never on what else these do.
     """
-    n_parts = min(n_multiplications // LEAST_WORK, n_cores(), n)
+    n_parts = min(n_multiplications // LEAST_WORK, n_cores(), _share.get(), n)
     if n_parts < 2:
         part(0, n)
         return
@@ -40,6 +44,20 @@ def in_parts(part: Callable[[int, int], None], n: int, n_multiplications: int) -
         errors = [done.get() for _ in range(1, n_parts)]
     for error in filter(None, errors):
         raise error
+
+
+@contextmanager
+def at_most(n_threads: int) -> Iterator[None]:
+    """Split the work of the calling thread among no more threads than that.
+
+    For several trainings side by side, each with its share of the cores; and for the same bits
+    on machines with more cores or fewer, since the last bits of a product depend on its split.
+    """
+    token = _share.set(n_threads)
+    try:
+        yield
+    finally:
+        _share.reset(token)
 
 
 @cache

@@ -1,0 +1,289 @@
+"""The commands about many trainings: ``inknet experiment …`` and ``inknet search``."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inknet.errors import InputError, printable
+
+if TYPE_CHECKING:
+    from inknet.experiments.backends import Backend
+    from inknet.experiments.catalogue import Study
+    from inknet.experiments.plan import Plan
+    from inknet.experiments.results import Result, StudyFolder
+    from inknet.experiments.summary import StudySummary
+
+experiment_app = typer.Typer(help="Run studies of many trainings.", no_args_is_help=True)
+
+DEFAULT_ROOT = Path("experiments")
+
+Root = Annotated[
+    Path, typer.Option("--out", metavar="DIR", help="Where the folders of the studies are.")
+]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a key of all runs. Repeatable."),
+]
+
+
+class TableFormat(StrEnum):
+    """How tables are printed."""
+
+    TERMINAL = "terminal"
+    MARKDOWN = "markdown"
+    CSV = "csv"
+
+
+@experiment_app.command("list")
+def list_studies(root: Root = DEFAULT_ROOT) -> None:
+    """List the studies, those of the catalogue and one's own, and how far they are."""
+    from rich import box
+    from rich.table import Table
+
+    from inknet.experiments.catalogue import load_study, study_names
+    from inknet.experiments.results import StudyFolder, study_folders
+
+    table = Table(box=box.SIMPLE_HEAD)
+    for name in ("study", "group", "what"):
+        table.add_column(name, overflow="fold")
+    table.add_column("runs done", justify="right", no_wrap=True)
+    catalogue = [(load_study(name), StudyFolder(root / name)) for name in study_names()]
+    own = [
+        (folder.study(), folder)
+        for folder in study_folders(root)
+        if folder.folder.name not in study_names()
+    ]
+    for study, folder in [*catalogue, *own]:
+        done = _summary(study, folder).n_done
+        table.add_row(
+            printable(study.name), study.group, printable(study.title), f"{done} of {study.n_runs}"
+        )
+    _print(table)
+
+
+@experiment_app.command("run")
+def run(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]…", help="Studies, or a group: published, claims, all."),
+    ] = None,
+    root: Root = DEFAULT_ROOT,
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="A study of one's own: the recipe that is varied."),
+    ] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=VALUE,…",
+            help="What varies: training.batch_size=32,64. Repeatable: every combination.",
+        ),
+    ] = None,
+    seeds: Annotated[
+        str | None, typer.Option(metavar="N,…", help="The seeds; without it, 0,1,2.")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What a study of one's own is called.")] = None,
+    changes: Changes = None,
+    jobs: Annotated[int, typer.Option(min=1, help="How many processes share the runs.")] = 1,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Share the runs among the workers of a Dask cluster."),
+    ] = None,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try runs again that failed before.")
+    ] = False,
+) -> None:
+    """Run what is missing of some studies; a study that was ended goes on where it stopped."""
+    from inknet.experiments.plan import plan_study
+    from inknet.experiments.runner import run_plans
+
+    if dask is not None and jobs > 1:
+        raise InputError("--jobs and --dask do not go together: choose where the runs are done")
+    studies = _studies(names or [], recipe, grid or [], _seeds(seeds), name)
+    plans = [plan_study(study, changes or []) for study in studies]
+    with _backend(jobs, dask) as backend:
+        folders = run_plans(
+            plans, root, backend, changes=changes or [], retry=retry, report=_report
+        )
+    for folder in folders:
+        _conclude(folder)
+
+
+def _studies(
+    names: list[str], recipe: str | None, grid: list[str], seeds: list[int] | None, name: str | None
+) -> list[Study]:
+    """Return the studies that were asked for, by name or as a grid."""
+    from inknet.experiments.catalogue import grid_study, load_studies
+
+    if recipe is None and not grid:
+        if not names:
+            raise InputError("no study is named; see inknet experiment list, or give a --grid")
+        if name is not None:
+            raise InputError("--name goes with --recipe or --grid; a study has its name")
+        studies = load_studies(names)
+        return [study.model_copy(update={"seeds": seeds}) if seeds else study for study in studies]
+    if names:
+        raise InputError("--recipe and --grid make a study of one's own; a NAME does not go along")
+    return [grid_study(recipe or "digits", grid, seeds or [0, 1, 2], name)]
+
+
+def _seeds(listed: str | None) -> list[int] | None:
+    if listed is None:
+        return None
+    words = [word.strip() for word in listed.split(",")]
+    if not all(word.isdecimal() and len(word) < 19 for word in words):
+        raise InputError(f"--seeds {listed!r}: expected whole numbers from 0, such as 0,1,2")
+    if len(set(map(int, words))) < len(words):
+        raise InputError(f"--seeds {listed!r}: a number is there twice")
+    return [int(word) for word in words]
+
+
+@contextmanager
+def _backend(jobs: int, dask: str | None) -> Generator[Backend, None, None]:
+    from inknet.experiments.backends import in_this_process, on_cluster, on_processes
+
+    if dask is not None:
+        with on_cluster(dask) as backend:
+            yield backend
+    else:
+        yield on_processes(jobs) if jobs > 1 else in_this_process
+
+
+def _report(plan: Plan, result: Result, done: int, total: int) -> None:
+    """Say on one line what a run came to."""
+    if result.outcome == "failed":
+        what = f"failed: {result.error}"
+    else:
+        reached = f"{result.test.accuracy:.2%}" if result.test else ""
+        ending = "diverged" if result.outcome == "diverged" else reached
+        what = f"{ending} after {result.epochs} epochs, {result.seconds:.1f} s"
+    number = f"{done:{len(str(total))}d}/{total}"
+    line = f"{number}  {plan.study.name}, {result.row}, seed {result.seed}: {what}"
+    print(printable(line), flush=True)
+
+
+def _conclude(folder: StudyFolder) -> None:
+    """Draw the picture of a study, and print what came of it."""
+    from inknet.experiments.pictures import plot_study
+    from inknet.experiments.results import PICTURE
+
+    summary = _summary(folder.study(), folder)
+    plot_study(summary, folder.folder / PICTURE)
+    _print_study(summary)
+    print(printable(f"everything is in {folder.folder}; look at {folder.folder / PICTURE}"))
+
+
+@experiment_app.command("table")
+def table(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME]…", help="Studies or groups; without, all that were begun."),
+    ] = None,
+    root: Root = DEFAULT_ROOT,
+    form: Annotated[TableFormat, typer.Option("--format", help="How to print it.")] = (
+        TableFormat.TERMINAL
+    ),
+) -> None:
+    """Print the tables of studies: ours beside the published figures."""
+    from inknet.experiments.tables import csv_text, markdown
+
+    summaries = _begun(names or [], root)
+    if form is TableFormat.CSV:
+        print(csv_text(summaries), end="")
+    elif form is TableFormat.MARKDOWN:
+        print("\n\n".join(f"## {s.study.title}\n\n{markdown(s)}" for s in summaries))
+    else:
+        for summary in summaries:
+            _print_study(summary)
+
+
+def _begun(names: list[str], root: Path) -> list[StudySummary]:
+    """Return what came of some studies, or of all that were begun."""
+    from inknet.experiments.results import study_folders
+
+    if names:
+        return [_known(name, root) for name in _expand(names)]
+    folders: list[StudyFolder] = study_folders(root)
+    if not folders:
+        raise InputError(f"{root}: holds no study; begin one with inknet experiment run NAME")
+    return [_summary(folder.study(), folder) for folder in folders]
+
+
+def _expand(names: list[str]) -> list[str]:
+    """Return the names of studies that names of studies and of groups stand for."""
+    from inknet.experiments.catalogue import GROUPS, load_studies
+
+    groups = (*GROUPS, "all")
+    expanded = [
+        member
+        for name in names
+        for member in ([s.name for s in load_studies([name])] if name in groups else [name])
+    ]
+    return list(dict.fromkeys(expanded))
+
+
+def _known(name: str, root: Path) -> StudySummary:
+    """Return what came of a study: one that was begun, or one of the catalogue without runs."""
+    from inknet.experiments.catalogue import NAME_FORM, load_study
+    from inknet.experiments.results import StudyFolder
+
+    if NAME_FORM.fullmatch(name) and (folder := StudyFolder(root / name)).exists:
+        return _summary(folder.study(), folder)
+    return _summary(load_study(name), None)
+
+
+@experiment_app.command("show")
+def show(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A study.")],
+    root: Root = DEFAULT_ROOT,
+) -> None:
+    """Say what a study is about, what came of it, and where its picture is."""
+    from inknet.experiments.results import PICTURE
+
+    summary = _known(name, root)
+    _print_study(summary, about=True)
+    picture = root / name / PICTURE
+    if picture.is_file():
+        print(printable(f"picture: {picture}"))
+    if not summary.is_complete:
+        left = summary.study.n_runs - sum(len(row.results) for row in summary.rows)
+        print(printable(f"{left} of {summary.study.n_runs} runs have no result yet"))
+
+
+def _print_study(summary: StudySummary, *, about: bool = False) -> None:
+    """Print title, table, notes and claim of a study."""
+    from inknet.experiments.claims import claim_lines
+    from inknet.experiments.tables import notes, terminal
+
+    study = summary.study
+    changed = f" (with {', '.join(summary.changes)})" if summary.changes else ""
+    _print(printable(f"{study.title}{changed}"), style="bold")
+    if about and study.about:
+        for line in study.about.strip().splitlines():
+            _print(printable(line))
+    _print(terminal(summary))
+    for line in notes(summary):
+        _print(printable(f"  {line}"))
+    if study.claim is not None:
+        _print(f"The claim: {study.claim.says}")
+    for line in claim_lines(summary):
+        _print(line)
+    _print("")
+
+
+def _summary(study: Study, folder: StudyFolder | None) -> StudySummary:
+    from inknet.experiments.summary import summarize
+
+    return summarize(study, folder)
+
+
+def _print(renderable: Any, style: str | None = None) -> None:
+    from rich.console import Console
+
+    Console(highlight=False, markup=False).print(renderable, style=style)

@@ -1,0 +1,155 @@
+"""Where the runs are done: in this process, on several of this machine, or on a cluster.
+
+All do the same with a list of jobs: yield the result of each as it is over, in any order. What a
+worker does is `inknet.experiments.work.execute`; it writes nothing, so a run that is begun twice
+because a worker died is still kept once.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from time import monotonic
+from typing import Any, TypeAlias
+
+from inknet.errors import InputError, quoted
+from inknet.experiments.plan import Job
+from inknet.experiments.work import execute, failed
+
+Results: TypeAlias = Generator[dict[str, Any], None, None]
+Backend: TypeAlias = Callable[[Sequence[Job]], Results]
+
+MOST_DEATHS = 3
+"""How often processes may die before the study is given up."""
+CONNECT_SECONDS = 10.0
+"""How long to wait for the scheduler of a cluster to answer."""
+WORKER_SECONDS = 60.0
+"""How long to wait for a worker, when a cluster has none."""
+LOOK_SECONDS = 2.0
+"""How often to see whether the cluster still has workers."""
+
+
+def in_this_process(jobs: Sequence[Job]) -> Results:
+    """Do one run after the other."""
+    for job in jobs:
+        yield execute(job)
+
+
+def on_processes(n_processes: int) -> Backend:
+    """Return a backend of so many processes of this machine, by joblib.
+
+    Raises
+    ------
+    InputError
+        If joblib is not installed. While it runs: if processes die again and again.
+    """
+    try:
+        import joblib  # noqa: F401
+    except ImportError:
+        raise InputError("--jobs needs joblib: pip install 'inknet[experiments]'") from None
+
+    def run(jobs: Sequence[Job]) -> Results:
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+
+        left = {(job.study, job.name): job for job in jobs}
+        deaths = 0
+        while left:
+            try:
+                for result in _pool(n_processes, list(left.values())):
+                    del left[result["study"], result["name"]]
+                    yield result
+            except TerminatedWorkerError:
+                deaths += 1
+                if deaths == MOST_DEATHS:
+                    raise InputError(
+                        f"processes died {deaths} times, perhaps for want of memory; "
+                        f"{len(left)} runs are left, the same command goes on with them"
+                    ) from None
+
+    return run
+
+
+def _pool(n_processes: int, jobs: list[Job]) -> Results:
+    """Yield the result of each job, from processes that end with the generator."""
+    from joblib import Parallel, delayed, parallel_config
+    from joblib.externals.loky import get_reusable_executor
+
+    # the same one thread that `execute` keeps to, for libraries that are loaded before it
+    with parallel_config("loky", inner_max_num_threads=1):
+        parallel = Parallel(
+            n_jobs=n_processes, return_as="generator_unordered", batch_size=1, max_nbytes=None
+        )
+        results = parallel(delayed(execute)(job) for job in jobs)
+    try:
+        yield from results
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that runs were cancelled is what was wanted
+            results.close()
+            get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+@contextmanager
+def on_cluster(address: str) -> Generator[Backend, None, None]:
+    """Connect to the scheduler of a Dask cluster, and give a backend of all its workers.
+
+    A run whose worker dies is done again by another one; if that happens again and again, it is a
+    failed run.
+
+    Raises
+    ------
+    InputError
+        If dask.distributed is not installed, no scheduler answers at the address, or the cluster
+        has no worker for a minute.
+    """
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError("--dask needs dask.distributed: pip install 'inknet[cluster]'") from None
+    try:
+        client = Client(
+            address, timeout=CONNECT_SECONDS, set_as_default=False, direct_to_workers=False
+        )
+    except (OSError, ValueError, TypeError) as error:  # TimeoutError is an OSError
+        raise InputError(f"--dask {quoted(address)}: no Dask scheduler answers there") from error
+    try:
+        yield lambda jobs: _gather(client, address, jobs)
+    finally:
+        client.close(timeout=CONNECT_SECONDS)
+
+
+def _gather(client: Any, address: str, jobs: Sequence[Job]) -> Results:
+    """Submit all jobs, and yield each result; what is left in the end is cancelled."""
+    from distributed import wait
+
+    futures = {client.submit(execute, job, pure=False): job for job in jobs}
+    try:
+        seen = monotonic()
+        while futures:
+            try:
+                done = wait(list(futures), timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED").done
+            except TimeoutError:
+                done = set()
+            if client.scheduler_info().get("workers"):
+                seen = monotonic()
+            elif monotonic() - seen > WORKER_SECONDS and not done:
+                raise InputError(
+                    f"--dask {quoted(address)}: the cluster has had no worker for "
+                    f"{WORKER_SECONDS:.0f} s; {len(futures)} runs are left, the same command goes "
+                    "on with them"
+                )
+            for future in done:
+                job = futures.pop(future)
+                yield _result(future, job)
+    finally:
+        client.cancel(list(futures))
+
+
+def _result(future: Any, job: Job) -> dict[str, Any]:
+    """Return what a worker returned, or a failed run if that never came."""
+    if future.status == "finished":
+        result: dict[str, Any] = future.result()
+        return result
+    reason = future.exception() if future.status == "error" else future.status
+    return failed(job, f"no worker finished it: {type(reason).__name__}: {reason}")

@@ -1,0 +1,104 @@
+"""What the numbers say about a claim, in two lines that are made of the numbers alone.
+
+A pair of rows is decided when every run of one lies above every run of the other: with three runs
+each, chance alone does that to one side in one of twenty cases. Otherwise, and with fewer runs, it
+is open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from inknet.experiments.catalogue import FIGURE_NAMES, Claim, Figure, Pair
+from inknet.experiments.summary import Spread, StudySummary, percent
+
+Verdict = Literal["for", "against", "open"]
+
+LEAST_RUNS = 3
+"""Of a row, to decide anything."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A pair of rows and what their runs say."""
+
+    pair: Pair
+    higher: Spread
+    lower: Spread
+    verdict: Verdict
+
+
+def claim_lines(summary: StudySummary) -> list[str]:
+    """Return two lines: the figures, and whether they bear the claim out; none without a claim."""
+    claim = summary.study.claim
+    if claim is None:
+        return []
+    judged = [_judged(summary, pair, claim.figure) for pair in claim.pairs]
+    known = [item for item in judged if item is not None]
+    if len(known) < len(judged):
+        return [
+            f"{_upper_first(FIGURE_NAMES[claim.figure])}: not all runs are there yet.",
+            "So far the numbers say nothing about the claim.",
+        ]
+    return [_figures_line(claim, known), _verdict_line(known)]
+
+
+def _judged(summary: StudySummary, pair: Pair, figure: Figure) -> Judged | None:
+    rows = summary.row(pair.higher), summary.row(pair.lower)
+    higher, lower = (row.figure(figure) if row.is_complete else None for row in rows)
+    if higher is None or lower is None:
+        return None
+    return Judged(pair, higher, lower, _verdict(higher.values, lower.values))
+
+
+def _verdict(higher: Sequence[float], lower: Sequence[float]) -> Verdict:
+    if min(len(higher), len(lower)) < LEAST_RUNS:
+        return "open"
+    if min(higher) > max(lower):
+        return "for"
+    return "against" if max(higher) < min(lower) else "open"
+
+
+def _figures_line(claim: Claim, judged: list[Judged]) -> str:
+    spreads = {item.pair.higher: item.higher for item in judged}
+    spreads |= {item.pair.lower: item.lower for item in judged}
+    figures = "; ".join(f"{name}: {percent(spread)}" for name, spread in spreads.items())
+    return f"{_upper_first(FIGURE_NAMES[claim.figure])} in percent: {figures}."
+
+
+def _verdict_line(judged: list[Judged]) -> str:
+    if len(judged) == 1:
+        pair = judged[0].pair
+        return {
+            "for": f"Every run of {pair.higher} is above every run of {pair.lower}: "
+            "the numbers bear the claim out.",
+            "against": f"Every run of {pair.higher} is below every run of {pair.lower}: "
+            "the numbers contradict the claim.",
+            "open": f"The runs of {pair.higher} and {pair.lower} overlap: "
+            "the numbers do not decide the claim.",
+        }[judged[0].verdict]
+    parts = []
+    for verdict, says in (
+        ("for", "bear the claim out"),
+        ("against", "contradict it"),
+        ("open", "leave it open"),
+    ):
+        count = sum(item.verdict == verdict for item in judged)
+        if count == len(judged):
+            return f"In all {count} comparisons the numbers {says.replace(' it', ' the claim')}."
+        if count:
+            which = "; ".join(
+                f"{item.pair.higher} and {item.pair.lower}"
+                for item in judged
+                if item.verdict == verdict
+            )
+            parts.append(f"{says} in {count} of {len(judged)} ({which})")
+    return f"The numbers {', '.join(parts[:-1])} and {parts[-1]}.".replace(
+        "numbers contradict it", "numbers contradict the claim"
+    )
+
+
+def _upper_first(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -1,0 +1,102 @@
+"""The runner: what is planned and not yet there is run, and kept as soon as it is over."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import numpy as np
+
+from inknet.errors import StudyStopped
+from inknet.experiments.backends import Backend
+from inknet.experiments.plan import Plan
+from inknet.experiments.results import Result, StudyFolder
+from inknet.nn.ops import fastest
+from inknet.training.interrupt import SIGNALS
+
+Report = Callable[[Plan, Result, int, int], object]
+"""Called with plan and result of a run that is over, how many of all are done, and of how many."""
+
+
+def run_plans(
+    plans: Sequence[Plan],
+    root: Path,
+    backend: Backend,
+    *,
+    changes: Sequence[str] = (),
+    retry: bool = False,
+    report: Report = lambda plan, result, done, total: None,
+) -> list[StudyFolder]:
+    """Run what is missing of some studies, all of them in one queue.
+
+    Parameters
+    ----------
+    plans
+        The studies and their runs.
+    root
+        Where their folders are, each called as its study.
+    backend
+        Where the runs are done; see `inknet.experiments.backends`.
+    changes
+        What the plans were changed by, to be remembered beside the results.
+    retry
+        Try runs again that failed before.
+    report
+        Called as each run is over.
+
+    Raises
+    ------
+    InputError
+        If a folder is not of its plan, or another process is at work in it.
+    StudyStopped
+        After Ctrl-C or SIGTERM; the same call goes on.
+    """
+    by_name = {plan.study.name: plan for plan in plans}
+    folders = {name: StudyFolder(root / name) for name in by_name}
+    with ExitStack() as stack:
+        stack.enter_context(_stoppable())
+        for name, plan in by_name.items():
+            stack.enter_context(folders[name].at_work(plan, list(changes)))
+        present = {name: folder.results() for name, folder in folders.items()}
+        jobs = [
+            job
+            for name, plan in by_name.items()
+            for job in plan.jobs
+            if (known := present[name].get(job.name)) is None
+            or (retry and known.outcome == "failed")
+        ]
+        total = sum(len(plan.jobs) for plan in plans)
+        done = total - len(jobs)
+        if not jobs:
+            return list(folders.values())
+        fastest().prepare(np.dtype(np.float32))  # compiled once, before many processes want it
+        results = stack.enter_context(closing(backend(jobs)))
+        for result in results:
+            if result["outcome"] in SIGNALS.values():
+                raise StudyStopped(result["outcome"])
+            kept = folders[result["study"]].put(result)
+            done += 1
+            report(by_name[result["study"]], kept, done, total)
+    return list(folders.values())
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """Turn Ctrl-C and SIGTERM into `StudyStopped`, at once, wherever the main thread waits."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise StudyStopped(SIGNALS[signal.Signals(number)])
+
+    previous = {number: signal.signal(number, stop) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)

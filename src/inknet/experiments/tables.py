@@ -1,0 +1,147 @@
+"""Tables of a study: ours beside the published row, for the terminal, as Markdown and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING
+
+from inknet.errors import printable
+from inknet.experiments.catalogue import Figure
+from inknet.experiments.summary import RowSummary, Spread, StudySummary, percent
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def headings(summary: StudySummary) -> list[str]:
+    """Return the names of the columns; accuracies are percentages, mean ± standard deviation."""
+    names = [summary.study.varies]
+    if _has_published(summary):
+        names.append("published")
+    names.append("ours")
+    if _has_published(summary):
+        names.append("verdict")
+    names.append("training")
+    figure = summary.study.figure
+    if figure not in ("test", "train"):
+        names.append(_SHORT_NAMES[figure])
+    return [*names, "epochs", "s", "runs"]
+
+
+_SHORT_NAMES: dict[Figure, str] = {"gap": "gap", "active": "active", "finished": "finished"}
+
+LEGEND = (
+    "Test and training accuracy in percent, mean ± standard deviation over the seeds; epochs until "
+    "the training ended; seconds of one training. In parentheses what was published."
+)
+
+
+def cells(summary: StudySummary) -> list[list[str]]:
+    """Return the cells of each row, under `headings`."""
+    return [_cells(summary, row) for row in summary.rows]
+
+
+def markdown(summary: StudySummary) -> str:
+    """Return the table as Markdown."""
+    names = headings(summary)
+    lines = [names, ["---"] + ["---:"] * (len(names) - 1), *cells(summary)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '¦') for cell in line)} |" for line in lines)
+
+
+def csv_text(summaries: list[StudySummary]) -> str:
+    """Return all rows of some studies as CSV, every figure as a plain number or empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    figures: list[Figure] = ["test", "train", "gap", "active", "finished"]
+    measured = [f"{figure}_{what}" for figure in figures for what in ("mean", "deviation")]
+    reported = ["published_test", "published_train", "published_epochs"]
+    counts = ["runs", "planned", "diverged", "failed"]
+    others = ["epochs_mean", "seconds_mean", *counts, "verdict"]
+    writer.writerow(["study", "row", *reported, *measured, *others])
+    for summary in summaries:
+        for row in summary.rows:
+            published = row.row.published
+            told = (published.test, published.train, published.epochs) if published else [None] * 3
+            spreads = [row.figure(figure) for figure in figures]
+            values = [
+                value
+                for spread in spreads
+                for value in ((spread.mean, spread.deviation) if spread else ("", ""))
+            ]
+            writer.writerow(
+                [
+                    summary.study.name,
+                    row.row.name,
+                    *("" if value is None else value for value in told),
+                    *values,
+                    _mean(row.epochs),
+                    _mean(row.seconds),
+                    len(row.results),
+                    row.n_planned,
+                    row.n_diverged,
+                    len(row.failures),
+                    row.verdict,
+                ]
+            )
+    return text.getvalue()
+
+
+def terminal(summary: StudySummary) -> Table:
+    """Return the table as rich prints it."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    first, *others = headings(summary)
+    table.add_column(first, overflow="fold")
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=name != "runs")
+    for row in cells(summary):
+        table.add_row(*map(printable, row))
+    return table
+
+
+def notes(summary: StudySummary) -> list[str]:
+    """Return a line for each remark on a row, and for each run that failed."""
+    lines = [f"{row.row.name}: {row.row.remark}" for row in summary.rows if row.row.remark]
+    lines += [
+        f"failed: {failure.row}, seed {failure.seed}: {failure.error}"
+        for failure in summary.failures
+    ]
+    return lines
+
+
+def _cells(summary: StudySummary, row: RowSummary) -> list[str]:
+    published = row.row.published
+    training = percent(row.figure("train"))
+    epochs = f"{row.epochs.mean:.0f}" if row.epochs else "–"
+    if published is not None and published.train is not None:
+        training += f" ({100 * published.train:.2f})"
+    if published is not None and published.epochs is not None:
+        epochs += f" ({published.epochs})"
+    test = percent(row.figure("test"))
+    beside = [f"{100 * published.test:.2f}" if published else "–", test, row.verdict]
+    figure = summary.study.figure
+    own = [] if figure in ("test", "train") else [percent(row.figure(figure))]
+    runs = f"{len(row.results)}/{row.n_planned}"
+    for count, what in ((row.n_diverged, "diverged"), (len(row.failures), "failed")):
+        if count:
+            runs += f", {count} {what}"
+    return [
+        row.row.name,
+        *(beside if _has_published(summary) else [test]),
+        training,
+        *own,
+        epochs,
+        f"{row.seconds.mean:.1f}" if row.seconds else "–",
+        runs,
+    ]
+
+
+def _has_published(summary: StudySummary) -> bool:
+    return any(row.row.published is not None for row in summary.rows)
+
+
+def _mean(spread: Spread | None) -> float | str:
+    return spread.mean if spread else ""
