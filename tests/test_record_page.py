@@ -131,3 +131,21 @@ def test_what_was_measured_of_the_same_recipe_is_kept(tmp_path, monkeypatch, cap
 def test_every_promise_is_of_a_recipe_that_ships():
     for name in record.PROMISES:
         assert re.fullmatch("[0-9a-f]{12}", record.digest(name))
+
+
+def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monkeypatch):
+    sample = load("sample")
+    order = np.random.default_rng(0).permutation(5000)
+    labels = sample.labels[order].copy()
+    labels[1800:] = 0  # whoever looked at the test images would see nothing but zeros
+    features = sample.features[order]
+    mnist = replace(sample, features=features, labels=labels, n_official_test=3200)
+    monkeypatch.setattr("inknet.data.load", lambda source: mnist)
+    changes = ["training.epochs=4", "network.hidden=[32]", "training.batch_size=50"]
+    trial = record.try_out("quick", changes, seed=1)
+    assert trial["errors"] < 150  # of 300
+    assert trial["settings"].startswith("hidden 32, rotation 15.0")
+    other = trial | {"errors": 3000, "recipe": "quick"}
+    page = record.render({"runs": {}, "trials": [trial, other]})
+    rows = [line for line in page.splitlines() if line.startswith("| `quick` | hidden 32")]
+    assert [row.split(" | ")[2] for row in rows] == ["3000", str(trial["errors"])]
