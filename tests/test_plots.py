@@ -311,3 +311,41 @@ def test_the_same_run_makes_the_same_bytes(tmp_path):
         plots.plot_confusion(evaluation(DIGITS), tmp_path / name)
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "other.png").read_bytes()
     assert len(list(tmp_path.iterdir())) == 2, "nothing is left beside the pictures"
+
+
+# -- images ---------------------------------------------------------------------------------------
+
+
+def image_arrays(figure):
+    return [axes.images[0].get_array() for axes in figure.axes]
+
+
+@pytest.mark.parametrize("count", [1, 8, 9, 40])
+def test_images_are_drawn_above_their_names_and_none_overlap(count):
+    images, names = digits(count), [f"class {i}" for i in range(count)]
+    figure = plots.images_figure(images, names)
+    assert np.array_equal(np.stack(image_arrays(figure)), images)
+    figure.draw_without_rendering()
+    boxes = [axes.get_window_extent() for axes in figure.axes]
+    texts = [text.get_window_extent() for text in figure.texts]
+    assert [text.get_text() for text in figure.texts] == names
+    for box, text in zip(boxes, texts, strict=True):
+        assert text.y1 <= box.y0 and abs(text.x0 + text.x1 - box.x0 - box.x1) < 2
+    for one, other in itertools.combinations([*boxes, *texts], 2):
+        assert not one.overlaps(other)
+    for one in [*boxes, *texts]:
+        assert figure.bbox.x0 <= one.x0 and one.x1 <= figure.bbox.x1
+        assert figure.bbox.y0 <= one.y0 and one.y1 <= figure.bbox.y1
+
+
+def test_an_original_is_drawn_beside_its_versions_and_as_high_as_both_rows():
+    original, versions = digits(1)[0], digits(17)[1:]
+    figure = plots.versions_figure(original, versions)
+    assert np.array_equal(np.stack(image_arrays(figure)), [original, *versions])
+    boxes = [axes.get_window_extent() for axes in figure.axes]
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.overlaps(other)
+    large, *small = boxes
+    assert large.x1 < min(box.x0 for box in small)
+    assert large.y1 == pytest.approx(max(box.y1 for box in small))
+    assert large.y0 == pytest.approx(min(box.y0 for box in small))

@@ -100,6 +100,13 @@ def test_a_later_change_wins() -> None:
         ("training.epochs=true", "training.epochs is True; expected a valid integer"),
         ("training.label_smoothing=1.0", "training.label_smoothing is 1.0; expected less than 1"),
         ("training.optimizer=sgd", "expected 'gradient_descent', 'momentum', 'adam' or 'adamw'"),
+        (
+            "training.weight_decay=0.1",
+            "[training] weight_decay is 0.1 and optimizer adam; it goes with adamw",
+        ),
+        ("augment.rotation=-1.0", "augment.rotation is -1.0; expected greater than or equal to 0"),
+        ("augment.tilt=1", "augment.tilt is not a recipe key; expected one of rotation, shear"),
+        ("augment.elastic_sigma=0.1", "augment.elastic_sigma is 0.1; expected greater than"),
         ("training.patience=0", "training.patience is 0; expected greater than or equal to 1"),
         ("network.hidden=[0]", "network.hidden"),
         (

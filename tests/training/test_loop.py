@@ -289,6 +289,44 @@ def test_the_learning_rate_follows_its_schedule_over_all_steps(schedule):
     assert history.column("learning_rate") == pytest.approx(expected[3::4], rel=1e-14)
 
 
+def test_the_learning_rate_warms_up_on_a_straight_line_to_where_the_schedule_is():
+    spy = Spy()
+    trainer = make_trainer(
+        clouds(20), callbacks=[spy], batch_size=5, epochs=10, schedule="cosine", warmup=0.25
+    )
+    trainer.run()
+    cosine = 0.05 * (1 + np.cos(np.pi * np.arange(40) / 40)) / 2
+    assert_allclose(spy.rates, cosine * np.minimum(1, np.arange(1, 41) / 10), rtol=1e-12)
+
+
+def test_a_limit_on_norms_holds_for_every_hidden_neuron_after_every_step():
+    norms = []
+
+    class Look(Callback):
+        def on_step_end(self, trainer):
+            layers = trainer.network.dense_layers
+            norms.append([np.linalg.norm(layer.weight, axis=0) for layer in layers])
+
+    make_trainer(clouds(24), callbacks=[Look()], max_norm=0.7, learning_rate=0.3).run()
+    for *hidden, _last in norms:
+        assert max(norm.max() for norm in hidden) <= 0.7 + 1e-6
+    assert max(norm.max() for norm in hidden) > 0.69
+    assert norms[-1][-1].max() > 0.75, "the output layer has no such limit"
+
+
+def test_part_of_the_training_data_may_be_measured_for_all():
+    train = clouds(30, spread=2.0)
+    trainer = make_trainer(train, measured_samples=7, epochs=2)
+    trainer.run()
+    some = train.subset(np.arange(7))
+    loss = log_loss(
+        some.targets,
+        softmax(logits_in_use(trainer.network, some.stored()), axis=1),
+        labels=[0, 1, 2],
+    )
+    assert trainer.history[-1].train_loss == pytest.approx(loss)
+
+
 @pytest.mark.parametrize("clip", [{"clip_norm": 0.05}, {"clip_value": 0.01}])
 def test_gradients_are_clipped_after_the_price_on_weights_and_before_the_step(clip):
     spy = Spy()
