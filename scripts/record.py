@@ -423,7 +423,7 @@ def _misread(measured: dict[str, list[Results]]) -> str:
 def _trials(trials: list[Results]) -> str:
     lines = [
         "Errors among the 10,000 training images that were held back, after learning from the "
-        "other 50,000. The same settings with another seed differ by some 10.",
+        "other 50,000. (A count of 100 has a standard error of 10.)",
         "",
         "| for | settings | errors | loss | processor time |",
         "|---|---|---:|---:|---:|",
