@@ -63,6 +63,8 @@ MAY_IMPORT = {
     "report": FOUNDATIONS | {"evaluation", "training", "plots"},
     "metrics_file": FOUNDATIONS,
     "mlp": FOUNDATIONS | {"nn", "data", "recipe", "model_file", "training", "evaluation"},
+    "sklearn": FOUNDATIONS | {"nn", "recipe", "training"},
+    "exchange": FOUNDATIONS | {"nn", "model_file", "mlp"},
     "unfinished": FOUNDATIONS | {"data", "recipe", "training"},
 }
 TOPMOST = {"run", "ensemble", "experiments", "cli", "cli_experiments", "__init__"}

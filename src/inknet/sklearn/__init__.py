@@ -1,0 +1,16 @@
+"""inknet's network in scikit-learn's clothes, from the extra ``sklearn``.
+
+`classifier` has the estimator; `solvers` trains its network by scikit-learn's rules, and `rows`
+hands it batches of dense or sparse features.
+"""
+
+try:
+    import sklearn as _  # noqa: F401
+except ImportError:
+    raise ImportError(
+        "inknet's MLPClassifier needs scikit-learn; install it with: pip install 'inknet[sklearn]'"
+    ) from None
+
+from inknet.sklearn.classifier import MLPClassifier
+
+__all__ = ["MLPClassifier"]

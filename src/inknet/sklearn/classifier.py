@@ -1,0 +1,847 @@
+"""`MLPClassifier`: scikit-learn's estimator of that name, with inknet's network in it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from inknet.nn.activations import softmax
+from inknet.nn.arrays import Floats, Labels
+from inknet.nn.layers import BatchNorm
+from inknet.nn.network import BATCH_NORM_PLACES, Architecture, Network
+from inknet.nn.optimizers import Nesterov
+from inknet.nn.schedules import SCHEDULES
+from inknet.sklearn.rows import Matrix, Rows
+from inknet.sklearn.solvers import (
+    AdamOfTheHat,
+    Samples,
+    Settings,
+    Stepper,
+    StochasticTraining,
+    measure,
+    minimize_lbfgs,
+    ops_for,
+)
+
+if TYPE_CHECKING:
+    from inknet.training.callbacks import Callback
+
+ACTIVATIONS = {
+    "identity": "identity",
+    "logistic": "sigmoid",
+    "tanh": "tanh",
+    "relu": "relu",
+    "leaky_relu": "leaky_relu",
+}
+"""scikit-learn's names of the hidden activations, and one more, with inknet's."""
+
+STOCHASTIC_SOLVERS = ("sgd", "adam")
+NORM_PARTS = ("gamma", "beta", "running_mean", "running_var")
+
+
+def _fits_by_steps(estimator: MLPClassifier) -> bool:
+    if estimator.solver not in STOCHASTIC_SOLVERS:
+        raise AttributeError(
+            "partial_fit is only available for stochastic optimizers. "
+            f"{estimator.solver} is not stochastic."
+        )
+    return True
+
+
+class MLPClassifier(ClassifierMixin, BaseEstimator):
+    """A multi-layer perceptron with the parameters of ``sklearn.neural_network.MLPClassifier``.
+
+    What has the name of a parameter, attribute or method there means the same here; from
+    ``dropout`` on, the parameters are inknet's. docs/from-scikit-learn.md has the few differences.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int, default=(100,)
+        Width of each hidden layer.
+    activation : {"identity", "logistic", "tanh", "relu", "leaky_relu"}, default="relu"
+        Of all hidden layers.
+    solver : {"lbfgs", "sgd", "adam"}, default="adam"
+        How weights are found: steps on batches by momentum or Adam, or L-BFGS on all samples.
+    alpha : float, default=0.0001
+        Price on large weights: a batch of n samples pays ``alpha / (2 n)`` times their squared sum.
+    batch_size : int or "auto", default="auto"
+        Samples in a step; ``"auto"`` is 200, or all if these are fewer.
+    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
+        How the rate of ``sgd`` changes: not at all; as ``learning_rate_init / t ** power_t``, t
+        counting samples; or divided by 5 each time that nothing improves.
+    learning_rate_init : float, default=0.001
+        The rate at the beginning, of ``sgd`` and ``adam``.
+    power_t : float, default=0.5
+        See ``learning_rate``.
+    max_iter : int, default=200
+        Most epochs; with ``lbfgs``, most iterations.
+    shuffle : bool, default=True
+        Whether each epoch takes the samples in a new order.
+    random_state : int, RandomState instance or None, default=None
+        Decides initial weights, order of the samples, validation part and dropout.
+    tol : float, default=1e-4
+        What counts as an improvement of the loss, or of the validation score with
+        ``early_stopping``; with ``lbfgs``, the largest gradient at the end.
+    verbose : bool or int, default=False
+        Whether to print a line an epoch.
+    warm_start : bool, default=False
+        Whether `fit` goes on from where it was.
+    momentum : float, default=0.9
+        How much of its velocity ``sgd`` keeps in a step.
+    nesterovs_momentum : bool, default=True
+        Whether that momentum looks ahead.
+    early_stopping : bool, default=False
+        Whether to hold back ``validation_fraction`` of the samples, stop when the accuracy on them
+        has not improved for ``n_iter_no_change`` epochs, and take back the best weights.
+    validation_fraction : float, default=0.1
+        See ``early_stopping``.
+    beta_1, beta_2 : float, default=0.9, 0.999
+        How much ``adam`` keeps of its mean gradient and mean square.
+    epsilon : float, default=1e-8
+        Keeps ``adam`` from dividing by 0.
+    n_iter_no_change : int or inf, default=10
+        Epochs without an improvement after which training ends.
+    max_fun : int, default=15000
+        Most evaluations of the objective by ``lbfgs``.
+    dropout : float or sequence of float, default=0.0
+        The probability that a neuron is silenced in a step: of all hidden layers, or of each.
+    batch_norm : {"none", "before", "after"}, default="none"
+        Batch normalization of each hidden layer, before or after its activation.
+    label_smoothing : float, default=0.0
+        How much of each target is spread evenly over all classes.
+    clip : float or None, default=None
+        Shorten gradients that are longer than this.
+    class_weight : dict, list of dict, "balanced" or None, default=None
+        How much the samples of each class count, as everywhere in scikit-learn.
+    schedule : str or None, default=None
+        The name of one of inknet's schedules (``"constant"``, ``"step"``, ``"cosine"``,
+        ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs.
+    callbacks : sequence of inknet.Callback or None, default=None
+        What looks on; may end the training.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The labels.
+    coefs_, intercepts_ : list of ndarray, shapes (fan_in, fan_out) and (fan_out,)
+        Weights and biases of each layer.
+    norms_ : list of dict of ndarray, each of shape (fan_out,)
+        For each hidden layer ``gamma``, ``beta``, ``running_mean`` and ``running_var`` of its batch
+        normalization; empty without one.
+    loss_ : float
+        The objective in the last epoch, each batch at its time.
+    loss_curve_ : list of float
+        The objective in each epoch.
+    best_loss_ : float or None
+        The lowest of them; None with ``early_stopping``.
+    validation_scores_, best_validation_score_ : list of float and float, or None
+        The accuracy on the validation data after each epoch; None without such data.
+    validation_loss_curve_ : list of float or None
+        The mean cross-entropy on the validation data after each epoch, without price on weights.
+    t_ : int
+        How many samples training has seen.
+    n_iter_ : int
+        How many epochs, or iterations, the last fit took.
+    n_layers_, n_outputs_ : int
+        Layers, that of the input counted; and width of the last.
+    out_activation_ : {"softmax", "logistic"}
+        Of the last layer: logistic for two classes, and for samples with many labels.
+    n_features_in_ : int
+        Features seen during `fit`.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Their names, if X has names that are all strings.
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+        "activation": [StrOptions(set(ACTIVATIONS))],
+        "solver": [StrOptions({"lbfgs", *STOCHASTIC_SOLVERS})],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "power_t": [Interval(Real, 0, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "random_state": ["random_state"],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+        "momentum": [Interval(Real, 0, 1, closed="both")],
+        "nesterovs_momentum": ["boolean"],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
+        "beta_1": [Interval(Real, 0, 1, closed="left")],
+        "beta_2": [Interval(Real, 0, 1, closed="left")],
+        "epsilon": [Interval(Real, 0, None, closed="neither")],
+        "n_iter_no_change": [
+            Interval(Integral, 1, None, closed="left"),
+            Options(Real, {np.inf}),
+        ],
+        "max_fun": [Interval(Integral, 1, None, closed="left")],
+        "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
+        "batch_norm": [StrOptions(set(BATCH_NORM_PLACES))],
+        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
+        "clip": [Interval(Real, 0, None, closed="neither"), None],
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "schedule": [StrOptions(set(SCHEDULES)), None],
+        "callbacks": [list, tuple, None],
+    }
+
+    coefs_: list[Floats]
+    intercepts_: list[Floats]
+    norms_: list[dict[str, Floats]]
+    loss_curve_: list[float]
+    best_loss_: float | None
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
+    validation_loss_curve_: list[float] | None
+    _no_improvement_count: int
+    _best: tuple[Floats, Floats]
+
+    def __init__(
+        self,
+        hidden_layer_sizes: int | Sequence[int] = (100,),
+        activation: Literal["identity", "logistic", "tanh", "relu", "leaky_relu"] = "relu",
+        *,
+        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
+        alpha: float = 0.0001,
+        batch_size: int | Literal["auto"] = "auto",
+        learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
+        learning_rate_init: float = 0.001,
+        power_t: float = 0.5,
+        max_iter: int = 200,
+        shuffle: bool = True,
+        random_state: int | np.random.RandomState | None = None,
+        tol: float = 1e-4,
+        verbose: bool | int = False,
+        warm_start: bool = False,
+        momentum: float = 0.9,
+        nesterovs_momentum: bool = True,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        n_iter_no_change: int | float = 10,
+        max_fun: int = 15000,
+        dropout: float | Sequence[float] = 0.0,
+        batch_norm: Literal["none", "before", "after"] = "none",
+        label_smoothing: float = 0.0,
+        clip: float | None = None,
+        class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
+        schedule: str | None = None,
+        callbacks: Sequence[Callback] | None = None,
+    ) -> None:
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.solver = solver
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.power_t = power_t
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.random_state = random_state
+        self.tol = tol
+        self.verbose = verbose
+        self.warm_start = warm_start
+        self.momentum = momentum
+        self.nesterovs_momentum = nesterovs_momentum
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.n_iter_no_change = n_iter_no_change
+        self.max_fun = max_fun
+        self.dropout = dropout
+        self.batch_norm = batch_norm
+        self.label_smoothing = label_smoothing
+        self.clip = clip
+        self.class_weight = class_weight
+        self.schedule = schedule
+        self.callbacks = callbacks
+
+    # -- training ---------------------------------------------------------------------------------
+
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        validation_data: tuple[Any, ...] | None = None,
+    ) -> MLPClassifier:
+        """Learn from labelled samples.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each sample counts.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Samples to watch the training with; with ``early_stopping``, in place of
+            ``validation_fraction`` of the training samples.
+
+        Returns
+        -------
+        self
+        """
+        return self._fit(X, y, sample_weight, validation_data, incremental=False)
+
+    @available_if(_fits_by_steps)
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(
+        self,
+        X: Matrix,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        classes: ArrayLike | None = None,
+    ) -> MLPClassifier:
+        """Go on learning: one epoch over these samples.
+
+        Parameters
+        ----------
+        X, y, sample_weight
+            As for `fit`.
+        classes : array-like of shape (n_classes,)
+            All labels there will be; needed in the first call.
+
+        Returns
+        -------
+        self
+        """
+        for parameter, reason in (
+            ("early_stopping", "early_stopping=True"),
+            ("schedule", "a schedule: it does not know how many epochs there will be"),
+        ):
+            if getattr(self, parameter):
+                raise ValueError(f"partial_fit does not support {reason}")
+        if self.class_weight == "balanced":
+            raise ValueError(
+                "class_weight 'balanced' is not supported for partial_fit: what is balanced is "
+                "known of all samples alone. Pass the weights as a dict"
+            )
+        if _check_partial_fit_first_call(self, classes):
+            many = type_of_target(y).startswith("multilabel")
+            self._label_binarizer = LabelBinarizer().fit(y if many else classes)
+        return self._fit(X, y, sample_weight, None, incremental=True)
+
+    def _fit(
+        self,
+        X: Matrix,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        validation_data: tuple[Any, ...] | None,
+        *,
+        incremental: bool,
+    ) -> MLPClassifier:
+        hidden = self._hidden_widths()
+        anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=anew,
+        )
+        y = self._check_labels(y, incremental)
+        weights = self._weights(X, y, sample_weight)
+        random_state = check_random_state(self.random_state)
+        if anew:
+            self._initialize(X.shape[1], hidden, X.dtype, random_state)
+        else:
+            self._keep(self._current_network())
+        dtype = self._network.dtype
+        train = Samples(X.astype(dtype, copy=False), self._targets(y, dtype), weights)
+        validation = self._validation_samples(validation_data, dtype)
+        try:
+            if self.solver == "lbfgs":
+                self._fit_lbfgs(train, validation)
+            else:
+                self._fit_by_steps(train, validation, random_state, incremental)
+        finally:
+            self._network.release()
+        if not np.isfinite(self._network.parameters).all():
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed."
+            )
+        return self
+
+    def _fit_lbfgs(self, train: Samples, validation: Samples | None) -> None:
+        """Find the weights with L-BFGS, in float64 whatever the type of the features."""
+        network = self._network
+        if network.dtype != np.float64:
+            network = Network(network.architecture, None, np.float64)
+            network.parameters[:] = self._network.parameters
+            train = Samples(train.features.astype(np.float64), train.targets, train.weights)
+        self.validation_loss_curve_ = None if validation is None else []
+        n_done = 0
+
+        def after_iteration(loss: float) -> None:
+            nonlocal n_done
+            n_done += 1
+            if self.verbose:
+                print(f"Iteration {n_done}, loss = {loss:.8f}")
+            if validation is not None and self.validation_loss_curve_ is not None:
+                self._network.parameters[:] = network.parameters
+                self.validation_loss_curve_.append(measure(self._network, validation)[0])
+
+        result = minimize_lbfgs(
+            network,
+            train,
+            self.alpha,
+            self.label_smoothing,
+            {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol},
+            ops_for(len(train) * network.n_parameters * self.max_iter),
+            after_iteration,
+        )
+        self._network.parameters[:] = network.parameters
+        if result.status != 0:
+            warnings.warn(
+                f"lbfgs failed to converge after {result.nit} iteration(s) (status="
+                f"{result.status}): {result.message}. Increase max_iter or max_fun, or scale the "
+                "data.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        self.n_iter_ = min(int(result.nit), self.max_iter)
+        self.loss_ = float(result.fun)
+
+    def _fit_by_steps(
+        self,
+        train: Samples,
+        validation: Samples | None,
+        random_state: np.random.RandomState,
+        incremental: bool,
+    ) -> None:
+        """Find the weights by steps on batches."""
+        network = self._network
+        if not (incremental and hasattr(self, "_optimizer")):
+            self._optimizer = self._new_optimizer()
+            self._generator = self._new_generator(random_state)
+        if self.early_stopping and validation is None:
+            train, validation = self._split(train, random_state)
+        epochs = 1 if incremental else self.max_iter
+        if validation is not None and self.validation_scores_ is None:
+            self.validation_scores_, self.validation_loss_curve_ = [], []
+        if self.early_stopping and not hasattr(self, "_best"):
+            self._best = network.parameters.copy(), network.statistics.copy()
+        self.n_iter_ = 0
+        training = StochasticTraining(
+            self,
+            network,
+            self._optimizer,
+            train,
+            validation,
+            self._settings(len(train), epochs),
+            random_state,
+            self._generator,
+            self.callbacks or (),
+            ops_for(len(train) * network.n_parameters * epochs),
+        )
+        try:
+            with training:
+                for _ in range(epochs):
+                    self._after_epoch(training.run_epoch(), len(train), validation)
+                    if training.stop_reason is not None or (
+                        self._no_improvement_count > self.n_iter_no_change and self._is_to_stop()
+                    ):
+                        break
+                else:
+                    if not incremental:
+                        warnings.warn(
+                            f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached "
+                            "and the optimization hasn't converged yet.",
+                            ConvergenceWarning,
+                            stacklevel=3,
+                        )
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=3)
+        if self.early_stopping:
+            network.parameters[:], network.statistics[:] = self._best
+
+    def _after_epoch(self, loss: float, n_samples: int, validation: Samples | None) -> None:
+        """Write down what the epoch brought, and whether anything got better by it."""
+        self.n_iter_ += 1
+        self.t_ += n_samples
+        self.loss_ = loss
+        self.loss_curve_.append(loss)
+        if self.verbose:
+            print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+        improved = validation is not None and self._score_improved(validation)
+        if not self.early_stopping:
+            best = np.inf if self.best_loss_ is None else self.best_loss_
+            improved = loss <= best - self.tol
+            if loss < best:
+                self.best_loss_ = loss
+        self._no_improvement_count = 0 if improved else self._no_improvement_count + 1
+        self._optimizer.iteration_ends(self.t_)
+
+    def _score_improved(self, validation: Samples) -> bool:
+        """Look at the validation data; keep the best weights; say if they are better by `tol`."""
+        loss, score = measure(self._network, validation)
+        if self.validation_scores_ is not None and self.validation_loss_curve_ is not None:
+            self.validation_scores_.append(score)
+            self.validation_loss_curve_.append(loss)
+        if self.verbose:
+            print(f"Validation score: {score:f}")
+        best = -np.inf if self.best_validation_score_ is None else self.best_validation_score_
+        if score > best:
+            self.best_validation_score_ = score
+            if self.early_stopping:
+                self._best = self._network.parameters.copy(), self._network.statistics.copy()
+        return bool(score >= best + self.tol)
+
+    def _is_to_stop(self) -> bool:
+        """Say whether a training that does not improve is over, or goes on at a lower rate."""
+        what = "Validation score" if self.early_stopping else "Training loss"
+        message = (
+            f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} "
+            "consecutive epochs."
+        )
+        if self._optimizer.trigger_stopping(message, bool(self.verbose)):
+            return True
+        self._no_improvement_count = 0
+        return False
+
+    # -- before training --------------------------------------------------------------------------
+
+    def _hidden_widths(self) -> list[int]:
+        """Return the widths of the hidden layers; refuse what does not go together."""
+        sizes = self.hidden_layer_sizes
+        widths = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
+        if any(width <= 0 for width in widths):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {widths}.")
+        if self.solver == "lbfgs":
+            for name, is_off in (
+                ("dropout", not np.any(self.dropout)),
+                ("batch_norm", self.batch_norm == "none"),
+            ):
+                if not is_off:
+                    raise ValueError(
+                        f"{name}={getattr(self, name)!r} goes with the solvers 'sgd' and 'adam'; "
+                        "'lbfgs' needs an objective that stays the same"
+                    )
+        return widths
+
+    def _check_labels(self, y: Any, incremental: bool) -> Any:
+        """Learn which labels there are, or make sure that these are known."""
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        if not hasattr(self, "classes_") or not (self.warm_start or incremental):
+            self._label_binarizer = LabelBinarizer().fit(y)
+            self.classes_ = self._label_binarizer.classes_
+            return y
+        found = unique_labels(y)
+        if self.warm_start and set(found) != set(self.classes_):
+            raise ValueError(
+                "warm_start can only be used where `y` has the same classes as in the previous "
+                f"call to fit. Previously got {self.classes_}, `y` has {found}"
+            )
+        self._refuse_unknown(found)
+        return y
+
+    def _refuse_unknown(self, labels: NDArray[Any]) -> None:
+        if len(np.setdiff1d(labels, self.classes_, assume_unique=True)):
+            raise ValueError(
+                "`y` has classes not in `self.classes_`. "
+                f"`self.classes_` has {self.classes_}. 'y' has {labels}."
+            )
+
+    def _targets(self, y: Any, dtype: np.dtype[np.floating[Any]]) -> Labels | Floats:
+        """Return the number of each sample's class, or 0 and 1 for each output."""
+        if self._label_binarizer.y_type_ == "multiclass":
+            labels: Labels = np.searchsorted(self.classes_, y).astype(np.intp)
+            return labels
+        targets: Floats = self._label_binarizer.transform(y).astype(dtype)
+        return targets
+
+    def _weights(self, X: Matrix, y: Any, sample_weight: Any) -> Floats | None:
+        """Return how much each sample counts, by itself and by its class; None if all the same."""
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, X)
+        if self.class_weight is not None:
+            of_class = compute_sample_weight(self.class_weight, y)
+            weights = of_class if weights is None else weights * of_class
+        if weights is None:
+            return None
+        if not weights.sum() > 0:
+            raise ValueError("The weights of the samples sum to 0; expected a sum above 0.")
+        return np.asarray(weights, X.dtype)
+
+    def _validation_samples(
+        self, validation_data: Any, dtype: np.dtype[np.floating[Any]]
+    ) -> Samples | None:
+        if validation_data is None:
+            return None
+        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+            raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
+        X, y, *rest = validation_data
+        X, y = validate_data(
+            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtype, reset=False
+        )
+        if y.ndim == 2 and y.shape[1] == 1:
+            y = column_or_1d(y, warn=True)
+        self._refuse_unknown(unique_labels(y))
+        weights = _check_sample_weight(rest[0], X, dtype=dtype) if rest else None
+        return Samples(X, self._targets(y, dtype), weights)
+
+    def _split(
+        self, samples: Samples, random_state: np.random.RandomState
+    ) -> tuple[Samples, Samples]:
+        """Hold back a part of the samples to watch the training with."""
+        targets = samples.targets
+        # as scikit-learn does: only two classes are stratified
+        stratify = targets.astype(bool) if targets.ndim == 2 and targets.shape[1] == 1 else None
+        rows = train_test_split(
+            np.arange(len(samples)),
+            random_state=random_state,
+            test_size=self.validation_fraction,
+            stratify=stratify,
+        )
+        if len(rows[1]) < 2:
+            raise ValueError(
+                "The validation set is too small. Increase 'validation_fraction' or the size of "
+                "your dataset."
+            )
+        weights = samples.weights
+        features = (
+            samples.features.tocsr() if hasattr(samples.features, "tocsr") else samples.features
+        )
+        train, validation = (
+            Samples(features[part], targets[part], None if weights is None else weights[part])
+            for part in rows
+        )
+        return train, validation
+
+    def _settings(self, n_samples: int, epochs: int) -> Settings:
+        if self.batch_size == "auto":
+            batch_size = min(200, n_samples)
+        else:
+            if self.batch_size > n_samples:
+                warnings.warn(
+                    "Got `batch_size` less than 1 or larger than sample size. It is going to be "
+                    "clipped",
+                    stacklevel=4,
+                )
+            batch_size = min(int(self.batch_size), n_samples)
+        if self.batch_norm != "none" and batch_size < 2:
+            raise ValueError(
+                f"batch_norm needs batches of 2 samples or more, got {batch_size} sample."
+            )
+        return Settings(
+            alpha=self.alpha,
+            batch_size=batch_size,
+            shuffle=self.shuffle,
+            label_smoothing=self.label_smoothing,
+            clip=self.clip,
+            schedule=self.schedule,
+            epochs=epochs,
+        )
+
+    def _new_optimizer(self) -> Stepper:
+        parameters = self._network.parameters
+        if self.solver == "adam":
+            adam = AdamOfTheHat(
+                parameters, epsilon=self.epsilon, beta1=self.beta_1, beta2=self.beta_2
+            )
+            return Stepper(adam, self.learning_rate_init, "constant", self.power_t)
+        sgd = Nesterov(parameters, beta=self.momentum, ahead=self.nesterovs_momentum)
+        return Stepper(sgd, self.learning_rate_init, self.learning_rate, self.power_t)
+
+    def _new_generator(self, random_state: np.random.RandomState) -> np.random.Generator:
+        """Return what draws dropout; without dropout, nothing is taken from ``random_state``."""
+        seed = random_state.randint(2**31) if np.any(self.dropout) else 0
+        return np.random.default_rng(seed)
+
+    # -- the network ------------------------------------------------------------------------------
+
+    def _initialize(
+        self,
+        n_features: int,
+        hidden: list[int],
+        dtype: np.dtype[np.floating[Any]],
+        random_state: np.random.RandomState,
+    ) -> None:
+        """Begin anew: weights and biases drawn as scikit-learn draws them, and nothing seen.
+
+        Glorot and Bengio 2010, equation 16, and for logistic units a third of that variance.
+        """
+        kind = self._label_binarizer.y_type_
+        self.n_outputs_ = 1 if kind == "binary" else len(self.classes_)
+        self.out_activation_ = "softmax" if kind == "multiclass" else "logistic"
+        dims = [n_features, *hidden, self.n_outputs_]
+        network = Network(self._architecture(dims), None, dtype)
+        for dense in network.dense_layers:
+            bound = np.sqrt(
+                (2.0 if self.activation == "logistic" else 6.0) / sum(dense.weight.shape)
+            )
+            dense.weight[:] = random_state.uniform(-bound, bound, dense.weight.shape)
+            dense.bias[:] = random_state.uniform(-bound, bound, dense.bias.shape)
+        self._keep(network)
+        self.n_layers_ = len(dims)
+        self.n_iter_ = self.t_ = 0
+        if self.solver in STOCHASTIC_SOLVERS:
+            self.loss_curve_: list[float] = []
+            self._no_improvement_count = 0
+            self.best_loss_ = None if self.early_stopping else np.inf
+            self.validation_scores_ = self.best_validation_score_ = None
+            self.validation_loss_curve_ = None
+            self.__dict__.pop("_best", None)
+
+    def _architecture(self, dims: list[int]) -> Architecture:
+        n_hidden = len(dims) - 2
+        dropout = np.atleast_1d(np.asarray(self.dropout, float))
+        if len(dropout) not in (1, n_hidden) or not ((dropout >= 0) & (dropout < 1)).all():
+            raise ValueError(
+                f"dropout must be in [0, 1), one for all hidden layers or one for each of the "
+                f"{n_hidden}, got {self.dropout!r}."
+            )
+        keep_probs = [1.0 - float(rate) for rate in np.broadcast_to(dropout, n_hidden)]
+        return Architecture(
+            layer_dims=dims,
+            activations=[ACTIVATIONS[self.activation]] * n_hidden
+            + ["softmax" if self.out_activation_ == "softmax" else "sigmoid"],
+            keep_probs=[*keep_probs, 1.0],
+            batch_norm=self.batch_norm,
+        )
+
+    def _keep(self, network: Network) -> None:
+        """Let the fitted attributes be views into this network."""
+        self._network = network
+        self.coefs_ = [dense.weight for dense in network.dense_layers]
+        self.intercepts_ = [dense.bias for dense in network.dense_layers]
+        self.norms_ = [
+            {name: getattr(norm, name) for name in NORM_PARTS} for norm in _norms(network)
+        ]
+
+    def _current_network(self) -> Network:
+        """Return the network of the fitted attributes.
+
+        They may be other arrays than those it was left with: set by hand, or just unpacked.
+        """
+        dims = [len(self.coefs_[0]), *(len(bias) for bias in self.intercepts_)]
+        architecture = self._architecture(dims)
+        network: Network | None = self.__dict__.get("_network")
+        if network is not None and network.architecture == architecture:
+            arrays = zip(network.dense_layers, self.coefs_, self.intercepts_, strict=True)
+            if all(dense.weight is w and dense.bias is b for dense, w, b in arrays):
+                return network
+        network = Network(architecture, None, np.result_type(np.float32, self.coefs_[0].dtype))
+        for dense, weight, bias in zip(
+            network.dense_layers, self.coefs_, self.intercepts_, strict=True
+        ):
+            dense.weight[:], dense.bias[:] = weight, bias
+        for norm, parts in zip(_norms(network), getattr(self, "norms_", ()), strict=False):
+            for name in NORM_PARTS:
+                getattr(norm, name)[:] = parts[name]
+        return network
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out the network, whose arrays are in the fitted attributes."""
+        state: dict[str, Any] = dict(super().__getstate__())
+        state.pop("_network", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if "coefs_" in state:
+            self._keep(self._current_network())
+
+    # -- use --------------------------------------------------------------------------------------
+
+    def _logits(self, X: Matrix) -> Floats:
+        """Return what the last layer adds up, ``(n, n_outputs)``."""
+        check_is_fitted(self)
+        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
+        network = self._current_network()
+        rows = Rows(X.astype(network.dtype, copy=False), network.ops)
+        return network.infer(rows.all(training=False))
+
+    def predict(self, X: Matrix) -> NDArray[Any]:
+        """Return the label of each sample.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
+        """
+        scores = self._logits(X)
+        if self.out_activation_ == "logistic":
+            scores = expit(scores)
+        labels: NDArray[Any] = self._label_binarizer.inverse_transform(
+            scores.ravel() if self.n_outputs_ == 1 else scores
+        )
+        return labels
+
+    def predict_proba(self, X: Matrix) -> Floats:
+        """Return the probability of each class, in the order of `classes_`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        logits = self._logits(X)
+        if self.out_activation_ == "softmax":
+            softmax(logits, logits)
+            return logits
+        if self.n_outputs_ == 1:  # rather than 1 - p, which is 0 where p is next to 1
+            logits = np.hstack([-logits, logits])
+        probabilities: Floats = expit(logits)
+        return probabilities
+
+    def predict_log_proba(self, X: Matrix) -> Floats:
+        """Return the logarithms of `predict_proba`.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+        """
+        probabilities = self.predict_proba(X)
+        with np.errstate(divide="ignore"):
+            return np.log(probabilities, out=probabilities)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def _norms(network: Network) -> list[BatchNorm]:
+    return [layer for layer in network.layers if isinstance(layer, BatchNorm)]
