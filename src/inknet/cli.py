@@ -16,6 +16,7 @@ from typer.exceptions import TyperException
 
 from inknet.cli_experiments import experiment_app
 from inknet.errors import InputError, StudyStopped, TrainingStopped, printable
+from inknet.exchange.commands import add_commands
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -488,3 +489,6 @@ def _print(renderable: Any) -> None:
     from rich.console import Console
 
     Console(highlight=False, markup=False).print(renderable)
+
+
+add_commands(app)

@@ -88,7 +88,7 @@ def load_model(path: Path) -> tuple[Network, ModelFacts]:
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
     try:
-        _check_header_size(path)
+        check_header_size(path)
         with safe_open(path, framework="numpy") as file:
             header = _read_header(path, file.metadata())
             architecture, facts = _described(path, header)
@@ -103,7 +103,7 @@ def load_model(path: Path) -> tuple[Network, ModelFacts]:
     return network, facts
 
 
-def _check_header_size(path: Path) -> None:
+def check_header_size(path: Path) -> None:
     """Refuse a header that is larger than any of ours, before all of it is taken apart."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")

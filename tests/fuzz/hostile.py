@@ -163,6 +163,25 @@ def many_arrays(path: Path) -> None:
     path.write_bytes(struct.pack("<Q", len(text)) + text.encode())
 
 
+def many_layers(path: Path) -> None:
+    """Linear layers of one number each, more than any network has."""
+    tensors, start = {}, 0
+    for number in range(20_000):
+        for part, shape in (("weight", [1, 1]), ("bias", [1])):
+            end = start + 4
+            entry = {"dtype": "F32", "shape": shape, "data_offsets": [start, end]}
+            tensors[f"{number}.{part}"] = entry
+            start = end
+    text = json.dumps(tensors).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(start))
+
+
+def long_name(path: Path) -> None:
+    entry = {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}
+    text = json.dumps({"1." * 3_500_000 + "weight": entry}).encode()
+    path.write_bytes(struct.pack("<Q", len(text)) + text + bytes(4))
+
+
 def path_tricks(path: Path) -> None:
     header: dict[str, object] = {"__metadata__": {"inknet": json.dumps(DESCRIPTION)}}
     for number, name in enumerate(("../../../etc/passwd", "/etc/shadow", "layers.0.weight\0x")):
@@ -278,6 +297,10 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "model with arrays named as paths": ("model", path_tricks),
     "model with a weight that is nan": ("model", weights(float("nan"))),
     "model with a weight that is infinite": ("model", weights(float("inf"))),
+    "state dict with twenty thousand layers": ("state_dict", many_layers),
+    "state dict with a million tensors": ("state_dict", many_arrays),
+    "state dict of ten gigabytes of nothing": ("state_dict", sparse),
+    "state dict with a name of seven megabytes": ("state_dict", long_name),
     "recipe with a key of thirty thousand parts": (
         "recipe",
         text(f"seed.{'.'.join('a' * 30_000)} = 1"),
@@ -315,7 +338,8 @@ def pickles(trace: Path) -> dict[str, tuple[str, bytes]]:
         f"plain pickle as {reader}": (reader, plain) for reader in ("idx", "csv", "npz", "image")
     }
     files |= {
-        f"plain pickle as {reader}": (reader, plain) for reader in ("model", "recipe", "metrics")
+        f"plain pickle as {reader}": (reader, plain)
+        for reader in ("model", "state_dict", "recipe", "metrics")
     }
     files |= {
         "gzipped pickle as idx": ("idx", gzip.compress(plain)),
@@ -324,6 +348,7 @@ def pickles(trace: Path) -> dict[str, tuple[str, bytes]]:
         "labels that are objects": ("npz", labels.getvalue()),
         "names that are objects": ("npz", names.getvalue()),
         "model of PyTorch": ("model", torch.getvalue()),
+        "state dict of PyTorch": ("state_dict", torch.getvalue()),
         "pickle in the description of a model": (
             "model",
             safetensors_bytes(plain.decode("latin-1")),

@@ -13,7 +13,15 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from readers import DESCRIPTION, METRICS, idx_bytes, npy_bytes, npz_bytes, safetensors_bytes
+from readers import (
+    DESCRIPTION,
+    METRICS,
+    idx_bytes,
+    npy_bytes,
+    npz_bytes,
+    safetensors_bytes,
+    state_dict_header,
+)
 
 FOLDER = Path(__file__).parent / "corpus"
 IMAGES = (np.arange(6 * 4 * 4) * 37 % 256).astype(np.uint8).reshape(6, 4, 4)
@@ -74,6 +82,22 @@ def npz() -> None:
         "npz_array", "takes-no-bytes", b"\x93NUMPY\1\0" + len(header).to_bytes(2, "little") + header
     )
     write("npz_array", "unclosed", b"\x93NUMPY\1\0\x14\0{'a': '''           ")
+
+
+def state_dict() -> None:
+    write("state_dict", "sequential", state_dict_header())
+    named = state_dict_header().replace("net.0", "fc1").replace("net.2", "fc10")
+    write("state_dict", "named", named)
+    write("state_dict", "halves", state_dict_header().replace("F32", "F16"))
+    shapes = {"0.weight": [2, 1], "0.bias": [2], "3.weight": [2, 2], "3.bias": [2]}
+    shapes |= {f"1.{part}": [2] for part in ("weight", "bias", "running_mean")}
+    shapes |= {"1.num_batches_tracked": [5], "1.running_var": [2]}  # the last values are above 0
+    tensors, start = {}, 0
+    for name, shape in shapes.items():
+        end = start + 4 * int(np.prod(shape))
+        tensors[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, end]}
+        start = end
+    write("state_dict", "batch-norm", json.dumps(tensors))
 
 
 def image() -> None:
@@ -153,5 +177,5 @@ def metrics() -> None:
 
 
 if __name__ == "__main__":
-    for make in (idx, csv, npz, image, model, recipe, metrics):
+    for make in (idx, csv, npz, image, model, state_dict, recipe, metrics):
         make()

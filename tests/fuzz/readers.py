@@ -73,6 +73,26 @@ def safetensors_bytes(description: str, header: dict[str, object] | None = None)
     return struct.pack("<Q", len(text)) + text + b"".join(values)
 
 
+STATE = {"net.0.weight": [3, 4], "net.0.bias": [3], "net.2.weight": [2, 3], "net.2.bias": [2]}
+
+
+def state_dict_bytes(header: str) -> bytes:
+    """Return a state dict of a 4-3-2 network, with another header around the same values."""
+    values = np.linspace(-1, 1, 23, dtype=np.float32).tobytes()
+    text = header.encode()
+    return struct.pack("<Q", len(text)) + text + values
+
+
+def state_dict_header() -> str:
+    """Return the header that belongs around them."""
+    tensors, start = {}, 0
+    for name, shape in STATE.items():
+        end = start + 4 * int(np.prod(shape))
+        tensors[name] = {"dtype": "F32", "shape": shape, "data_offsets": [start, end]}
+        start = end
+    return json.dumps(tensors)
+
+
 DESCRIPTION = {
     "format": 1,
     "dtype": "float32",
@@ -143,6 +163,15 @@ def _read_model(path: Path) -> None:
     model.predict_proba(np.zeros((1, n_features), np.uint8 if model.facts.pixels else np.float32))
 
 
+def _read_state_dict(path: Path) -> None:
+    from inknet.exchange import read_state_dict
+
+    model = read_state_dict(path)
+    assert np.isfinite(model.network.parameters).all()
+    n_features = model.network.architecture.layer_dims[0]
+    model.predict_proba(np.zeros((1, n_features), np.uint8 if model.facts.pixels else np.float32))
+
+
 def _read_recipe(path: Path) -> None:
     from inknet.recipe import load_recipe
 
@@ -191,6 +220,11 @@ READERS = {
         "model.safetensors",
         _read_model,
         wrap=lambda data: safetensors_bytes(data.decode("utf-8", "replace")),
+    ),
+    "state_dict": Reader(
+        "state.safetensors",
+        _read_state_dict,
+        wrap=lambda data: state_dict_bytes(data.decode("utf-8", "replace")),
     ),
     "recipe": Reader("recipe.toml", _read_recipe),
     "metrics": Reader("metrics.json", _read_metrics, _make_run),

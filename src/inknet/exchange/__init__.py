@@ -1,0 +1,30 @@
+"""Models that travel: to ONNX and to one Python file; from state dicts and from scikit-learn.
+
+`onnx_file` and `numpy_file` write, `state_dict` and `scikit_learn` read, and `commands` has the
+commands ``inknet export`` and ``inknet import``.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from inknet.exchange.numpy_file import export_numpy as export_numpy
+    from inknet.exchange.onnx_file import export_onnx as export_onnx
+    from inknet.exchange.scikit_learn import from_sklearn as from_sklearn
+    from inknet.exchange.state_dict import read_state_dict as read_state_dict
+
+_HOMES = {
+    "export_numpy": "numpy_file",
+    "export_onnx": "onnx_file",
+    "from_sklearn": "scikit_learn",
+    "read_state_dict": "state_dict",
+}
+
+__all__ = ["export_numpy", "export_onnx", "from_sklearn", "read_state_dict"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from the module that defines it."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'inknet.exchange' has no attribute {name!r}")
+    return getattr(import_module(f"inknet.exchange.{_HOMES[name]}"), name)

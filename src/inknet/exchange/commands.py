@@ -1,0 +1,87 @@
+"""The commands ``inknet export`` and ``inknet import``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inknet.errors import InputError, printable
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add both to the command line."""
+    app.command("export")(export)
+    app.command("import")(import_)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a model file.")],
+    onnx: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write an ONNX model (extra onnx).")
+    ] = None,
+    numpy: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write one Python file that needs NumPy alone."),
+    ] = None,
+) -> None:
+    """Write a trained network in a form that needs no inknet."""
+    from inknet.exchange import export_numpy, export_onnx
+    from inknet.mlp import MLP
+
+    if onnx is None and numpy is None:
+        raise InputError("export needs --onnx FILE or --numpy FILE")
+    model = MLP.load(run)
+    for path, write in ((onnx, export_onnx), (numpy, export_numpy)):
+        if path is not None:
+            write(model, path)
+            print(f"{printable(str(path))}: {path.stat().st_size:,} bytes")
+
+
+def import_(
+    file: Annotated[
+        Path,
+        typer.Argument(metavar="FILE", help="A state dict of PyTorch's, in safetensors form."),
+    ],
+    out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write.")] = Path(
+        "model.safetensors"
+    ),
+    activation: Annotated[
+        str, typer.Option(help="What follows each layer but the last: relu, leaky_relu, tanh, …")
+    ] = "relu",
+    batch_norm: Annotated[
+        str, typer.Option(help="Where batch normalization is: before or after the activation.")
+    ] = "before",
+    classes: Annotated[
+        str | None, typer.Option(metavar="A,B,…", help="The names of the classes.")
+    ] = None,
+    image: Annotated[
+        str | None,
+        typer.Option(metavar="28x28", help="The inputs are uint8 images of this size, over 255."),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file in --out.")] = False,
+) -> None:
+    """Make a model file of weights that were trained elsewhere."""
+    from inknet.exchange import read_state_dict
+
+    if out.exists() and not force:
+        raise InputError(f"{out}: is there already; give another --out, or --force")
+    model = read_state_dict(
+        file,
+        activation=activation,
+        batch_norm=batch_norm,
+        class_names=None if classes is None else classes.split(","),
+        pixels=image is not None,
+        image_shape=None if image is None else _image_shape(image),
+    )
+    model.save(out)
+    print(f"{printable(str(out))}: {printable(repr(model))}")
+
+
+def _image_shape(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"([1-9]\d{0,8})[x×]([1-9]\d{0,8})", text)
+    if match is None:
+        raise InputError(f"--image is {text!r}; expected HEIGHTxWIDTH, as 28x28")
+    return int(match[1]), int(match[2])

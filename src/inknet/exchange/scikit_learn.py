@@ -1,0 +1,78 @@
+"""A fitted MLPClassifier, scikit-learn's or inknet's, as an `MLP`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from inknet.errors import InputError
+from inknet.mlp import MLP
+from inknet.model_file import ModelFacts
+from inknet.nn.layers import BatchNorm
+from inknet.nn.network import Architecture, Network
+from inknet.seeds import Streams
+
+ACTIVATIONS = {"logistic": "sigmoid"}
+"""What scikit-learn calls otherwise."""
+
+
+def from_sklearn(
+    classifier: Any, *, pixels: bool = False, image_shape: tuple[int, int] | None = None
+) -> MLP:
+    """Return a fitted ``MLPClassifier`` as an `MLP`, with the same probabilities.
+
+    scikit-learn itself is not needed for it. A classifier of two classes has one output there; here
+    it becomes a softmax over ``(0, z)``, which is the same function.
+
+    Parameters
+    ----------
+    classifier
+        scikit-learn's or inknet's.
+    pixels : bool
+        Whether its inputs were pixels divided by 255, so that uint8 shall be taken for that.
+    image_shape : (height, width), optional
+        If its inputs are images.
+
+    Raises
+    ------
+    InputError
+        If it is not fitted, is something else, or gives samples more than one label.
+    """
+    kind = type(classifier).__name__
+    names = ("coefs_", "intercepts_", "classes_", "out_activation_", "activation")
+    if missing := [name for name in names if not hasattr(classifier, name)]:
+        raise InputError(f"{kind} has no {', '.join(missing)}; expected a fitted MLPClassifier")
+    weights, biases = list(classifier.coefs_), list(classifier.intercepts_)
+    classes = classifier.classes_
+    if classifier.out_activation_ == "logistic":
+        if len(weights[-1][0]) != 1 or len(classes) != 2:
+            raise InputError(
+                f"{kind} gives a sample any number of its {len(classes)} labels; "
+                "expected one of two classes or more"
+            )
+        weights[-1] = np.hstack([np.zeros_like(weights[-1]), weights[-1]])
+        biases[-1] = np.concatenate([np.zeros_like(biases[-1]), biases[-1]])
+    activation = ACTIVATIONS.get(classifier.activation, classifier.activation)
+    norms = getattr(classifier, "norms_", [])
+    n_hidden = len(weights) - 1
+    try:
+        architecture = Architecture(
+            layer_dims=[len(weights[0]), *map(len, biases)],
+            activations=[activation] * n_hidden + ["softmax"],
+            keep_probs=[1.0] * (n_hidden + 1),
+            batch_norm=classifier.batch_norm if norms else "none",
+        )
+        network = Network(architecture, None, np.result_type(np.float32, weights[0].dtype))
+        for dense, weight, bias in zip(network.dense_layers, weights, biases, strict=True):
+            dense.weight[:], dense.bias[:] = weight, bias
+    except ValueError as error:
+        raise InputError(f"{kind}: {error}") from None
+    own = [layer for layer in network.layers if isinstance(layer, BatchNorm)]
+    for norm, parts in zip(own, norms, strict=True):
+        for name, values in parts.items():
+            getattr(norm, name)[:] = values
+    if image_shape is not None and np.prod(image_shape) != len(weights[0]):
+        raise InputError(f"image_shape {image_shape} does not hold {len(weights[0])} pixels")
+    facts = ModelFacts(tuple(map(str, classes)), image_shape, None, pixels)
+    return MLP.from_parts(network, facts, Streams.from_seed(0))

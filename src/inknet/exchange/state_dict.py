@@ -1,0 +1,296 @@
+"""PyTorch's state dicts in safetensors form, and model files of inknet, as an `MLP`.
+
+A state dict has the arrays and their names, nothing else: the names say which belong together and
+in which order, the shapes how wide the layers are. Which activation is between them, and whether
+batch normalization comes before or after it, the reader must be told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.errors import InputError, quoted
+from inknet.mlp import MLP
+from inknet.model_file import (
+    DEEPEST_NETWORK,
+    ModelFacts,
+    check_header_size,
+    load_model,
+)
+from inknet.nn.layers import BatchNorm
+from inknet.nn.network import Architecture, Network
+from inknet.seeds import Streams
+
+if TYPE_CHECKING:
+    from safetensors import safe_open
+
+DENSE = {"weight", "bias"}
+NORM = {"weight", "bias", "running_mean", "running_var"}
+NOT_NEEDED = "num_batches_tracked"
+"""PyTorch counts batches in it; nothing in use depends on that."""
+
+LONGEST_NAME = 1_000  # characters; PyTorch's have a word for each module around them
+
+STORED_TYPES = {"F32": np.float32, "F64": np.float64, "F16": np.float32}
+"""The types that are read, and what they become."""
+
+
+@dataclass
+class _Module:
+    """The tensors that share a prefix: a linear layer, or a batch normalization."""
+
+    prefix: str
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def name(self, part: str) -> str:
+        """Return the name of one of its tensors in the file."""
+        return f"{self.prefix}.{part}" if self.prefix else part
+
+    @property
+    def is_norm(self) -> bool:
+        return len(self.shapes.get("weight", ())) == 1 or "running_mean" in self.shapes
+
+
+def read_state_dict(
+    path: str | Path,
+    *,
+    activation: str = "relu",
+    batch_norm: str = "before",
+    class_names: Sequence[str] | None = None,
+    pixels: bool = False,
+    image_shape: tuple[int, int] | None = None,
+) -> MLP:
+    """Read a safetensors file of linear layers, with batch normalization or without.
+
+    The names are those of ``nn.Sequential`` or of modules with a name: ``0.weight``,
+    ``layers.0.weight``, ``net.3.bias``, ``fc1.weight``; numbers in them give the order. A model
+    file of inknet says everything about itself, and is read as it is.
+
+    Parameters
+    ----------
+    path
+        The file.
+    activation
+        What follows each linear layer but the last: a name from `inknet.nn.activations`.
+    batch_norm : {"before", "after"}
+        On which side of the activation batch normalization is, where there is one.
+    class_names
+        The name of each class; without it, its number.
+    pixels : bool
+        Whether the inputs were pixels divided by 255, so that uint8 shall be taken for that.
+    image_shape : (height, width), optional
+        If the inputs are images.
+
+    Raises
+    ------
+    InputError
+        Naming the file and what is wrong: not safetensors, or tensors that are missing, unknown,
+        misshapen, of another type or not finite.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    _refuse_pickles(path)
+    try:
+        check_header_size(path)
+        with safe_open(path, framework="numpy") as file:
+            if "inknet" in (file.metadata() or {}):
+                network, facts = load_model(path)
+                return MLP.from_parts(network, facts, Streams.from_seed(0))
+            modules = _modules(path, file)
+            architecture = _architecture(path, modules, activation, batch_norm)
+            network = Network(architecture, None, _dtype(path, file))
+            _fill(path, network, modules, file)
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a readable safetensors file: {quoted(error)}") from None
+    except MemoryError:
+        raise InputError(f"{path}: does not fit in memory") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
+    return MLP.from_parts(
+        network,
+        _facts(path, architecture, class_names, pixels, image_shape),
+        Streams.from_seed(0),
+    )
+
+
+def _refuse_pickles(path: Path) -> None:
+    """Say what to do instead with what `torch.save` and joblib write, which only runs as code."""
+    with path.open("rb") as file:
+        start = file.read(9)
+    # a safetensors file begins with the length of its header, which may be any number, then "{"
+    if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
+        raise InputError(
+            f"{path}: looks like a pickle, which is a program and is not run; in Python, write a "
+            "state dict with safetensors.torch.save_file(model.state_dict(), 'FILE'), and a fitted "
+            "classifier of scikit-learn with inknet.exchange.from_sklearn(classifier).save('FILE')"
+        )
+
+
+def _modules(path: Path, file: safe_open) -> list[_Module]:
+    """Return the tensors by module, in order; refuse those that belong to none."""
+    modules: dict[str, _Module] = {}
+    unknown = []
+    for name in file.keys():  # noqa: SIM118, it is no dictionary
+        if len(name) > LONGEST_NAME:
+            raise InputError(
+                f"{path}: a tensor whose name has {len(name):,} characters, expected at most "
+                f"{LONGEST_NAME:,}: {quoted(name[:40])}…"
+            )
+        prefix, _, part = name.rpartition(".")
+        if part == NOT_NEEDED:
+            continue
+        if part not in NORM:
+            unknown.append(name)
+            continue
+        shape = tuple(file.get_slice(name).get_shape())
+        modules.setdefault(prefix, _Module(prefix)).shapes[part] = shape
+    if unknown:
+        raise InputError(
+            f"{path}: tensors that no linear layer or batch normalization has: "
+            f"{quoted(', '.join(sorted(unknown)))}"
+        )
+    ordered = sorted(modules.values(), key=lambda module: _natural(module.prefix))
+    for module in ordered:
+        parts = NORM if module.is_norm else DENSE
+        missing = sorted(module.name(part) for part in parts - module.shapes.keys())
+        if missing:
+            raise InputError(f"{path}: tensors are missing: {quoted(', '.join(missing))}")
+    if not any(not module.is_norm for module in ordered):
+        raise InputError(f"{path}: holds no linear layer: no weight with two axes")
+    if len(ordered) > 2 * DEEPEST_NETWORK:
+        raise InputError(f"{path}: {len(ordered):,} layers, expected at most {DEEPEST_NETWORK:,}")
+    return ordered
+
+
+def _natural(prefix: str) -> list[tuple[int, int, str]]:
+    """Return a key that puts ``fc10`` after ``fc2``."""
+    pieces = re.split(r"(\d+)", prefix)
+    return [(1, int(p[:18]), p) if p.isdecimal() else (0, 0, p) for p in pieces]
+
+
+def _architecture(
+    path: Path, modules: list[_Module], activation: str, batch_norm: str
+) -> Architecture:
+    """Follow the widths from layer to layer."""
+    dims: list[int] = []
+    n_norms = 0
+    for module in modules:
+        shape = module.shapes["weight"]
+        if module.is_norm:
+            n_norms += 1
+            if n_norms != len(dims) - 1:
+                raise InputError(
+                    f"{path}: {quoted(module.name('weight'))} is the batch normalization number "
+                    f"{n_norms}, after {max(len(dims) - 1, 0)} linear layers; expected one after "
+                    "each but the last, or none"
+                )
+            for part in sorted(NORM):
+                _expect(path, module, part, (dims[-1],))
+            continue
+        if len(shape) != 2 or min(shape) < 1:
+            raise InputError(
+                f"{path}: {quoted(module.name('weight'))} is {shape}; "
+                "expected (fan_out, fan_in), as a linear layer has"
+            )
+        if dims:
+            _expect(path, module, "weight", (shape[0], dims[-1]))
+        else:
+            dims.append(shape[1])
+        _expect(path, module, "bias", (shape[0],))
+        dims.append(shape[0])
+    n_hidden = len(dims) - 2
+    if n_norms not in (0, n_hidden):
+        raise InputError(
+            f"{path}: {n_norms} batch normalizations for {n_hidden} hidden layers; "
+            "expected one for each, or none"
+        )
+    if n_norms and batch_norm == "none":
+        raise InputError(f"{path}: has batch normalization; say whether it is before or after")
+    try:
+        architecture = Architecture(
+            layer_dims=dims,
+            activations=[activation] * n_hidden + ["softmax"],
+            keep_probs=[1.0] * (n_hidden + 1),
+            batch_norm=batch_norm if n_norms else "none",
+        )
+    except ValueError as error:
+        raise InputError(f"{path}: {quoted(error)}") from None
+    return architecture
+
+
+def _expect(path: Path, module: _Module, part: str, shape: tuple[int, ...]) -> None:
+    found = module.shapes[part]
+    if found != shape:
+        raise InputError(f"{path}: {quoted(module.name(part))} is {found}; expected {shape}")
+
+
+def _dtype(path: Path, file: safe_open) -> Any:
+    """Return the widest type that the tensors are read as."""
+    widest = np.dtype(np.float32)
+    for name in file.keys():  # noqa: SIM118
+        if name.endswith(NOT_NEEDED):
+            continue
+        stored = file.get_slice(name).get_dtype()
+        if stored not in STORED_TYPES:
+            raise InputError(
+                f"{path}: {quoted(name)} is {stored}; expected {', '.join(STORED_TYPES)}"
+            )
+        widest = np.promote_types(widest, STORED_TYPES[stored])
+    return widest
+
+
+def _fill(path: Path, network: Network, modules: list[_Module], file: safe_open) -> None:
+    """Copy the tensors, whose shapes fit, into the network."""
+    norms = iter(layer for layer in network.layers if isinstance(layer, BatchNorm))
+    denses = iter(network.dense_layers)
+    for module in modules:
+        targets: dict[str, NDArray[Any]]
+        if module.is_norm:
+            norm = next(norms)
+            targets = {
+                "weight": norm.gamma,
+                "bias": norm.beta,
+                "running_mean": norm.running_mean,
+                "running_var": norm.running_var,
+            }
+        else:
+            dense = next(denses)
+            targets = {"weight": dense.weight.T, "bias": dense.bias}
+        for part, target in targets.items():
+            name = module.name(part)
+            target[:] = file.get_tensor(name)
+            if not np.isfinite(target).all():
+                raise InputError(f"{path}: {quoted(name)} holds values that are not finite numbers")
+            if part == "running_var" and (target < 0).any():
+                raise InputError(f"{path}: {quoted(name)} holds variances below 0")
+
+
+def _facts(
+    path: Path,
+    architecture: Architecture,
+    class_names: Sequence[str] | None,
+    pixels: bool,
+    image_shape: tuple[int, int] | None,
+) -> ModelFacts:
+    n_features, n_classes = architecture.layer_dims[0], architecture.layer_dims[-1]
+    names = tuple(map(str, range(n_classes) if class_names is None else class_names))
+    if len(set(names)) != n_classes or len(names) != n_classes:
+        raise InputError(
+            f"{path}: {len(set(names))} different class names; expected {n_classes:,}, "
+            "one for each output"
+        )
+    if image_shape is not None and image_shape[0] * image_shape[1] != n_features:
+        raise InputError(
+            f"{path}: an image of {image_shape[0]}×{image_shape[1]} has not {n_features:,} pixels"
+        )
+    return ModelFacts(names, image_shape, None, pixels)

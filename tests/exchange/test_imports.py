@@ -1,0 +1,249 @@
+"""Models that were trained elsewhere predict in inknet what they predicted there."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from safetensors.numpy import load_file, save_file
+from sklearn.datasets import load_iris, make_multilabel_classification
+from sklearn.neural_network import MLPClassifier as Peer
+
+from inknet import MLP, InputError, MLPClassifier
+from inknet.exchange import from_sklearn, read_state_dict
+
+X, y = load_iris(return_X_y=True)
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+# -- from scikit-learn --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("activation", ["identity", "logistic", "tanh", "relu"])
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("estimator", [Peer, MLPClassifier])
+def test_a_fitted_classifier_keeps_its_probabilities(activation, n_classes, estimator, tmp_path):
+    rows = y < n_classes
+    names = np.array(["setosa", "versicolor", "virginica"])[y[rows]]
+    fitted = estimator((8, 5), activation, max_iter=20, random_state=0).fit(X[rows], names)
+    model = from_sklearn(fitted)
+    assert_allclose(model.predict_proba(X), fitted.predict_proba(X), atol=1e-12)
+    assert model.facts.class_names == tuple(fitted.classes_)
+    model.save(tmp_path / "model.safetensors")
+    loaded = MLP.load(tmp_path / "model.safetensors")
+    assert_array_equal(loaded.predict_proba(X), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_inknets_own_classifier_brings_its_batch_normalization(place):
+    fitted = MLPClassifier((8,), batch_norm=place, max_iter=20, random_state=0).fit(X, y)
+    assert_allclose(from_sklearn(fitted).predict_proba(X), fitted.predict_proba(X), atol=1e-12)
+
+
+def test_one_that_learned_from_scaled_pixels_takes_pixels():
+    images = (np.random.default_rng(0).random((40, 16)) * 255).astype(np.uint8)
+    labels = np.arange(40) % 3
+    fitted = Peer((4,), max_iter=3, random_state=0).fit(images / 255, labels)
+    model = from_sklearn(fitted, pixels=True, image_shape=(4, 4))
+    assert_allclose(
+        model.predict_proba(images.reshape(40, 4, 4)),
+        fitted.predict_proba(images / 255),
+        atol=1e-12,
+    )
+    with pytest.raises(InputError, match=r"image_shape \(4, 5\) does not hold 16 pixels"):
+        from_sklearn(fitted, image_shape=(4, 5))
+
+
+def test_what_is_no_fitted_classifier_of_classes_is_refused_in_one_line():
+    with pytest.raises(InputError, match=r"MLPClassifier has no coefs_, .* expected a fitted"):
+        from_sklearn(Peer())
+    with pytest.raises(InputError, match="int has no coefs_"):
+        from_sklearn(3)
+    many = Peer((3,), max_iter=2).fit(*make_multilabel_classification(20, 4, random_state=0))
+    with pytest.raises(InputError, match="any number of its 5 labels"):
+        from_sklearn(many)
+
+
+# -- state dicts --------------------------------------------------------------------------------------
+
+
+def tensors(*names: str, batch_norm: bool = False) -> dict[str, np.ndarray]:
+    """A network of 4-6-5-3, its linear layers (and normalizations) of these names."""
+    generator, dims, found = np.random.default_rng(0), [4, 6, 5, 3], {}
+    for number, (fan_in, fan_out) in enumerate(pairwise(dims)):
+        name = names[number * (1 + batch_norm)]
+        found[f"{name}.weight"] = generator.normal(size=(fan_out, fan_in)).astype(np.float32)
+        found[f"{name}.bias"] = generator.normal(size=fan_out).astype(np.float32)
+        if batch_norm and number < 2:
+            norm = names[2 * number + 1]
+            for part in ("weight", "bias", "running_mean"):
+                found[f"{norm}.{part}"] = generator.normal(size=fan_out).astype(np.float32)
+            found[f"{norm}.running_var"] = generator.uniform(0.5, 2, fan_out).astype(np.float32)
+            found[f"{norm}.num_batches_tracked"] = np.array(7)
+    return found
+
+
+def expected_of(found, names, x, place):
+    """Compute it by PyTorch's rules, with ReLU."""
+    for number, name in enumerate(names):
+        weight, bias = found[f"{name}.weight"], found[f"{name}.bias"]
+        if f"{name}.running_mean" in found:
+            x = (x - found[f"{name}.running_mean"]) / np.sqrt(found[f"{name}.running_var"] + 1e-5)
+            x = x * weight + bias
+            x = np.maximum(x, 0) if place == "before" else x
+        else:
+            x = x @ weight.T + bias
+            if place in ("none", "after") and number < len(names) - 1:
+                x = np.maximum(x, 0)
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("0", "2", "4"),
+        ("layers.0", "layers.3", "layers.12"),
+        ("net.2", "net.9", "net.10"),
+        ("fc1", "fc2", "fc10"),
+        ("model.body.0.linear", "model.body.1.linear", "model.head"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_linear_layers_are_read_in_the_order_of_their_names(names, dtype, tmp_path):
+    found = {name: array.astype(dtype) for name, array in tensors(*names).items()}
+    save_file(found, tmp_path / "state.safetensors")
+    model = read_state_dict(tmp_path / "state.safetensors", class_names=["a", "b", "c"])
+    assert model.network.dtype == (np.float64 if dtype == np.float64 else np.float32)
+    x = X.astype(model.network.dtype)
+    wide = {name: array.astype(np.float64) for name, array in found.items()}
+    assert_allclose(model.predict_proba(x), expected_of(wide, names, x, "none"), atol=1e-5)
+    assert model.facts.class_names == ("a", "b", "c")
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_batch_normalization_is_read_too(place, tmp_path):
+    names = ("net.0", "net.1", "net.3", "net.4", "net.6")
+    found = tensors(*names, batch_norm=True)
+    save_file(found, tmp_path / "state.safetensors")
+    model = read_state_dict(tmp_path / "state.safetensors", batch_norm=place)
+    x = X.astype(np.float32)
+    assert_allclose(model.predict_proba(x), expected_of(found, names, x, place), atol=1e-5)
+
+
+def test_a_model_file_of_inknets_is_read_as_it_is(tmp_path):
+    model = MLP([4, 5, 3], ["tanh", "softmax"], class_names=["x", "y", "z"])
+    model.save(tmp_path / "model.safetensors")
+    read = read_state_dict(tmp_path / "model.safetensors")
+    assert_array_equal(read.network.parameters, model.network.parameters)
+    assert (read.network.architecture, read.facts) == (model.network.architecture, model.facts)
+
+
+def test_what_inknet_wrote_is_read_by_its_names_alone(tmp_path):
+    model = MLP([4, 5, 3], ["tanh", "softmax"], [0.5, 1.0], batch_norm="before", dtype="float64")
+    model.save(tmp_path / "model.safetensors")
+    save_file(load_file(tmp_path / "model.safetensors"), tmp_path / "state.safetensors")
+    read = read_state_dict(tmp_path / "state.safetensors", activation="tanh")
+    assert_array_equal(read.predict_proba(X), model.predict_proba(X))
+
+
+def changed(**changes):
+    found = tensors("0", "2", "4")
+    for name, array in changes.items():
+        if array is None:
+            del found[name.replace("_", ".")]
+        else:
+            found[name.replace("_", ".")] = array
+    return found
+
+
+ZEROS = np.zeros((3, 3), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        (changed(**{"2_bias": None}), "tensors are missing: 2.bias"),
+        (changed(**{"2_weight": None}), "tensors are missing: 2.weight"),
+        (changed(**{"2_weight": None, "2_bias": None}), r"4.weight is \(3, 5\); expected \(3, 6\)"),
+        (
+            changed(**{"3_running.mean": ZEROS[0]}),
+            "tensors that no linear layer or .*: 3.running.mean",
+        ),
+        (changed(scale=ZEROS), "tensors that no linear layer or batch normalization has: scale"),
+        (changed(**{"6_weight": ZEROS}), "tensors are missing: 6.bias"),
+        (
+            changed(**{"0_weight": ZEROS[None]}),
+            r"0.weight is \(1, 3, 3\); expected \(fan_out, fan_in\)",
+        ),
+        (changed(**{"2_bias": ZEROS[0]}), r"2.bias is \(3,\); expected \(5,\)"),
+        (changed(**{"2_weight": ZEROS}), r"2.weight is \(3, 3\); expected \(3, 6\)"),
+        (changed(**{"2_bias": np.full(5, np.nan, np.float32)}), "2.bias holds values that are not"),
+        (changed(**{"2_bias": np.zeros(5, np.int64)}), "2.bias is I64; expected F32, F64, F16"),
+        ({"a.num_batches_tracked": ZEROS}, "holds no linear layer"),
+        ({"w.weight": ZEROS[:1], "w.bias": ZEROS[0, :1]}, "layer_dims ends with 1; expected 2"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_tensors_that_are_missing_unknown_or_misshapen_are_named(found, message, tmp_path):
+    save_file(found, tmp_path / "state.safetensors")
+    with pytest.raises(InputError, match=message) as caught:
+        read_state_dict(tmp_path / "state.safetensors")
+    assert str(caught.value).startswith(str(tmp_path / "state.safetensors"))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"1.running_var": None}, "tensors are missing: 1.running_var"),
+        ({"1.running_mean": ZEROS[0]}, r"1.running_mean is \(3,\); expected \(6,\)"),
+        ({"1.running_var": -np.ones(6, np.float32)}, "1.running_var holds variances below 0"),
+        (
+            dict.fromkeys([f"4.{p}" for p in ("weight", "bias", "running_mean", "running_var")]),
+            "1 batch",
+        ),
+        (
+            {f"7.{p}": ZEROS[0] for p in ("weight", "bias", "running_mean", "running_var")},
+            "3 batch normalizations for 2 hidden",
+        ),
+    ],
+)
+def test_batch_normalization_that_does_not_fit_is_named(change, message, tmp_path):
+    found = tensors("0", "1", "3", "4", "6", batch_norm=True) | change
+    save_file({n: a for n, a in found.items() if a is not None}, tmp_path / "state.safetensors")
+    with pytest.raises(InputError, match=message):
+        read_state_dict(tmp_path / "state.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"activation": "gelu"}, "activations is 'gelu'; expected one of relu"),
+        ({"class_names": ["a", "b"]}, "2 different class names; expected 3"),
+        ({"class_names": ["a", "b", "b"]}, "2 different class names; expected 3"),
+        ({"image_shape": (3, 3)}, "an image of 3×3 has not 4 pixels"),
+    ],
+)
+def test_settings_that_do_not_fit_are_refused(settings, message, tmp_path):
+    save_file(tensors("0", "2", "4"), tmp_path / "state.safetensors")
+    with pytest.raises(InputError, match=message):
+        read_state_dict(tmp_path / "state.safetensors", **settings)
+
+
+@pytest.mark.parametrize("start", [b"PK\3\4", b"\x80\4\x95"])
+def test_a_pickle_is_not_opened_and_the_way_around_is_shown(start, tmp_path):
+    (tmp_path / "model.pt").write_bytes(start + bytes(100))
+    with pytest.raises(
+        InputError, match=r"looks like a pickle, .*from_sklearn\(classifier\)\.save"
+    ):
+        read_state_dict(tmp_path / "model.pt")
+
+
+def test_what_is_not_there_or_no_safetensors_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_state_dict(tmp_path / "state.safetensors")
+    (tmp_path / "state.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0[]")
+    with pytest.raises(InputError, match="not a readable safetensors file"):
+        read_state_dict(tmp_path / "state.safetensors")
