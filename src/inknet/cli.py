@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from inknet.cli_experiments import experiment_app
+from inknet.cli_experiments import experiment_app, search
 from inknet.errors import InputError, StudyStopped, TrainingStopped, printable
 from inknet.exchange.commands import add_commands
 
@@ -37,6 +37,7 @@ app = typer.Typer(
 data_app = typer.Typer(help="Look at sources of data.", no_args_is_help=True)
 app.add_typer(data_app, name="data")
 app.add_typer(experiment_app, name="experiment")
+app.command()(search)
 
 EXIT_BAD_INPUT = 2
 EXIT_STOPPED = {"interrupted": 130, "terminated": 143}

@@ -277,6 +277,76 @@ def _print_study(summary: StudySummary, *, about: bool = False) -> None:
     _print("")
 
 
+def search(
+    recipe: Annotated[
+        str, typer.Argument(metavar="RECIPE", help="A recipe's name, or a TOML file.")
+    ],
+    trials: Annotated[int, typer.Option(min=1, help="How many trials to make now.")] = 20,
+    vary: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=LOW..HIGH",
+            help="What is searched, a range or KEY=VALUE,…; repeatable. Without it: rate, batch "
+            "size, label smoothing, L2 and dropout.",
+        ),
+    ] = None,
+    changes: Changes = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of all trainings.")] = 0,
+    name: Annotated[
+        str | None, typer.Option(help="What the search is called; without it, as its recipe.")
+    ] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="A database; without it, SQLite in search/NAME.db."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The best recipe; without it, search/NAME.toml."),
+    ] = None,
+) -> None:
+    """Look for better hyperparameters; the same command goes on with the search."""
+    from inknet.experiments.catalogue import NAME_FORM
+    from inknet.experiments.search import open_search
+    from inknet.files import write_text_whole
+
+    name = name or Path(recipe).stem
+    if not NAME_FORM.fullmatch(name) or name.startswith("."):
+        raise InputError(
+            f"--name {name!r}: expected at most 80 letters, digits, '.', '+', '-', '_'"
+        )
+    found = open_search(
+        recipe,
+        changes or [],
+        vary or [],
+        seed,
+        name=name,
+        storage=storage or f"sqlite:///search/{name}.db",
+    )
+    found.run(trials, _report_trial)
+    best = found.best_recipe()
+    if best is None:
+        print("no trial was finished yet")
+        return
+    path = out or Path("search") / f"{name}.toml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text_whole(path, best.to_toml())
+    number = found.study.best_trial.number
+    print(f"best validation accuracy {found.study.best_value:.2%}, of trial {number}")
+    print(printable(f"its recipe is {path}; train with: inknet train --recipe {path}"))
+
+
+def _report_trial(trial: Any) -> None:
+    """Say on one line what a trial tried and reached."""
+    reached = f"{trial.value:.2%}" if trial.state.name == "COMPLETE" else trial.state.name.lower()
+    tried = ", ".join(
+        f"{key.rpartition('.')[2]} {value:.3g}"
+        if isinstance(value, float)
+        else f"{key.rpartition('.')[2]} {value}"
+        for key, value in trial.params.items()
+    )
+    print(printable(f"trial {trial.number}: {reached}  {tried}"), flush=True)
+
+
 def _summary(study: Study, folder: StudyFolder | None) -> StudySummary:
     from inknet.experiments.summary import summarize
 

@@ -7,6 +7,7 @@ because a worker died is still kept once.
 
 from __future__ import annotations
 
+import asyncio
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,7 @@ Backend: TypeAlias = Callable[[Sequence[Job]], Results]
 
 MOST_DEATHS = 3
 """How often processes may die before the study is given up."""
-CONNECT_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
 """How long to wait for the scheduler of a cluster to answer."""
 WORKER_SECONDS = 60.0
 """How long to wait for a worker, when a cluster has none."""
@@ -105,14 +106,18 @@ def on_cluster(address: str) -> Generator[Backend, None, None]:
     """
     try:
         from distributed import Client
+        from distributed.comm.core import connect
     except ImportError:
         raise InputError("--dask needs dask.distributed: pip install 'inknet[cluster]'") from None
+
+    async def knock() -> None:
+        (await connect(address, timeout=CONNECT_SECONDS)).abort()
+
     try:
-        client = Client(
-            address, timeout=CONNECT_SECONDS, set_as_default=False, direct_to_workers=False
-        )
-    except (OSError, ValueError, TypeError) as error:  # TimeoutError is an OSError
-        raise InputError(f"--dask {quoted(address)}: no Dask scheduler answers there") from error
+        asyncio.run(knock())  # a client that finds nobody goes on trying after its error
+        client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
+    except (OSError, ValueError, TypeError):  # TimeoutError is an OSError
+        raise InputError(f"--dask {quoted(address)}: no Dask scheduler answers there") from None
     try:
         yield lambda jobs: _gather(client, address, jobs)
     finally:
@@ -128,7 +133,8 @@ def _gather(client: Any, address: str, jobs: Sequence[Job]) -> Results:
         seen = monotonic()
         while futures:
             try:
-                done = wait(list(futures), timeout=LOOK_SECONDS, return_when="FIRST_COMPLETED").done
+                with client.as_current():
+                    done = wait(list(futures), LOOK_SECONDS, return_when="FIRST_COMPLETED").done
             except TimeoutError:
                 done = set()
             if client.scheduler_info().get("workers"):

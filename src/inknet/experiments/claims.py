@@ -69,6 +69,8 @@ def _figures_line(claim: Claim, judged: list[Judged]) -> str:
 
 
 def _verdict_line(judged: list[Judged]) -> str:
+    if any(min(len(j.higher.values), len(j.lower.values)) < LEAST_RUNS for j in judged):
+        return f"With fewer than {LEAST_RUNS} runs of a row the numbers do not decide the claim."
     if len(judged) == 1:
         pair = judged[0].pair
         return {

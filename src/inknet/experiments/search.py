@@ -1,0 +1,254 @@
+"""The search: trials with other settings of a recipe, proposed by Optuna, bad ones ended early.
+
+A trial is judged by the best validation accuracy of its training; the test data are not looked at.
+All trials are in a database, so a search goes on where it stopped, and several may share one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inknet.errors import DivergedError, InputError, StudyStopped, quoted
+from inknet.experiments.catalogue import values_of
+from inknet.nn.ops.parallel import at_most
+from inknet.recipe import Recipe, load_recipe
+from inknet.run import prepare
+from inknet.training.callbacks import Callback
+from inknet.training.interrupt import SIGNALS
+
+if TYPE_CHECKING:
+    import optuna
+
+    from inknet.training.loop import Trainer
+
+DEFAULT_SPACE = (
+    "training.learning_rate=0.0003..0.1",
+    "training.batch_size=32,64,128,256",
+    "training.label_smoothing=0.0..0.2",
+    "training.l2_lambda=0.001..1.0",
+    "network.keep_probs=0.5..1.0",
+)
+"""What is searched where nothing is said."""
+RANGE = re.compile(r"\s*([^.\s]*\.?[^.\s]+?)\s*\.\.\s*([^.\s]*\.?[^.\s]+?)\s*")
+WIDE = 30
+"""A range whose ends are more than so many times apart is searched by orders of magnitude."""
+PRUNED = "pruned"
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One key that the search varies: a range, or one of some values."""
+
+    key: str
+    low: float | int = 0
+    high: float | int = 0
+    choices: tuple[Any, ...] = ()
+
+    def suggest(self, trial: optuna.Trial) -> Any:
+        """Return the value that Optuna proposes."""
+        if self.choices:
+            texts = [json.dumps(choice) for choice in self.choices]  # a list is no category
+            return json.loads(trial.suggest_categorical(self.key, texts))
+        log = self.low > 0 and self.high / self.low > WIDE
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            return trial.suggest_int(self.key, self.low, self.high, log=log)
+        return trial.suggest_float(self.key, self.low, self.high, log=log)
+
+
+def axis_of(text: str) -> Axis:
+    """Return what ``key=low..high`` or ``key=value,value`` says; raise `InputError` if nothing."""
+    key, equals, listed = text.partition("=")
+    key = key.strip()
+    if not equals or not key or not listed.strip():
+        raise InputError(
+            f"--vary {quoted(text)}: expected key=low..high or key=value,value, "
+            "such as training.learning_rate=0.001..0.1"
+        )
+    if (match := RANGE.fullmatch(listed)) is None:
+        return Axis(key, choices=tuple(values_of(listed)))
+    low, high = (values_of(end)[0] for end in match.groups())
+    if not all(isinstance(end, (int, float)) and not isinstance(end, bool) for end in (low, high)):
+        raise InputError(f"--vary {quoted(text)}: expected numbers on both sides of the dots")
+    if not low < high:
+        raise InputError(f"--vary {quoted(text)}: expected the lower end of the range first")
+    return Axis(key, low, high)
+
+
+class Pruner(Callback):
+    """Tells Optuna the validation accuracy of each epoch; ends a training that is among the worst.
+
+    Parameters
+    ----------
+    trial
+        What the training is a trial of.
+    """
+
+    def __init__(self, trial: optuna.Trial) -> None:
+        self.trial = trial
+        self.best = 0.0
+
+    def on_epoch_end(self, trainer: Trainer) -> None:
+        """Report, and stop if Optuna says so."""
+        record = trainer.history[-1]
+        self.best = max(self.best, record.val_accuracy or 0.0)
+        self.trial.report(self.best, record.epoch)
+        if self.trial.should_prune():
+            trainer.stop_reason = PRUNED
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search that is open.
+
+    Attributes
+    ----------
+    recipe : str
+        A recipe's name or file; `changes` are made to it, then those of a trial.
+    changes : tuple of str
+    axes : tuple of Axis
+    seed : int
+        Of every training.
+    study : optuna.Study
+    """
+
+    recipe: str
+    changes: tuple[str, ...]
+    axes: tuple[Axis, ...]
+    seed: int
+    study: optuna.Study
+
+    def run(self, n_trials: int, report: Callable[[optuna.trial.FrozenTrial], None]) -> None:
+        """Make this many more trials.
+
+        Raises
+        ------
+        InputError
+            If a trial's settings cannot be trained with.
+        StudyStopped
+            After Ctrl-C or SIGTERM; the trials so far are kept.
+        """
+        self.study.optimize(
+            self._objective,
+            n_trials=n_trials,
+            callbacks=[lambda study, trial: report(trial)],
+        )
+
+    def best_recipe(self) -> Recipe | None:
+        """Return the recipe of the best trial; None if none was finished."""
+        import optuna
+
+        finished = self.study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
+        return self._recipe(self.study.best_trial) if finished else None
+
+    def _recipe(self, trial: Any) -> Recipe:
+        """Return the recipe with the values of a trial."""
+        settings = {
+            axis.key: json.loads(trial.params[axis.key]) if axis.choices else trial.params[axis.key]
+            for axis in self.axes
+        }
+        return _with(self.recipe, self.changes, settings, self.seed)
+
+    def _objective(self, trial: optuna.Trial) -> float:
+        import optuna
+
+        settings = {axis.key: axis.suggest(trial) for axis in self.axes}
+        made = prepare(_with(self.recipe, self.changes, settings, self.seed))
+        pruner = Pruner(trial)
+        try:
+            with at_most(1):
+                history = made.model.train_on(
+                    made.parts.train, made.parts.validation, made.recipe.training, [pruner]
+                )
+        except DivergedError as error:
+            raise optuna.TrialPruned(str(error)) from None
+        if history.stopped in SIGNALS.values():
+            raise StudyStopped(history.stopped)
+        if history.stopped == PRUNED:
+            raise optuna.TrialPruned
+        return pruner.best
+
+
+def open_search(
+    recipe: str,
+    changes: Sequence[str],
+    vary: Sequence[str],
+    seed: int,
+    *,
+    name: str,
+    storage: str,
+) -> Search:
+    """Begin a search, or open the one of that name to go on with it.
+
+    Parameters
+    ----------
+    recipe, changes
+        What is trained, as for `inknet.recipe.load_recipe`.
+    vary
+        ``"key=low..high"`` or ``"key=value,value"`` each.
+    seed
+        Of the trainings and of the first proposals.
+    name
+        What the search is called in its database.
+    storage
+        Any database URL that Optuna takes.
+
+    Raises
+    ------
+    InputError
+        If Optuna is not installed, a key or value is not the recipe's, the database cannot be
+        opened, or has a search of that name with another recipe or another range.
+    """
+    axes = tuple(axis_of(text) for text in vary or DEFAULT_SPACE)
+    for axis in axes:  # the ends show whether the key is known, before anything is made
+        for value in axis.choices or (axis.low, axis.high):
+            _with(recipe, changes, {axis.key: value}, seed)
+    base = _with(recipe, changes, {}, seed).to_toml()
+    described = "\n".join([base, *map(repr, axes)])
+    digest = hashlib.sha256(described.encode()).hexdigest()
+    study = _open_study(name, storage, seed)
+    known = study.user_attrs.get("recipe and ranges")
+    if known not in (None, digest):
+        raise InputError(
+            f"{storage}: has a search {name!r} with another recipe or other ranges; "
+            "choose another --name"
+        )
+    if known is None:
+        study.set_user_attr("recipe and ranges", digest)
+    return Search(recipe, tuple(changes), axes, seed, study)
+
+
+def _open_study(name: str, storage: str, seed: int) -> optuna.Study:
+    try:
+        import optuna
+    except ImportError:
+        raise InputError("a search needs Optuna: pip install 'inknet[search]'") from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    if storage.startswith("sqlite:///"):
+        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+    try:
+        study = optuna.create_study(
+            storage=storage,
+            study_name=name,
+            load_if_exists=True,
+            direction="maximize",
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
+        )
+        # a search that goes on must not propose again what it began with
+        number = np.random.SeedSequence((seed, len(study.trials))).generate_state(1)[0]
+        study.sampler = optuna.samplers.TPESampler(seed=int(number))
+        return study
+    except Exception as error:  # of any database there is, each with errors of its own
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(f"--storage {quoted(storage)}: cannot be used: {quoted(reason)}") from None
+
+
+def _with(recipe: str, changes: Sequence[str], settings: dict[str, Any], seed: int) -> Recipe:
+    return load_recipe(recipe, changes, settings=settings, seed=seed)

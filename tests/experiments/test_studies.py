@@ -1,0 +1,194 @@
+"""Studies as a user runs them: continued, interrupted, spread, refused, and never run twice."""
+
+import json
+import os
+import signal
+
+import pytest
+from studying import inknet, processes, refusal, runs, studying, wait_for, words
+
+NAMES = [f"{size}.seed-{seed}" for size in (20, 40) for seed in (0, 1)]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A study of four runs, done by one process."""
+    folder = tmp_path_factory.mktemp("whole")
+    result = inknet(*words(), folder=folder)
+    assert result.stdout.count("after 4 epochs") == 4
+    return folder / "experiments/own"
+
+
+def test_every_run_of_a_study_is_there_once_with_history_and_recipe(whole):
+    found = runs(whole)
+    assert sorted(found) == NAMES
+    for name, run in found.items():
+        size, _, seed = name.partition(".seed-")
+        assert f"batch_size = {size}" in run["recipe"]
+        assert run["seed"] == int(seed)
+        assert len(run["history"]["val_accuracy"]) == run["epochs"] == 4
+        assert run["ops"] == "numpy"
+    assert len({run["weights"] for run in found.values()}) == 4
+    assert (whole / "study.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_a_run_of_a_study_is_the_same_as_the_training_of_its_recipe(whole, tmp_path):
+    run = runs(whole)["40.seed-1"]
+    (tmp_path / "one.toml").write_text(run["recipe"])
+    inknet("train", "--recipe", "one.toml", "--out", "run", folder=tmp_path)
+    metrics = json.loads((tmp_path / "run/metrics.json").read_text())
+    assert metrics["test"]["accuracy"] == run["test"]["accuracy"]
+    assert metrics["test"]["errors"] == run["test"]["errors"]
+    assert metrics["validation"]["accuracy"] == run["validation_accuracy"]
+
+
+def test_two_processes_give_the_same_bits_as_one(whole, tmp_path):
+    inknet(*words(), "--jobs", "2", folder=tmp_path)
+    study = tmp_path / "experiments/own"
+    assert runs(study) == runs(whole)
+    assert len(set(processes(study).values())) == 2
+    assert os.getpid() not in processes(study).values()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_study_that_was_ended_goes_on_with_what_is_missing(whole, tmp_path, jobs, number):
+    long = words(training__epochs=40)
+    with studying(*long, "--jobs", jobs, folder=tmp_path) as process:
+        wait_for(process, "1/4")
+        process.send_signal(number)
+        _, complaint = process.communicate(timeout=60)
+    study = tmp_path / "experiments/own"
+    before = runs(study)
+    assert 1 <= len(before) < 4
+    if number == signal.SIGKILL:
+        assert process.returncode == -number
+    else:
+        assert process.returncode == 128 + number
+        (line,) = complaint.splitlines()
+        assert "the same command goes on" in line
+    kept = {name: (study / f"runs/{name}.json").stat().st_mtime_ns for name in before}
+    result = inknet(*long, "--jobs", jobs, folder=tmp_path)
+    assert result.stdout.count("after 40 epochs") == 4 - len(before)
+    assert sorted(runs(study)) == NAMES
+    for name, time in kept.items():
+        assert (study / f"runs/{name}.json").stat().st_mtime_ns == time
+
+
+def test_a_study_that_is_whole_is_not_run_again(whole):
+    before = runs(whole), processes(whole)
+    assert "epochs," not in inknet(*words(), folder=whole.parent.parent).stdout
+    assert (runs(whole), processes(whole)) == before
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_a_failed_run_is_shown_without_losing_the_others_and_tried_again_when_asked(tmp_path, jobs):
+    # with batch normalization, a batch of one sample cannot be learned from
+    arguments = [*words("training.batch_size=1,40", network__batch_norm="before"), "--jobs", jobs]
+    result = inknet(*arguments, folder=tmp_path)
+    assert result.stdout.count("failed: batch_norm needs batches of 2 samples") == 2
+    study = tmp_path / "experiments/own"
+    outcomes = {name: run["outcome"] for name, run in runs(study).items()}
+    assert outcomes == {
+        "1.seed-0": "failed", "1.seed-1": "failed", "40.seed-0": "finished", "40.seed-1": "finished"
+    }  # fmt: skip
+    table = inknet("experiment", "table", folder=tmp_path).stdout
+    assert "0/2, 2 failed" in table
+    assert "failed: 1, seed 0: batch_norm needs" in table
+    assert "1/4" not in inknet(*arguments, folder=tmp_path).stdout
+    again = inknet(*arguments, "--retry", folder=tmp_path).stdout
+    assert again.count(": failed: batch_norm") == 2
+    assert "40, seed" not in again.split("own (with")[0]
+
+
+def test_a_worker_process_that_dies_costs_nothing(whole, tmp_path):
+    long = words(training__epochs=60)
+    with studying(*long, "--jobs", "2", folder=tmp_path) as process:
+        wait_for(process, "1/4")
+        study = tmp_path / "experiments/own"
+        (first,) = set(processes(study).values())
+        os.kill(first, signal.SIGKILL)
+        _, complaint = process.communicate(timeout=100)
+        assert process.returncode == 0, complaint
+        assert complaint == ""
+    assert sorted(runs(study)) == NAMES
+    assert len(set(processes(study).values())) > 1
+
+
+def test_two_commands_do_not_work_on_one_study_at_once(tmp_path):
+    long = words(training__epochs=400)
+    with studying(*long, folder=tmp_path) as process:
+        wait_for(process, "1/4")
+        (line,) = inknet(*long, folder=tmp_path, expect=2).stderr.splitlines()
+        assert "another process is at work on this study" in line
+
+
+def test_another_version_of_a_study_other_ops_and_strange_folders_are_refused(whole):
+    root = whole.parent.parent
+    assert "another version of the study own" in refusal(*words(training__epochs=5), folder=root)
+    assert "begun on ops numpy, not numba" in refusal(*words(), folder=root, INKNET_OPS="numba")
+    (root / "experiments/other").mkdir()
+    (root / "experiments/other/letter.txt").write_text("dear")
+    assert "letter.txt" in refusal(*words(name="other"), folder=root)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["run", "nonsense"], "no study is called 'nonsense'; expected models, batch-size"),
+        (["run"], "no study is named"),
+        (["show", "nonsense"], "no study is called"),
+        (["show", "../x"], "no study is called"),
+        (["table"], "holds no study"),
+        (["run", "layers", "--set", "training.epoch=3"], "did you mean training.epochs?"),
+        (["run", "--grid", "training.batchsize=3"], "training.batch_size"),
+        (["run", "--grid", "training.batch_size"], "expected key=value,value"),
+        (["run", "--grid", "training.batch_size=a,b"], "training.batch_size is 'a'; expected"),
+        (["run", "layers", "--grid", "seed=1"], "a NAME does not go along"),
+        (["run", "layers", "--seeds", "0,x"], "expected whole numbers from 0"),
+        (["run", "layers", "--seeds", "1,1"], "twice"),
+        (["run", "layers", "--jobs", "2", "--dask", "x"], "do not go together"),
+        (["run", "layers", "--name", "x"], "--name goes with"),
+        (["run", "--grid", "seed=1,1"], "twice"),
+        (["run", "--recipe", "digits", "--name", "../up"], "expected at most 80 letters"),
+        (["run", "--recipe", "digits", "--name", "layers"], "the catalogue has a study"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_line_and_leaves_nothing(arguments, expected, tmp_path):
+    assert expected in refusal("experiment", *arguments, folder=tmp_path)
+
+
+def test_damaged_files_of_a_study_are_named(whole, tmp_path):
+    inknet(*words(seeds="0"), folder=tmp_path)
+    study = tmp_path / "experiments/own"
+    run = study / "runs/20.seed-0.json"
+    sound = run.read_text()
+    for damaged in ("{", sound.replace('"accuracy": ', '"accuracy": "x" '), "[]", '{"format": 1}'):
+        run.write_text(damaged)
+        assert "20.seed-0.json: " in refusal("experiment", "table", folder=tmp_path)
+    run.write_text(sound)
+    (study / "manifest.json").write_text("{}")
+    assert "manifest.json: format" in refusal("experiment", "list", folder=tmp_path)
+
+
+def test_a_table_as_markdown_and_as_csv_has_the_means_of_the_runs(whole):
+    root = whole.parent.parent
+    accuracies = [runs(whole)[f"20.seed-{seed}"]["test"]["accuracy"] for seed in (0, 1)]
+    mean = sum(accuracies) / 2
+    listed = ["experiment", "table", "own", "--format"]
+    lines = inknet(*listed, "csv", folder=root).stdout.splitlines()
+    header, row = lines[0].split(","), lines[1].split(",")
+    assert float(row[header.index("test_mean")]) == pytest.approx(mean, abs=1e-15)
+    assert row[header.index("runs")] == "2"
+    assert f"| 20 | {100 * mean:.2f} ± " in inknet(*listed, "markdown", folder=root).stdout
+
+
+def test_list_and_show_tell_how_far_a_study_is(whole):
+    root = whole.parent.parent
+    listed = inknet("experiment", "list", folder=root).stdout
+    assert "4 of 4" in listed
+    assert "0 of 21" in listed
+    shown = inknet("experiment", "show", "layers", folder=root).stdout
+    assert "21 of 21 runs have no result yet" in shown
+    assert "784-256-128-64-32-10" in shown
+    assert "experiments/own/study.png" in inknet("experiment", "show", "own", folder=root).stdout
