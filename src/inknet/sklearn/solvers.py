@@ -199,6 +199,10 @@ class StochasticTraining:
         """The epoch of the newest step, counted from 1."""
         return 1 + max(self.step - 1, 0) // len(self._starts)
 
+    def weights_in_use(self) -> tuple[Floats, Floats]:
+        """Return copies of the parameters and statistics that the network would end with now."""
+        return self.network.parameters.copy(), self.network.statistics.copy()
+
     @property
     def settings(self) -> TrainingRecipe:
         """As much of the settings as a recipe has words for."""
