@@ -6,11 +6,11 @@ these are held to half a point with the arithmetic that differs most, float32 on
 
 import numpy as np
 import pytest
-from scipy import sparse
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier as Peer
 
+from benchmarks.look_alikes import cover_types, newsgroups
 from inknet import MLPClassifier
 from inknet.data import load
 from inknet.sklearn import solvers
@@ -28,42 +28,6 @@ def handwriting():
     """The 5,000 digits of MNIST that are in the package."""
     dataset = load("sample")
     return dataset.stored().astype(np.float32) / 255, dataset.targets
-
-
-def cover_types():
-    """A table like that of the covertype data: measurements, and two sets of yes or no.
-
-    That data set is not in any package, so it is drawn: seven classes, each with its own mean and
-    spread of ten measurements and its own chances of 4 areas and 40 soils.
-    """
-    generator = np.random.default_rng(0)
-    y = generator.choice(7, 4000, p=[0.36, 0.49, 0.06, 0.01, 0.02, 0.03, 0.03])
-    means, spreads = generator.normal(size=(7, 10)), generator.uniform(0.7, 2, (7, 10))
-    measured = means[y] + spreads[y] * generator.normal(size=(4000, 10))
-
-    def chosen(n):
-        chances = generator.dirichlet(np.full(n, 0.3), 7).cumsum(axis=1)
-        return np.eye(n)[(generator.random((4000, 1)) > chances[y]).sum(axis=1).clip(max=n - 1)]
-
-    return np.hstack([measured, chosen(4), chosen(40)]).astype(np.float32), y
-
-
-def newsgroups():
-    """Texts like those of 20 newsgroups: 20 topics, 8,000 words by Zipf's law, a sparse matrix.
-
-    Each topic has its own words besides those that all share; rows are tf-idf of unit length.
-    """
-    generator = np.random.default_rng(1)
-    y = generator.integers(0, 20, 2500)
-    zipf = 1 / np.arange(1, 8001)
-    common = zipf / zipf.sum()
-    topics = np.stack([generator.permutation(zipf) for _ in range(20)])
-    topics = 0.6 * common + 0.4 * topics / topics.sum(axis=1, keepdims=True)
-    counts = np.stack([generator.multinomial(generator.integers(20, 150), topics[k]) for k in y])
-    idf = np.log(len(y) / (1 + (counts > 0).sum(axis=0))) + 1
-    rows = counts * idf
-    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-    return sparse.csr_matrix(rows.astype(np.float32)), y
 
 
 @pytest.mark.parametrize(

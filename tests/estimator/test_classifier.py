@@ -393,6 +393,13 @@ def test_batch_normalization_is_used_with_its_running_statistics(place):
     assert_allclose(model.predict_proba(X), np.exp(log_softmax(logits, axis=1)), atol=1e-9)
 
 
+def test_batch_normalization_may_come_in_between_two_calls_of_partial_fit():
+    model = ours().partial_fit(X, digits, classes=range(10))
+    model.set_params(batch_norm="before").partial_fit(X, digits)
+    assert [len(norm["gamma"]) for norm in model.norms_] == [20, 10]
+    assert np.isfinite(model.predict_proba(X)).all()
+
+
 @pytest.mark.parametrize("target", ["ten classes", "two classes"])
 def test_smoothed_labels_keep_probabilities_from_the_extremes(target):
     y = TARGETS[target]

@@ -439,7 +439,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         """Find the weights by steps on batches."""
         network = self._network
-        if not (incremental and hasattr(self, "_optimizer")):
+        kept: Stepper | None = self.__dict__.get("_optimizer")
+        if kept is None or not incremental or kept.n_parameters != network.n_parameters:
             self._optimizer = self._new_optimizer()
             self._generator = self._new_generator(random_state)
         if self.early_stopping and validation is None:

@@ -94,6 +94,11 @@ class Stepper:
         self.learning_rate_init = self.learning_rate = float(learning_rate_init)
         self.rule, self.power_t = rule, power_t
 
+    @property
+    def n_parameters(self) -> int:
+        """How many parameters it remembers something of."""
+        return next(len(array) for array in self.optimizer.arrays().values())
+
     def iteration_ends(self, n_seen: int) -> None:
         """Lower the rate with the number of samples seen, if that is the rule."""
         if self.rule == "invscaling":

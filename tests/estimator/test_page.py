@@ -1,0 +1,47 @@
+"""docs/from-scikit-learn.md is true: its program runs, and it has every parameter and attribute."""
+
+import re
+from pathlib import Path
+
+import pytest
+from sklearn.datasets import load_iris
+
+from benchmarks import from_scikit_learn
+from inknet import MLP, MLPClassifier
+
+PAGE = (Path(__file__).parents[2] / "docs/from-scikit-learn.md").read_text("utf-8")
+PROGRAM = [
+    code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "torch" not in code
+]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_its_program_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert len(PROGRAM) == 3
+    names: dict[str, object] = {}
+    exec("\n".join(PROGRAM), names)
+    score, n_epochs = capsys.readouterr().out.split()
+    assert float(score) > 0.9
+    assert int(n_epochs) == names["model"].n_iter_
+    assert len(MLP.load("model.safetensors").facts.class_names) == 10
+    assert (tmp_path / "model.py").is_file()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_it_has_every_parameter_and_every_attribute():
+    model = MLPClassifier(max_iter=30, early_stopping=True).fit(*load_iris(return_X_y=True))
+    attributes = [name for name in vars(model) if name.endswith("_") and not name.startswith("_")]
+    for name in [*model.get_params(), *attributes]:
+        assert f"`{name}`" in PAGE, name
+
+
+def test_its_figures_come_from_the_script_and_keep_what_is_promised():
+    figures = PAGE.split("<!-- figures: begin -->")[1].split("<!-- figures: end -->")[0]
+    assert "Measured by `python -m benchmarks.from_scikit_learn`" in figures
+    apart = [abs(float(points)) for points in re.findall(r"([+-]\d\.\d\d) points", figures)]
+    assert len(apart) == 4
+    assert max(apart) <= from_scikit_learn.MOST_POINTS_APART
+    ratios = re.findall(r"as installed \|.*\| (\d+\.\d) ×", figures)
+    assert len(ratios) == 2
+    assert min(map(float, ratios)) >= from_scikit_learn.LEAST_RATIO
