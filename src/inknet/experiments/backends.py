@@ -111,7 +111,8 @@ def on_cluster(address: str) -> Generator[Backend, None, None]:
         raise InputError("--dask needs dask.distributed: pip install 'inknet[cluster]'") from None
 
     async def knock() -> None:
-        (await connect(address, timeout=CONNECT_SECONDS)).abort()
+        connecting = connect(address, timeout=CONNECT_SECONDS)
+        (await asyncio.wait_for(connecting, CONNECT_SECONDS)).abort()
 
     try:
         asyncio.run(knock())  # a client that finds nobody goes on trying after its error

@@ -58,7 +58,7 @@ def run_plans(
     by_name = {plan.study.name: plan for plan in plans}
     folders = {name: StudyFolder(root / name) for name in by_name}
     with ExitStack() as stack:
-        stack.enter_context(_stoppable())
+        signalled = stack.enter_context(_stoppable())
         for name, plan in by_name.items():
             stack.enter_context(folders[name].at_work(plan, list(changes)))
         present = {name: folder.results() for name, folder in folders.items()}
@@ -81,22 +81,29 @@ def run_plans(
             kept = folders[result["study"]].put(result)
             done += 1
             report(by_name[result["study"]], kept, done, total)
+            if signalled:  # where Python could not raise, as in the end of an object's life
+                raise StudyStopped(signalled[0])
     return list(folders.values())
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """Turn Ctrl-C and SIGTERM into `StudyStopped`, at once, wherever the main thread waits."""
+def _stoppable() -> Iterator[list[str]]:
+    """Turn Ctrl-C and SIGTERM into `StudyStopped`, at once, wherever the main thread waits.
+
+    Gives a list that then holds what happened.
+    """
+    signalled: list[str] = []
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield signalled
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise StudyStopped(SIGNALS[signal.Signals(number)])
+        signalled.append(SIGNALS[signal.Signals(number)])
+        raise StudyStopped(signalled[0])
 
     previous = {number: signal.signal(number, stop) for number in SIGNALS}
     try:
-        yield
+        yield signalled
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
