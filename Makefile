@@ -7,7 +7,7 @@ BENCH_VENV := .venv-bench
 # Two test processes share the cores: a matrix product then does best on one thread.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: train fast test format figures bench record test-all clean
+.PHONY: train fast test format figures experiments bench record test-all clean
 
 train: $(VENV)/installed ## train the digit network; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(ARGS)
@@ -30,6 +30,11 @@ format: $(VENV)/installed-dev ## bring the code into form
 
 figures: fast ## measure what the README claims, and write it there (about 5 minutes)
 	$(BIN)/python scripts/figures.py
+
+experiments: fast ## run what is missing of all studies, and write docs/experiments.md (about half an hour)
+	$(BIN)/pip install --quiet --editable '.[experiments]'
+	$(BIN)/inknet experiment run all --jobs 2 $(ARGS)
+	$(BIN)/python scripts/experiments.py
 
 bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (about half an hour)
 	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)

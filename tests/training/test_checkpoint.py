@@ -581,3 +581,10 @@ def test_a_right_checksum_over_what_is_no_state_is_refused_in_one_line(text, tmp
         Checkpoint.load(tmp_path / NEWEST)
     assert str(caught.value).startswith(f"{tmp_path / NEWEST}: ")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("ops", ["numpy", "numba"])
+@pytest.mark.parametrize("shuffle", [True, False], ids=["shuffled", "in order"])
+def test_a_full_batch_training_stopped_after_any_step_goes_on_to_the_same_bits(ops, shuffle):
+    whole = {"batch_size": "all", "shuffle": shuffle}
+    assert interrupted(ops, [1, 2, 3], **whole) == uninterrupted(ops, **whole)

@@ -13,7 +13,9 @@ from sklearn.metrics import accuracy_score, log_loss
 from inknet.data import Dataset
 from inknet.errors import InputError
 from inknet.nn.schedules import SCHEDULES
+from inknet.training.batches import BatchMaker
 from inknet.training.callbacks import Callback
+from inknet.training.inference import measure
 
 EVERYTHING = {
     "batch_norm": "before",
@@ -494,3 +496,20 @@ def test_a_callback_may_stop_the_training_and_say_why():
     history = trainer.run()
     assert history.stopped == "enough"
     assert trainer.step == 4
+
+
+@pytest.mark.parametrize("ops", ["numpy", "numba"])
+def test_a_full_batch_in_order_is_loaded_once_and_measured_as_any_other(ops, monkeypatch):
+    monkeypatch.setenv("INKNET_OPS", ops)
+    loads = []
+    load = BatchMaker._load
+    monkeypatch.setattr(
+        BatchMaker, "_load", lambda self, *args: loads.append(len(args[1])) or load(self, *args)
+    )
+    trainer = make_trainer(clouds(60), batch_size="all", shuffle=False, epochs=5)
+    trainer.run()
+    assert loads == [60]
+    # the weights after an epoch, measured anew in small batches
+    loss, accuracy = measure(trainer.network, trainer.train)
+    assert trainer.history[-1].train_loss == pytest.approx(loss, rel=1e-12)
+    assert trainer.history[-1].train_accuracy == accuracy

@@ -105,11 +105,9 @@ class BatchMaker:
                 yield from batches
             yield from coming.result()
 
-    def loaded(self) -> tuple[Batch, Labels] | None:
-        """Return the whole dataset, if it is one batch, which has been loaded."""
-        if self._loaded is None or len(self) > 1:
-            return None
-        ((batch, labels),) = self._whole
+    def whole(self) -> tuple[Batch, Labels]:
+        """Return the whole dataset in its own order as one batch; only if it is not several."""
+        ((batch, labels),) = self._load_alone(np.arange(len(self.dataset)), (0, 0))
         return batch, labels
 
     def _load_alone(

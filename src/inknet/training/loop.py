@@ -381,7 +381,14 @@ class Trainer:
             return self._measure_network(started, trained)
 
     def _measure_network(self, started: float, trained: float) -> EpochRecord:
-        loaded = self.batch_maker.loaded() if self._measured is self.train else None
+        # where every step has the same samples in the same order, they are there already
+        is_there = (
+            len(self.batch_maker) == 1
+            and not self.settings.shuffle
+            and self.augmentation is None
+            and self._measured is self.train
+        )
+        loaded = self.batch_maker.whole() if is_there else None
         train_loss, train_accuracy = measure(self.network, self._measured, loaded)
         self._check_finite(train_loss, "the training loss")
         val_loss, val_accuracy = (
