@@ -410,13 +410,18 @@ def _published(measured: dict[str, list[Results]]) -> str:
 
 def _misread(measured: dict[str, list[Results]]) -> str:
     name = best(measured)
-    images = _mistakes(measured[name])
-    always = sum(count == len(measured[name]) for count, _ in images.values())
+    runs, images = measured[name], _mistakes(measured[name])
+    always = sum(count == len(runs) for count, _ in images.values())
+    networks = (
+        f"The {len(runs)} networks of `{name}` misread {len(images)} images, {always} of them all "
+        "alike."
+        if len(runs) > 1
+        else f"The one network of `{name}` misreads {len(images)} images."
+    )
     return (
-        f"![The test images that `{name}` misreads](pictures/record-mistakes.png)\n\n"
-        f"The {len(measured[name])} networks of `{name}` misread {len(images)} images, "
-        f"{always} of them all alike. Each is shown with what it is and what it was read as, "
-        "those that most networks misread first."
+        f"![Test images that `{name}` misreads](pictures/record-mistakes.png)\n\n"
+        f"{networks} Up to {MOST_SHOWN} are shown, those that most networks misread first, each "
+        "with what it is and what it was read as."
     )
 
 
