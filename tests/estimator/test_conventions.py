@@ -47,9 +47,9 @@ def test_it_passes_every_check_of_scikit_learn(settings):
         results = check_estimator(MLPClassifier(**settings), on_fail=None)
     assert len(results) > 60
     not_passed = {r["check_name"]: r["exception"] for r in results if r["status"] != "passed"}
-    assert not_passed.keys() == CANNOT_BE_CHECKED.keys()
-    for name, reason in CANNOT_BE_CHECKED.items():
-        assert reason.split()[-1] in str(not_passed[name])
+    assert not_passed.keys() <= CANNOT_BE_CHECKED.keys()
+    for name, exception in not_passed.items():
+        assert CANNOT_BE_CHECKED[name].split()[-1] in str(exception)
 
 
 def test_it_has_every_parameter_of_scikit_learns_with_its_default():
