@@ -12,6 +12,7 @@ from figures import machine
 from inknet.experiments.catalogue import load_study, study_names
 from inknet.experiments.claims import claim_lines
 from inknet.experiments.pictures import plot_study
+from inknet.experiments.plan import plan_study
 from inknet.experiments.results import StudyFolder
 from inknet.experiments.summary import StudySummary, summarize
 from inknet.experiments.tables import LEGEND, markdown, notes
@@ -47,8 +48,13 @@ Measured on {machine}, on {ops} ops.
 
 
 def main() -> None:
+    """Write the page from the folders below the one that is given, or ``experiments``."""
     root = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "experiments"
     summaries = [summarize(load_study(name), StudyFolder(root / name)) for name in study_names()]
+    for summary in summaries:
+        folder = StudyFolder(root / summary.study.name)
+        if folder.exists and folder.manifest().digest != plan_study(summary.study).digest:
+            sys.exit(f"{folder.folder}: was made by another version of the study")
     if changed := [summary.study.name for summary in summaries if summary.changes]:
         sys.exit(f"{root}: run with changes, which the page does not tell: {', '.join(changed)}")
     seeds = {len(summary.study.seeds) for summary in summaries}
@@ -70,7 +76,16 @@ def outcome(summaries: list[StudySummary]) -> list[str]:
     """Say how many of the published rows are reached, and which are not."""
     rows = [(s.study, row) for s in summaries for row in s.rows if row.row.published is not None]
     good = ("reached", "same effect")
-    missed = [f"- {study.title}, {row.row.name}" for study, row in rows if row.verdict not in good]
+    missed = [
+        f"- {study.title}, {row.row.name}"
+        + (
+            ""
+            if row.is_complete
+            else f": only {len(row.results)} of {row.n_planned} runs are there"
+        )
+        for study, row in rows
+        if row.verdict not in good
+    ]
     seconds = sum(
         result.seconds
         for s in summaries
@@ -90,13 +105,15 @@ def outcome(summaries: list[StudySummary]) -> list[str]:
 def section(summary: StudySummary) -> str:
     """Return what the page says of a study, and draw its picture."""
     study = summary.study
-    picture = DOCS / "pictures" / f"experiment-{study.name}.png"
-    plot_study(summary, picture)
     lines = [f"### {study.title}\n", study.about.strip(), "", markdown(summary), ""]
     lines += [f"- {note}" for note in notes(summary)]
     if study.claim is not None:
         lines += ["", f"**The claim:** {study.claim.says}\n", *claim_lines(summary)]
-    lines += ["", f"![{study.title}: the rows and their curves](pictures/{picture.name})", ""]
+    if summary.n_done:
+        picture = DOCS / "pictures" / f"experiment-{study.name}.png"
+        plot_study(summary, picture)
+        lines += ["", f"![{study.title}: the rows and their curves](pictures/{picture.name})"]
+    lines.append("")
     return "\n".join(lines)
 
 

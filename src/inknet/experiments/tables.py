@@ -32,8 +32,8 @@ def headings(summary: StudySummary) -> list[str]:
 _SHORT_NAMES: dict[Figure, str] = {"gap": "gap", "active": "active", "finished": "finished"}
 
 LEGEND = (
-    "Test and training accuracy in percent, mean ± standard deviation over the seeds; epochs until "
-    "the training ended; seconds of one training. In parentheses what was published."
+    "Test and training accuracy in percent, mean ± standard deviation over the seeds;\n"
+    "epochs until the training ended; seconds of one training. In parentheses: what was published."
 )
 
 
