@@ -107,8 +107,10 @@ def section(summary: StudySummary) -> str:
     study = summary.study
     lines = [f"### {study.title}\n", study.about.strip(), "", markdown(summary), ""]
     lines += [f"- {note}" for note in notes(summary)]
+    while lines[-1] == "":
+        lines.pop()
     if study.claim is not None:
-        lines += ["", f"**The claim:** {study.claim.says}\n", *claim_lines(summary)]
+        lines += ["", f"**The claim:** {study.claim.says}\n", "  \n".join(claim_lines(summary))]
     if summary.n_done:
         picture = DOCS / "pictures" / f"experiment-{study.name}.png"
         plot_study(summary, picture)
