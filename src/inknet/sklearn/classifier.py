@@ -28,7 +28,7 @@ from inknet.nn.optimizers import Nesterov
 from inknet.nn.schedules import SCHEDULES
 from inknet.sklearn.rows import Matrix, Rows
 from inknet.sklearn.solvers import (
-    AdamOfTheHat,
+    EpsilonHatAdam,
     Samples,
     Settings,
     Stepper,
@@ -667,7 +667,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     def _new_optimizer(self) -> Stepper:
         parameters = self._network.parameters
         if self.solver == "adam":
-            adam = AdamOfTheHat(
+            adam = EpsilonHatAdam(
                 parameters, epsilon=self.epsilon, beta1=self.beta_1, beta2=self.beta_2
             )
             return Stepper(adam, self.learning_rate_init, "constant", self.power_t)

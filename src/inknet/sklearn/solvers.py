@@ -85,7 +85,7 @@ class Stepper:
 
     def __init__(
         self,
-        optimizer: AdamOfTheHat | Nesterov,
+        optimizer: EpsilonHatAdam | Nesterov,
         learning_rate_init: float,
         rule: str,
         power_t: float,
@@ -119,7 +119,7 @@ class Stepper:
         return stops
 
 
-class AdamOfTheHat(Adam):
+class EpsilonHatAdam(Adam):
     """Adam as scikit-learn has it: ``epsilon`` is added before the mean square is corrected.
 
     Kingma and Ba 2015, at the end of section 2, call it epsilon-hat.
