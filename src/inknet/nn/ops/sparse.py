@@ -154,6 +154,20 @@ def _list_group(
 
 
 @kernel
+def _list_rows(
+    features: Floats, values: Floats, columns: NDArray[np.uint32], starts: NDArray[np.int64]
+) -> None:
+    """List single rows; ``values`` and ``columns`` have a place to spare."""
+    k = 0
+    for i in range(len(features)):
+        starts[i] = k
+        for j in range(features.shape[1]):
+            values[k], columns[k] = features[i, j], j  # written in any case, as above
+            k += features[i, j] != 0
+    starts[len(features)] = k
+
+
+@kernel
 def _pair_samples(
     all_values: Floats,
     all_columns: NDArray[np.uint32],
@@ -429,12 +443,16 @@ class SparseRows(ListedRows):
     def of(cls, ops: NumpyOps, features: NDArray[Any]) -> SparseRows | None:
         """List rows ``(n, d)``, if there is little enough other than 0 in them."""
         n, d = features.shape
-        something = features != 0
-        lengths = something.sum(axis=1)
-        if not _is_sparse(int(lengths.sum()), n, d):
+        n_nonzero = int(np.count_nonzero(features))
+        if not _is_sparse(n_nonzero, n, d):
             return None
-        starts = np.concatenate([[0], np.cumsum(lengths)])
-        return cls(ops, features[something], np.nonzero(something)[1].astype(np.uint32), starts, d)
+        values, columns = (
+            np.empty(n_nonzero + 1, features.dtype),
+            np.empty(n_nonzero + 1, np.uint32),
+        )
+        starts = np.empty(n + 1, np.int64)
+        _list_rows(np.ascontiguousarray(features), values, columns, starts)
+        return cls(ops, values, columns, starts, d)
 
     def load(
         self, rows: NDArray[np.intp], batch_size: int, slot: int, *, training: bool = True
