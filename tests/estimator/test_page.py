@@ -42,6 +42,6 @@ def test_its_figures_come_from_the_script_and_keep_what_is_promised():
     apart = [abs(float(points)) for points in re.findall(r"([+-]\d\.\d\d) points", figures)]
     assert len(apart) == 4
     assert max(apart) <= from_scikit_learn.MOST_POINTS_APART
-    ratios = re.findall(r"as installed \|.*\| (\d+\.\d) ×", figures)
+    ratios = re.findall(r"until it stops \| as installed \|.*\| (\d+\.\d) ×", figures)
     assert len(ratios) == 2
     assert min(map(float, ratios)) >= from_scikit_learn.LEAST_RATIO

@@ -46,7 +46,7 @@ def on_processes(n_processes: int) -> Backend:
         If joblib is not installed. While it runs: if processes die again and again.
     """
     try:
-        import joblib  # noqa: F401
+        from joblib import Parallel  # noqa: F401
     except ImportError:
         raise InputError("--jobs needs joblib: pip install 'inknet[experiments]'") from None
 
