@@ -76,6 +76,8 @@ def _pool(n_processes: int, jobs: list[Job]) -> Results:
     from joblib import Parallel, delayed, parallel_config
     from joblib.externals.loky import get_reusable_executor
 
+    # that runs are cancelled when a study is ended, wherever the signal meets joblib, is wanted
+    warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning)
     # the same one thread that `execute` keeps to, for libraries that are loaded before it
     with parallel_config("loky", inner_max_num_threads=1):
         parallel = Parallel(
@@ -85,10 +87,8 @@ def _pool(n_processes: int, jobs: list[Job]) -> Results:
     try:
         yield from results
     finally:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that runs were cancelled is what was wanted
-            results.close()
-            get_reusable_executor().shutdown(wait=True, kill_workers=True)
+        results.close()
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
 @contextmanager
