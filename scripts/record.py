@@ -168,32 +168,22 @@ def outcome(folder: Path) -> Results:
 
 def try_out(recipe: str, changes: list[str], seed: int) -> Results:
     """Train a changed recipe without 10,000 of the training images; judge it on these."""
-    from inknet.data import load, split
-    from inknet.mlp import MLP
-    from inknet.model_file import ModelFacts
-    from inknet.nn.network import Network
     from inknet.recipe import load_recipe
-    from inknet.seeds import Streams
+    from inknet.run import prepare
     from inknet.training.callbacks import EpochLines
 
-    chosen = load_recipe(recipe, changes, seed=seed)
-    streams, dataset = Streams.from_seed(seed), load("mnist")
-    parts = split(dataset, streams.split, validation=1 / 6)
-    architecture = chosen.network.architecture(dataset.n_features, dataset.n_classes)
-    network = Network(architecture, streams.initialization, chosen.network.dtype)
-    model = MLP.from_parts(network, ModelFacts(dataset.class_names), streams)
+    changes = [*changes, f"data.validation={1 / 6}"]
+    chosen = load_recipe(recipe, changes, source="mnist", seed=seed)
+    made = prepare(chosen)
     began = time.process_time()
-    lines = EpochLines(max(1, chosen.training.epochs // 10))
-    history = model.train_on(
-        parts.train, parts.validation, chosen.training, [lines], augment=chosen.augment
-    )
+    history = made.train([EpochLines(max(1, chosen.training.epochs // 10))])
     last = history[-1]
     assert last.val_accuracy is not None and last.val_loss is not None
     return {
         "recipe": recipe,
         "seed": seed,
         "settings": settings_of(chosen.model_dump(exclude_defaults=True)),
-        "errors": round((1 - last.val_accuracy) * len(parts.validation)),
+        "errors": round((1 - last.val_accuracy) * len(made.parts.validation)),
         "loss": round(last.val_loss, 4),
         "processor_seconds": round(time.process_time() - began),
     }

@@ -260,6 +260,15 @@ class Prepared:
         """Return what writes the checkpoints of this training."""
         return Checkpointer(unfinished.folder, self.origin(), seconds, warn)
 
+    def train(
+        self, callbacks: Sequence[Callback] = (), checkpoint: Checkpoint | None = None
+    ) -> History:
+        """Train as the recipe says, from the beginning or from a checkpoint; see `MLP.train_on`."""
+        parts, recipe = self.parts, self.recipe
+        return self.model.train_on(
+            parts.train, parts.validation, recipe.training, callbacks, checkpoint, recipe.augment
+        )
+
 
 def prepare(recipe: Recipe) -> Prepared:
     """Load the data, divide them, and build the network; `InputError` if one is not sound."""
@@ -276,19 +285,17 @@ def _train_and_write(
     interrupt: InterruptFlag,
 ) -> None:
     """Train from the beginning or from a checkpoint; write the results and put them in place."""
-    model, parts, training = made.model, made.parts, made.recipe.training
+    model = made.model
     if interrupt.reason is not None:
         raise TrainingStopped(interrupt.reason, unfinished.run_folder, unfinished.has_checkpoint)
     try:
-        history = model.train_on(
-            parts.train, parts.validation, training, callbacks, checkpoint, made.recipe.augment
-        )
+        history = made.train(callbacks, checkpoint)
     except DivergedError as error:
         raise DivergedError(f"{error}{_keep_best(model, unfinished)}") from None
     if history.stopped in SIGNALS.values():
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
     unfinished.make_results()
-    _write_results(unfinished.results, made.recipe, model, parts, history)
+    _write_results(unfinished.results, made.recipe, model, made.parts, history)
     _put_in_place(unfinished.results, unfinished.run_folder)
     unfinished.remove()
 

@@ -43,6 +43,19 @@ def test_the_figures_of_a_run_are_those_of_its_best_epoch(monkeypatch):
     assert figure_of(result, "finished") == 1
 
 
+def test_a_run_trains_on_distorted_images_if_its_recipe_says_so(monkeypatch):
+    plain = run(monkeypatch=monkeypatch)
+    distorted = run("augment.shift=3.0", monkeypatch=monkeypatch)
+    assert distorted.weights != plain.weights
+    recipe = load_recipe("digits", [*SMALL, "augment.shift=3.0"], seed=0)
+    made = prepare(recipe)
+    parts = made.parts
+    history = made.model.train_on(
+        parts.train, parts.validation, recipe.training, augment=recipe.augment
+    )
+    assert distorted.curve("train_loss") == [record.train_loss for record in history]
+
+
 def test_data_sorted_by_class_are_the_same_samples_in_that_order():
     whole, ordered = (
         prepare(load_recipe("digits", changes, source="sample")).parts

@@ -164,9 +164,7 @@ class Search:
         pruner = Pruner(trial)
         try:
             with at_most(1):
-                history = made.model.train_on(
-                    made.parts.train, made.parts.validation, made.recipe.training, [pruner]
-                )
+                history = made.train([pruner])
         except DivergedError as error:
             raise optuna.TrialPruned(str(error)) from None
         if history.stopped in SIGNALS.values():

@@ -84,10 +84,10 @@ def _check_same_kind(job: Job) -> None:
 
 
 def _train(made: Prepared) -> dict[str, Any]:
-    model, parts = made.model, made.parts
+    model = made.model
     outcome: dict[str, Any] = {"outcome": "finished"}
     try:
-        history = model.train_on(parts.train, parts.validation, made.recipe.training)
+        history = made.train()
     except DivergedError as error:  # the model has the weights from before
         assert model.history is not None
         history = model.history
@@ -95,7 +95,7 @@ def _train(made: Prepared) -> dict[str, Any]:
     if history.stopped in SIGNALS.values():
         return {"outcome": history.stopped}
     with np.errstate(over="ignore", invalid="ignore"):
-        judged = model.evaluate_on(parts.test)
+        judged = model.evaluate_on(made.parts.test)
     return {
         **outcome,
         "test": {
