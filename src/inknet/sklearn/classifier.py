@@ -398,6 +398,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             network.parameters[:] = self._network.parameters
             train = Samples(train.features.astype(np.float64), train.targets, train.weights)
         self.validation_loss_curve_ = None if validation is None else []
+        rows = None if validation is None else Rows(validation.features, self._network.ops)
         n_done = 0
 
         def after_iteration(loss: float) -> None:
@@ -405,9 +406,10 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             n_done += 1
             if self.verbose:
                 print(f"Iteration {n_done}, loss = {loss:.8f}")
-            if validation is not None and self.validation_loss_curve_ is not None:
+            if validation is not None and rows is not None:
+                assert self.validation_loss_curve_ is not None
                 self._network.parameters[:] = network.parameters
-                self.validation_loss_curve_.append(measure(self._network, validation)[0])
+                self.validation_loss_curve_.append(measure(self._network, validation, rows)[0])
 
         result = minimize_lbfgs(
             network,
@@ -466,7 +468,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         try:
             with training:
                 for _ in range(epochs):
-                    self._after_epoch(training.run_epoch(), len(train), validation)
+                    self._after_epoch(training.run_epoch(), training)
                     if training.stop_reason is not None or (
                         self._no_improvement_count > self.n_iter_no_change and self._is_to_stop()
                     ):
@@ -484,15 +486,15 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         if self.early_stopping:
             network.parameters[:], network.statistics[:] = self._best
 
-    def _after_epoch(self, loss: float, n_samples: int, validation: Samples | None) -> None:
+    def _after_epoch(self, loss: float, training: StochasticTraining) -> None:
         """Write down what the epoch brought, and whether anything got better by it."""
         self.n_iter_ += 1
-        self.t_ += n_samples
+        self.t_ += len(training.train)
         self.loss_ = loss
         self.loss_curve_.append(loss)
         if self.verbose:
             print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
-        improved = validation is not None and self._score_improved(validation)
+        improved = training.validation is not None and self._score_improved(*training.validated())
         if not self.early_stopping:
             best = np.inf if self.best_loss_ is None else self.best_loss_
             improved = loss <= best - self.tol
@@ -501,9 +503,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self._no_improvement_count = 0 if improved else self._no_improvement_count + 1
         self._optimizer.iteration_ends(self.t_)
 
-    def _score_improved(self, validation: Samples) -> bool:
-        """Look at the validation data; keep the best weights; say if they are better by `tol`."""
-        loss, score = measure(self._network, validation)
+    def _score_improved(self, loss: float, score: float) -> bool:
+        """Note how the validation data fare; keep the best weights; say if better by `tol`."""
         if self.validation_scores_ is not None and self.validation_loss_curve_ is not None:
             self.validation_scores_.append(score)
             self.validation_loss_curve_.append(loss)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias
 
@@ -69,7 +69,7 @@ class Rows:
 
     def batches(
         self, order: NDArray[np.intp], batch_size: int, *, training: bool = True
-    ) -> Iterator[Batch]:
+    ) -> Generator[Batch]:
         """Go through the rows in this order; each batch is good until the next is asked for.
 
         Where there are many, a thread of its own makes the next ones ready.

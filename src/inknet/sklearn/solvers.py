@@ -8,7 +8,7 @@ type of numbers: the same network, but for rounding.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from dataclasses import dataclass
 from math import sqrt
 from time import perf_counter
@@ -198,6 +198,7 @@ class StochasticTraining:
         self._starts = range(0, len(train), settings.batch_size)
         self.total_steps = settings.epochs * len(self._starts)
         self._context = ExitStack()
+        self._validated: tuple[int, tuple[float, float]] | None = None
 
     @property
     def epoch(self) -> int:
@@ -233,6 +234,8 @@ class StochasticTraining:
         self.optimizer.ops = self._ops
         self._l2 = self.network.l2(self.how.alpha)
         self._rows = Rows(self.train.features, self._ops)
+        if self.validation is not None:
+            self._validation_rows = Rows(self.validation.features, self._ops)
         self._started = perf_counter()
         with self._context as context:
             context.callback(self._leave)
@@ -269,12 +272,13 @@ class StochasticTraining:
         if self.how.shuffle:
             self._order = shuffle(self._order, random_state=self._random_state)
         loss = 0.0
-        batches = self._rows.batches(self._order, self.how.batch_size)
-        for start, batch in zip(self._starts, batches, strict=True):
-            rows = self._order[start : start + self.how.batch_size]
-            loss += len(rows) * self._step(batch, rows)
-            if self.stop_reason is not None:
-                break
+        # closed before the rows are read again, where a callback ends the epoch early
+        with closing(self._rows.batches(self._order, self.how.batch_size)) as batches:
+            for start, batch in zip(self._starts, batches, strict=True):
+                rows = self._order[start : start + self.how.batch_size]
+                loss += len(rows) * self._step(batch, rows)
+                if self.stop_reason is not None:
+                    break
         if self.callbacks:
             self._record(started)
         return loss / len(self.train)
@@ -309,13 +313,19 @@ class StochasticTraining:
             callback.on_step_end(self)  # type: ignore[arg-type]
         return loss
 
+    def validated(self) -> tuple[float, float]:
+        """Return loss and accuracy on the validation data, which are measured once for a step."""
+        assert self.validation is not None
+        if self._validated is None or self._validated[0] != self.step:
+            found = measure(self.network, self.validation, self._validation_rows)
+            self._validated = self.step, found
+        return self._validated[1]
+
     def _record(self, started: float) -> None:
         """Measure the epoch for those who look on."""
         trained = perf_counter()
-        train_loss, train_accuracy = measure(self.network, self.train)
-        val_loss, val_accuracy = (
-            measure(self.network, self.validation) if self.validation else (None, None)
-        )
+        train_loss, train_accuracy = measure(self.network, self.train, self._rows)
+        val_loss, val_accuracy = self.validated() if self.validation else (None, None)
         gradient_norms, active_fractions = self._layer_monitor.means()
         self.history.records.append(
             EpochRecord(
@@ -395,12 +405,11 @@ def minimize_lbfgs(
     return result
 
 
-def measure(network: Network, samples: Samples) -> tuple[float, float]:
+def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, float]:
     """Return mean cross-entropy and accuracy in inference mode, samples weighed.
 
     With many labels, a sample is right if all of its labels are.
     """
-    rows = Rows(samples.features, network.ops)
     loss = right = 0.0
     starts = range(0, len(samples), MEASURED_AT_ONCE)
     batches = rows.batches(np.arange(len(samples)), MEASURED_AT_ONCE, training=False)
