@@ -6,11 +6,11 @@ import shutil
 import numpy as np
 import pytest
 
+from commands import inknet, refusal
 from inknet import MLP
 from inknet.data import load
 from inknet.recipe import AugmentRecipe
 from inknet.training.inference import predict_over_copies
-from trainings import inknet, refusal
 
 QUICK = ["--set", "training.epochs=2", "--set", "network.hidden=[16]"]
 

@@ -11,21 +11,12 @@ import tempfile
 
 import pytest
 
+from commands import INKNET, content, environment, inknet, running, wait_for
 from inknet import InputError
 from inknet.recipe import load_recipe
 from inknet.run import FILES, resume_run, train_run
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
-from trainings import (
-    INKNET,
-    content,
-    environment,
-    inknet,
-    interrupted,
-    options,
-    outcome,
-    training,
-    wait_for,
-)
+from trainings import interrupted, options, outcome
 
 SHORT = {"training__epochs": 12, "training__patience": 11}
 KILOBYTE = 1024
@@ -257,7 +248,9 @@ def test_a_run_folder_that_cannot_be_made_is_refused_before_anything_is_loaded(t
 
 @pytest.mark.parametrize("what", ["run", "run/unfinished"])
 def test_a_folder_deleted_while_training_leads_to_one_line(what, whole, tmp_path):
-    with training(*options(training__epochs=40), "--out", "run", folder=tmp_path) as process:
+    with running(
+        "train", *options(training__epochs=40), "--out", "run", folder=tmp_path
+    ) as process:
         wait_for(process, " 8/40")
         while (tmp_path / what).exists():  # a checkpoint may come in between
             shutil.rmtree(tmp_path / what, ignore_errors=True)

@@ -15,20 +15,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from commands import content, environment, inknet, refusal, running, wait_for
 from inknet import InputError
 from inknet.data import load
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
-from trainings import (
-    content,
-    environment,
-    inknet,
-    interrupted,
-    options,
-    outcome,
-    refusal,
-    training,
-    wait_for,
-)
+from trainings import interrupted, options, outcome
 
 SLOW_LOADING = Path(__file__).parent / "slow_loading.py"
 
@@ -92,7 +83,7 @@ class Kills:
                     self.from_previous += 1
             else:
                 arguments = [*options(), "--out", "run"]
-            with training(*arguments, folder=self.folder) as process:
+            with running("train", *arguments, folder=self.folder) as process:
                 if self.kills < most_kills:
                     line = process.stdout.readline()
                     if line:
@@ -115,7 +106,7 @@ class Kills:
                 if process.returncode == 2:  # it was killed when all was done but the tidying up
                     if not there:
                         assert "holds a run already" in complaint
-                        with training("--resume", "run", folder=self.folder) as tidying:
+                        with running("train", "--resume", "run", folder=self.folder) as tidying:
                             _, complaint = tidying.communicate(timeout=120)
                     assert "this run is finished" in complaint
                 else:
@@ -252,7 +243,7 @@ def test_a_training_on_distorted_images_with_averaged_weights_goes_on_too(tmp_pa
 
 
 def test_a_second_process_on_a_run_folder_is_refused_and_the_first_is_unharmed(whole, tmp_path):
-    with training(*options(), "--out", "run", folder=tmp_path) as first:
+    with running("train", *options(), "--out", "run", folder=tmp_path) as first:
         wait_for(first, " 4/80")
         first.send_signal(signal.SIGSTOP)  # so that it is still at work when the others come
         try:
@@ -321,7 +312,7 @@ def test_a_checkpoint_of_other_data_is_refused_by_name(tmp_path):
     np.savez(tmp_path / "data.npz", X=pixels, y=labels)
     run = tmp_path / "run"
     interrupted_on = [*options(), "--data", "data.npz", "--out", "run"]
-    with training(*interrupted_on, folder=tmp_path) as process:
+    with running("train", *interrupted_on, folder=tmp_path) as process:
         wait_for(process, " 4/80")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
@@ -429,7 +420,9 @@ def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run, 
 
 
 def test_it_says_so_if_it_goes_on_with_other_loops(tmp_path):
-    with training(*options(), "--out", "run", folder=tmp_path, INKNET_OPS="numba") as process:
+    with running(
+        "train", *options(), "--out", "run", folder=tmp_path, INKNET_OPS="numba"
+    ) as process:
         wait_for(process, " 4/80")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from studying import environment, inknet, processes, refusal, runs, studying, wait_for, words
+from studying import processes, runs, words
+
+from commands import environment, inknet, refusal, running, wait_for
 
 DASK = Path(sys.executable).with_name("dask")
 
@@ -65,7 +67,7 @@ def test_a_worker_killed_mid_study_costs_nothing_and_the_bits_are_those_of_one_p
     there = tmp_path / "there"
     there.mkdir()
     with cluster(tmp_path, 2) as (address, workers):
-        with studying(*several, "--dask", address, folder=there) as study:
+        with running(*several, "--dask", address, folder=there) as study:
             wait_for(study, "2/6")
             workers[0].send_signal(signal.SIGKILL)
             _, complaint = study.communicate(timeout=100)
@@ -84,7 +86,7 @@ def test_a_worker_killed_mid_study_costs_nothing_and_the_bits_are_those_of_one_p
 def test_an_interrupted_study_on_a_cluster_goes_on_without_it(tmp_path):
     long = words(training__epochs=100)
     with cluster(tmp_path, 1) as (address, _):
-        with studying(*long, "--dask", address, folder=tmp_path) as study:
+        with running(*long, "--dask", address, folder=tmp_path) as study:
             wait_for(study, "1/4")
             study.send_signal(signal.SIGINT)
             _, complaint = study.communicate(timeout=60)

@@ -4,8 +4,9 @@ import tomllib
 
 import optuna
 import pytest
-from studying import SMALL, inknet, refusal
+from studying import SMALL
 
+from commands import inknet, refusal
 from inknet import InputError
 from inknet.experiments.search import Axis, axis_of
 

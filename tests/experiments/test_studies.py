@@ -5,8 +5,9 @@ import os
 import signal
 
 import pytest
-from studying import inknet, processes, refusal, runs, studying, wait_for, words
+from studying import processes, runs, words
 
+from commands import inknet, refusal, running, wait_for
 from inknet.cli import main
 
 NAMES = [f"{size}.seed-{seed}" for size in (20, 40) for seed in (0, 1)]
@@ -57,7 +58,7 @@ def test_two_processes_give_the_same_bits_as_one(whole, tmp_path):
 )
 def test_a_study_that_was_ended_goes_on_with_what_is_missing(whole, tmp_path, jobs, number):
     long = words(training__epochs=120)
-    with studying(*long, "--jobs", jobs, folder=tmp_path) as process:
+    with running(*long, "--jobs", jobs, folder=tmp_path) as process:
         wait_for(process, "1/4")
         if number == signal.SIGKILL:
             os.killpg(process.pid, number)  # as when the power goes
@@ -109,7 +110,7 @@ def test_a_failed_run_is_shown_without_losing_the_others_and_tried_again_when_as
 
 def test_a_worker_process_that_dies_costs_nothing(whole, tmp_path):
     long = words(training__epochs=60)
-    with studying(*long, "--jobs", "2", folder=tmp_path) as process:
+    with running(*long, "--jobs", "2", folder=tmp_path) as process:
         wait_for(process, "1/4")
         study = tmp_path / "experiments/own"
         (first,) = set(processes(study).values())
@@ -123,7 +124,7 @@ def test_a_worker_process_that_dies_costs_nothing(whole, tmp_path):
 
 def test_two_commands_do_not_work_on_one_study_at_once(tmp_path):
     long = words(training__epochs=400)
-    with studying(*long, folder=tmp_path) as process:
+    with running(*long, folder=tmp_path) as process:
         wait_for(process, "1/4")
         (line,) = inknet(*long, folder=tmp_path, expect=2).stderr.splitlines()
         assert "another process is at work on this study" in line
