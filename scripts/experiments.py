@@ -58,7 +58,7 @@ def main() -> None:
     if changed := [summary.study.name for summary in summaries if summary.changes]:
         sys.exit(f"{root}: run with changes, which the page does not tell: {', '.join(changed)}")
     seeds = {len(summary.study.seeds) for summary in summaries}
-    ops = {summary.ops for summary in summaries}
+    ops = {summary.ops for summary in summaries if summary.ops}
     head = HEAD.format(
         seeds=" to ".join(map(str, sorted(seeds))),
         legend=LEGEND,

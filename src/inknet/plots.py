@@ -34,19 +34,19 @@ INK, PALE = "#222222", "#D9D9D9"
 
 def plot_history(history: History, path: Path) -> None:
     """Write ``loss.png``: loss and accuracy over the epochs, the best epoch marked."""
-    _save(lambda: history_figure(history), path)
+    save_figure(lambda: history_figure(history), path)
 
 
 def plot_confusion(evaluation: Evaluation, path: Path) -> None:
     """Write ``confusion_matrix.png``: how often each true class was read as each class."""
-    _save(lambda: confusion_figure(evaluation), path)
+    save_figure(lambda: confusion_figure(evaluation), path)
 
 
 def plot_weights(
     weights: NDArray[np.floating[Any]], image_shape: tuple[int, int], path: Path
 ) -> None:
     """Write ``weights.png``: each neuron of the first layer as an image; see `weights_figure`."""
-    _save(lambda: weights_figure(weights, image_shape), path)
+    save_figure(lambda: weights_figure(weights, image_shape), path)
 
 
 def plot_mistakes(
@@ -57,26 +57,26 @@ def plot_mistakes(
     path: Path,
 ) -> None:
     """Write ``mistakes.png``: misread images and what they are; see `mistakes_figure`."""
-    _save(lambda: mistakes_figure(images, true_names, predicted_names, probabilities), path)
+    save_figure(lambda: mistakes_figure(images, true_names, predicted_names, probabilities), path)
 
 
 def plot_images(images: NDArray[np.uint8], names: Sequence[str], path: Path) -> None:
     """Write images ``(k, height, width)``, each above its name; see `images_figure`."""
-    _save(lambda: images_figure(images, names), path)
+    save_figure(lambda: images_figure(images, names), path)
 
 
 def plot_versions(original: NDArray[np.uint8], versions: NDArray[np.uint8], path: Path) -> None:
     """Write an image and distorted versions of it; see `versions_figure`."""
-    _save(lambda: versions_figure(original, versions), path)
+    save_figure(lambda: versions_figure(original, versions), path)
 
 
 def history_figure(history: History) -> Figure:
     """Draw loss and accuracy, of training and validation, side by side over the epochs."""
     if not len(history):
-        return _message_figure("No epoch was completed.")
+        return message_figure("No epoch was completed.")
     from matplotlib.ticker import PercentFormatter
 
-    figure = _new_figure(9.5, 3.8)
+    figure = new_figure(9.5, 3.8)
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     loss, accuracy = figure.subplots(1, 2)
     _draw_curves(loss, history, "loss")
@@ -135,7 +135,7 @@ def confusion_figure(evaluation: Evaluation) -> Figure:
     widest = len(str(counts.max()))
     cell = min(max(0.075 * widest + 0.14, 0.36, 4.4 / n_classes), 20 / n_classes)  # inches
     side = cell * n_classes
-    figure = _new_figure(side + 6, side + 6)  # room to measure the labels in; trimmed below
+    figure = new_figure(side + 6, side + 6)  # room to measure the labels in; trimmed below
     axes = figure.add_axes(_box(figure, 3, 3, side, side))
     axes.pcolormesh(_confusion_colours(counts), edgecolors=PALE, linewidth=0.5)
     axes.invert_yaxis()
@@ -191,7 +191,7 @@ def _write_counts(axes: Axes, counts: NDArray[np.int64], size: float) -> None:
 
 def _name_classes(axes: Axes, class_names: tuple[str, ...], cell: float) -> None:
     """Label rows and columns of cells ``cell`` inches wide; names that do not fit stand upright."""
-    names = [_shorten(name, 18) for name in class_names]
+    names = [shorten(name, 18) for name in class_names]
     size = min(9.0, 72 * cell * 0.8)
     positions = np.arange(len(names)) + 0.5
     labels = axes.set_xticks(positions, names, fontsize=size, parse_math=False)
@@ -236,7 +236,7 @@ def weights_figure(weights: NDArray[np.floating[Any]], image_shape: tuple[int, i
     # Neighbours share the frame between them.
     tile_height, tile_width = (length - frame for length in tiles.shape[1:3])
     margin, heading = 18, 84  # pixels
-    figure = _new_figure(
+    figure = new_figure(
         max((columns * tile_width + frame + 2 * margin) / DPI, 4.6),
         (rows * tile_height + frame + margin + heading) / DPI,
     )
@@ -306,7 +306,7 @@ def mistakes_figure(
         How sure the network was of what it read, 0 to 1.
     """
     if len(images) == 0:
-        return _message_figure("No mistakes: every sample was read right.")
+        return message_figure("No mistakes: every sample was read right.")
     columns = max(len(images), 3)
     if columns > 6:
         columns = min((6, 5), key=lambda number: -len(images) % number)  # fewest empty places
@@ -315,7 +315,7 @@ def mistakes_figure(
     n_lines = max(caption.count("\n") + 1 for caption in captions)
     cell_width, picture, heading = 1.75, 1.3, 0.45  # inches
     cell_height = picture + 0.22 + 0.14 * n_lines
-    figure = _new_figure(columns * cell_width, rows * cell_height + heading)
+    figure = new_figure(columns * cell_width, rows * cell_height + heading)
     figure.text(
         *_box(figure, 0.12, 0.5 * heading)[:2],
         "The surest mistakes, most confident first",
@@ -346,7 +346,7 @@ def images_figure(images: NDArray[np.uint8], names: Sequence[str]) -> Figure:
     """Draw images ``(k, height, width)``, eight in a row, each above the name of its class."""
     columns, cell, caption = min(8, len(images)), 0.95, 0.24  # inches
     rows = math.ceil(len(images) / columns)
-    figure = _new_figure(columns * cell + 0.15, rows * (cell + caption) + 0.15)
+    figure = new_figure(columns * cell + 0.15, rows * (cell + caption) + 0.15)
     for number, (image, name) in enumerate(zip(images, names, strict=True)):
         left = 0.15 + number % columns * cell
         top = 0.15 + number // columns * (cell + caption)
@@ -354,7 +354,7 @@ def images_figure(images: NDArray[np.uint8], names: Sequence[str]) -> Figure:
         middle = left + 0.5 * (cell - 0.15)
         text = figure.text(
             *_box(figure, middle, top + cell - 0.1)[:2],
-            _shorten(name, 18),
+            shorten(name, 18),
             ha="center",
             va="top",
             fontsize=9,
@@ -372,7 +372,7 @@ def versions_figure(original: NDArray[np.uint8], versions: NDArray[np.uint8]) ->
     """
     columns, cell, edge = math.ceil(len(versions) / 2), 0.9, 0.15  # inches
     large = 2 * cell - edge
-    figure = _new_figure(large + 3 * edge + columns * cell, 2 * cell + edge)
+    figure = new_figure(large + 3 * edge + columns * cell, 2 * cell + edge)
     _draw_image(figure, original, edge, edge, large)
     for number, image in enumerate(versions):
         left = large + 3 * edge + number % columns * cell
@@ -390,7 +390,7 @@ def _draw_image(
 
 def _caption(true_name: str, predicted_name: str, probability: float) -> str:
     """Say what an image is and what it was read as, on one line if the names are short."""
-    true_name, predicted_name = _shorten(true_name, 18), _shorten(predicted_name, 18)
+    true_name, predicted_name = shorten(true_name, 18), shorten(predicted_name, 18)
     # Rounding must not make a network certain that is not.
     percent = "> 99.9%" if probability > 0.9995 else f"{probability:.1%}"
     if len(true_name) + len(predicted_name) <= 4:
@@ -398,7 +398,7 @@ def _caption(true_name: str, predicted_name: str, probability: float) -> str:
     return f"true {true_name}\nread {predicted_name}\n({percent})"
 
 
-def _new_figure(width: float, height: float) -> Figure:
+def new_figure(width: float, height: float) -> Figure:
     """Return an empty white figure, in inches, that can be measured and saved without a screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -408,14 +408,14 @@ def _new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def _message_figure(message: str) -> Figure:
+def message_figure(message: str) -> Figure:
     """Return a small picture of one sentence, for when there is nothing else to draw."""
-    figure = _new_figure(5, 1.2)
+    figure = new_figure(5, 1.2)
     figure.text(0.5, 0.5, message, ha="center", va="center", fontsize=10, color=INK)
     return figure
 
 
-def _save(draw: Callable[[], Figure], path: Path) -> None:
+def save_figure(draw: Callable[[], Figure], path: Path) -> None:
     """Write what ``draw`` returns as PNG, whole or not at all; the same figure, the same bytes."""
     with warnings.catch_warnings():
         # A class name in a script that the font lacks is drawn as boxes; that is no failure.
@@ -467,7 +467,7 @@ def _shrink(text: Text, width: float) -> None:
     text.set_fontsize(float(text.get_fontsize()) * min(1, width / _width(text)))
 
 
-def _shorten(name: str, limit: int) -> str:
+def shorten(name: str, limit: int) -> str:
     """Return the name on one line with at most ``limit`` characters; the middle gives way."""
     name = " ".join(name.split())
     if len(name) <= limit:

@@ -9,7 +9,7 @@ import numpy as np
 
 from inknet.experiments.catalogue import FIGURE_NAMES
 from inknet.experiments.summary import RowSummary, StudySummary
-from inknet.plots import BLUE, INK, ORANGE, PALE, _message_figure, _new_figure, _save, _shorten
+from inknet.plots import BLUE, INK, ORANGE, PALE, message_figure, new_figure, save_figure, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,7 +21,7 @@ MOST_ROWS = 40
 
 def plot_study(summary: StudySummary, path: Path) -> None:
     """Write the picture of a study as PNG."""
-    _save(lambda: study_figure(summary), path)
+    save_figure(lambda: study_figure(summary), path)
 
 
 def study_figure(summary: StudySummary) -> Figure:
@@ -30,8 +30,8 @@ def study_figure(summary: StudySummary) -> Figure:
 
     rows = [row for row in summary.rows if row.results][:MOST_ROWS]
     if not rows:
-        return _message_figure("No run of this study is over yet.")
-    figure = _new_figure(10.5, max(3.6, 1.5 + 0.3 * len(rows)))
+        return message_figure("No run of this study is over yet.")
+    figure = new_figure(10.5, max(3.6, 1.5 + 0.3 * len(rows)))
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     dots, curves = figure.subplots(1, 2, width_ratios=[1, 1.25])
     colours = [colormaps["viridis"](x) for x in np.linspace(0, 0.88, len(rows))]
@@ -62,7 +62,7 @@ def _draw_dots(
         axes.plot([], [], "o", color=BLUE, label="ours: mean ± deviation")
         axes.plot([], [], "D", mfc="none", color=ORANGE, label="published")
         axes.legend(fontsize=8, loc="best", frameon=True, edgecolor="none", framealpha=0.8)
-    axes.set_yticks(range(len(rows)), [_shorten(row.row.name, 34) for row in rows])
+    axes.set_yticks(range(len(rows)), [shorten(row.row.name, 34) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.xaxis.set_major_formatter(PercentFormatter(1))
@@ -84,7 +84,7 @@ def _draw_curves(axes: Axes, rows: list[RowSummary], colours: list[tuple[float, 
             linewidth=1.6,
             marker=marker,
             ms=4,
-            label=_shorten(row.row.name, 34),
+            label=shorten(row.row.name, 34),
         )
     axes.xaxis.set_major_locator(
         MaxNLocator(nbins=10, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
