@@ -219,7 +219,7 @@ def measure_speed(rounds: int = 15) -> Results:
     from inknet.nn.ops import NUMPY
     from inknet.nn.ops.numba_ops import NumbaOps
     from inknet.recipe import load_recipe
-    from inknet.training.augmentation import Augmentation
+    from inknet.training.augmentation import Augmentation, Draw
     from inknet.training.threads import one_blas_thread
 
     dataset, settings = load("mnist"), load_recipe("strong").augment
@@ -233,7 +233,7 @@ def measure_speed(rounds: int = 15) -> Results:
                 augmentation = Augmentation(settings, dataset, ops)
                 began = time.thread_time()  # what other programs use of the core is not counted
                 for i in range(repetitions):
-                    augmentation.distort(dataset.features, rows, labels, (number, i), out)
+                    augmentation.distort(dataset.features, rows, labels, Draw(number, i), out)
                 elapsed = time.thread_time() - began
                 if number:
                     times.setdefault(ops.name, []).append(elapsed / repetitions / batch)

@@ -224,6 +224,7 @@ def test_a_training_on_distorted_images_with_averaged_weights_goes_on_too(tmp_pa
         "augment.rotation": 15,
         "augment.elastic_alpha": 36,
         "augment.swap": 0.1,
+        "augment.fade": 0.5,
         "network.batch_norm": "before",
         "training.optimizer": "adamw",
         "training.weight_decay": 0.1,

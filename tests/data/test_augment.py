@@ -100,6 +100,19 @@ def test_gentle_classes_are_turned_and_slanted_half_as_far_and_moved_as_far():
         assert_uniform(shifts[one, 0], -1, 1)
 
 
+@pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
+def test_weaker_distortions_go_that_part_of_the_way(strength):
+    def weakened(strength, **options):
+        distorter = Distorter((28, 28), elastic_alpha=36, **options)
+        return distorter.draw(np.random.default_rng(0), np.zeros(200, np.intp), strength)
+
+    everything = {"rotation": 20, "shear": 12, "scale": 0.2, "shift": 2}
+    weaker = {name: strength * most for name, most in everything.items()}
+    assert_allclose(weakened(strength, **everything)[0], weakened(1.0, **weaker)[0], atol=1e-6)
+    whole = weakened(1.0)[1]
+    assert_allclose(weakened(strength)[1], strength * whole, atol=1e-5)
+
+
 @given(
     shape=st.tuples(st.integers(1, 30), st.integers(1, 30)),
     alpha=st.floats(0.1, 100),

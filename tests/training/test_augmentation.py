@@ -115,9 +115,9 @@ class Batches(Callback):
         trainer.batch_maker.batches = looked_at
 
 
-def seen(seed=0, **settings):
+def seen(seed=0, epochs=2, **settings):
     look = Batches()
-    make_trainer(pictures(24), None, [look], seed=seed, epochs=2, **settings).run()
+    make_trainer(pictures(24), None, [look], seed=seed, epochs=epochs, **settings).run()
     return np.concatenate(look.seen)
 
 
@@ -127,6 +127,19 @@ def test_a_training_sees_each_image_distorted_anew_in_each_epoch_and_the_same_fo
     assert not (first[:24] == first[24:]).all(axis=1).any()
     assert_array_equal(seen(augment=augment, shuffle=False), first)
     assert not np.array_equal(seen(augment=augment, shuffle=False, seed=1), first)
+
+
+@pytest.mark.parametrize("augment", [{"shift": 3.0}, {"swap": 0.4}])
+def test_what_fades_is_weaker_from_epoch_to_epoch_and_gone_in_the_last(augment):
+    each = {"epochs": 8, "shuffle": False}
+    whole = seen(augment=augment, **each).reshape(8, -1)
+    fading = seen(augment={**augment, "fade": 0.5}, **each).reshape(8, -1)
+    images = pictures(24).features.ravel() / 255
+    assert_array_equal(fading[:4], whole[:4])  # the first half is as ever
+    away = np.abs(fading - images).mean(axis=1)
+    assert away[:4].mean() > away[4:6].mean() > away[6] > away[7]
+    assert_allclose(fading[7], images, atol=1e-6)
+    assert np.abs(whole[7] - images).mean() > away[6]
 
 
 def test_without_any_distortion_the_images_and_the_streams_are_as_ever():

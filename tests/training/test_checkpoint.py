@@ -60,7 +60,12 @@ def trainer_of(callbacks=(), n=26, **settings):
     defaults = {"epochs": EPOCHS, "schedule": "one_cycle", "patience": 2, "monitor": "val_loss"}
     if settings.pop("images", False):
         train, validation = pictures(n), pictures(15, seed=1)
-        defaults["augment"] = {"rotation": 20.0, "shift": 1.0, "elastic_alpha": 5.0}
+        defaults["augment"] = {
+            "rotation": 20.0,
+            "shift": 1.0,
+            "elastic_alpha": 5.0,
+            "fade": 0.9,
+        }
     else:
         train, validation = clouds(n, spread=1.2), clouds(15, spread=1.2, seed=1)
     return make_trainer(train, validation, callbacks, **(defaults | settings))

@@ -100,7 +100,7 @@ class Distorter:
             self._patterns = elastic_patterns(image_shape, elastic_alpha, elastic_sigma)
 
     def draw(
-        self, generator: np.random.Generator, labels: NDArray[np.integer]
+        self, generator: np.random.Generator, labels: NDArray[np.integer], strength: float = 1.0
     ) -> tuple[Single, Single]:
         """Draw a distortion for each of n images.
 
@@ -110,6 +110,8 @@ class Distorter:
             The source of all that is random.
         labels : (n,)
             The class of each image.
+        strength
+            How far to go, of the whole way, with each of them; 0 leaves the images as they are.
 
         Returns
         -------
@@ -120,7 +122,7 @@ class Distorter:
         """
         n, (height, width) = len(labels), self.image_shape
         # one row for each of rotation, shear, the two scales and the two shifts
-        rotation, shear, *others = generator.uniform(-1, 1, (6, n))
+        rotation, shear, *others = strength * generator.uniform(-1, 1, (6, n))
         share = np.where(np.isin(labels, self.gentle), GENTLE, 1.0)
         linear = self._linear(share * rotation, share * shear, others[0], others[1])
         middle = np.array([(height - 1) / 2, (width - 1) / 2])
@@ -129,6 +131,7 @@ class Distorter:
         matrices[:, :, :2] = linear
         matrices[:, :, 2] = middle + shift - linear @ middle
         mixture = generator.standard_normal((2 * n, len(self._patterns)), np.float32)
+        mixture *= np.float32(strength)
         return matrices, (mixture @ self._patterns).reshape(n, 2, height, width)
 
     def _linear(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,29 @@ if TYPE_CHECKING:
     from inknet.recipe import AugmentRecipe
 
 
+class Draw(NamedTuple):
+    """What decides, with its images, how a batch is distorted.
+
+    Attributes
+    ----------
+    key : int
+        Of the epoch, or of the copies.
+    number : int
+        Of the batch in it.
+    strength : float
+        How far the distortions go, from 0 (not at all) to 1.
+    """
+
+    key: int
+    number: int = 0
+    strength: float = 1.0
+
+
 class Augmentation:
     """Distorts images of one dataset.
 
-    What it makes of a batch depends on the batch's images, a key and the batch's number alone:
-    whatever was made before, a training that goes on in the middle of an epoch gets the same.
+    What it makes of a batch depends on the batch's images and a `Draw` alone: whatever was made
+    before, a training that goes on in the middle of an epoch gets the same.
 
     Parameters
     ----------
@@ -44,7 +62,7 @@ class Augmentation:
         if shape is None or dataset.features.dtype != np.uint8:
             raise InputError(f"{dataset.name}: augment distorts images of uint8 pixels alone")
         self._settings = settings
-        options: dict[str, Any] = settings.model_dump(exclude={"swap"})
+        options: dict[str, Any] = settings.model_dump(exclude={"swap", "fade"})
         names = options.pop("gentle_classes")
         for name in names:
             if name not in dataset.class_names:
@@ -62,15 +80,20 @@ class Augmentation:
         chosen = dataset.subset(np.full(n, position))
         rows = chosen.stored()
         out = np.empty_like(rows)
-        self.distort(rows, np.arange(n), chosen.targets, (key, 0), out)
+        self.distort(rows, np.arange(n), chosen.targets, Draw(key), out)
         return out.reshape(n, *self._distorter.image_shape)
+
+    def strength(self, n_left: int, n_epochs: int) -> float:
+        """Return how far distortions go in an epoch that so many of all epochs follow."""
+        n_fading = self._settings.fade * n_epochs
+        return min(1.0, n_left / n_fading) if n_fading else 1.0
 
     def distort(
         self,
         features: NDArray[np.uint8],
         rows: NDArray[np.intp],
         labels: NDArray[np.intp],
-        seed: tuple[int, int],
+        draw: Draw,
         out: NDArray[np.uint8],
     ) -> None:
         """Write distorted versions of rows of the features to ``out``.
@@ -80,20 +103,19 @@ class Augmentation:
         features : (n_stored, n_features)
         rows, labels : (n,)
             The images of a batch, and their classes.
-        seed
-            Key and number of the batch.
+        draw
+            Which distortions.
         out : (n, n_features)
         """
-        key, number = seed
-        sequence = np.random.SeedSequence(key, spawn_key=(number,))
+        sequence = np.random.SeedSequence(draw.key, spawn_key=(draw.number,))
         generator = np.random.Generator(np.random.SFC64(sequence))
         if self._settings.moves_pixels:
-            matrices, fields = self._distorter.draw(generator, labels)
+            matrices, fields = self._distorter.draw(generator, labels, draw.strength)
             self._ops.warp(features, rows, matrices, fields, self._ground, out)
         else:
             np.take(features, rows, axis=0, out=out)
         if self._settings.swap:
-            swap_pixels(out, self._settings.swap, generator)
+            swap_pixels(out, draw.strength * self._settings.swap, generator)
 
 
 def swap_pixels(

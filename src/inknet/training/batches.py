@@ -13,7 +13,7 @@ from inknet.data.mapped import file_rows
 from inknet.errors import InputError
 from inknet.nn.arrays import Labels
 from inknet.nn.ops import Batch, NumpyOps
-from inknet.training.augmentation import Augmentation
+from inknet.training.augmentation import Augmentation, Draw
 
 ROWS_AHEAD = 1024
 """Rows made ready at a time while the network works on those before."""
@@ -81,17 +81,18 @@ class BatchMaker:
         return -(-len(self.dataset) // self.batch_size)
 
     def batches(
-        self, order: NDArray[np.intp], *, key: int = 0, first: int = 0
+        self, order: NDArray[np.intp], *, key: int = 0, first: int = 0, strength: float = 1.0
     ) -> Iterator[tuple[Batch, Labels]]:
         """Go through the positions in ``order``; yield batches of n rows and labels ``(n,)``.
 
-        The batches are buffers, each good until the next one is asked for. ``key`` decides how
-        images are distorted, together with the number of their batch, counted from ``first``.
+        The batches are buffers, each good until the next one is asked for. ``key`` and
+        ``strength`` decide how images are distorted, together with the number of their batch,
+        counted from ``first``; see `Draw`.
         """
         group = self._groups[0]
         n_rows = group.n_batches * group.batch_size
         parts = [
-            (order[i : i + n_rows], (key, first + i // group.batch_size))
+            (order[i : i + n_rows], Draw(key, first + i // group.batch_size, strength))
             for i in range(0, len(order), n_rows)
         ]
         if len(parts) < 2:
@@ -107,25 +108,23 @@ class BatchMaker:
 
     def whole(self) -> tuple[Batch, Labels]:
         """Return the whole dataset in its own order as one batch; only if it is not several."""
-        ((batch, labels),) = self._load_alone(np.arange(len(self.dataset)), (0, 0))
+        ((batch, labels),) = self._load_alone(np.arange(len(self.dataset)), Draw(0))
         return batch, labels
 
-    def _load_alone(
-        self, positions: NDArray[np.intp], seed: tuple[int, int]
-    ) -> list[tuple[Batch, Labels]]:
+    def _load_alone(self, positions: NDArray[np.intp], draw: Draw) -> list[tuple[Batch, Labels]]:
         """Fill the one group with all of the dataset, unless it holds just that already."""
         if self._augmentation is not None:
-            return self._load(0, positions, seed)
+            return self._load(0, positions, draw)
         if self._loaded is None or not np.array_equal(positions, self._loaded):
             self._loaded = None  # until the new ones are there
-            self._whole = self._load(0, positions, seed)
+            self._whole = self._load(0, positions, draw)
             self._loaded = positions
         return self._whole
 
     def _load(
-        self, group: int, positions: NDArray[np.intp], seed: tuple[int, int]
+        self, group: int, positions: NDArray[np.intp], draw: Draw
     ) -> list[tuple[Batch, Labels]]:
-        """Fill one of the two groups; ``seed`` is the key and the number of its first batch."""
+        """Fill one of the two groups; ``draw`` is that of its first batch."""
         rows = positions if self.dataset.rows is None else self.dataset.rows[positions]
         features = self.dataset.features
         if self._file is not None:
@@ -138,14 +137,13 @@ class BatchMaker:
         labels = self._targets[positions]
         size = self.batch_size
         if self._augmentation is not None:
-            key, number = seed
             for i, start in enumerate(range(0, len(rows), size)):
                 part = slice(start, start + size)
                 self._augmentation.distort(
                     features,
                     rows[part],
                     labels[part],
-                    (key, number + i),
+                    draw._replace(number=draw.number + i),
                     self._distorted[: len(rows)][part],
                 )
             features, rows = self._distorted, np.arange(len(rows))

@@ -282,8 +282,8 @@ class Trainer:
         self._remember_streams()
         first = self._steps_in_epoch
         order = self._order()[first * self.batch_maker.batch_size :]
-        key = 0 if self.augmentation is None else int(self.streams.augmentation.integers(2**63))
-        for x, labels in self.batch_maker.batches(order, key=key, first=first):
+        key, strength = self._distortions()
+        for x, labels in self.batch_maker.batches(order, key=key, first=first, strength=strength):
             self._step(x, labels)
             self._epoch_seconds = perf_counter() - started
             self.stop_reason = self.stop_reason or interrupt.reason
@@ -307,6 +307,14 @@ class Trainer:
         if self.settings.shuffle:
             return self.streams.shuffling.permutation(len(self.train))
         return np.arange(len(self.train))
+
+    def _distortions(self) -> tuple[int, float]:
+        """Return what decides how images are distorted in the next epoch: key and strength."""
+        if self.augmentation is None:
+            return 0, 1.0
+        epochs = self.settings.epochs
+        strength = self.augmentation.strength(epochs - 1 - len(self.history), epochs)
+        return int(self.streams.augmentation.integers(2**63)), strength
 
     def _step(self, x: Batch, labels: Labels) -> None:
         """Learn from one batch."""
