@@ -145,7 +145,9 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
     trial = record.try_out("quick", changes, seed=1)
     assert trial["errors"] < 150  # of 300
     assert trial["settings"].startswith("hidden 32, rotation 15.0")
-    other = trial | {"errors": 3000, "recipe": "quick"}
-    page = record.render({"runs": {}, "trials": [trial, other]})
+    other = trial | {"errors": 3000, "settings": "hidden 320"}
+    again = trial | {"errors": 2, "loss": trial["loss"] + 2, "seed": 0}
+    page = record.render({"runs": {}, "trials": [trial, again, other]})
     rows = [line for line in page.splitlines() if line.startswith("| `quick` | hidden 32")]
-    assert [row.split(" | ")[2] for row in rows] == ["3000", str(trial["errors"])]
+    assert [row.split(" | ")[2] for row in rows] == ["3000", f"2, {trial['errors']}"]
+    assert rows[1].split(" | ")[3] == f"{trial['loss'] + 1:.4f}"

@@ -94,7 +94,7 @@ class AugmentRecipe(_Part):
     swap: Fraction = 0.0
     """Probability that a pixel is that of another image of the batch: noise that knows nothing of
     where pixels lie."""
-    fade: Fraction = 0.0
+    fade: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The last part of all epochs, as a fraction, in which all this grows weaker; the last epoch
     sees the images as they are, since the network will be asked to read such."""
 
