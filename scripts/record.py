@@ -99,7 +99,7 @@ def train(recipe: str, seed: int) -> Results:
     """Run ``inknet train``, or go on with it; return what it reached and what it cost."""
     folder = RUNS / f"{recipe}-{seed}"
     command: list[str | Path] = [INKNET, "train"]
-    if (folder / "unfinished").exists():
+    if is_begun(folder, recipe, seed):
         command += ["--resume", folder]
     else:
         shutil.rmtree(folder, ignore_errors=True)
@@ -121,6 +121,15 @@ def train(recipe: str, seed: int) -> Results:
         "machine": machine(),
         **outcome(folder),
     }
+
+
+def is_begun(folder: Path, recipe: str, seed: int) -> bool:
+    """Say whether a training in a folder is unfinished, and by the recipe as it is now."""
+    from inknet.recipe import load_recipe
+
+    begun = folder / "unfinished" / "recipe.toml"
+    now = load_recipe(recipe, source="mnist", seed=seed)
+    return begun.exists() and load_recipe(str(begun)) == now
 
 
 def outcome(folder: Path) -> Results:

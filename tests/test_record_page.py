@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from inknet.data import load
+from inknet.recipe import load_recipe
 from scripts import record
 
 
@@ -126,6 +127,16 @@ def test_what_was_measured_of_the_same_recipe_is_kept(tmp_path, monkeypatch, cap
     with pytest.raises(SystemExit):
         record.main()
     assert "no part is called 'quik'" in capsys.readouterr().err
+
+
+def test_an_unfinished_training_by_another_recipe_is_not_gone_on_with(tmp_path):
+    assert not record.is_begun(tmp_path, "quick", 1)
+    begun = tmp_path / "unfinished" / "recipe.toml"
+    begun.parent.mkdir()
+    for changes, is_same in (([], True), (["augment.fade=0.5"], False)):
+        begun.write_text(load_recipe("quick", changes, source="mnist", seed=1).to_toml())
+        assert record.is_begun(tmp_path, "quick", 1) == is_same
+    assert not record.is_begun(tmp_path, "quick", 2)
 
 
 def test_every_promise_is_of_a_recipe_that_ships():
