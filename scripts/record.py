@@ -53,7 +53,7 @@ class Promise:
 
 PROMISES = {
     "quick": Promise(1.0, 1, "784-512-256-10, distortions"),
-    "strong": Promise(0.5, 6, "784-1000-500-10, distortions"),
+    "strong": Promise(0.5, 6, "784-1200-600-10, distortions"),
     "record": Promise(0.35, 45, "784-2000-1000-500-10, distortions"),
     "invariant": Promise(1.0, 6, "784-800-800-10, no knowledge of pixels"),
 }
