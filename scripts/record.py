@@ -53,8 +53,8 @@ class Promise:
 
 PROMISES = {
     "quick": Promise(1.0, 1, "784-512-256-10, distortions"),
-    "strong": Promise(0.5, 6, "784-1200-600-10, distortions"),
-    "record": Promise(0.35, 45, "784-2000-1000-500-10, distortions"),
+    "strong": Promise(0.5, 6, "784-1000-700-500-10, distortions"),
+    "record": Promise(0.35, 45, "784-2000-1000-700-500-10, distortions"),
     "invariant": Promise(1.0, 6, "784-800-800-10, no knowledge of pixels"),
 }
 
@@ -318,9 +318,9 @@ are the test errors, measured once for each seed, at the end."""
 HOW = """\
 - **Chosen on validation data alone.** While settings were tried, 10,000 of the 60,000 training
   images were held back and judged them; the test images were not looked at. Then the settings were
-  fixed, and a training holds back a twentieth (for the curves), learns from the other 57,000, and
-  is judged on the test images once, after its last epoch. No epoch is chosen: the network is what
-  the last step leaves.
+  fixed, and a training holds back a fiftieth (`quick` a twentieth, for the curves), learns from all
+  others, and is judged on the test images once, after its last epoch. No epoch is chosen: the
+  network is what the last step leaves.
 - **Distortions** (`quick`, `strong`, `record`): every image is rotated, slanted, scaled, shifted
   and elastically deformed anew in every epoch, while the batch is made ready;
   [`augment.py`](../src/inknet/data/augment.py) has the formulas, and this is what
@@ -431,28 +431,50 @@ def _misread(measured: dict[str, list[Results]]) -> str:
 
 
 def _trials(trials: list[Results]) -> str:
-    """Return a table of the settings tried, the seeds of each together, the best one last."""
-    lines = [
+    """Return a table for each recipe of the settings that were tried."""
+    parts = [
         "Errors among the 10,000 training images that were held back, after learning from the "
-        "other 50,000, for each seed, which also decides which images these are. (A count of 100 "
-        "has a standard error of 10.)",
-        "",
-        "| for | settings | errors | mean loss | processor time of one |",
-        "|---|---|---|---:|---:|",
+        "other 50,000. Each seed holds back others, so counts are to be compared seed by seed. "
+        "(A count of 100 has a standard error of 10.)"
     ]
-    tried: dict[tuple[int, str], dict[int, Results]] = {}
-    order = list(PROMISES)
-    for one in trials:
-        of_seeds = tried.setdefault((order.index(one["recipe"]), one["settings"]), {})
-        of_seeds[one["seed"]] = one
-    for (recipe, settings), found in sorted(
-        tried.items(), key=lambda row: (row[0][0], -mean(one["errors"] for one in row[1].values()))
+    for recipe in PROMISES:
+        tried: dict[tuple[str, ...], dict[int, Results]] = {}
+        for one in trials:
+            if one["recipe"] == recipe:
+                tried.setdefault(tuple(one["settings"].split(", ")), {})[one["seed"]] = one
+        if not tried:
+            continue
+        same = [word for word in next(iter(tried)) if all(word in words for words in tried)]
+        parts += [
+            f"**For `{recipe}`**: {', '.join(same)}; and",
+            _tried_table(
+                {
+                    ", ".join(word for word in words if word not in same): found
+                    for words, found in tried.items()
+                }
+            ),
+        ]
+    return "\n\n".join(parts)
+
+
+def _tried_table(tried: dict[str, dict[int, Results]]) -> str:
+    """Return a table of settings and their errors, the fewest of each network last."""
+    seeds = sorted({seed for found in tried.values() for seed in found})
+    names = [f"seed {seed}" for seed in seeds]
+    lines = [
+        f"| settings | {' | '.join(names)} | mean loss | processor time |",
+        "|---|" + "---:|" * (len(seeds) + 2),
+    ]
+
+    for words, found in sorted(
+        tried.items(),
+        key=lambda row: (row[0].split(", ")[0], -mean(one["errors"] for one in row[1].values())),
     ):
-        ones = [one for _, one in sorted(found.items())]
+        counts = [str(found[seed]["errors"]) if seed in found else "" for seed in seeds]
         lines.append(
-            f"| `{order[recipe]}` | {settings} | {', '.join(str(one['errors']) for one in ones)} | "
-            f"{mean(one['loss'] for one in ones):.4f} | "
-            f"{_clock(mean(one['processor_seconds'] for one in ones))} |"
+            f"| {words or 'nothing else'} | {' | '.join(counts)} | "
+            f"{mean(one['loss'] for one in found.values()):.4f} | "
+            f"{_clock(mean(one['processor_seconds'] for one in found.values()))} |"
         )
     return "\n".join(lines)
 

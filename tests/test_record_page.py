@@ -73,7 +73,7 @@ def test_our_row_stands_among_the_published_ones_by_its_error():
         for part in published.split("| without knowledge of pixels")
     ]
     assert tables == [[0.70, 0.49, 0.45, 0.41, 0.35], [0.97, 0.95, 0.80]]
-    assert "| **784-1200-600-10** | **0.45 %** | inknet, `strong`: 50 s, 2 cores |" in published
+    assert "| **784-1000-700-500-10** | **0.45 %** | inknet, `strong`: 50 s, 2 cores |" in published
 
 
 def test_images_that_all_misread_come_first():
@@ -156,9 +156,14 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
     trial = record.try_out("quick", changes, seed=1)
     assert trial["errors"] < 150  # of 300
     assert trial["settings"].startswith("hidden 32, rotation 15.0")
-    other = trial | {"errors": 3000, "settings": "hidden 320"}
+    other = trial | {"errors": 290, "settings": trial["settings"].replace("epochs 4", "epochs 5")}
     again = trial | {"errors": 2, "loss": trial["loss"] + 2, "seed": 0}
     page = record.render({"runs": {}, "trials": [trial, again, other]})
-    rows = [line for line in page.splitlines() if line.startswith("| `quick` | hidden 32")]
-    assert [row.split(" | ")[2] for row in rows] == ["3000", f"2, {trial['errors']}"]
-    assert rows[1].split(" | ")[3] == f"{trial['loss'] + 1:.4f}"
+    shared = trial["settings"].replace("epochs 4, ", "")
+    assert f"**For `quick`**: {shared}; and" in page
+    assert "| settings | seed 0 | seed 1 | mean loss |" in page
+    rows = [line.split(" | ")[:4] for line in page.splitlines() if line.startswith("| epochs")]
+    assert rows == [
+        ["| epochs 4", "2", str(trial["errors"]), f"{trial['loss'] + 1:.4f}"],
+        ["| epochs 5", "", "290", f"{trial['loss']:.4f}"],
+    ]
