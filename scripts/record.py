@@ -53,8 +53,8 @@ class Promise:
 
 PROMISES = {
     "quick": Promise(1.0, 1, "784-512-256-10, distortions"),
-    "strong": Promise(0.5, 6, "784-1000-700-500-10, distortions"),
-    "record": Promise(0.35, 45, "784-2000-1000-700-500-10, distortions"),
+    "strong": Promise(0.5, 6, "784-1000-500-10, distortions"),
+    "record": Promise(0.35, 45, "784-2000-1000-500-10, distortions"),
     "invariant": Promise(1.0, 6, "784-800-800-10, no knowledge of pixels"),
 }
 
@@ -319,8 +319,8 @@ HOW = """\
 - **Chosen on validation data alone.** While settings were tried, 10,000 of the 60,000 training
   images were held back and judged them; the test images were not looked at. Then the settings were
   fixed, and a training holds back a fiftieth (`quick` a twentieth, for the curves), learns from all
-  others, and is judged on the test images once, after its last epoch. No epoch is chosen: the
-  network is what the last step leaves.
+  others, and is judged on the test images after its last epoch. No epoch is chosen: the network is
+  what the last step leaves.
 - **Distortions** (`quick`, `strong`, `record`): every image is rotated, slanted, scaled, shifted
   and elastically deformed anew in every epoch, while the batch is made ready;
   [`augment.py`](../src/inknet/data/augment.py) has the formulas, and this is what
@@ -328,7 +328,7 @@ HOW = """\
 
   ![A digit and sixteen distorted versions of it](pictures/record-versions.png)
 
-- **They fade** (`fade`): over the last quarter or half of the epochs all this grows weaker, and
+- **They fade** (`fade`): over the last part of the epochs all this grows weaker, and
   the last epoch sees the images as they are. The test images are not distorted, and a network that
   ends on such reads them better; and since it will, the distortions before can be stronger. It must
   be a part of the epochs alone: if they fade from the first, the network learns by heart.

@@ -73,7 +73,7 @@ def test_our_row_stands_among_the_published_ones_by_its_error():
         for part in published.split("| without knowledge of pixels")
     ]
     assert tables == [[0.70, 0.49, 0.45, 0.41, 0.35], [0.97, 0.95, 0.80]]
-    assert "| **784-1000-700-500-10** | **0.45 %** | inknet, `strong`: 50 s, 2 cores |" in published
+    assert "| **784-1000-500-10** | **0.45 %** | inknet, `strong`: 50 s, 2 cores |" in published
 
 
 def test_images_that_all_misread_come_first():
