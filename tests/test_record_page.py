@@ -159,8 +159,9 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
     other = trial | {"errors": 290, "settings": trial["settings"].replace("epochs 4", "epochs 5")}
     again = trial | {"errors": 2, "loss": trial["loss"] + 2, "seed": 0}
     page = record.render({"runs": {}, "trials": [trial, again, other]})
-    shared = trial["settings"].replace("epochs 4, ", "")
-    assert f"**For `quick`**: {shared}; and" in page
+    told = page.split("**For `quick`**: ")[1].split("; and")[0]
+    assert told.startswith("hidden 32, distortions 15.0 / 15.0 / 0.15 / 1.0 / 36.0, ")
+    assert "epochs" not in told and told.endswith(trial["settings"].split("batch size")[1])
     assert "| settings | seed 0 | seed 1 | mean loss |" in page
     rows = [line.split(" | ")[:4] for line in page.splitlines() if line.startswith("| epochs")]
     assert rows == [
