@@ -129,7 +129,11 @@ def test_a_run_is_judged_with_copies_if_asked_and_says_so(folder):
 def test_data_show_draws_digits_and_versions_of_one(tmp_path):
     from PIL import Image
 
-    for arguments in (["--number", "7"], ["--augment", "--number", "3600"]):
+    for arguments in (
+        ["--number", "7"],
+        ["--augment", "--number", "3600"],
+        ["--augment", "--recipe", "invariant", "--number", "7"],
+    ):
         out = tmp_path / f"{len(arguments)}.png"
         printed = inknet("data", "show", *arguments, "--out", out, folder=tmp_path).stdout
         assert printed == f"written: {out}\n"
@@ -145,6 +149,6 @@ def test_data_show_draws_digits_and_versions_of_one(tmp_path):
     for arguments, says in (
         (["--number", "5000"], "--number 5000: sample has 5,000 images"),
         (["--out", "digits.txt"], "--out digits.txt: expected the name of a .png file"),
-        (["--augment", "--recipe", "final"], "the recipe final moves no pixels"),
+        (["--augment", "--recipe", "final"], "the recipe final distorts nothing"),
     ):
         assert says in refusal("data", "show", *arguments, folder=tmp_path)

@@ -460,8 +460,8 @@ def data_show(
         plot_images(dataset.images(order), names, out)
     else:
         settings = load_recipe(recipe).augment
-        if not settings.moves_pixels:
-            raise InputError(f"the recipe {recipe} moves no pixels; choose one with [augment]")
+        if not settings.is_on:
+            raise InputError(f"the recipe {recipe} distorts nothing; choose one with [augment]")
         versions = Augmentation(settings, dataset, NUMPY).versions(
             dataset, int(order[0]), N_VERSIONS, int(streams.augmentation.integers(2**63))
         )

@@ -222,6 +222,17 @@ def test_swapped_pixels_come_from_other_images_at_the_same_place():
         assert (image[there] % 100 != was[0] % 100).all()
 
 
+def test_versions_of_one_image_swap_pixels_with_those_of_other_images():
+    features = np.repeat(np.arange(50, dtype=np.uint8)[:, None], 36, axis=1)
+    dataset = Dataset(features, np.zeros(50, np.intp), ("a",), (6, 6), "")
+    augmentation = Augmentation(AugmentRecipe(swap=0.4), dataset, NUMPY)
+    versions = augmentation.versions(dataset, 0, 60, key=1)
+    assert versions.shape == (60, 6, 6)
+    # where nothing is swapped it is 0, and a fifth of the batch is this image too
+    assert abs(np.mean(versions > 0) - 0.4 * 240 / 300) < 0.05
+    assert len(np.unique(versions)) > 30
+
+
 def test_swapping_knows_nothing_of_where_pixels_lie():
     dataset, order = pictures(40), np.arange(40)
     places = np.random.default_rng(0).permutation(42)

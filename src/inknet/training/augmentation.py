@@ -16,6 +16,9 @@ from inknet.nn.ops import NumpyOps
 if TYPE_CHECKING:
     from inknet.recipe import AugmentRecipe
 
+N_OTHERS = 240
+"""Images that are in a batch with the versions of one that are drawn."""
+
 
 class Draw(NamedTuple):
     """What decides, with its images, how a batch is distorted.
@@ -76,12 +79,17 @@ class Augmentation:
         self._ops = ops
 
     def versions(self, dataset: Dataset, position: int, n: int, key: int) -> NDArray[np.uint8]:
-        """Return ``n`` versions of the image at a position, ``(n, height, width)``, for drawing."""
-        chosen = dataset.subset(np.full(n, position))
-        rows = chosen.stored()
+        """Return ``n`` versions of the image at a position, ``(n, height, width)``, for drawing.
+
+        They are made in one batch with images from all over the dataset, as in a training, where
+        pixels are swapped with those of other images and not with its own.
+        """
+        others = np.linspace(0, len(dataset) - 1, N_OTHERS).astype(np.intp)
+        batch = dataset.subset(np.concatenate([np.full(n, position), others]))
+        rows = batch.stored()
         out = np.empty_like(rows)
-        self.distort(rows, np.arange(n), chosen.targets, Draw(key), out)
-        return out.reshape(n, *self._distorter.image_shape)
+        self.distort(rows, np.arange(len(rows)), batch.targets, Draw(key), out)
+        return out[:n].reshape(n, *self._distorter.image_shape)
 
     def strength(self, n_left: int, n_epochs: int) -> float:
         """Return how far distortions go in an epoch that so many of all epochs follow."""
@@ -128,4 +136,8 @@ def swap_pixels(
     """
     others = images[generator.permutation(len(images))]
     bytes_ = np.frombuffer(generator.bytes(images.size), np.uint8).reshape(images.shape)
-    np.copyto(images, others, where=bytes_ < round(256 * probability))
+    # a masked copy goes pixel by pixel; exclusive or goes many at a time
+    mask = np.negative((bytes_ < round(256 * probability)).view(np.uint8))
+    others ^= images
+    others &= mask
+    images ^= others
