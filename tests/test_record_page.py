@@ -50,6 +50,11 @@ def test_the_page_is_what_its_figures_say():
         assert (record.DOCS / picture).is_file()
 
 
+def test_every_figure_is_of_the_recipe_as_it_is_now():
+    for one in record.read_results()["runs"].values():
+        assert one["digest"] == record.digest(one["recipe"]), f"measure {one['recipe']} anew"
+
+
 def test_every_promise_is_held_against_the_mean_error_and_the_longest_time():
     page = record.render(
         results(
