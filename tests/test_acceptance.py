@@ -23,10 +23,12 @@ def test_digits_reads_the_official_test_set_of_mnist(mnist: Dataset, tmp_path: P
 
 
 def test_final_surpasses_the_study_it_comes_from(mnist: Dataset, tmp_path: Path) -> None:
-    run = train_run(load_recipe("final"), tmp_path / "run")
-    sizes = run.metrics["data"]
-    assert (sizes["train"], sizes["validation"], sizes["test"]) == (33_600, 4_200, 4_200)
-    assert run.metrics["test"]["accuracy"] >= 0.96
+    # the mean, as promised: where the last bits fall otherwise, patience may end one of them early
+    runs = [train_run(load_recipe("final", seed=seed), tmp_path / str(seed)) for seed in range(3)]
+    for run in runs:
+        sizes = run.metrics["data"]
+        assert (sizes["train"], sizes["validation"], sizes["test"]) == (33_600, 4_200, 4_200)
+    assert mean(run.metrics["test"]["accuracy"] for run in runs) >= 0.96
 
 
 def test_digits_needs_no_more_than_the_sample(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ def runs(study: Path) -> dict[str, dict[str, Any]]:
     found = {}
     for path in sorted((study / "runs").iterdir()):
         assert path.suffix == ".json", path
+        if path.name.startswith("."):  # was being written when the process was killed
+            continue
         found[path.stem] = json.loads(path.read_text())
         found[path.stem].pop("seconds", None)
         found[path.stem].pop("process", None)
