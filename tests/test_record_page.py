@@ -88,6 +88,9 @@ def test_images_that_all_misread_come_first():
     assert [count for count, _ in found.values()] == [3, 3, 2, 2, 1, 1]
     page = record.render(results(*runs))
     assert "misread 6 images, 2 of them all alike" in page
+    assert "The commonest: 3 as 5 (6)." in page
+    runs[0]["mistakes"][0][1:3] = [4, 9]
+    assert "The commonest: 3 as 5 (5), 4 as 9 (1)." in record.render(results(*runs))
 
 
 def test_the_pictures_are_drawn(tmp_path, monkeypatch):
@@ -156,7 +159,8 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
     labels[1800:] = 0  # whoever looked at the test images would see nothing but zeros
     features = sample.features[order]
     mnist = replace(sample, features=features, labels=labels, n_official_test=3200)
-    monkeypatch.setattr("inknet.run.load", lambda source: mnist)
+    for where in ("inknet.run.load", "inknet.data.load"):
+        monkeypatch.setattr(where, lambda source: mnist)
     changes = ["training.epochs=4", "network.hidden=[32]", "training.batch_size=50"]
     trial = record.try_out("quick", changes, seed=1)
     assert trial["errors"] < 150  # of 300
