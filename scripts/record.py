@@ -184,19 +184,19 @@ def outcome(folder: Path) -> Results:
 def try_out(recipe: str, changes: list[str], seed: int) -> Results:
     """Train a changed recipe without a sixth of the training images; judge it on these.
 
-    MNIST has the images of a writer side by side, and none of the test images' writers has written
-    for the training. So a seed holds back images in a row, from first to last those of the seeds 0
-    to 5: drawn at random, they would be judged by a network that has learned their hands.
+    MNIST has the images of a writer near one another, and none of the test images' writers has
+    written for the training. So a seed holds back images in a row, from first to last those of the
+    seeds 0 to 5: drawn at random, they would be judged by a network that has learned their hands.
     """
     import numpy as np
 
-    from inknet.data import load
     from inknet.recipe import load_recipe
     from inknet.run import prepare
     from inknet.training.callbacks import EpochLines
 
     chosen = load_recipe(recipe, changes, source="mnist", seed=seed)
-    dataset, made = load("mnist"), prepare(chosen)
+    made = prepare(chosen)
+    dataset = replace(made.parts.train, rows=None)  # all images again, to divide them otherwise
     rows = np.arange(len(dataset) - dataset.n_official_test)
     held_back = rows * N_PARTS // len(rows) == seed % N_PARTS
     parts = made.parts._replace(
@@ -496,7 +496,7 @@ def _misread(measured: dict[str, list[Results]]) -> str:
 
 
 DISTORTIONS = re.compile(
-    r"rotation (\S+), shear (\S+), scale (\S+), shift (\S+), elastic alpha ([^\s,]+)"
+    r"rotation (\S+), shear (\S+), scale (\S+), (?:shift (\S+), )?elastic alpha ([^\s,]+)"
 )
 """How settings tell those distortions that are varied together."""
 
@@ -522,7 +522,7 @@ def _trials_by_recipe(trials: list[Results]) -> list[str]:
         tried: dict[tuple[str, ...], dict[int, Results]] = {}
         for one in trials:
             if one["recipe"] == recipe:
-                settings = DISTORTIONS.sub(r"distortions \1 / \2 / \3 / \4 / \5", one["settings"])
+                settings = DISTORTIONS.sub(_distortions, one["settings"])
                 tried.setdefault(tuple(settings.split(", ")), {})[one["seed"]] = one
         if not tried:
             continue
@@ -537,6 +537,10 @@ def _trials_by_recipe(trials: list[Results]) -> list[str]:
             ),
         ]
     return parts
+
+
+def _distortions(found: re.Match[str]) -> str:
+    return "distortions " + " / ".join(number or "0.0" for number in found.groups())
 
 
 def _tried_table(tried: dict[str, dict[int, Results]]) -> str:

@@ -159,8 +159,7 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
     labels[1800:] = 0  # whoever looked at the test images would see nothing but zeros
     features = sample.features[order]
     mnist = replace(sample, features=features, labels=labels, n_official_test=3200)
-    for where in ("inknet.run.load", "inknet.data.load"):
-        monkeypatch.setattr(where, lambda source: mnist)
+    monkeypatch.setattr("inknet.run.load", lambda source: mnist)
     changes = ["training.epochs=4", "network.hidden=[32]", "training.batch_size=50"]
     trial = record.try_out("quick", changes, seed=1)
     assert trial["errors"] < 150  # of 300
@@ -170,6 +169,10 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
     page = record.render({"runs": {}, "trials": [trial, again, other]})
     told = page.split("**For `quick`**: ")[1].split("; and")[0]
     assert told.startswith("hidden 32, distortions 15.0 / 15.0 / 0.15 / 1.0 / 36.0, ")
+    unmoved = trial | {"settings": trial["settings"].replace("shift 1.0, ", "")}
+    assert "distortions 15.0 / 15.0 / 0.15 / 0.0 / 36.0" in record.render(
+        {"runs": {}, "trials": [unmoved]}
+    )
     assert "epochs" not in told and told.endswith(trial["settings"].split("batch size")[1])
     assert "| settings | seed 0 | seed 1 | mean loss |" in page
     rows = [line.split(" | ")[:4] for line in page.splitlines() if line.startswith("| epochs")]
