@@ -16,12 +16,15 @@ def words(grid: str = GRID, seeds: str = "0,1", name: str = "own", **changes: ob
     return ["experiment", "run", *own, *sets]
 
 
-def runs(study: Path) -> dict[str, dict[str, Any]]:
-    """The runs of a study by name, without what may differ: times, and the process that did them."""
+def runs(study: Path, *, killed: bool = False) -> dict[str, dict[str, Any]]:
+    """The runs of a study by name, without what may differ: times, and the process that did them.
+
+    Nothing else may lie there; but where a process was killed, what it was writing.
+    """
     found = {}
     for path in sorted((study / "runs").iterdir()):
         assert path.suffix == ".json", path
-        if path.name.startswith("."):  # was being written when the process was killed
+        if killed and path.name.startswith("."):
             continue
         found[path.stem] = json.loads(path.read_text())
         found[path.stem].pop("seconds", None)

@@ -57,18 +57,18 @@ def test_two_processes_give_the_same_bits_as_one(whole, tmp_path):
     ("jobs", "number"), [("1", signal.SIGTERM), ("2", signal.SIGINT), ("2", signal.SIGKILL)]
 )
 def test_a_study_that_was_ended_goes_on_with_what_is_missing(whole, tmp_path, jobs, number):
-    long = words(training__epochs=120)
+    long, killed = words(training__epochs=120), number == signal.SIGKILL
     with running(*long, "--jobs", jobs, folder=tmp_path) as process:
         wait_for(process, "1/4")
-        if number == signal.SIGKILL:
+        if killed:
             os.killpg(process.pid, number)  # as when the power goes
         else:
             process.send_signal(number)
         _, complaint = process.communicate(timeout=60)
     study = tmp_path / "experiments/own"
-    before = runs(study)
+    before = runs(study, killed=killed)
     assert 1 <= len(before) < 4
-    if number == signal.SIGKILL:
+    if killed:
         assert process.returncode == -number
     else:
         assert process.returncode == 128 + number
@@ -77,7 +77,7 @@ def test_a_study_that_was_ended_goes_on_with_what_is_missing(whole, tmp_path, jo
     kept = {name: (study / f"runs/{name}.json").stat().st_mtime_ns for name in before}
     result = inknet(*long, "--jobs", jobs, folder=tmp_path)
     assert result.stdout.count("after 120 epochs") == 4 - len(before)
-    assert sorted(runs(study)) == NAMES
+    assert sorted(runs(study, killed=killed)) == NAMES
     for name, time in kept.items():
         assert (study / f"runs/{name}.json").stat().st_mtime_ns == time
 
