@@ -89,9 +89,6 @@ class AugmentRecipe(_Part):
     """The largest displacement of a pixel before neighbours' are smoothed; 0 for no such field."""
     elastic_sigma: Annotated[float, Field(ge=0.5, le=1000)] = 5.5
     """How far the smoothing reaches, in pixels."""
-    normalize: bool = False
-    """Then give the digit the place and size that it had: for images that were all centred and
-    brought to one size, as MNIST's. `shift` does nothing then, and `scale` changes proportions."""
     gentle_classes: list[str] = []
     """Names of classes that are rotated and slanted half as far, since they may become others."""
     swap: Fraction = 0.0
@@ -100,9 +97,6 @@ class AugmentRecipe(_Part):
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The last part of all epochs, as a fraction, in which all this grows weaker; the last epoch
     sees the images as they are, since the network will be asked to read such."""
-    fade_to: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """How strong it still is in the last epoch, of the whole; for trainings so long that they would
-    learn by heart what is hardly changed."""
 
     @property
     def moves_pixels(self) -> bool:

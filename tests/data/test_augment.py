@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.stats import kstest, uniform
 
 from inknet import InputError
-from inknet.data.augment import Distorter, elastic_patterns, put_back
+from inknet.data.augment import Distorter, elastic_patterns
 
 MANY = 20_000
 
@@ -111,30 +111,6 @@ def test_weaker_distortions_go_that_part_of_the_way(strength):
     assert_allclose(weakened(strength, **everything)[0], weakened(1.0, **weaker)[0], atol=1e-6)
     whole = weakened(1.0)[1]
     assert_allclose(weakened(strength)[1], strength * whole, atol=1e-5)
-
-
-@given(
-    ratio=st.floats(0.2, 5),
-    before=st.tuples(st.floats(0, 27), st.floats(0, 27)),
-    after=st.tuples(st.floats(0, 27), st.floats(0, 27)),
-    seed=st.integers(0, 1000),
-)
-def test_what_is_put_back_takes_its_centre_and_size_from_where_the_distortion_left_them(
-    ratio, before, after, seed
-):
-    generator = np.random.default_rng(seed)
-    matrices = generator.normal(0, 1, (3, 2, 3)).astype(np.float32)
-    told = np.tile([*before, 20.0], (3, 1)), np.tile([*after, 20.0 * ratio], (3, 1))
-    told[1][1] = told[0][2] = 0  # no ink: as before
-    found = put_back(matrices, *told)
-    assert found.dtype == np.float32
-    assert_array_equal(found[1:], matrices[1:])
-    # a point at some way from the old centre lies at ratio times this way from the new one
-    for way in generator.normal(0, 5, (4, 2)):
-        distorted = np.append(after + ratio * way, 1)
-        assert_allclose(
-            found[0] @ np.append(before + way, 1), matrices[0] @ distorted, atol=1e-3 * ratio
-        )
 
 
 @given(

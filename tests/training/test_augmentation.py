@@ -85,28 +85,6 @@ def test_gentle_classes_are_found_by_their_names():
     assert_array_equal(same, labels != 1)
 
 
-@pytest.mark.parametrize("ground", [0, 255])
-def test_what_is_normalized_keeps_its_place_and_size(ground):
-    digits = load("sample").subset(np.arange(0, 5000, 25))
-    images = np.abs(ground - digits.stored().astype(int)).astype(np.uint8)
-    dataset = Dataset(images, digits.targets, digits.class_names, (28, 28), "digits")
-    order = np.arange(len(dataset))
-    far = {"rotation": 25.0, "shear": 20.0, "scale": 0.3, "shift": 3.0, "elastic_alpha": 40.0}
-    away, ratio = {}, {}
-    for normalize in (False, True):
-        settings = AugmentRecipe(**far, normalize=normalize)
-        found, _ = images_of(dataset, order, settings=settings, key=1)
-        assert_array_equal(images_of(dataset, order, "numba", settings, key=1)[0], found)
-        assert (found != images).any(axis=1).all()
-        before, after = np.empty((2, len(order), 3))
-        for pixels, out in ((images, before), (found, after)):
-            NUMPY.measure_ink(pixels, order, (28, 28), ground, out)
-        away[normalize] = np.abs(after - before)[:, :2].mean()
-        ratio[normalize] = np.abs(np.log(after[:, 2] / before[:, 2])).mean()
-    assert away[True] < 0.5 < 1.5 < away[False]
-    assert ratio[True] < 0.05 < 0.1 < ratio[False]
-
-
 def test_the_validation_data_and_what_is_measured_stay_as_they_are():
     train, validation = pictures(30), pictures(12, seed=1)
     plain = make_trainer(train, validation, epochs=2, learning_rate=1e-9)
@@ -162,16 +140,6 @@ def test_what_fades_is_weaker_from_epoch_to_epoch_and_gone_in_the_last(augment):
     assert away[:4].mean() > away[4:6].mean() > away[6] > away[7]
     assert_allclose(fading[7], images, atol=1e-6)
     assert np.abs(whole[7] - images).mean() > away[6]
-
-
-def test_what_fades_to_a_part_ends_as_strong_as_it():
-    each = {"epochs": 8, "shuffle": False}
-    # the shift grows in proportion to its strength, so this is the last epoch of another
-    fading = seen(augment={"shift": 3.0, "fade": 0.5, "fade_to": 0.4}, **each).reshape(8, -1)
-    assert_array_equal(fading[7], seen(augment={"shift": 1.2}, **each).reshape(8, -1)[7])
-    # after 4 of 8 epochs, of which the first is whole, three quarters of what fades are left
-    assert_array_equal(fading[4], seen(augment={"shift": 2.55}, **each).reshape(8, -1)[4])
-    assert_array_equal(fading[3], seen(augment={"shift": 3.0}, **each).reshape(8, -1)[3])
 
 
 def test_without_any_distortion_the_images_and_the_streams_are_as_ever():

@@ -34,12 +34,6 @@ those that have all but a thousandth of the variance. So a field is drawn as a m
 twenty patterns instead of 784 displacements, at a tenth of the price. (A mixture of
 independent normal numbers with the same covariance. The smoothed noise is a sum of hundreds of
 uniform numbers, which is normal too.)
-
-**Normalized again.** All digits of MNIST were brought to one size, fitted into a box of 20 by 20
-pixels, and centred by their mass. (LeCun, Bottou, Bengio and Haffner 1998, "Gradient-based learning
-applied to document recognition", section III.A.) So a network need not learn to read digits that
-are larger or lie elsewhere. `put_back` says how a distortion is told to leave size and place as
-they were.
 """
 
 from __future__ import annotations
@@ -157,34 +151,6 @@ class Distorter:
             [(sin + cos * slope) * tall, cos * wide],
         ]
         return np.moveaxis(np.array(rows), -1, 0)
-
-
-def put_back(matrices: Single, before: NDArray[np.float64], after: NDArray[np.float64]) -> Single:
-    """Return distortions like these that leave the ink at about its place, and in about its size.
-
-    If the ink had its centre c and the size s, and a distorted image has c' and s', then what that
-    image has at the place ``c' + s'/s · (p - c)`` belongs to p. So ::
-
-        M' = s'/s · M        shift' = M (c' - s'/s · c) + shift
-
-    The field is not moved along. Its waves are long, so this makes little difference.
-
-    Parameters
-    ----------
-    matrices : (n, 2, 3)
-        ``[M | shift]``; see `Distorter.draw`.
-    before, after : (n, 3)
-        Centre and size of the ink in the images and in the distorted ones, see
-        `NumpyOps.measure_ink`. Where an image has none, its distortion stays what it is.
-    """
-    has_ink = (before[:, 2] > 0) & (after[:, 2] > 0)
-    ratio = np.where(has_ink, after[:, 2] / np.maximum(before[:, 2], 1), 1)[:, None]
-    moved = np.where(has_ink[:, None], after[:, :2] - ratio * before[:, :2], 0)
-    linear = matrices[:, :, :2]
-    found = np.empty_like(matrices)
-    found[:, :, :2] = linear * ratio[:, None]
-    found[:, :, 2] = matrices[:, :, 2] + np.einsum("nij,nj->ni", linear, moved)
-    return found
 
 
 def elastic_patterns(image_shape: tuple[int, int], alpha: float, sigma: float) -> Single:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.data.augment import Distorter, put_back
+from inknet.data.augment import Distorter
 from inknet.data.dataset import Dataset, square_shape
 from inknet.errors import InputError
 from inknet.nn.ops import NumpyOps
@@ -65,8 +65,7 @@ class Augmentation:
         if shape is None or dataset.features.dtype != np.uint8:
             raise InputError(f"{dataset.name}: augment distorts images of uint8 pixels alone")
         self._settings = settings
-        not_drawn = {"normalize", "swap", "fade", "fade_to"}
-        options: dict[str, Any] = settings.model_dump(exclude=not_drawn)
+        options: dict[str, Any] = settings.model_dump(exclude={"swap", "fade"})
         names = options.pop("gentle_classes")
         for name in names:
             if name not in dataset.class_names:
@@ -94,8 +93,8 @@ class Augmentation:
 
     def strength(self, n_left: int, n_epochs: int) -> float:
         """Return how far distortions go in an epoch that so many of all epochs follow."""
-        n_fading, least = self._settings.fade * n_epochs, self._settings.fade_to
-        return least + (1 - least) * min(1.0, n_left / n_fading) if n_fading else 1.0
+        n_fading = self._settings.fade * n_epochs
+        return min(1.0, n_left / n_fading) if n_fading else 1.0
 
     def distort(
         self,
@@ -121,20 +120,10 @@ class Augmentation:
         if self._settings.moves_pixels:
             matrices, fields = self._distorter.draw(generator, labels, draw.strength)
             self._ops.warp(features, rows, matrices, fields, self._ground, out)
-            if self._settings.normalize:
-                before, after = self._ink(features, rows), self._ink(out, np.arange(len(out)))
-                matrices = put_back(matrices, before, after)
-                self._ops.warp(features, rows, matrices, fields, self._ground, out)
         else:
             np.take(features, rows, axis=0, out=out)
         if self._settings.swap:
             swap_pixels(out, draw.strength * self._settings.swap, generator)
-
-    def _ink(self, pixels: NDArray[np.uint8], rows: NDArray[np.intp]) -> NDArray[np.float64]:
-        """Return where each image has its ink, ``(n, 3)``; see `NumpyOps.measure_ink`."""
-        found = np.empty((len(rows), 3))
-        self._ops.measure_ink(pixels, rows, self._distorter.image_shape, self._ground, found)
-        return found
 
 
 def swap_pixels(

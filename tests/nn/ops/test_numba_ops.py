@@ -434,27 +434,6 @@ def test_thousands_of_distorted_digits_have_the_same_bits():
         assert (found != digits.features).any(axis=1).mean() > 0.99
 
 
-@given(
-    n=st.integers(1, 8),
-    height=st.integers(1, 12),
-    width=st.integers(1, 12),
-    share_of_ink=st.sampled_from([0.0, 0.1, 1.0]),
-    ground=st.integers(0, 255),
-    seed=SEEDS,
-)
-@many
-def test_ink_is_measured_to_the_same_bits(n, height, width, share_of_ink, ground, seed):
-    generator = np.random.default_rng(seed)
-    pixels = np.full((n + 3, height * width), ground, np.uint8)
-    there = generator.random(pixels.shape) < share_of_ink
-    pixels[there] = generator.integers(0, 256, there.sum())
-    rows = generator.integers(0, n + 3, n)
-    found, expected = np.full((2, n, 3), 77.0)
-    for ops, out in zip(BOTH, (found, expected), strict=True):
-        ops.measure_ink(pixels, rows, (height, width), ground, out)
-    assert_array_equal(found, expected)
-
-
 def test_rows_that_do_not_lie_together_are_warped_too():
     pixels = np.arange(24, dtype=np.uint8).reshape(6, 4)[::2]
     matrices, fields = np.zeros((2, 2, 3), np.float32), np.zeros((2, 2, 2, 2), np.float32)

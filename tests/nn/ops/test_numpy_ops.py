@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.ndimage import center_of_mass, find_objects, map_coordinates
+from scipy.ndimage import map_coordinates
 from scipy.special import expit, log_expit, log_softmax
 from scipy.special import softmax as scipy_softmax
 from sklearn.metrics import log_loss
@@ -192,30 +192,6 @@ def test_warping_looks_pixels_up_as_scipy_does(ground):
         # a place is rounded down by up to 1/256 of a pixel in each direction, a grey by half
         assert_allclose(out[i].reshape(height, width), expected, atol=2.5)
         assert np.abs(out[i].reshape(height, width) - expected).mean() < 0.7
-
-
-@pytest.mark.parametrize("ground", [0, 255])
-def test_ink_is_found_where_scipy_finds_its_centre_of_mass_and_its_box(ground):
-    generator = np.random.default_rng(ground)
-    ink = np.zeros((30, 14, 11))
-    for image in ink:
-        top, left = generator.integers(0, 10, 2)
-        box = image[top : top + 4, left : left + 6]
-        box[:] = generator.integers(64, 200, box.shape)
-        image += 60 * (generator.random(image.shape) < 0.1) * (image == 0)  # too faint for the box
-    pixels = np.abs(ground - ink).astype(np.uint8).reshape(30, -1)
-    rows, out = generator.permutation(30), np.empty((30, 3))
-    NUMPY.measure_ink(pixels, rows, (14, 11), ground, out)
-    for image, found in zip(ink[rows], out, strict=True):
-        assert_allclose(found[:2], center_of_mass(image), rtol=1e-12)
-        (box,) = find_objects((image >= 64).astype(int))
-        assert found[2] == max(side.stop - side.start for side in box)
-
-
-def test_an_image_without_ink_has_it_nowhere():
-    out = np.ones((2, 3))
-    NUMPY.measure_ink(np.full((2, 12), 63, np.uint8), np.arange(2), (3, 4), 0, out)
-    assert_array_equal(out, 0)
 
 
 # -- yes or no, and samples that count more than others ---------------------------------------------

@@ -21,14 +21,7 @@ from numpy.typing import NDArray
 from inknet.nn.activations import ACTIVATIONS, LEAKY_SLOPE, ActivationFunction
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.kernel import Real, kernel
-from inknet.nn.ops.numpy_ops import (
-    FAINTEST_INK,
-    Batch,
-    BatchGroup,
-    FoldedLayer,
-    ListedRows,
-    NumpyOps,
-)
+from inknet.nn.ops.numpy_ops import Batch, BatchGroup, FoldedLayer, ListedRows, NumpyOps
 from inknet.nn.ops.sparse import SparseBatch, SparseGroup, SparseRows
 
 # -- rows of a file -------------------------------------------------------------------------------
@@ -91,39 +84,6 @@ def _warp(
             upper = padded[c] * (256 - r) + padded[c + 1] * r
             lower = padded[c + stride] * (256 - r) + padded[c + stride + 1] * r
             out[i, k] = (upper * (256 - d) + lower * d + 32768) >> 16
-
-
-@partial(kernel, exact=True)
-def _measure_ink(
-    pixels: NDArray[np.uint8],
-    rows: NDArray[np.intp],
-    height: int,
-    width: int,
-    ground: int,
-    out: NDArray[np.float64],
-) -> None:
-    """One image after the other, in one pass: sums along each row, and of the rows."""
-    whole = np.int64
-    for i in range(len(rows)):
-        row = pixels[rows[i]]
-        total = of_lines = of_columns = whole(0)
-        top, bottom, left, right = height, -1, width, -1
-        for y in range(height):
-            of_line = whole(0)
-            for x in range(width):
-                ink = abs(whole(row[y * width + x]) - ground)
-                of_line += ink
-                of_columns += ink * x
-                if ink >= FAINTEST_INK:
-                    top, bottom = min(top, y), y
-                    left, right = min(left, x), max(right, x)
-            total += of_line
-            of_lines += of_line * y
-        if bottom < 0:
-            out[i] = 0
-        else:
-            out[i, 0], out[i, 1] = of_lines / total, of_columns / total
-            out[i, 2] = 1 + max(bottom - top, right - left)
 
 
 # -- between the products -------------------------------------------------------------------------
@@ -447,19 +407,6 @@ class NumbaOps(NumpyOps):
         pixels.flags.writeable = False  # as mapped files are: another type to the compiler
         _warp(pixels, rows, matrices, fields, ground, out)
 
-    def measure_ink(
-        self,
-        pixels: NDArray[np.uint8],
-        rows: NDArray[np.intp],
-        image_shape: tuple[int, int],
-        ground: int,
-        out: NDArray[np.float64],
-    ) -> None:
-        """One image after the other; see `NumpyOps.measure_ink`."""
-        pixels = np.asarray(pixels).view()
-        pixels.flags.writeable = False  # as above
-        _measure_ink(pixels, rows, *image_shape, ground, out)
-
     def activate(self, function: ActivationFunction, z: Floats, out: Floats, slope: Floats) -> None:
         """Take the ReLU family in one pass; NumPy's tanh is as fast as one can be."""
         if function.name in _SLOPES_BELOW:
@@ -677,7 +624,6 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     pixels = np.zeros((8, 8), np.uint8)
     matrices, fields = np.zeros((8, 2, 3), np.float32), np.zeros((8, 2, 2, 4), np.float32)
     ops.warp(pixels, np.arange(8), matrices, fields, 0, np.empty((8, 8), np.uint8))
-    ops.measure_ink(pixels, np.arange(8), (2, 4), 0, np.empty((8, 3)))
     (batch,) = ops.new_group(1, 8, 8, dtype).load(pixels, np.arange(8))
     batch.times(matrix, vector, matrix.copy())
     batch.transposed_times(matrix, matrix.copy())

@@ -23,9 +23,6 @@ CHUNK = 65536
 """Parameters an optimizer takes at a time: few enough that its passes over them stay in the cache,
 many enough that the calls cost nothing."""
 
-FAINTEST_INK = 64
-"""A pixel that differs by less from the ground is no part of a digit's size."""
-
 
 class FoldedLayer(NamedTuple):
     """A dense layer in use: ``f(x @ weight + bias)``, without f in the last."""
@@ -263,42 +260,6 @@ class NumpyOps:
         lower = padded[i, v + 1, u] * (256 - right) + padded[i, v + 1, u + 1] * right
         mixed = (upper * (256 - down) + lower * down + 32768) >> 16
         out[:] = mixed.reshape(n, height * width)
-
-    def measure_ink(
-        self,
-        pixels: NDArray[np.uint8],
-        rows: NDArray[np.intp],
-        image_shape: tuple[int, int],
-        ground: int,
-        out: NDArray[np.float64],
-    ) -> None:
-        """Write where the ink of images has its centre of mass, and how far it reaches.
-
-        Ink is how much a pixel differs from the ground. All sums are of whole numbers: every
-        implementation gives the same bits.
-
-        Parameters
-        ----------
-        pixels : (n_stored, height · width)
-        rows : (n,)
-            Which of them.
-        image_shape : (height, width)
-        ground
-            From 0 to 255.
-        out : (n, 3)
-            Row and column of the centre, and the longer side of the box around all pixels with at
-            least `FAINTEST_INK`; three zeros where there is no such pixel.
-        """
-        ink = np.abs(pixels[rows].reshape(-1, *image_shape).astype(np.int64) - ground)
-        total = np.maximum(ink.sum(axis=(1, 2)), 1)
-        out[:, 2] = 0
-        for axis, n_lines in enumerate(image_shape):
-            other = 2 - axis
-            out[:, axis] = (ink.sum(axis=other) @ np.arange(n_lines)) / total
-            has_ink = np.any(ink >= FAINTEST_INK, axis=other)
-            side = n_lines - has_ink.argmax(axis=1) - has_ink[:, ::-1].argmax(axis=1)
-            out[:, 2] = np.maximum(out[:, 2], np.where(np.any(has_ink, axis=1), side, 0))
-        out[out[:, 2] == 0] = 0
 
     def in_parts(self, part: Callable[[int, int], None], n: int, n_multiplications: int) -> None:
         """Call ``part(first, last)`` until 0 to ``n`` is done; see `inknet.nn.ops.parallel`."""
