@@ -353,8 +353,8 @@ HOW = """\
   that they missed is why others were tried. Of `strong` there were five, with 48, 52 and 51 errors;
   58; 52; 55; and 48, 55 and 60. Of `invariant` there was one, with 102, 100 and 99. What to try
   instead was decided by held-back images, but for `record` as it is now.
-- **More of the same brought nothing** (`record`): all that was tried in up to 45 minutes misread as
-  many test images as `strong` does in five, or more.
+- **More of the same brought nothing** (`record`): all that was tried in up to 45 minutes misread,
+  in the mean of its seeds, as many test images as `strong` does in five, or more.
 
   | earlier versions of `record` | seeds | errors | time |
   |---|---|---|---:|
@@ -409,7 +409,9 @@ HOW = """\
   brought to one size and centred. With that a network learns faster, and had a third less loss
   after 9 of 90 epochs, but in the end it misreads as many.
 - Time is that of the training, from its first step to its last measurement; loading the data,
-  judging and drawing come to a few seconds. `inknet train --recipe strong` is all it takes."""
+  judging and drawing come to a few seconds. While seeds 0 and 1 of `record` trained, other programs
+  used the two cores too; seed 2 had them nearly alone. `inknet train --recipe strong` is all it
+  takes."""
 
 
 def _promises(results: Results, measured: dict[str, list[Results]]) -> str:
