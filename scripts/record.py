@@ -131,7 +131,7 @@ def train(recipe: str, seed: int) -> Results:
 
 def is_begun(folder: Path, recipe: str, seed: int) -> bool:
     """Say whether a training in a folder is unfinished, and by the recipe as it is now."""
-    from inknet.recipe import load_recipe
+    from inknet.recipes import load_recipe
 
     begun = folder / "unfinished" / "recipe.toml"
     now = load_recipe(recipe, source="mnist", seed=seed)
@@ -145,7 +145,7 @@ def outcome(folder: Path) -> Results:
     import numpy as np
 
     from inknet.nn.activations import softmax
-    from inknet.run import Run
+    from inknet.runs.lifecycle import Run
 
     run = Run.open(folder)
     metrics, test = run.metrics, run.test_data()
@@ -190,8 +190,8 @@ def try_out(recipe: str, changes: list[str], seed: int) -> Results:
     """
     import numpy as np
 
-    from inknet.recipe import load_recipe
-    from inknet.run import prepare
+    from inknet.recipes import load_recipe
+    from inknet.runs.lifecycle import prepare
     from inknet.training.callbacks import EpochLines
 
     chosen = load_recipe(recipe, changes, source="mnist", seed=seed)
@@ -232,7 +232,7 @@ def settings_of(changed: Results) -> str:
 
 def digest(recipe: str) -> str:
     """Return a short digest of a recipe, which tells whether it was changed."""
-    from inknet.recipe import load_recipe
+    from inknet.recipes import load_recipe
 
     return hashlib.sha256(load_recipe(recipe).to_toml().encode()).hexdigest()[:12]
 
@@ -247,7 +247,7 @@ def measure_speed(rounds: int = 15) -> Results:
     from inknet.data import load
     from inknet.nn.ops import NUMPY
     from inknet.nn.ops.numba_ops import NumbaOps
-    from inknet.recipe import load_recipe
+    from inknet.recipes import load_recipe
     from inknet.training.augmentation import Augmentation, Draw
     from inknet.training.threads import one_blas_thread
 
@@ -647,7 +647,7 @@ def _draw_mistakes(runs: list[Results], path: Path) -> None:
     import numpy as np
 
     from inknet.data import load
-    from inknet.plots import plot_images
+    from inknet.report.plots import plot_images
 
     shown = list(_mistakes(runs).items())[:MOST_SHOWN]
     dataset = load("mnist")

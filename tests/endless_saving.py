@@ -4,7 +4,8 @@ import os
 import sys
 import time
 
-from inknet import cli, report
+from inknet.cli import app as cli
+from inknet.report import page as report
 
 
 def save_for_ever(*_: object, **__: object) -> None:

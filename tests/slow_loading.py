@@ -4,7 +4,9 @@ import os
 import sys
 import time
 
-from inknet import cli, report, run
+from inknet.cli import app as cli
+from inknet.report import page as report
+from inknet.runs import lifecycle as run
 
 place, *arguments = sys.argv[1:]
 

@@ -6,8 +6,8 @@ from statistics import mean
 import pytest
 
 from inknet.data import Dataset
-from inknet.recipe import load_recipe
-from inknet.run import train_run
+from inknet.recipes import load_recipe
+from inknet.runs.lifecycle import train_run
 from inknet.training.callbacks import Callback
 from inknet.training.loop import Trainer
 

@@ -54,20 +54,17 @@ MAY_IMPORT = {
     "errors": set(),
     "files": {"errors"},
     "seeds": set(),
-    "evaluation": set(),
     "data": FOUNDATIONS,
-    "recipe": FOUNDATIONS | {"nn"},
+    "recipes": FOUNDATIONS | {"nn"},
     "model_file": FOUNDATIONS | {"nn"},
-    "training": FOUNDATIONS | {"nn", "data", "recipe"},
-    "plots": FOUNDATIONS | {"evaluation", "training"},
-    "report": FOUNDATIONS | {"evaluation", "training", "plots"},
-    "metrics_file": FOUNDATIONS,
-    "mlp": FOUNDATIONS | {"nn", "data", "recipe", "model_file", "training", "evaluation"},
-    "sklearn": FOUNDATIONS | {"nn", "recipe", "training"},
+    "training": FOUNDATIONS | {"nn", "data", "recipes"},
+    "report": FOUNDATIONS | {"training"},
+    "mlp": FOUNDATIONS | {"nn", "data", "recipes", "model_file", "training", "report"},
+    "sklearn": FOUNDATIONS | {"nn", "recipes", "training"},
     "exchange": FOUNDATIONS | {"nn", "model_file", "mlp"},
-    "unfinished": FOUNDATIONS | {"data", "recipe", "training"},
+    "runs": FOUNDATIONS | {"nn", "data", "recipes", "model_file", "training", "report", "mlp"},
 }
-TOPMOST = {"run", "ensemble", "experiments", "cli", "cli_experiments", "__init__"}
+TOPMOST = {"experiments", "cli", "__init__"}
 
 
 def rooms_imported_by(file: Path) -> set[str]:

@@ -33,8 +33,8 @@ def test_the_wheel_carries_its_data_files_and_licences(wheel: Path) -> None:
         "inknet/data/sample.LICENSE",
         "inknet/recipes/digits.toml",
         "inknet/recipes/final.toml",
-        "inknet/templates/model.py.txt",
-        "inknet/templates/report.html.jinja",
+        "inknet/exchange/model.py.txt",
+        "inknet/report/templates/report.html.jinja",
         "inknet/py.typed",
     ):
         assert name in names

@@ -21,9 +21,9 @@ from inknet.nn.ops import fastest
 from inknet.seeds import Streams
 
 if TYPE_CHECKING:
-    from inknet.evaluation import Evaluation
     from inknet.nn.predictor import Predictor
-    from inknet.recipe import AugmentRecipe, TrainingRecipe
+    from inknet.recipes import AugmentRecipe, TrainingRecipe
+    from inknet.report.evaluation import Evaluation
     from inknet.training.callbacks import Callback
     from inknet.training.checkpoint import Checkpoint
     from inknet.training.history import History
@@ -185,12 +185,12 @@ class MLP:
         patience
             Stop after this many epochs without improvement, and take back the best weights.
         optimizer, weight_decay, schedule, warmup, label_smoothing, l2_on_biases
-            As the keys of the same names in a recipe, see `inknet.recipe.TrainingRecipe`.
+            As the keys of the same names in a recipe, see `inknet.recipes.TrainingRecipe`.
         clip_norm, clip_value, max_norm, average_decay, shuffle, monitor
-            As the keys of the same names in a recipe, see `inknet.recipe.TrainingRecipe`.
+            As the keys of the same names in a recipe, see `inknet.recipes.TrainingRecipe`.
         augment
             How images are distorted, as in the table of that name, see
-            `inknet.recipe.AugmentRecipe`: ``{"rotation": 10.0, "shift": 1.0}``.
+            `inknet.recipes.AugmentRecipe`: ``{"rotation": 10.0, "shift": 1.0}``.
         callbacks
             What looks on, see `inknet.training.callbacks`.
 
@@ -204,7 +204,7 @@ class MLP:
         InputError
             In one line, if samples or settings are not as described.
         """
-        from inknet.recipe import augment_recipe, training_recipe
+        from inknet.recipes import augment_recipe, training_recipe
         from inknet.training.callbacks import EpochLines
 
         settings = training_recipe(
@@ -346,7 +346,7 @@ class MLP:
 
     def evaluate_on(self, dataset: Dataset) -> Evaluation:
         """Hold the predictions for a dataset against its labels."""
-        from inknet.evaluation import evaluate
+        from inknet.report.evaluation import evaluate
 
         return evaluate(self.logits_on(dataset), dataset.targets, self.facts.class_names)
 
@@ -368,7 +368,7 @@ class MLP:
         seed
             Decides how they are distorted.
         """
-        from inknet.evaluation import evaluate
+        from inknet.report.evaluation import evaluate
         from inknet.training.inference import predict_over_copies
 
         self._check_kind(dataset)

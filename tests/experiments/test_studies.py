@@ -8,7 +8,7 @@ import pytest
 from studying import processes, runs, words
 
 from commands import inknet, refusal, running, wait_for
-from inknet.cli import main
+from inknet.cli.app import main
 
 NAMES = [f"{size}.seed-{seed}" for size in (20, 40) for seed in (0, 1)]
 

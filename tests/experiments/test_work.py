@@ -9,8 +9,8 @@ from inknet.experiments.plan import plan_study
 from inknet.experiments.results import Result
 from inknet.experiments.summary import figure_of
 from inknet.experiments.work import execute
-from inknet.recipe import load_recipe
-from inknet.run import prepare
+from inknet.recipes import load_recipe
+from inknet.runs.lifecycle import prepare
 
 SMALL = ["data.source=sample", "data.limit=600", "network.hidden=[8]", "training.epochs=2"]
 

@@ -211,7 +211,13 @@ def warmed_up(reader: Reader, folder: Path) -> Trial:
     trial.path.write_bytes(b"")
     with contextlib.suppress(InputError), contextlib.redirect_stdout(io.StringIO()):
         reader.read(trial.path)
-    for module in ("inknet.cli", "inknet.mlp", "inknet.recipe", "inknet.run", "PIL.ImageOps"):
+    for module in (
+        "inknet.cli",
+        "inknet.mlp",
+        "inknet.recipes",
+        "inknet.runs.lifecycle",
+        "PIL.ImageOps",
+    ):
         __import__(module)
     return trial
 

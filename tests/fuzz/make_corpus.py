@@ -152,7 +152,7 @@ def model() -> None:
 
 
 def recipe() -> None:
-    from inknet.recipe import Recipe, load_recipe
+    from inknet.recipes import Recipe, load_recipe
 
     write("recipe", "defaults", Recipe().to_toml())
     write("recipe", "final", load_recipe("final").to_toml())

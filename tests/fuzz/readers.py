@@ -173,7 +173,7 @@ def _read_state_dict(path: Path) -> None:
 
 
 def _read_recipe(path: Path) -> None:
-    from inknet.recipe import load_recipe
+    from inknet.recipes import load_recipe
 
     recipe = load_recipe(str(path))
     path.write_text(recipe.to_toml(), "utf-8", newline="\n")
@@ -186,8 +186,8 @@ def _make_run(folder: Path) -> None:
 
 
 def _read_metrics(path: Path) -> None:
-    from inknet.cli import runs
-    from inknet.run import Run
+    from inknet.cli.app import runs
+    from inknet.runs.lifecycle import Run
 
     try:
         Run.open(path.parent).metrics  # noqa: B018

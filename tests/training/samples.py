@@ -9,7 +9,7 @@ from scipy.special import expit
 from inknet.data import Dataset
 from inknet.nn import Architecture, Network
 from inknet.nn.ops import Batch
-from inknet.recipe import TrainingRecipe, augment_recipe
+from inknet.recipes import TrainingRecipe, augment_recipe
 from inknet.seeds import Streams
 from inknet.training.callbacks import Callback
 from inknet.training.loop import Trainer

@@ -9,7 +9,7 @@ from inknet import MLP, InputError
 from inknet.data import Dataset, load
 from inknet.nn.ops import NUMPY
 from inknet.nn.ops.numba_ops import NumbaOps
-from inknet.recipe import AugmentRecipe
+from inknet.recipes import AugmentRecipe
 from inknet.training.augmentation import Augmentation, swap_pixels
 from inknet.training.batches import BatchMaker
 from inknet.training.callbacks import Callback

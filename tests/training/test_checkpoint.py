@@ -20,7 +20,7 @@ from samples import clouds, make_trainer, pictures
 
 from inknet import MLP, InputError
 from inknet.nn.ops import VARIABLE
-from inknet.recipe import TrainingRecipe
+from inknet.recipes import TrainingRecipe
 from inknet.training.callbacks import Callback
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint, Checkpointer
 

@@ -27,7 +27,7 @@ def export_numpy(model: MLP, path: str | Path) -> None:
     InputError
         If the file cannot be written.
     """
-    template = (resources.files("inknet") / "templates/model.py.txt").read_text("utf-8")
+    template = (resources.files("inknet.exchange") / "model.py.txt").read_text("utf-8")
     program, weights = template.split("# -- weights --\n")
     facts = travelling(model)
     dtype = model.network.dtype.newbyteorder("<")

@@ -9,7 +9,16 @@ import numpy as np
 
 from inknet.experiments.catalogue import FIGURE_NAMES
 from inknet.experiments.summary import RowSummary, StudySummary
-from inknet.plots import BLUE, INK, ORANGE, PALE, message_figure, new_figure, save_figure, shorten
+from inknet.report.plots import (
+    BLUE,
+    INK,
+    ORANGE,
+    PALE,
+    message_figure,
+    new_figure,
+    save_figure,
+    shorten,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -11,8 +11,8 @@ import inknet
 from inknet.errors import InputError
 from inknet.experiments.catalogue import Row, Study
 from inknet.nn.ops import fastest
-from inknet.recipe import Recipe, load_recipe
-from inknet.run import with_absolute_source
+from inknet.recipes import Recipe, load_recipe
+from inknet.runs.lifecycle import with_absolute_source
 
 
 @dataclass(frozen=True)

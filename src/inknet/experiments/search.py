@@ -19,8 +19,8 @@ import numpy as np
 from inknet.errors import DivergedError, InputError, StudyStopped, quoted
 from inknet.experiments.catalogue import values_of
 from inknet.nn.ops.parallel import at_most
-from inknet.recipe import Recipe, load_recipe
-from inknet.run import prepare
+from inknet.recipes import Recipe, load_recipe
+from inknet.runs.lifecycle import prepare
 from inknet.training.callbacks import Callback
 from inknet.training.interrupt import SIGNALS
 
@@ -188,7 +188,7 @@ def open_search(
     Parameters
     ----------
     recipe, changes
-        What is trained, as for `inknet.recipe.load_recipe`.
+        What is trained, as for `inknet.recipes.load_recipe`.
     vary
         ``"key=low..high"`` or ``"key=value,value"`` each.
     seed

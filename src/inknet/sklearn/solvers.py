@@ -30,7 +30,7 @@ from inknet.training.history import EpochRecord, History
 from inknet.training.threads import one_blas_thread
 
 if TYPE_CHECKING:
-    from inknet.recipe import TrainingRecipe
+    from inknet.recipes import TrainingRecipe
 
 LEAST_WORK_TO_COMPILE = 1_000_000_000
 """Multiplications of a training, some 0.3 s of them, for which compiled loops are worth loading."""
@@ -212,7 +212,7 @@ class StochasticTraining:
     @property
     def settings(self) -> TrainingRecipe:
         """As much of the settings as a recipe has words for."""
-        from inknet.recipe import training_recipe
+        from inknet.recipes import training_recipe
 
         adam = isinstance(self.optimizer, Adam)
         return training_recipe(

@@ -14,7 +14,7 @@ from inknet.errors import InputError
 from inknet.nn.ops import NumpyOps
 
 if TYPE_CHECKING:
-    from inknet.recipe import AugmentRecipe
+    from inknet.recipes import AugmentRecipe
 
 N_OTHERS = 240
 """Images that are in a batch with the versions of one that are drawn."""

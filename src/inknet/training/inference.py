@@ -17,7 +17,7 @@ from inknet.training.augmentation import Augmentation
 from inknet.training.batches import BatchMaker
 
 if TYPE_CHECKING:
-    from inknet.recipe import AugmentRecipe
+    from inknet.recipes import AugmentRecipe
 
 BATCH_SIZE = 1024
 """Large enough that the matrix products dominate, small enough to stay in the cache."""

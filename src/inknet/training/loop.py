@@ -20,7 +20,7 @@ from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps, fastest
 from inknet.nn.schedules import SCHEDULES
-from inknet.recipe import AugmentRecipe, TrainingRecipe
+from inknet.recipes import AugmentRecipe, TrainingRecipe
 from inknet.seeds import Streams
 from inknet.training.augmentation import Augmentation
 from inknet.training.averaging import WeightAverage

@@ -16,8 +16,8 @@ from PIL import Image
 
 from inknet.data import load
 from inknet.data.mnist import fetch_mnist
-from inknet.recipe import Recipe
-from inknet.run import default_folder
+from inknet.recipes import Recipe
+from inknet.runs.lifecycle import default_folder
 
 INKNET = Path(sys.executable).with_name("inknet")
 QUICK = ["--data", "sample", "--set", "training.epochs=2"]
@@ -348,7 +348,7 @@ def test_runs_of_one_second_have_folders_of_their_own(
         def now(cls, tz: object = None) -> datetime:
             return cls(2026, 1, 2, 3, 4, 5)
 
-    monkeypatch.setattr("inknet.run.datetime", Stopped)
+    monkeypatch.setattr("inknet.runs.lifecycle.datetime", Stopped)
     monkeypatch.chdir(tmp_path)
     names = []
     for _ in range(3):
@@ -361,7 +361,7 @@ def test_runs_of_one_second_have_folders_of_their_own(
 def test_a_second_ctrl_c_while_results_are_written_loses_nothing_that_was_learned(
     tmp_path: Path,
 ) -> None:
-    endless = Path(__file__).parent / "endless_saving.py"
+    endless = Path(__file__).parents[1] / "endless_saving.py"
     with subprocess.Popen(
         [sys.executable, endless, "run"],
         cwd=tmp_path,

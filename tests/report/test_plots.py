@@ -7,8 +7,8 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from inknet import plots
-from inknet.evaluation import Evaluation
+from inknet.report import plots
+from inknet.report.evaluation import Evaluation
 from inknet.training.history import EpochRecord, History
 
 

@@ -10,7 +10,7 @@ confusion_matrix.png  which class was taken for which, on the test data
 weights.png           every neuron of the first layer as an image
 mistakes.png          the test images the network was most sure about and wrong
 report.html           all of it on one page
-unfinished/           only until the run is whole, see `inknet.unfinished`
+unfinished/           only until the run is whole, see `inknet.runs.unfinished`
 ===================== ============================================================================
 """
 
@@ -33,20 +33,20 @@ from inknet.data import Dataset, Splits, load, split
 from inknet.data.sources import NAMED
 from inknet.errors import DivergedError, InputError, TrainingStopped
 from inknet.files import refuse_link_out_of, write_text_whole
-from inknet.metrics_file import METRICS_FORMAT, read_metrics
+from inknet.runs.metrics import METRICS_FORMAT, read_metrics
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts
 from inknet.nn.activations import softmax
 from inknet.nn.network import Network
 from inknet.nn.ops import fastest
-from inknet.recipe import Recipe, load_recipe
+from inknet.recipes import Recipe, load_recipe
 from inknet.seeds import Streams
 from inknet.training.checkpoint import Checkpoint, Checkpointer
 from inknet.training.interrupt import SIGNALS, InterruptFlag
-from inknet.unfinished import BEST_SO_FAR, NAME, Unfinished, origin_of
+from inknet.runs.unfinished import BEST_SO_FAR, NAME, Unfinished, origin_of
 
 if TYPE_CHECKING:
-    from inknet.evaluation import Evaluation
+    from inknet.report.evaluation import Evaluation
     from inknet.nn.arrays import Floats
     from inknet.training.callbacks import Callback
     from inknet.training.history import History
@@ -151,7 +151,7 @@ def train_run(
 ) -> Run:
     """Train as a recipe says, judge the result, and leave everything in a run folder.
 
-    Until the run is whole, it is in the folder's part `inknet.unfinished`, with checkpoints from
+    Until the run is whole, it is in the folder's part `inknet.runs.unfinished`, with checkpoints from
     which `resume_run` goes on. What was in the folder before stays until then.
 
     Parameters
@@ -436,7 +436,7 @@ def _write_results(
     folder: Path, recipe: Recipe, model: MLP, parts: Splits, history: History
 ) -> None:
     """Judge the trained model on the test data and write all files of the run."""
-    from inknet.evaluation import evaluate
+    from inknet.report.evaluation import evaluate
 
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
@@ -495,7 +495,7 @@ def _draw(
     evaluation: Evaluation,
 ) -> list[Path]:
     """Draw the pictures of the run and return their paths; only images give the last two."""
-    from inknet import plots
+    from inknet.report import plots
 
     loss, confusion, weights, mistakes = (folder / name for name in PICTURES)
     plots.plot_history(history, loss)
@@ -528,7 +528,7 @@ def _write_report(
     evaluation: Evaluation,
     pictures: list[Path],
 ) -> None:
-    from inknet.report import write_report
+    from inknet.report.page import write_report
 
     training, data = metrics["training"], metrics["data"]
     write_report(

@@ -4,9 +4,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from inknet import plots
-from inknet.evaluation import Evaluation
-from inknet.report import write_report
+from inknet.report import plots
+from inknet.report.evaluation import Evaluation
+from inknet.report.page import write_report
 from inknet.training.history import EpochRecord, History
 
 HOSTILE = "<script>alert('x')</script>"

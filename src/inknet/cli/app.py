@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from inknet.cli_experiments import experiment_app, search
+from inknet.cli.exchange import add_commands
+from inknet.cli.experiments import experiment_app, search
 from inknet.errors import InputError, StudyStopped, TrainingStopped, printable
-from inknet.exchange.commands import add_commands
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from inknet.data import Dataset, Splits
     from inknet.mlp import MLP
-    from inknet.recipe import Recipe
-    from inknet.run import Run
+    from inknet.recipes import Recipe
+    from inknet.runs.lifecycle import Run
     from inknet.training.callbacks import Callback
 
 app = typer.Typer(
@@ -135,8 +135,8 @@ def train(
 ) -> None:
     """Train a network and leave model, figures, pictures and a report in a run folder."""
     from inknet.data import MnistUnavailableError
-    from inknet.recipe import load_recipe
-    from inknet.run import default_folder, resume_run, train_run
+    from inknet.recipes import load_recipe
+    from inknet.runs.lifecycle import default_folder, resume_run, train_run
 
     training = _Training()
     options: dict[str, Any] = {
@@ -221,8 +221,8 @@ class _Training:
         self, recipe: Recipe, folder: Path, n_members: int, options: dict[str, Any]
     ) -> None:
         """Train an ensemble, and say what one network reaches and what all do."""
-        from inknet.ensemble import train_ensemble
-        from inknet.run import resume_run, train_run
+        from inknet.runs.ensemble import train_ensemble
+        from inknet.runs.lifecycle import resume_run, train_run
 
         def train(member: Recipe, place: Path) -> Run:
             return train_run(member, place, callbacks=self.callbacks(member), **options)
@@ -276,7 +276,7 @@ def evaluate(
     """Judge a trained network on its own test data, or on another source."""
     from inknet.data import load
     from inknet.mlp import MLP
-    from inknet.run import Run, evaluation_part, matched
+    from inknet.runs.lifecycle import Run, evaluation_part, matched
 
     if data is None:
         opened = Run.open(run)
@@ -352,7 +352,7 @@ def runs(
     folder: Annotated[Path, typer.Argument(help="Where the run folders are.")] = Path("runs"),
 ) -> None:
     """List the finished runs, and the trainings that can go on."""
-    from inknet.run import list_runs, list_unfinished
+    from inknet.runs.lifecycle import list_runs, list_unfinished
 
     found, unfinished = list_runs(folder), list_unfinished(folder)
     if found:
@@ -442,8 +442,8 @@ def data_show(
 
     from inknet.data import load
     from inknet.nn.ops import NUMPY
-    from inknet.plots import plot_images, plot_versions
-    from inknet.recipe import load_recipe
+    from inknet.recipes import load_recipe
+    from inknet.report.plots import plot_images, plot_versions
     from inknet.seeds import Streams
     from inknet.training.augmentation import Augmentation
 

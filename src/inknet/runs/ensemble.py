@@ -16,12 +16,12 @@ import numpy as np
 
 from inknet.data import load
 from inknet.errors import InputError
-from inknet.evaluation import evaluate
+from inknet.report.evaluation import evaluate
 from inknet.files import write_text_whole
 from inknet.nn.activations import softmax
-from inknet.recipe import Recipe
-from inknet.run import Run, with_absolute_source
-from inknet.unfinished import Unfinished
+from inknet.recipes import Recipe
+from inknet.runs.lifecycle import Run, with_absolute_source
+from inknet.runs.unfinished import Unfinished
 
 FILE = "ensemble.json"
 FORMAT = 1

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inknet.errors import InputError
-from inknet.recipe import Recipe, load_recipe, recipe_names, training_recipe
+from inknet.recipes import Recipe, load_recipe, recipe_names, training_recipe
 
 
 @pytest.mark.parametrize("name", recipe_names())

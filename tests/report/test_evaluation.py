@@ -12,7 +12,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from inknet.evaluation import evaluate
+from inknet.report.evaluation import evaluate
 
 
 @st.composite

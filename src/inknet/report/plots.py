@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.evaluation import Evaluation
 from inknet.files import write_whole
+from inknet.report.evaluation import Evaluation
 from inknet.training.history import History
 
 if TYPE_CHECKING:

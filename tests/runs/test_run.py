@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from inknet import MLP, InputError
-from inknet.cli import runs
-from inknet.recipe import load_recipe
-from inknet.run import Run, list_runs, train_run
+from inknet.cli.app import runs
+from inknet.recipes import load_recipe
+from inknet.runs.lifecycle import Run, list_runs, train_run
 
 FILES = ("recipe.toml", "model.safetensors", "metrics.json")
 

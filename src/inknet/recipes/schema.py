@@ -7,19 +7,11 @@ made with is kept in its folder.
 
 from __future__ import annotations
 
-import contextlib
-import difflib
-import tomllib
-from collections.abc import Iterable, Mapping
-from importlib import resources
-from pathlib import Path
-from typing import Annotated, Any, Literal, TypeAlias, TypeVar
+from typing import Annotated, Literal, TypeAlias
 
-import numpy as np
 import tomli_w
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from inknet.errors import InputError, quoted
 from inknet.nn.network import Architecture
 
 Fraction: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
@@ -31,14 +23,7 @@ Unset = BeforeValidator(lambda value: None if value == "none" else value)
 HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
 
 
-LARGEST_RECIPE = 1 << 16  # bytes
-LONGEST_LINE = 10_000  # characters
-MOST_DOTS = 300  # in a line: the time to parse a key grows with the square of its parts
-DEEPEST_NESTING = 8
-LARGEST_INTEGER = (1 << 63) - 1  # all that TOML promises to hold
-
-
-class _Part(BaseModel):
+class Part(BaseModel):
     """A table of a recipe: fixed once read, nothing unknown in it, no value of another type."""
 
     model_config = ConfigDict(
@@ -46,7 +31,7 @@ class _Part(BaseModel):
     )
 
 
-class DataRecipe(_Part):
+class DataRecipe(Part):
     """Which samples, and how they are divided."""
 
     source: str = "mnist"
@@ -74,7 +59,7 @@ class DataRecipe(_Part):
         return self
 
 
-class AugmentRecipe(_Part):
+class AugmentRecipe(Part):
     """How training images are distorted, anew in every epoch; see `inknet.data.augment`."""
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
@@ -109,7 +94,7 @@ class AugmentRecipe(_Part):
         return self.moves_pixels or bool(self.swap)
 
 
-class NetworkRecipe(_Part):
+class NetworkRecipe(Part):
     """The hidden layers; the widths of input and output follow from the data."""
 
     hidden: Annotated[list[Count], Field(max_length=999)] = [256, 128]
@@ -158,7 +143,7 @@ class NetworkRecipe(_Part):
         )
 
 
-class TrainingRecipe(_Part):
+class TrainingRecipe(Part):
     """How the weights are found."""
 
     epochs: Count = 20
@@ -212,7 +197,7 @@ class TrainingRecipe(_Part):
         return self
 
 
-class Recipe(_Part):
+class Recipe(Part):
     """All that decides a run."""
 
     name: Annotated[str, Field(max_length=1_000)] = "custom"
@@ -227,205 +212,3 @@ class Recipe(_Part):
     def to_toml(self) -> str:
         """Return the recipe as TOML, every key written out but those that are not set."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))
-
-
-PartType = TypeVar("PartType", bound=_Part)
-
-
-def recipe_names() -> list[str]:
-    """Return the names of the recipes that come with inknet."""
-    folder = resources.files("inknet") / "recipes"
-    return sorted(
-        Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".toml")
-    )
-
-
-def load_recipe(
-    recipe: str,
-    changes: Iterable[str] = (),
-    *,
-    settings: Mapping[str, Any] | None = None,
-    source: str | None = None,
-    seed: int | None = None,
-) -> Recipe:
-    """Read a recipe that ships with inknet, or a TOML file, and change some of its keys.
-
-    Parameters
-    ----------
-    recipe
-        A name from `recipe_names`, or the path of a file that ends in ``.toml``.
-    changes
-        ``"table.key=value"`` each, the value written as in TOML (a bare word is a string, and
-        ``none`` takes an optional key back).
-    settings
-        Dotted keys and their values, set before the changes.
-    source, seed
-        What takes the place of ``data.source`` and ``seed``, if given.
-
-    Raises
-    ------
-    InputError
-        Naming the key, its value and what is allowed.
-    """
-    if recipe in recipe_names():
-        where = recipe
-        text = (resources.files("inknet") / "recipes" / f"{recipe}.toml").read_text("utf-8")
-    elif recipe.endswith(".toml"):
-        where = recipe
-        text = _read(Path(recipe))
-    else:
-        raise InputError(
-            f"no recipe is called {recipe!r}; expected {', '.join(recipe_names())} "
-            "or the path of a .toml file"
-        )
-    table = _parsed(text, where)
-    table.setdefault("name", Path(where).stem)
-    for key, value in (settings or {}).items():
-        _set(table, key, value)
-    for change in changes:
-        _apply(table, change)
-    if source is not None:
-        _set(table, "data.source", source)
-    if seed is not None:
-        _set(table, "seed", seed)
-    return _validated(Recipe, table, where)
-
-
-def augment_recipe(settings: Mapping[str, Any]) -> AugmentRecipe:
-    """Return checked distortions; raise `InputError` naming the key that is wrong."""
-    return _validated(AugmentRecipe, dict(settings), "augment")
-
-
-def training_recipe(**settings: Any) -> TrainingRecipe:
-    """Return checked training settings; raise `InputError` naming the key that is wrong."""
-    python_values = {
-        key: value.item() if isinstance(value, np.generic) else value
-        for key, value in settings.items()
-    }
-    return _validated(TrainingRecipe, python_values, "train")
-
-
-def _read(path: Path) -> str:
-    if not path.is_file():
-        raise InputError(f"{path}: no such recipe file")
-    try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_RECIPE + 1)
-        if len(content) > LARGEST_RECIPE:
-            raise InputError(f"{path}: larger than any recipe, more than {LARGEST_RECIPE:,} bytes")
-        return content.decode("utf-8").replace("\r\n", "\n")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not valid TOML: it is not UTF-8 text") from None
-
-
-def _parsed(text: str, where: str) -> dict[str, Any]:
-    """Parse TOML of a sane extent."""
-    for number, line in enumerate(text.split("\n"), start=1):
-        if len(line) > LONGEST_LINE:
-            raise InputError(
-                f"{where}: line {number} has {len(line):,} characters, "
-                f"expected at most {LONGEST_LINE:,}"
-            )
-        if line.count(".") > MOST_DOTS:
-            raise InputError(f"{where}: line {number} has more than {MOST_DOTS} dots")
-    try:
-        table = tomllib.loads(text)
-    except RecursionError:
-        raise InputError(f"{where}: not valid TOML: nested too deep") from None
-    except ValueError as error:  # TOML's own, and Python's for numbers of thousands of digits
-        raise InputError(f"{where}: not valid TOML: {quoted(error)}") from None
-    _check_values(table, where)
-    return table
-
-
-def _check_values(table: dict[str, Any], where: str) -> None:
-    """Refuse what no recipe has: tables in tables without end, and numbers too long to print."""
-    level: list[Any] = [table]
-    for _ in range(DEEPEST_NESTING):
-        values = [
-            value
-            for parent in level
-            for value in (parent.values() if isinstance(parent, dict) else parent)
-        ]
-        if any(isinstance(value, int) and abs(value) > LARGEST_INTEGER for value in values):
-            raise InputError(f"{where}: not valid TOML: an integer of more than 64 bits")
-        level = [value for value in values if isinstance(value, (dict, list))]
-    if level:
-        raise InputError(f"{where}: not valid TOML: nested too deep")
-
-
-def _apply(table: dict[str, Any], change: str) -> None:
-    """Change one key of a table of tables, given as ``table.key=value``."""
-    key, equals, text = change.partition("=")
-    if not equals or not key.strip():
-        raise InputError(f"--set {change}: expected key=value, such as training.batch_size=64")
-    value: Any = text.strip()
-    with contextlib.suppress(ValueError, RecursionError):
-        parsed = tomllib.loads(f"value = {text}")
-        value = parsed["value"] if len(parsed) == 1 else value
-    _set(table, key.strip(), value)
-
-
-def _set(table: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key in a table of tables."""
-    *tables, last = key.split(".")
-    for name in tables:
-        table = table.setdefault(name, {})
-        if not isinstance(table, dict):
-            raise InputError(f"{key}: {name} is not a table of the recipe")
-    table[last] = value
-
-
-def _validated(part: type[PartType], table: dict[str, Any], where: str) -> PartType:
-    try:
-        return part.model_validate(table)
-    except ValidationError as error:
-        raise InputError(f"{where}: {quoted(_first_problem(part, error))}") from None
-
-
-def _first_problem(part: type[_Part], error: ValidationError) -> str:
-    """Say in one line which key has which value, and what is allowed."""
-    problems = error.errors(include_url=False)
-    first = problems[0]
-    names = [str(name) for name in first["loc"]]
-    if first["type"] == "extra_forbidden":
-        known = _keys(part)
-        table = ".".join([*names[:-1], ""])
-        beside = dict.fromkeys(
-            key.removeprefix(table).split(".")[0] for key in known if key.startswith(table)
-        )
-        near = difflib.get_close_matches(names[-1], beside, n=1)
-        hint = f"did you mean {table}{near[0]}?" if near else f"expected one of {', '.join(beside)}"
-        return f"{'.'.join(names)} is not a recipe key; {hint}"
-    if first["type"] == "value_error":  # from our own checks, which name the key themselves
-        table = f"[{names[0]}] " if names else ""
-        return table + str(first["ctx"]["error"])
-    # a key that takes one of several types yields a problem for each; they share the key's path
-    depth = next(
-        (i for i in range(len(names), 0, -1) if ".".join(names[:i]) in _keys(part)), len(names)
-    )
-    allowed = dict.fromkeys(
-        _lower_first(p["msg"].removeprefix("Input should be "))
-        for p in problems
-        if [str(name) for name in p["loc"][:depth]] == names[:depth]
-    )
-    value = quoted(repr(first["input"]))[:200]
-    return f"{'.'.join(names[:depth])} is {value}; expected {' or '.join(allowed)}"
-
-
-def _keys(part: type[_Part], prefix: str = "") -> list[str]:
-    """Return every key of a table and its tables, dotted."""
-    keys: list[str] = []
-    for name, field in part.model_fields.items():
-        kind = field.annotation
-        if isinstance(kind, type) and issubclass(kind, _Part):
-            keys += _keys(kind, f"{prefix}{name}.")
-        else:
-            keys.append(f"{prefix}{name}")
-    return keys
-
-
-def _lower_first(text: str) -> str:
-    return text[:1].lower() + text[1:]

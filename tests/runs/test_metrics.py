@@ -5,7 +5,7 @@ import json
 import pytest
 
 from inknet.errors import InputError
-from inknet.metrics_file import read_metrics
+from inknet.runs.metrics import read_metrics
 
 METRICS = {
     "format": 1,

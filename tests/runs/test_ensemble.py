@@ -9,7 +9,7 @@ import pytest
 from commands import inknet, refusal
 from inknet import MLP
 from inknet.data import load
-from inknet.recipe import AugmentRecipe
+from inknet.recipes import AugmentRecipe
 from inknet.training.inference import predict_over_copies
 
 QUICK = ["--set", "training.epochs=2", "--set", "network.hidden=[16]"]

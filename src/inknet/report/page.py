@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from inknet.evaluation import Evaluation
 from inknet.files import write_text_whole
-from inknet.plots import DPI
+from inknet.report.evaluation import Evaluation
+from inknet.report.plots import DPI
 from inknet.training.history import History
 
 
@@ -84,7 +84,7 @@ def write_report(
     evaluation
         The answers on the test samples; accuracy, errors and the tables come from it.
     pictures
-        PNG files that `inknet.plots` wrote: ``loss.png``, ``confusion_matrix.png``,
+        PNG files that `inknet.report.plots` wrote: ``loss.png``, ``confusion_matrix.png``,
         ``weights.png``, ``mistakes.png``. One that is not listed, or does not exist, is left out.
     facts
         More headline figures, shown in this order after accuracy, errors and best epoch: name
@@ -93,7 +93,7 @@ def write_report(
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("inknet", "templates"),
+        loader=jinja2.PackageLoader("inknet.report", "templates"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -27,7 +27,7 @@ import numpy as np
 from inknet.data import Dataset
 from inknet.errors import InputError
 from inknet.files import refuse_link_out_of, write_text_whole
-from inknet.recipe import Recipe, load_recipe
+from inknet.recipes import Recipe, load_recipe
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
 
 NAME = "unfinished"

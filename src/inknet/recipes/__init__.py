@@ -1,0 +1,16 @@
+"""Recipes: all that decides a training run, and those that come with inknet."""
+
+from inknet.recipes.reading import augment_recipe, load_recipe, recipe_names, training_recipe
+from inknet.recipes.schema import AugmentRecipe, DataRecipe, NetworkRecipe, Recipe, TrainingRecipe
+
+__all__ = [
+    "AugmentRecipe",
+    "DataRecipe",
+    "NetworkRecipe",
+    "Recipe",
+    "TrainingRecipe",
+    "augment_recipe",
+    "load_recipe",
+    "recipe_names",
+    "training_recipe",
+]

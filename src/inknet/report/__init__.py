@@ -1,0 +1,1 @@
+"""What a run reached, told: figures, pictures and a page."""
