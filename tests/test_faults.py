@@ -14,7 +14,8 @@ import pytest
 from commands import INKNET, content, environment, inknet, running, wait_for
 from inknet import InputError
 from inknet.recipes import load_recipe
-from inknet.runs.lifecycle import FILES, resume_run, train_run
+from inknet.runs import resume_run, train_run
+from inknet.runs.folder import FILES
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
 from trainings import interrupted, options, outcome
 
@@ -199,7 +200,7 @@ class FullFrom:
 def recipe(tmp_path, monkeypatch):
     monkeypatch.setenv("INKNET_OPS", "numpy")
     monkeypatch.setattr(
-        "inknet.runs.lifecycle._draw", lambda *_: []
+        "inknet.runs.results._draw", lambda *_: []
     )  # takes long, and writes like all others
     changes = ["data.limit=300", "network.hidden=[6]", "training.epochs=5"]
     return load_recipe("digits", changes, source="sample")

@@ -215,7 +215,7 @@ def warmed_up(reader: Reader, folder: Path) -> Trial:
         "inknet.cli",
         "inknet.mlp",
         "inknet.recipes",
-        "inknet.runs.lifecycle",
+        "inknet.runs",
         "PIL.ImageOps",
     ):
         __import__(module)

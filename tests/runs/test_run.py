@@ -8,7 +8,7 @@ import pytest
 from inknet import MLP, InputError
 from inknet.cli.app import runs
 from inknet.recipes import load_recipe
-from inknet.runs.lifecycle import Run, list_runs, train_run
+from inknet.runs import Run, list_runs, train_run
 
 FILES = ("recipe.toml", "model.safetensors", "metrics.json")
 

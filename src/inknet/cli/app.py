@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from inknet.data import Dataset, Splits
     from inknet.mlp import MLP
     from inknet.recipes import Recipe
-    from inknet.runs.lifecycle import Run
+    from inknet.runs import Run
     from inknet.training.callbacks import Callback
 
 app = typer.Typer(
@@ -136,7 +136,7 @@ def train(
     """Train a network and leave model, figures, pictures and a report in a run folder."""
     from inknet.data import MnistUnavailableError
     from inknet.recipes import load_recipe
-    from inknet.runs.lifecycle import default_folder, resume_run, train_run
+    from inknet.runs import default_folder, resume_run, train_run
 
     training = _Training()
     options: dict[str, Any] = {
@@ -221,8 +221,8 @@ class _Training:
         self, recipe: Recipe, folder: Path, n_members: int, options: dict[str, Any]
     ) -> None:
         """Train an ensemble, and say what one network reaches and what all do."""
+        from inknet.runs import resume_run, train_run
         from inknet.runs.ensemble import train_ensemble
-        from inknet.runs.lifecycle import resume_run, train_run
 
         def train(member: Recipe, place: Path) -> Run:
             return train_run(member, place, callbacks=self.callbacks(member), **options)
@@ -276,7 +276,8 @@ def evaluate(
     """Judge a trained network on its own test data, or on another source."""
     from inknet.data import load
     from inknet.mlp import MLP
-    from inknet.runs.lifecycle import Run, evaluation_part, matched
+    from inknet.runs import Run
+    from inknet.runs.other_data import evaluation_part, matched
 
     if data is None:
         opened = Run.open(run)
@@ -352,7 +353,7 @@ def runs(
     folder: Annotated[Path, typer.Argument(help="Where the run folders are.")] = Path("runs"),
 ) -> None:
     """List the finished runs, and the trainings that can go on."""
-    from inknet.runs.lifecycle import list_runs, list_unfinished
+    from inknet.runs import list_runs, list_unfinished
 
     found, unfinished = list_runs(folder), list_unfinished(folder)
     if found:

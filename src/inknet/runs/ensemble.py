@@ -16,11 +16,12 @@ import numpy as np
 
 from inknet.data import load
 from inknet.errors import InputError
-from inknet.report.evaluation import evaluate
 from inknet.files import write_text_whole
 from inknet.nn.activations import softmax
 from inknet.recipes import Recipe
-from inknet.runs.lifecycle import Run, with_absolute_source
+from inknet.report.evaluation import evaluate
+from inknet.runs.folder import Run
+from inknet.runs.prepare import with_absolute_source
 from inknet.runs.unfinished import Unfinished
 
 FILE = "ensemble.json"
