@@ -647,7 +647,7 @@ def _draw_mistakes(runs: list[Results], path: Path) -> None:
     import numpy as np
 
     from inknet.data import load
-    from inknet.report.plots import plot_images
+    from inknet.report.images import plot_images
 
     shown = list(_mistakes(runs).items())[:MOST_SHOWN]
     dataset = load("mnist")

@@ -7,6 +7,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from inknet.report import images as drawn_images
 from inknet.report import plots
 from inknet.report.evaluation import Evaluation
 from inknet.training.history import EpochRecord, History
@@ -208,7 +209,7 @@ def test_hundreds_of_classes_are_coloured_without_numbers(tmp_path):
 @pytest.mark.parametrize("name", ["$x", r"$\frac{$", "数字", "two\nlines", ""])
 def test_any_class_name_can_be_drawn(tmp_path, name):
     plots.plot_confusion(evaluation((name, "b")), tmp_path / "confusion_matrix.png")
-    plots.plot_mistakes(digits(1), [name], ["b"], [0.9], tmp_path / "mistakes.png")
+    drawn_images.plot_mistakes(digits(1), [name], ["b"], [0.9], tmp_path / "mistakes.png")
     assert_png(tmp_path / "confusion_matrix.png")
     assert_png(tmp_path / "mistakes.png")
 
@@ -219,7 +220,7 @@ def test_any_class_name_can_be_drawn(tmp_path, name):
 @pytest.mark.parametrize("n_neurons", [1, 2, 10, 11, 128, 256, 1024])
 def test_each_neuron_has_its_own_place_inside_the_picture(n_neurons):
     weights = np.random.default_rng(0).normal(size=(784, n_neurons)).astype(np.float32)
-    figure = plots.weights_figure(weights, (28, 28))
+    figure = drawn_images.weights_figure(weights, (28, 28))
     assert len(figure.images) == n_neurons
     places = {(image.ox, image.oy) for image in figure.images}
     assert len(places) == n_neurons
@@ -241,7 +242,9 @@ def test_a_neuron_is_drawn_upright_and_coloured_by_sign_on_its_own_scale():
     weights[0, 0] = 1e-3  # top left corner of the first neuron
     weights[5, 1] = -5  # bottom right corner of the second
     # The frame is as thick as one weight is wide.
-    tiles = [np.array(image.get_array()) for image in plots.weights_figure(weights, (2, 3)).images]
+    tiles = [
+        np.array(image.get_array()) for image in drawn_images.weights_figure(weights, (2, 3)).images
+    ]
     zoom = tiles[0].shape[1] // 5
     neurons = [
         tile[zoom + zoom // 2 : -zoom : zoom, zoom + zoom // 2 : -zoom : zoom] for tile in tiles
@@ -254,14 +257,14 @@ def test_a_neuron_is_drawn_upright_and_coloured_by_sign_on_its_own_scale():
 
 
 def test_the_order_of_neurons_is_that_of_reading():
-    images = plots.weights_figure(np.eye(16, 10), (4, 4)).images
+    images = drawn_images.weights_figure(np.eye(16, 10), (4, 4)).images
     order = sorted(range(10), key=lambda number: (-images[number].oy, images[number].ox))
     assert order == list(range(10))
 
 
 def test_large_and_oblong_images_are_scaled_to_a_bounded_picture(tmp_path):
     weights = np.random.default_rng(0).normal(size=(96 * 64, 600)).astype(np.float32)
-    plots.plot_weights(weights, (96, 64), tmp_path / "weights.png")
+    drawn_images.plot_weights(weights, (96, 64), tmp_path / "weights.png")
     assert_png(tmp_path / "weights.png")
 
 
@@ -273,7 +276,7 @@ def test_large_and_oblong_images_are_scaled_to_a_bounded_picture(tmp_path):
     "names", [("4", "9"), ("T-shirt or top", "ankle boot"), ("W" * 40, "M" * 40)]
 )
 def test_captions_of_mistakes_do_not_overlap(count, names):
-    figure = plots.mistakes_figure(
+    figure = drawn_images.mistakes_figure(
         digits(count), [names[0]] * count, [names[1]] * count, [0.9999] * count
     )
     assert len(figure.axes) == count
@@ -284,7 +287,7 @@ def test_captions_of_mistakes_do_not_overlap(count, names):
 
 def test_a_mistake_is_drawn_in_its_own_greys_with_what_it_is_and_was_read_as():
     image = np.full((1, 28, 28), 100, np.uint8)
-    figure = plots.mistakes_figure(image, ["4"], ["9"], np.array([0.998], np.float32))
+    figure = drawn_images.mistakes_figure(image, ["4"], ["9"], np.array([0.998], np.float32))
     drawn = figure.axes[0].images[0]
     assert drawn.get_clim() == (0, 255)
     np.testing.assert_array_equal(drawn.get_array(), image[0])
@@ -292,14 +295,14 @@ def test_a_mistake_is_drawn_in_its_own_greys_with_what_it_is_and_was_read_as():
 
 
 def test_near_certainty_is_not_rounded_to_certainty():
-    figure = plots.mistakes_figure(digits(1), ["4"], ["9"], [0.99999])
+    figure = drawn_images.mistakes_figure(digits(1), ["4"], ["9"], [0.99999])
     assert "true 4, read 9 (> 99.9%)" in [text.get_text() for text in figure.texts]
 
 
 def test_no_mistakes_make_a_picture_that_says_so(tmp_path):
-    figure = plots.mistakes_figure(digits(0), [], [], [])
+    figure = drawn_images.mistakes_figure(digits(0), [], [], [])
     assert re.match("No mistakes", figure.texts[0].get_text())
-    plots.plot_mistakes(digits(0), [], [], [], tmp_path / "mistakes.png")
+    drawn_images.plot_mistakes(digits(0), [], [], [], tmp_path / "mistakes.png")
     assert_png(tmp_path / "mistakes.png", longest=1000)
 
 
@@ -323,7 +326,7 @@ def image_arrays(figure):
 @pytest.mark.parametrize("count", [1, 8, 9, 40])
 def test_images_are_drawn_above_their_names_and_none_overlap(count):
     images, names = digits(count), [f"class {i}" for i in range(count)]
-    figure = plots.images_figure(images, names)
+    figure = drawn_images.images_figure(images, names)
     assert np.array_equal(np.stack(image_arrays(figure)), images)
     figure.draw_without_rendering()
     boxes = [axes.get_window_extent() for axes in figure.axes]
@@ -340,7 +343,7 @@ def test_images_are_drawn_above_their_names_and_none_overlap(count):
 
 def test_an_original_is_drawn_beside_its_versions_and_as_high_as_both_rows():
     original, versions = digits(1)[0], digits(17)[1:]
-    figure = plots.versions_figure(original, versions)
+    figure = drawn_images.versions_figure(original, versions)
     assert np.array_equal(np.stack(image_arrays(figure)), [original, *versions])
     boxes = [axes.get_window_extent() for axes in figure.axes]
     for one, other in itertools.combinations(boxes, 2):

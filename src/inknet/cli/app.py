@@ -444,7 +444,7 @@ def data_show(
     from inknet.data import load
     from inknet.nn.ops import NUMPY
     from inknet.recipes import load_recipe
-    from inknet.report.plots import plot_images, plot_versions
+    from inknet.report.images import plot_images, plot_versions
     from inknet.seeds import Streams
     from inknet.training.augmentation import Augmentation
 

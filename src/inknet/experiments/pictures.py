@@ -9,7 +9,7 @@ import numpy as np
 
 from inknet.experiments.catalogue import FIGURE_NAMES
 from inknet.experiments.summary import RowSummary, StudySummary
-from inknet.report.plots import (
+from inknet.report.figures import (
     BLUE,
     INK,
     ORANGE,

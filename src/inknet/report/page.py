@@ -12,7 +12,7 @@ import numpy as np
 
 from inknet.files import write_text_whole
 from inknet.report.evaluation import Evaluation
-from inknet.report.plots import DPI
+from inknet.report.figures import DPI
 from inknet.training.history import History
 
 
@@ -84,8 +84,9 @@ def write_report(
     evaluation
         The answers on the test samples; accuracy, errors and the tables come from it.
     pictures
-        PNG files that `inknet.report.plots` wrote: ``loss.png``, ``confusion_matrix.png``,
-        ``weights.png``, ``mistakes.png``. One that is not listed, or does not exist, is left out.
+        PNG files that `inknet.report.plots` and `images` wrote: ``loss.png``,
+        ``confusion_matrix.png``, ``weights.png``, ``mistakes.png``. One that is not listed, or
+        does not exist, is left out.
     facts
         More headline figures, shown in this order after accuracy, errors and best epoch: name
         (``"Parameters"``) and value with its unit (``"109,386"``).

@@ -90,14 +90,14 @@ def _draw(
     evaluation: Evaluation,
 ) -> list[Path]:
     """Draw the pictures of the run and return their paths; only images give the last two."""
-    from inknet.report import plots
+    from inknet.report import images, plots
 
     loss, confusion, weights, mistakes = (folder / name for name in PICTURES)
     plots.plot_history(history, loss)
     plots.plot_confusion(evaluation, confusion)
     if model.facts.image_shape is None or test.features.dtype != np.uint8:
         return [loss, confusion]
-    plots.plot_weights(model.network.dense_layers[0].weight, model.facts.image_shape, weights)
+    images.plot_weights(model.network.dense_layers[0].weight, model.facts.image_shape, weights)
 
     probabilities = np.empty_like(logits)
     softmax(logits, probabilities)
@@ -105,7 +105,7 @@ def _draw(
     sureness = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != test.targets)
     wrong = wrong[np.argsort(-sureness[wrong], kind="stable")][:N_MISTAKES]
-    plots.plot_mistakes(
+    images.plot_mistakes(
         test.images(wrong),
         [names[label] for label in test.targets[wrong]],
         [names[label] for label in predicted[wrong]],
