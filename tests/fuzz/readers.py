@@ -186,7 +186,7 @@ def _make_run(folder: Path) -> None:
 
 
 def _read_metrics(path: Path) -> None:
-    from inknet.cli.app import runs
+    from inknet.cli.runs import runs
     from inknet.runs import Run
 
     try:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from inknet import MLP, InputError
-from inknet.cli.app import runs
+from inknet.cli.runs import runs
 from inknet.recipes import load_recipe
 from inknet.runs import Run, list_runs, train_run
 
