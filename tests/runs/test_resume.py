@@ -420,6 +420,22 @@ def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run, 
     assert Checkpoint.load(ours / NEWEST).facts["step"] > 0
 
 
+@pytest.mark.parametrize(
+    ("ops", "expected"), [("fortran", "expected numpy or numba"), ("numba", "cannot be imported")]
+)
+def test_ops_that_cannot_be_had_are_refused_in_one_line(run, ops, expected):
+    (run.parent / "numba.py").write_text("raise ImportError('none here')\n")
+    line = refusal(
+        "train", "--resume", run, folder=run.parent, INKNET_OPS=ops, PYTHONPATH=_first(run.parent)
+    )
+    assert f"INKNET_OPS is {ops!r}" in line and expected in line
+
+
+def _first(folder):
+    """A search path for modules on which a folder comes first."""
+    return os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+
+
 def test_it_says_so_if_it_goes_on_with_other_loops(tmp_path):
     with running(
         "train", *options(), "--out", "run", folder=tmp_path, INKNET_OPS="numba"
@@ -429,7 +445,7 @@ def test_it_says_so_if_it_goes_on_with_other_loops(tmp_path):
         process.communicate(timeout=60)
     result = inknet("train", "--resume", "run", folder=tmp_path)
     (line,) = result.stderr.splitlines()
-    assert "began on numba ops, goes on with numpy: the last bits may differ" in line
+    assert "began on numba ops, continues on numpy: the last bits may differ" in line
     assert json.loads((tmp_path / "run/metrics.json").read_text())["training"]["epochs"] == 80
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inknet.data import Splits
-from inknet.errors import DivergedError, TrainingStopped
+from inknet.errors import DivergedError, InputError, TrainingStopped
 from inknet.mlp import MLP
 from inknet.nn.ops import fastest
 from inknet.recipes import Recipe
@@ -119,13 +119,21 @@ def resume_run(
         made = prepare(recipe)
         checkpoint = unfinished.checkpoint(made.origin(), previous=previous)
         began_on = checkpoint.facts["history"]["ops"]
-        if began_on != (goes_on := fastest().name):
-            warn(f"began on {began_on} ops, goes on with {goes_on}: the last bits may differ")
+        if began_on != (now := _ops_in_use()):
+            warn(f"began on {began_on} ops, continues on {now}: the last bits may differ")
         on_start(recipe, made.model, made.parts)
         checkpointer = made.checkpointer(unfinished, checkpoint_seconds, warn)
         looking_on = [*callbacks(recipe), checkpointer]
         _train_and_write(made, unfinished, looking_on, checkpoint, interrupt)
     return Run(folder)
+
+
+def _ops_in_use() -> str:
+    """Return the name of the ops; `InputError` if ``INKNET_OPS`` names none that can be had."""
+    try:
+        return fastest().name
+    except ValueError as error:
+        raise InputError(str(error)) from None
 
 
 def _train_and_write(
