@@ -17,9 +17,10 @@ It is removed when the run is finished.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ from inknet.files import refuse_link_out_of, write_text_whole
 from inknet.recipes import Recipe, load_recipe
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
 
+KEEPS_OPEN_FILES = os.name == "nt"
+"""Whether the system refuses to remove a file that is open, such as a lock that is held."""
 NAME = "unfinished"
 BEST_SO_FAR = "best-so-far.safetensors"
 """The model that is left of a training that diverged."""
@@ -107,6 +110,10 @@ class Unfinished:
             if self.folder.is_dir() and not is_of_use:
                 self.remove(made)
             lock.release()
+            if KEEPS_OPEN_FILES and not is_of_use:
+                with suppress(OSError):  # somebody else holds it already
+                    (self.folder / "lock").unlink(missing_ok=True)
+                _remove_empty([self.folder, *made[1:]])
 
     def begin(self, recipe: Recipe) -> None:
         """Forget what is there, and write the recipe."""
@@ -126,11 +133,11 @@ class Unfinished:
             # first what could be gone on from: whoever is ended in between leaves a finished run
             for name in (PREVIOUS, NEWEST):
                 (self.folder / name).unlink(missing_ok=True)
-            self._clear(keep=set())
-            for path in [self.folder, *(made or [])[1:]]:
-                path.rmdir()
-        except OSError:  # something else is in it, or somebody else removed it
-            pass
+            self._clear(keep={"lock"})
+            (self.folder / "lock").unlink(missing_ok=True)
+        except OSError:  # somebody else removed the folder, or the system keeps what is open
+            return
+        _remove_empty([self.folder, *(made or [])[1:]])
 
     def checkpoint(self, origin: dict[str, str], *, previous: bool = False) -> Checkpoint:
         """Return the newest checkpoint, or the previous one, if it belongs to this training.
@@ -182,6 +189,13 @@ class Unfinished:
                 shutil.rmtree(path)
             else:
                 path.unlink()
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders, the innermost first, up to one that holds something."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 def _is_ours(name: str) -> bool:
