@@ -1,5 +1,6 @@
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -48,7 +49,7 @@ def digits(count):
 def drawn_texts(figure):
     """Every text that shows, with its place in pixels."""
     figure.draw_without_rendering()
-    texts = list(figure.texts)
+    texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
     for axes in figure.axes:
         texts += [*axes.texts, *(axes.get_legend().get_texts() if axes.get_legend() else [])]
         if not axes.axison:
@@ -125,6 +126,49 @@ def test_the_accuracy_axis_ends_at_a_hundred_percent():
     figure.draw_without_rendering()
     low, high = figure.axes[1].get_ylim()
     assert all(tick <= 1 for tick in figure.axes[1].get_yticks() if low <= tick <= high)
+
+
+def assert_no_legend_lies_on_a_curve(figure):
+    """In pixels: of no curve is any part of its line, between its points too, below a legend."""
+    figure.draw_without_rendering()
+    axes_legends = [axes.get_legend() for axes in figure.axes if axes.get_legend()]
+    boxes = [legend.get_window_extent() for legend in (*figure.legends, *axes_legends)]
+    assert boxes
+    for axes in figure.axes:
+        for line in axes.get_lines():
+            path = line.get_transform().transform_path(line.get_path())
+            for box in boxes:
+                assert not path.intersects_bbox(box, filled=False), line.get_label()
+
+
+CURVES = {
+    "accuracy near 100 %": lambda x: 1 - 0.03 * np.exp(-9 * x),
+    "accuracy of 100 %": lambda x: np.ones_like(x),
+    "rising": lambda x: x,
+    "falling": lambda x: 1 - x,
+    "hollow": lambda x: (2 * x - 1) ** 2,
+    "through every corner": lambda x: np.random.default_rng(0).random(len(x)),
+}
+
+
+@pytest.mark.parametrize("n_epochs", [1, 2, 12, 200])
+@pytest.mark.parametrize("shape", CURVES)
+@pytest.mark.parametrize("validation", [True, False])
+def test_no_legend_lies_on_a_curve(shape, n_epochs, validation):
+    values = CURVES[shape](np.linspace(0, 1, n_epochs))
+    records = [
+        replace(
+            record,
+            train_loss=float(value),
+            train_accuracy=float(value),
+            val_loss=float(value) if validation else None,
+            val_accuracy=float(0.95 * value) if validation else None,
+        )
+        for record, value in zip(history(n_epochs), values, strict=True)
+    ]
+    figure = plots.history_figure(History(records, best_epoch=max(1, n_epochs // 2)))
+    assert_no_legend_lies_on_a_curve(figure)
+    assert_texts_apart_and_inside(figure)
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])

@@ -36,6 +36,14 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
+def legend_below(figure: Figure, axes: Axes, n_columns: int) -> None:
+    """Explain the marks of an axes in a row below all axes, where no curve can run."""
+    marks, labels = axes.get_legend_handles_labels()
+    figure.legend(
+        marks, labels, loc="outside lower center", ncols=n_columns, fontsize=9, frameon=False
+    )
+
+
 def message_figure(message: str) -> Figure:
     """Return a small picture of one sentence, for when there is nothing else to draw."""
     figure = new_figure(5, 1.2)

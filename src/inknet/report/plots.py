@@ -18,6 +18,7 @@ from inknet.report.figures import (
     ORANGE,
     PALE,
     fractions,
+    legend_below,
     message_figure,
     new_figure,
     save_figure,
@@ -48,7 +49,7 @@ def history_figure(history: History) -> Figure:
         return message_figure("No epoch was completed.")
     from matplotlib.ticker import PercentFormatter
 
-    figure = new_figure(9.5, 3.8)
+    figure = new_figure(9.5, 4.1)
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     loss, accuracy = figure.subplots(1, 2)
     _draw_curves(loss, history, "loss")
@@ -59,6 +60,7 @@ def history_figure(history: History) -> Figure:
     if high > 1:  # no axis beyond 100%, save the room that the topmost marker needs
         accuracy.set_ylim(low, 1 + 0.02 * (1 - low))
     accuracy.yaxis.set_major_formatter(PercentFormatter(1))
+    legend_below(figure, loss, n_columns=3)
     return figure
 
 
@@ -92,7 +94,6 @@ def _draw_curves(axes: Axes, history: History, quantity: str) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9, colors=INK)
-    axes.legend(fontsize=9, frameon=True, facecolor="white", edgecolor="none", framealpha=0.8)
 
 
 def confusion_figure(evaluation: Evaluation) -> Figure:
