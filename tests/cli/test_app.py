@@ -181,7 +181,7 @@ def test_without_mnist_and_network_train_says_so_and_goes_on_with_the_sample(
         no_proxy="",
     )
     (line,) = result.stderr.splitlines()
-    assert "going on with the sample of 5,000 digits" in line
+    assert "continuing with the sample of 5,000 digits" in line
     assert 'source = "sample"' in (tmp_path / "run/recipe.toml").read_text()
 
 

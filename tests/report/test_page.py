@@ -78,7 +78,7 @@ def page(tmp_path):
             "recipe_toml": '[network]\nhidden = [128]\nname = "<b>&amp;"\n',
             "history": history(),
             "evaluation": EVALUATION,
-            "facts": {"Parameters": "109,386"},
+            "summary": {"Parameters": "109,386"},
         }
         write_report(tmp_path / "report.html", pictures=pictures, **(given | changed))
         return Page((tmp_path / "report.html").read_text(encoding="utf-8"))
@@ -176,7 +176,7 @@ def test_each_class_has_its_row(page):
 
 
 def test_hostile_names_stay_text(page, pictures):
-    read = page(pictures, title=HOSTILE, facts={HOSTILE: HOSTILE})
+    read = page(pictures, title=HOSTILE, summary={HOSTILE: HOSTILE})
     assert "script" not in {tag for tag, _ in read.elements}
     assert read.text.count(HOSTILE) >= 5
 

@@ -71,7 +71,7 @@ def main() -> None:
         what = how_to_resume(stop.folder) if stop.resumable else "no checkpoint was saved"
         _fail(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except StudyStopped as stop:
-        what = "the runs that are over are kept, the same command goes on"
+        what = "the runs that are over are kept, the same command continues"
         _fail(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except InputError as error:
         _fail(str(error))

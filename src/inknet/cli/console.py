@@ -16,7 +16,7 @@ SOURCE_HELP = "mnist, sample, or a path: CSV, IDX file or folder, .npz, folder o
 
 def how_to_resume(folder: Path) -> str:
     """Return the command that resumes a training."""
-    return f"go on with: inknet train --resume {printable(shlex.quote(shortest(folder)))}"
+    return f"resume with: inknet train --resume {printable(shlex.quote(shortest(folder)))}"
 
 
 def shortest(path: Path) -> str:
@@ -26,7 +26,7 @@ def shortest(path: Path) -> str:
 
 
 def n_errors(count: int) -> str:
-    """Return a number of errors in words."""
+    """Return a number of errors as text."""
     return f"{count:,} error{'s' if count != 1 else ''}"
 
 

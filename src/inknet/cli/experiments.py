@@ -90,7 +90,7 @@ def run(
         bool, typer.Option("--retry", help="Try runs again that failed before.")
     ] = False,
 ) -> None:
-    """Run what is missing of some studies; a study that was ended goes on where it stopped."""
+    """Run what is missing of some studies; a study that was ended continues where it stopped."""
     from inknet.experiments.plan import plan_study
     from inknet.experiments.runner import run_plans
 
@@ -127,12 +127,12 @@ def _studies(
 def _seeds(listed: str | None) -> list[int] | None:
     if listed is None:
         return None
-    words = [word.strip() for word in listed.split(",")]
-    if not all(word.isdecimal() and len(word) < 19 for word in words):
+    numbers = [number.strip() for number in listed.split(",")]
+    if not all(number.isdecimal() and len(number) < 19 for number in numbers):
         raise InputError(f"--seeds {listed!r}: expected whole numbers from 0, such as 0,1,2")
-    if len(set(map(int, words))) < len(words):
+    if len(set(map(int, numbers))) < len(numbers):
         raise InputError(f"--seeds {listed!r}: a number is there twice")
-    return [int(word) for word in words]
+    return [int(number) for number in numbers]
 
 
 @contextmanager
@@ -180,7 +180,7 @@ def table(
         TableFormat.TERMINAL
     ),
 ) -> None:
-    """Print the tables of studies: ours beside the published figures."""
+    """Print the tables of studies: ours next to the published figures."""
     from inknet.experiments.tables import csv_text, markdown
 
     summaries = _begun(names or [], root)
@@ -293,7 +293,7 @@ def search(
         typer.Option(metavar="FILE", help="The best recipe; without it, search/NAME.toml."),
     ] = None,
 ) -> None:
-    """Look for better hyperparameters; the same command goes on with the search."""
+    """Look for better hyperparameters; the same command continues the search."""
     from inknet.experiments.catalogue import NAME_FORM
     from inknet.experiments.search import open_search
     from inknet.files import write_text_whole

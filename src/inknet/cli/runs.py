@@ -38,7 +38,7 @@ def evaluate(
         ),
     ] = 0,
 ) -> None:
-    """Judge a trained network on its own test data, or on another source."""
+    """Evaluate a trained network on its own test data, or on another source."""
     from inknet.data import load
     from inknet.mlp import MLP
     from inknet.runs import Run
@@ -73,7 +73,7 @@ def evaluate(
 
 
 def _which_part(samples: Dataset) -> str:
-    """Say which part of a source was judged, and what to make of it."""
+    """Say which part of a source was evaluated, and what to make of it."""
     if samples.n_official_test:
         return "its own test set"
     return "all of it, with what the model may have been trained on"
@@ -115,7 +115,7 @@ def predict(
 def runs(
     folder: Annotated[Path, typer.Argument(help="Where the run folders are.")] = Path("runs"),
 ) -> None:
-    """List the finished runs, and the trainings that can go on."""
+    """List the finished runs, and the trainings that can be resumed."""
     from inknet.runs import list_runs, list_unfinished
 
     found, unfinished = list_runs(folder), list_unfinished(folder)

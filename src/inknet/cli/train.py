@@ -39,14 +39,14 @@ def train(
     force: Annotated[bool, typer.Option("--force", help="Replace the run in --out.")] = False,
     checkpoint_seconds: Annotated[
         float,
-        typer.Option(min=0, help="Save a checkpoint this often, besides after every epoch."),
+        typer.Option(min=0, help="Save a checkpoint this often, and after every epoch."),
     ] = 60,
     resume: Annotated[
         Path | None,
-        typer.Option(metavar="RUN", help="Go on with a training that was ended."),
+        typer.Option(metavar="RUN", help="Resume a training that was ended."),
     ] = None,
     previous: Annotated[
-        bool, typer.Option("--previous", help="Go on from the checkpoint before the newest.")
+        bool, typer.Option("--previous", help="Resume from the checkpoint before the newest.")
     ] = False,
     ensemble: Annotated[
         int | None,
@@ -70,7 +70,7 @@ def train(
         others = (data, recipe, out, seed, changes or None, ensemble)
         if force or any(given is not None for given in others):
             raise InputError(
-                "--resume goes on with the recipe of the run; "
+                "--resume keeps the recipe of the run; "
                 "--data, --recipe, --out, --seed, --set, --force and --ensemble do not go with it"
             )
         run = resume_run(resume, previous=previous, callbacks=training.callbacks, **options)
@@ -94,7 +94,7 @@ def train(
     try:
         run = train_on(data)
     except MnistUnavailableError as error:
-        print(f"inknet: going on with the sample of 5,000 digits: {error}", file=sys.stderr)
+        print(f"inknet: continuing with the sample of 5,000 digits: {error}", file=sys.stderr)
         run = train_on("sample")
     training.conclude(run)
 
@@ -121,7 +121,7 @@ class _Training:
         )
 
     def callbacks(self, recipe: Recipe) -> list[Callback]:
-        """Return what prints while the training goes on."""
+        """Return what prints while the training runs."""
         from inknet.training.callbacks import EpochLines
         from inknet.training.progress import ProgressBar
 

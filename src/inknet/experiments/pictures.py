@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_ROWS = 40
-"""More rows than that cannot be told apart in one picture; the first are drawn."""
+"""More rows than that cannot be distinguished in one picture; the first are drawn."""
 
 
 def plot_study(summary: StudySummary, path: Path) -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 DPI = 150
 
-# Two colours of Okabe and Ito's palette, told apart with every kind of colour vision.
+# Two colours of Okabe and Ito's palette, distinct for every kind of colour vision.
 # https://jfly.uni-koeln.de/color/
 BLUE, ORANGE = "#0072B2", "#D55E00"
 INK, PALE = "#222222", "#D9D9D9"
@@ -40,7 +40,7 @@ def legend_below(figure: Figure, axes: Axes, n_columns: int) -> None:
     """Explain the marks of an axes in a row below all axes, where no curve can run."""
     marks, labels = axes.get_legend_handles_labels()
     figure.legend(
-        marks, labels, loc="outside lower center", ncols=n_columns, fontsize=9, frameon=False
+        marks, labels, loc="outside lower left", ncols=n_columns, fontsize=9, frameon=False
     )
 
 
@@ -57,7 +57,7 @@ def save_figure(draw: Callable[[], Figure], path: Path) -> None:
         # A class name in a script that the font lacks is drawn as boxes; that is no failure.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         figure = draw()
-        write_whole(path, lambda beside: figure.savefig(beside, metadata={"Software": None}))
+        write_whole(path, lambda file: figure.savefig(file, metadata={"Software": None}))
 
 
 def fractions(

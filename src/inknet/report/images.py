@@ -216,7 +216,7 @@ def images_figure(images: NDArray[np.uint8], names: Sequence[str]) -> Figure:
 
 
 def versions_figure(original: NDArray[np.uint8], versions: NDArray[np.uint8]) -> Figure:
-    """Draw an image ``(height, width)``, and beside it versions of it, ``(k, height, width)``.
+    """Draw an image ``(height, width)``, and next to it versions of it, ``(k, height, width)``.
 
     The versions are in two rows; the original is as high as both.
     """

@@ -140,7 +140,7 @@ def _confusion_colours(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
     right = np.eye(len(counts), dtype=bool)
     for cells, colour, strongest in ((right, BLUE, 0.5), (~right, ORANGE, 0.9)):
         share = counts[cells] / max(counts[cells].max(initial=0), 1)
-        # One single error must show beside a confusion that happened a hundred times.
+        # One single error must show next to a confusion that happened a hundred times.
         strength = np.where(share > 0, strongest * (0.12 + 0.88 * share), 0)
         colours[cells] -= np.outer(strength, 1 - np.array(to_rgb(colour)))
     return np.rint(255 * colours).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""A run: one training, from a recipe to a folder with all it made.
+"""A run: one training, from a recipe to a folder with all its results.
 
 Read `prepare` (data and network from a recipe), `unfinished` (what is kept while it trains),
 `folder` (what a finished run is), `results` (the files it gets) and `lifecycle`, which joins them;

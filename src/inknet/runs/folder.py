@@ -1,4 +1,4 @@
-"""Run: the folder in which one training leaves all it made.
+"""Run: the folder in which one training leaves its results.
 
 ===================== ============================================================================
 recipe.toml           all that decided the run; ``inknet train --recipe`` takes it again
@@ -100,7 +100,7 @@ def list_runs(folder: Path) -> list[Run]:
 
 
 def list_unfinished(folder: Path) -> list[Path]:
-    """Return the folders directly below ``folder`` that hold a training to go on with."""
+    """Return the folders directly below ``folder`` that hold a training to resume."""
     return [
         path.parent
         for path in sorted(folder.glob(f"*/{NAME}"))
@@ -129,8 +129,8 @@ def check_folder(folder: Path, force: bool) -> None:
         raise InputError(f"{folder}: cannot be used: {error.strerror}") from None
     if Unfinished(folder).has_checkpoint and not force:
         raise InputError(
-            f"{folder}: holds an unfinished training; go on with --resume {folder}, choose another "
-            "folder, or begin anew with --force"
+            f"{folder}: holds an unfinished training; resume it with --resume {folder}, choose "
+            "another folder, or start again with --force"
         )
     names.discard(NAME)
     if names and "recipe.toml" not in names:
@@ -142,7 +142,7 @@ def check_folder(folder: Path, force: bool) -> None:
 
 
 def put_in_place(work: Path, folder: Path) -> None:
-    """Move the files of a run to its folder, and remove what an earlier run has besides.
+    """Move the files of a run to its folder, and remove what only an earlier run has.
 
     ``metrics.json`` goes first and comes last: a folder that has it holds a whole run.
     """

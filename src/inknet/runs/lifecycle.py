@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from inknet.training.callbacks import Callback
 
 CHECKPOINT_SECONDS = 60.0
-"""How long a training goes on without a checkpoint."""
+"""The longest time a training runs without a checkpoint."""
 
 
 def train_run(
@@ -35,10 +35,10 @@ def train_run(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
 ) -> Run:
-    """Train as a recipe says, judge the result, and leave everything in a run folder.
+    """Train as a recipe says, evaluate the result, and leave everything in a run folder.
 
     Until the run is whole, it is in the folder's part `inknet.runs.unfinished`, with checkpoints
-    from which `resume_run` goes on. What was in the folder before stays until then.
+    from which `resume_run` continues. What was in the folder before stays until then.
 
     Parameters
     ----------
@@ -50,13 +50,13 @@ def train_run(
         Replace the run that is in the folder already, finished or not; files that are not of a run
         are kept.
     callbacks
-        What looks on while it trains.
+        What is called while it trains.
     on_start
         Called with recipe, model and parts of the data, just before the training.
     checkpoint_seconds
         There is a checkpoint at least this often, and after every epoch.
     warn
-        Called with one line when a checkpoint cannot be written; the training goes on.
+        Called with one line when a checkpoint cannot be written; the training continues.
 
     Raises
     ------
@@ -66,19 +66,19 @@ def train_run(
     DivergedError
         If the loss is no longer a finite number.
     TrainingStopped
-        After Ctrl-C or SIGTERM; `resume_run` goes on.
+        After Ctrl-C or SIGTERM; `resume_run` continues.
     """
     folder = folder.absolute()
     unfinished = Unfinished(folder)
     check_folder(folder, force)
     recipe = with_absolute_source(recipe)
-    made = prepare(recipe)
+    prepared = prepare(recipe)
     with InterruptFlag() as interrupt, unfinished.at_work():
         check_folder(folder, force)  # another run may have gone there meanwhile
         unfinished.begin(recipe)
-        on_start(recipe, made.model, made.parts)
-        checkpointer = made.checkpointer(unfinished, checkpoint_seconds, warn)
-        _train_and_write(made, unfinished, [*callbacks, checkpointer], None, interrupt)
+        on_start(recipe, prepared.model, prepared.parts)
+        checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
+        _train_and_write(prepared, unfinished, [*callbacks, checkpointer], None, interrupt)
     return Run(folder)
 
 
@@ -91,23 +91,23 @@ def resume_run(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
 ) -> Run:
-    """Go on with a training that was ended, to the same bits as if it had not been.
+    """Resume a training that was ended, to the same bits as if it had not been.
 
     Parameters
     ----------
     folder
         The run folder that `train_run` was given.
     previous
-        Go on from the checkpoint before the newest.
+        Resume from the checkpoint before the newest.
     callbacks
-        Returns what looks on, as many and of the same kinds as before.
+        Returns what is called, as many and of the same kinds as before.
     on_start, checkpoint_seconds, warn
         As for `train_run`.
 
     Raises
     ------
     InputError
-        If there is nothing to go on with; or the checkpoint is damaged, or of another recipe or
+        If there is nothing to resume; or the checkpoint is damaged, or of another recipe or
         other data.
     DivergedError, TrainingStopped
         As for `train_run`.
@@ -116,15 +116,15 @@ def resume_run(
     unfinished = Unfinished(folder)
     recipe = unfinished.recipe()
     with InterruptFlag() as interrupt, unfinished.at_work():
-        made = prepare(recipe)
-        checkpoint = unfinished.checkpoint(made.origin(), previous=previous)
+        prepared = prepare(recipe)
+        checkpoint = unfinished.checkpoint(prepared.origin(), previous=previous)
         began_on = checkpoint.facts["history"]["ops"]
         if began_on != (now := _ops_in_use()):
             warn(f"began on {began_on} ops, continues on {now}: the last bits may differ")
-        on_start(recipe, made.model, made.parts)
-        checkpointer = made.checkpointer(unfinished, checkpoint_seconds, warn)
-        looking_on = [*callbacks(recipe), checkpointer]
-        _train_and_write(made, unfinished, looking_on, checkpoint, interrupt)
+        on_start(recipe, prepared.model, prepared.parts)
+        checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
+        all_callbacks = [*callbacks(recipe), checkpointer]
+        _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt)
     return Run(folder)
 
 
@@ -137,24 +137,24 @@ def _ops_in_use() -> str:
 
 
 def _train_and_write(
-    made: Prepared,
+    prepared: Prepared,
     unfinished: Unfinished,
     callbacks: Sequence[Callback],
     checkpoint: Checkpoint | None,
     interrupt: InterruptFlag,
 ) -> None:
     """Train from the beginning or from a checkpoint; write the results and put them in place."""
-    model = made.model
+    model = prepared.model
     if interrupt.reason is not None:
         raise TrainingStopped(interrupt.reason, unfinished.run_folder, unfinished.has_checkpoint)
     try:
-        history = made.train(callbacks, checkpoint)
+        history = prepared.train(callbacks, checkpoint)
     except DivergedError as error:
         raise DivergedError(f"{error}{_keep_best(model, unfinished)}") from None
     if history.stopped in SIGNALS.values():
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
     unfinished.make_results()
-    write_results(unfinished.results, made.recipe, model, made.parts, history)
+    write_results(unfinished.results, prepared.recipe, model, prepared.parts, history)
     put_in_place(unfinished.results, unfinished.run_folder)
     unfinished.remove()
 

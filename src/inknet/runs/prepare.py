@@ -1,4 +1,4 @@
-"""Prepare: what a recipe is made into before it trains, the data and the network."""
+"""Prepare: what a training starts from, the data and the network of its recipe."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a recipe is made into: the network as it starts, and the parts of the data."""
+    """What a training starts from: the network as it is drawn, and the parts of the data."""
 
     recipe: Recipe
     model: MLP

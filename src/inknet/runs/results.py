@@ -30,7 +30,7 @@ N_MISTAKES = 24
 def write_results(
     folder: Path, recipe: Recipe, model: MLP, parts: Splits, history: History
 ) -> None:
-    """Judge the trained model on the test data and write all files of the run."""
+    """Evaluate the trained model on the test data and write all files of the run."""
     from inknet.report.evaluation import evaluate
 
     logits = model.logits_on(parts.test)
@@ -133,7 +133,7 @@ def _write_report(
         history=history,
         evaluation=evaluation,
         pictures=pictures,
-        facts={
+        summary={
             "Validation accuracy": f"{metrics['validation']['accuracy']:.2%}",
             "Training time": f"{training['seconds']:.1f} s",
             "Parameters": f"{training['parameters']:,}",
