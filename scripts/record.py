@@ -145,7 +145,7 @@ def outcome(folder: Path) -> Results:
     import numpy as np
 
     from inknet.nn.activations import softmax
-    from inknet.runs.lifecycle import Run
+    from inknet.runs import Run
 
     run = Run.open(folder)
     metrics, test = run.metrics, run.test_data()
@@ -191,7 +191,7 @@ def try_out(recipe: str, changes: list[str], seed: int) -> Results:
     import numpy as np
 
     from inknet.recipes import load_recipe
-    from inknet.runs.lifecycle import prepare
+    from inknet.runs.prepare import prepare
     from inknet.training.callbacks import EpochLines
 
     chosen = load_recipe(recipe, changes, source="mnist", seed=seed)
@@ -647,7 +647,7 @@ def _draw_mistakes(runs: list[Results], path: Path) -> None:
     import numpy as np
 
     from inknet.data import load
-    from inknet.report.plots import plot_images
+    from inknet.report.images import plot_images
 
     shown = list(_mistakes(runs).items())[:MOST_SHOWN]
     dataset = load("mnist")

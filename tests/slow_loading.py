@@ -6,7 +6,7 @@ import time
 
 from inknet.cli import app as cli
 from inknet.report import page as report
-from inknet.runs import lifecycle as run
+from inknet.runs import prepare as run
 
 place, *arguments = sys.argv[1:]
 

@@ -7,7 +7,7 @@ import pytest
 
 from inknet.data import Dataset
 from inknet.recipes import load_recipe
-from inknet.runs.lifecycle import train_run
+from inknet.runs import train_run
 from inknet.training.callbacks import Callback
 from inknet.training.loop import Trainer
 

@@ -7,14 +7,14 @@ import resource
 import shutil
 import signal
 import subprocess
-import tempfile
 
 import pytest
 
 from commands import INKNET, content, environment, inknet, running, wait_for
-from inknet import InputError
+from inknet import InputError, files
 from inknet.recipes import load_recipe
-from inknet.runs.lifecycle import FILES, resume_run, train_run
+from inknet.runs import resume_run, train_run
+from inknet.runs.folder import FILES
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
 from trainings import interrupted, options, outcome
 
@@ -184,22 +184,22 @@ class FullFrom:
 
     def __init__(self, n, patch):
         self.n, self.so_far = n, 0
-        make = tempfile.mkstemp
+        make = files._new_file_next_to
 
-        def mkstemp(**keywords):
+        def new_file(path):
             self.so_far += 1
             if self.so_far >= self.n:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return make(**keywords)
+            return make(path)
 
-        patch.setattr(tempfile, "mkstemp", mkstemp)
+        patch.setattr(files, "_new_file_next_to", new_file)
 
 
 @pytest.fixture
 def recipe(tmp_path, monkeypatch):
     monkeypatch.setenv("INKNET_OPS", "numpy")
     monkeypatch.setattr(
-        "inknet.runs.lifecycle._draw", lambda *_: []
+        "inknet.runs.results._draw", lambda *_: []
     )  # takes long, and writes like all others
     changes = ["data.limit=300", "network.hidden=[6]", "training.epochs=5"]
     return load_recipe("digits", changes, source="sample")

@@ -159,7 +159,7 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
     labels[1800:] = 0  # whoever looked at the test images would see nothing but zeros
     features = sample.features[order]
     mnist = replace(sample, features=features, labels=labels, n_official_test=3200)
-    monkeypatch.setattr("inknet.runs.lifecycle.load", lambda source: mnist)
+    monkeypatch.setattr("inknet.runs.prepare.load", lambda source: mnist)
     changes = ["training.epochs=4", "network.hidden=[32]", "training.batch_size=50"]
     trial = record.try_out("quick", changes, seed=1)
     assert trial["errors"] < 150  # of 300

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from commands import running, wait_for
-from inknet.runs.lifecycle import FILES
+from inknet.runs.folder import FILES
 
 KEYS = {
     "data.limit": 1000,

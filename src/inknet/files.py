@@ -1,9 +1,11 @@
-"""Files appear whole or not at all."""
+"""Files appear whole or not at all, on Linux, macOS and Windows."""
 
 import os
-import tempfile
+import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from secrets import token_hex
 
 from inknet.errors import InputError
 
@@ -26,10 +28,11 @@ def write_whole(
     write: Callable[[Path], object],
     before_replacing: Callable[[], object] = lambda: None,
 ) -> None:
-    """Let ``write`` fill a file beside ``path``, then put it in place in one step.
+    """Let ``write`` fill a file next to ``path``, then put it in place in one step.
 
     Whatever happens on the way (a full disk, a kill, a power cut), ``path`` afterwards is either
     as it was before or complete: the new bytes are on the disk before the name points to them.
+    A new file has the permissions that the umask leaves; one that is replaced hands its own on.
 
     Parameters
     ----------
@@ -46,32 +49,50 @@ def write_whole(
         If the folder does not exist or takes no files, or the disk is full.
     """
     try:
-        handle, name = tempfile.mkstemp(
-            prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent
-        )
+        unfinished = _new_file_next_to(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
-    os.close(handle)
-    beside = Path(name)
     try:
-        write(beside)
-        beside.chmod(0o644)  # mkstemp makes files that only their owner can read
-        with beside.open("rb") as file:
+        permissions = _permissions(path if path.exists() else unfinished)
+        write(unfinished)
+        with unfinished.open("r+b") as file:  # Windows syncs only what is open for writing
             os.fsync(file.fileno())
+        unfinished.chmod(permissions)  # a library may have put a file of its own there
         before_replacing()
-        beside.replace(path)
+        unfinished.replace(path)
     except BaseException as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # what is reported is what came first
+            unfinished.unlink()
         if isinstance(error, OSError):  # which often does not say what file it is about
             raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    _sync_folder(path.parent)
+
+
+def _new_file_next_to(path: Path) -> Path:
+    """Make an empty file in the same folder, with the same suffix, under a name of its own."""
+    new = path.with_name(f".{path.stem}-{token_hex(6)}{path.suffix}")
+    new.touch(exist_ok=False)
+    return new
+
+
+def _permissions(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode) & 0o777
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the new name to the disk, where the system can: Windows syncs no folder.
+
+    The file is in place and whole by now, so a folder that cannot be synced is no failure.
+    """
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_text_whole(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
-    write_whole(path, lambda beside: beside.write_text(text, encoding="utf-8", newline="\n"))
+    write_whole(path, lambda file: file.write_text(text, encoding="utf-8", newline="\n"))

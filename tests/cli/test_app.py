@@ -17,7 +17,7 @@ from PIL import Image
 from inknet.data import load
 from inknet.data.mnist import fetch_mnist
 from inknet.recipes import Recipe
-from inknet.runs.lifecycle import default_folder
+from inknet.runs import default_folder
 
 INKNET = Path(sys.executable).with_name("inknet")
 QUICK = ["--data", "sample", "--set", "training.epochs=2"]
@@ -181,7 +181,7 @@ def test_without_mnist_and_network_train_says_so_and_goes_on_with_the_sample(
         no_proxy="",
     )
     (line,) = result.stderr.splitlines()
-    assert "going on with the sample of 5,000 digits" in line
+    assert "continuing with the sample of 5,000 digits" in line
     assert 'source = "sample"' in (tmp_path / "run/recipe.toml").read_text()
 
 
@@ -348,7 +348,7 @@ def test_runs_of_one_second_have_folders_of_their_own(
         def now(cls, tz: object = None) -> datetime:
             return cls(2026, 1, 2, 3, 4, 5)
 
-    monkeypatch.setattr("inknet.runs.lifecycle.datetime", Stopped)
+    monkeypatch.setattr("inknet.runs.folder.datetime", Stopped)
     monkeypatch.chdir(tmp_path)
     names = []
     for _ in range(3):

@@ -73,7 +73,7 @@ def test_a_study_that_was_ended_goes_on_with_what_is_missing(whole, tmp_path, jo
     else:
         assert process.returncode == 128 + number
         assert len(complaint.splitlines()) == 1, complaint
-        assert "the same command goes on" in complaint
+        assert "the same command continues" in complaint
     kept = {name: (study / f"runs/{name}.json").stat().st_mtime_ns for name in before}
     result = inknet(*long, "--jobs", jobs, folder=tmp_path)
     assert result.stdout.count("after 120 epochs") == 4 - len(before)

@@ -10,7 +10,7 @@ from inknet.experiments.results import Result
 from inknet.experiments.summary import figure_of
 from inknet.experiments.work import execute
 from inknet.recipes import load_recipe
-from inknet.runs.lifecycle import prepare
+from inknet.runs.prepare import prepare
 
 SMALL = ["data.source=sample", "data.limit=600", "network.hidden=[8]", "training.epochs=2"]
 

@@ -212,10 +212,10 @@ def warmed_up(reader: Reader, folder: Path) -> Trial:
     with contextlib.suppress(InputError), contextlib.redirect_stdout(io.StringIO()):
         reader.read(trial.path)
     for module in (
-        "inknet.cli",
+        "inknet.cli.app",
         "inknet.mlp",
         "inknet.recipes",
-        "inknet.runs.lifecycle",
+        "inknet.runs",
         "PIL.ImageOps",
     ):
         __import__(module)

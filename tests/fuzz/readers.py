@@ -186,8 +186,8 @@ def _make_run(folder: Path) -> None:
 
 
 def _read_metrics(path: Path) -> None:
-    from inknet.cli.app import runs
-    from inknet.runs.lifecycle import Run
+    from inknet.cli.runs import runs
+    from inknet.runs import Run
 
     try:
         Run.open(path.parent).metrics  # noqa: B018

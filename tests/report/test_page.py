@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from inknet.report import images as drawn_images
 from inknet.report import plots
 from inknet.report.evaluation import Evaluation
 from inknet.report.page import write_report
@@ -77,7 +78,7 @@ def page(tmp_path):
             "recipe_toml": '[network]\nhidden = [128]\nname = "<b>&amp;"\n',
             "history": history(),
             "evaluation": EVALUATION,
-            "facts": {"Parameters": "109,386"},
+            "summary": {"Parameters": "109,386"},
         }
         write_report(tmp_path / "report.html", pictures=pictures, **(given | changed))
         return Page((tmp_path / "report.html").read_text(encoding="utf-8"))
@@ -90,8 +91,8 @@ def pictures(tmp_path):
     paths = [
         tmp_path / f"{stem}.png" for stem in ("mistakes", "weights", "confusion_matrix", "loss")
     ]
-    plots.plot_mistakes(np.zeros((1, 8, 8), np.uint8), ["4"], ["9"], [0.9], paths[0])
-    plots.plot_weights(np.eye(64, 10), (8, 8), paths[1])
+    drawn_images.plot_mistakes(np.zeros((1, 8, 8), np.uint8), ["4"], ["9"], [0.9], paths[0])
+    drawn_images.plot_weights(np.eye(64, 10), (8, 8), paths[1])
     plots.plot_confusion(EVALUATION, paths[2])
     plots.plot_history(history(), paths[3])
     return paths
@@ -175,7 +176,7 @@ def test_each_class_has_its_row(page):
 
 
 def test_hostile_names_stay_text(page, pictures):
-    read = page(pictures, title=HOSTILE, facts={HOSTILE: HOSTILE})
+    read = page(pictures, title=HOSTILE, summary={HOSTILE: HOSTILE})
     assert "script" not in {tag for tag, _ in read.elements}
     assert read.text.count(HOSTILE) >= 5
 

@@ -1,5 +1,6 @@
 import itertools
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from inknet.report import images as drawn_images
 from inknet.report import plots
 from inknet.report.evaluation import Evaluation
 from inknet.training.history import EpochRecord, History
@@ -47,7 +49,7 @@ def digits(count):
 def drawn_texts(figure):
     """Every text that shows, with its place in pixels."""
     figure.draw_without_rendering()
-    texts = list(figure.texts)
+    texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
     for axes in figure.axes:
         texts += [*axes.texts, *(axes.get_legend().get_texts() if axes.get_legend() else [])]
         if not axes.axison:
@@ -124,6 +126,49 @@ def test_the_accuracy_axis_ends_at_a_hundred_percent():
     figure.draw_without_rendering()
     low, high = figure.axes[1].get_ylim()
     assert all(tick <= 1 for tick in figure.axes[1].get_yticks() if low <= tick <= high)
+
+
+def assert_no_legend_lies_on_a_curve(figure):
+    """In pixels: of no curve is any part of its line, between its points too, below a legend."""
+    figure.draw_without_rendering()
+    axes_legends = [axes.get_legend() for axes in figure.axes if axes.get_legend()]
+    boxes = [legend.get_window_extent() for legend in (*figure.legends, *axes_legends)]
+    assert boxes
+    for axes in figure.axes:
+        for line in axes.get_lines():
+            path = line.get_transform().transform_path(line.get_path())
+            for box in boxes:
+                assert not path.intersects_bbox(box, filled=False), line.get_label()
+
+
+CURVES = {
+    "accuracy near 100 %": lambda x: 1 - 0.03 * np.exp(-9 * x),
+    "accuracy of 100 %": lambda x: np.ones_like(x),
+    "rising": lambda x: x,
+    "falling": lambda x: 1 - x,
+    "hollow": lambda x: (2 * x - 1) ** 2,
+    "through every corner": lambda x: np.random.default_rng(0).random(len(x)),
+}
+
+
+@pytest.mark.parametrize("n_epochs", [1, 2, 12, 200])
+@pytest.mark.parametrize("shape", CURVES)
+@pytest.mark.parametrize("validation", [True, False])
+def test_no_legend_lies_on_a_curve(shape, n_epochs, validation):
+    values = CURVES[shape](np.linspace(0, 1, n_epochs))
+    records = [
+        replace(
+            record,
+            train_loss=float(value),
+            train_accuracy=float(value),
+            val_loss=float(value) if validation else None,
+            val_accuracy=float(0.95 * value) if validation else None,
+        )
+        for record, value in zip(history(n_epochs), values, strict=True)
+    ]
+    figure = plots.history_figure(History(records, best_epoch=max(1, n_epochs // 2)))
+    assert_no_legend_lies_on_a_curve(figure)
+    assert_texts_apart_and_inside(figure)
 
 
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
@@ -208,7 +253,7 @@ def test_hundreds_of_classes_are_coloured_without_numbers(tmp_path):
 @pytest.mark.parametrize("name", ["$x", r"$\frac{$", "数字", "two\nlines", ""])
 def test_any_class_name_can_be_drawn(tmp_path, name):
     plots.plot_confusion(evaluation((name, "b")), tmp_path / "confusion_matrix.png")
-    plots.plot_mistakes(digits(1), [name], ["b"], [0.9], tmp_path / "mistakes.png")
+    drawn_images.plot_mistakes(digits(1), [name], ["b"], [0.9], tmp_path / "mistakes.png")
     assert_png(tmp_path / "confusion_matrix.png")
     assert_png(tmp_path / "mistakes.png")
 
@@ -219,7 +264,7 @@ def test_any_class_name_can_be_drawn(tmp_path, name):
 @pytest.mark.parametrize("n_neurons", [1, 2, 10, 11, 128, 256, 1024])
 def test_each_neuron_has_its_own_place_inside_the_picture(n_neurons):
     weights = np.random.default_rng(0).normal(size=(784, n_neurons)).astype(np.float32)
-    figure = plots.weights_figure(weights, (28, 28))
+    figure = drawn_images.weights_figure(weights, (28, 28))
     assert len(figure.images) == n_neurons
     places = {(image.ox, image.oy) for image in figure.images}
     assert len(places) == n_neurons
@@ -241,7 +286,9 @@ def test_a_neuron_is_drawn_upright_and_coloured_by_sign_on_its_own_scale():
     weights[0, 0] = 1e-3  # top left corner of the first neuron
     weights[5, 1] = -5  # bottom right corner of the second
     # The frame is as thick as one weight is wide.
-    tiles = [np.array(image.get_array()) for image in plots.weights_figure(weights, (2, 3)).images]
+    tiles = [
+        np.array(image.get_array()) for image in drawn_images.weights_figure(weights, (2, 3)).images
+    ]
     zoom = tiles[0].shape[1] // 5
     neurons = [
         tile[zoom + zoom // 2 : -zoom : zoom, zoom + zoom // 2 : -zoom : zoom] for tile in tiles
@@ -254,14 +301,14 @@ def test_a_neuron_is_drawn_upright_and_coloured_by_sign_on_its_own_scale():
 
 
 def test_the_order_of_neurons_is_that_of_reading():
-    images = plots.weights_figure(np.eye(16, 10), (4, 4)).images
+    images = drawn_images.weights_figure(np.eye(16, 10), (4, 4)).images
     order = sorted(range(10), key=lambda number: (-images[number].oy, images[number].ox))
     assert order == list(range(10))
 
 
 def test_large_and_oblong_images_are_scaled_to_a_bounded_picture(tmp_path):
     weights = np.random.default_rng(0).normal(size=(96 * 64, 600)).astype(np.float32)
-    plots.plot_weights(weights, (96, 64), tmp_path / "weights.png")
+    drawn_images.plot_weights(weights, (96, 64), tmp_path / "weights.png")
     assert_png(tmp_path / "weights.png")
 
 
@@ -273,7 +320,7 @@ def test_large_and_oblong_images_are_scaled_to_a_bounded_picture(tmp_path):
     "names", [("4", "9"), ("T-shirt or top", "ankle boot"), ("W" * 40, "M" * 40)]
 )
 def test_captions_of_mistakes_do_not_overlap(count, names):
-    figure = plots.mistakes_figure(
+    figure = drawn_images.mistakes_figure(
         digits(count), [names[0]] * count, [names[1]] * count, [0.9999] * count
     )
     assert len(figure.axes) == count
@@ -284,7 +331,7 @@ def test_captions_of_mistakes_do_not_overlap(count, names):
 
 def test_a_mistake_is_drawn_in_its_own_greys_with_what_it_is_and_was_read_as():
     image = np.full((1, 28, 28), 100, np.uint8)
-    figure = plots.mistakes_figure(image, ["4"], ["9"], np.array([0.998], np.float32))
+    figure = drawn_images.mistakes_figure(image, ["4"], ["9"], np.array([0.998], np.float32))
     drawn = figure.axes[0].images[0]
     assert drawn.get_clim() == (0, 255)
     np.testing.assert_array_equal(drawn.get_array(), image[0])
@@ -292,14 +339,14 @@ def test_a_mistake_is_drawn_in_its_own_greys_with_what_it_is_and_was_read_as():
 
 
 def test_near_certainty_is_not_rounded_to_certainty():
-    figure = plots.mistakes_figure(digits(1), ["4"], ["9"], [0.99999])
+    figure = drawn_images.mistakes_figure(digits(1), ["4"], ["9"], [0.99999])
     assert "true 4, read 9 (> 99.9%)" in [text.get_text() for text in figure.texts]
 
 
 def test_no_mistakes_make_a_picture_that_says_so(tmp_path):
-    figure = plots.mistakes_figure(digits(0), [], [], [])
+    figure = drawn_images.mistakes_figure(digits(0), [], [], [])
     assert re.match("No mistakes", figure.texts[0].get_text())
-    plots.plot_mistakes(digits(0), [], [], [], tmp_path / "mistakes.png")
+    drawn_images.plot_mistakes(digits(0), [], [], [], tmp_path / "mistakes.png")
     assert_png(tmp_path / "mistakes.png", longest=1000)
 
 
@@ -323,7 +370,7 @@ def image_arrays(figure):
 @pytest.mark.parametrize("count", [1, 8, 9, 40])
 def test_images_are_drawn_above_their_names_and_none_overlap(count):
     images, names = digits(count), [f"class {i}" for i in range(count)]
-    figure = plots.images_figure(images, names)
+    figure = drawn_images.images_figure(images, names)
     assert np.array_equal(np.stack(image_arrays(figure)), images)
     figure.draw_without_rendering()
     boxes = [axes.get_window_extent() for axes in figure.axes]
@@ -340,7 +387,7 @@ def test_images_are_drawn_above_their_names_and_none_overlap(count):
 
 def test_an_original_is_drawn_beside_its_versions_and_as_high_as_both_rows():
     original, versions = digits(1)[0], digits(17)[1:]
-    figure = plots.versions_figure(original, versions)
+    figure = drawn_images.versions_figure(original, versions)
     assert np.array_equal(np.stack(image_arrays(figure)), [original, *versions])
     boxes = [axes.get_window_extent() for axes in figure.axes]
     for one, other in itertools.combinations(boxes, 2):

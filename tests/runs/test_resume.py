@@ -149,10 +149,10 @@ def test_the_outcome_of_another_training_differs(whole, tmp_path):
 def test_a_signal_ends_a_training_with_a_command_that_goes_on(whole, tmp_path, number, name):
     line = interrupted(tmp_path / name, number)
     said = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}[number]
-    assert line.startswith(f"inknet: {said}; go on with: inknet train --resume ")
+    assert line.startswith(f"inknet: {said}; resume with: inknet train --resume ")
     assert [path.name for path in (tmp_path / name).iterdir()] == ["unfinished"]
     listed = inknet("runs", ".", folder=tmp_path).stdout
-    command = line.split("go on with: ")[1]
+    command = line.split("resume with: ")[1]
     assert command in listed
     program, *arguments = shlex.split(command)
     assert program == "inknet"
@@ -207,7 +207,7 @@ def test_a_signal_while_a_training_that_goes_on_loads_its_data_changes_nothing(
         process.send_signal(number)
         _, complaint = process.communicate(timeout=60)
     assert process.returncode == code
-    assert complaint == f"inknet: {says}; go on with: inknet train --resume run\n"
+    assert complaint == f"inknet: {says}; resume with: inknet train --resume run\n"
     assert content(run) == before
 
 
@@ -335,10 +335,10 @@ def test_where_there_is_nothing_to_go_on_with_it_says_so(whole, run, tmp_path):
     (tmp_path / "file").write_text("")
     for arguments, says in (
         (["run"], "run: this run is finished, there is nothing to do"),
-        (["empty"], "empty: holds no training to go on with"),
-        (["nowhere"], "nowhere: holds no training to go on with"),
-        (["file"], "file: holds no training to go on with"),
-        (["file/run"], "file/run: holds no training to go on with"),
+        (["empty"], "empty: holds no training to resume"),
+        (["nowhere"], "nowhere: holds no training to resume"),
+        (["file"], "file: holds no training to resume"),
+        (["file/run"], "file/run: holds no training to resume"),
     ):
         assert says in refusal("train", "--resume", *arguments, folder=tmp_path)
 
@@ -353,7 +353,7 @@ def test_to_go_on_takes_no_other_options(run):
         ["--force"],
     ):
         line = refusal("train", "--resume", "run", *other, folder=run.parent)
-        assert "--resume goes on with the recipe of the run" in line
+        assert "--resume keeps the recipe of the run" in line
     line = refusal("train", "--data", "sample", "--previous", folder=run.parent)
     assert "--previous goes with --resume" in line
     for seconds in ("-1", "soon"):
@@ -365,7 +365,7 @@ def test_to_go_on_takes_no_other_options(run):
 
 def test_an_unfinished_training_is_replaced_only_by_force(whole, run):
     line = refusal("train", *options(), "--out", "run", folder=run.parent)
-    assert f"holds an unfinished training; go on with --resume {run}" in line
+    assert f"holds an unfinished training; resume it with --resume {run}" in line
     assert "--force" in line
     printed = inknet("train", *options(), "--out", "run", "--force", folder=run.parent).stdout
     assert "going on" not in printed
@@ -402,8 +402,8 @@ def test_a_folder_called_unfinished_that_is_not_of_a_training_is_left_alone(tmp_
 
 def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run, monkeypatch):
     """Another process may begin a training, and be ended, while this one loads its data."""
-    from inknet.runs import lifecycle as module
     from inknet.recipes import load_recipe
+    from inknet.runs import lifecycle as module
 
     ours, aside = run / "unfinished", run.parent / "aside"
     ours.rename(aside)
@@ -420,6 +420,22 @@ def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run, 
     assert Checkpoint.load(ours / NEWEST).facts["step"] > 0
 
 
+@pytest.mark.parametrize(
+    ("ops", "expected"), [("fortran", "expected numpy or numba"), ("numba", "cannot be imported")]
+)
+def test_ops_that_cannot_be_had_are_refused_in_one_line(run, ops, expected):
+    (run.parent / "numba.py").write_text("raise ImportError('none here')\n")
+    line = refusal(
+        "train", "--resume", run, folder=run.parent, INKNET_OPS=ops, PYTHONPATH=_first(run.parent)
+    )
+    assert f"INKNET_OPS is {ops!r}" in line and expected in line
+
+
+def _first(folder):
+    """A search path for modules on which a folder comes first."""
+    return os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+
+
 def test_it_says_so_if_it_goes_on_with_other_loops(tmp_path):
     with running(
         "train", *options(), "--out", "run", folder=tmp_path, INKNET_OPS="numba"
@@ -429,7 +445,7 @@ def test_it_says_so_if_it_goes_on_with_other_loops(tmp_path):
         process.communicate(timeout=60)
     result = inknet("train", "--resume", "run", folder=tmp_path)
     (line,) = result.stderr.splitlines()
-    assert "began on numba ops, goes on with numpy: the last bits may differ" in line
+    assert "began on numba ops, continues on numpy: the last bits may differ" in line
     assert json.loads((tmp_path / "run/metrics.json").read_text())["training"]["epochs"] == 80
 
 

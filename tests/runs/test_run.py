@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from inknet import MLP, InputError
-from inknet.cli.app import runs
+from inknet.cli.runs import runs
 from inknet.recipes import load_recipe
-from inknet.runs.lifecycle import Run, list_runs, train_run
+from inknet.runs import Run, folder, list_runs, train_run, unfinished
 
 FILES = ("recipe.toml", "model.safetensors", "metrics.json")
 
@@ -68,3 +68,46 @@ def test_a_listed_run_cannot_steer_the_terminal(made, tmp_path, capsys, monkeypa
     printed = capsys.readouterr().out
     assert "\x1b" not in printed
     assert "dig\\x1b[2Jits" in printed
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_system_that_removes_no_open_file_still_ends_with_a_tidy_folder(
+    fails, tmp_path, monkeypatch
+):
+    """Windows keeps the lock for as long as it is held."""
+    from filelock import FileLock
+
+    held, unlink, acquire, release = set(), Path.unlink, FileLock.acquire, FileLock.release
+
+    def unlink_unless_held(path, missing_ok=False):
+        if str(path) in held:
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    def acquire_and_hold(lock, *arguments, **keywords):
+        found = acquire(lock, *arguments, **keywords)
+        held.add(str(lock.lock_file))
+        return found
+
+    def release_and_let_go(lock, *arguments, **keywords):
+        held.discard(str(lock.lock_file))
+        release(lock, *arguments, **keywords)
+
+    monkeypatch.setattr(unfinished, "KEEPS_OPEN_FILES", True)
+    monkeypatch.setattr(Path, "unlink", unlink_unless_held)
+    monkeypatch.setattr(FileLock, "acquire", acquire_and_hold)
+    monkeypatch.setattr(FileLock, "release", release_and_let_go)
+    recipe = load_recipe(
+        "digits", ["data.limit=300", "network.hidden=[4]", "training.epochs=1"], source="sample"
+    )
+
+    def end(*_):
+        raise InputError("it ends before there is a checkpoint")
+
+    if fails:
+        with pytest.raises(InputError, match="it ends"):
+            train_run(recipe, tmp_path / "run", on_start=end)
+        assert not (tmp_path / "run").exists()
+    else:
+        train_run(recipe, tmp_path / "run")
+        assert {path.name for path in (tmp_path / "run").iterdir()} == set(folder.FILES)

@@ -371,7 +371,7 @@ def half_written(arrays, path, header):
 @pytest.mark.parametrize(
     ("place", "fails"),
     [
-        ("tempfile.mkstemp", full),
+        ("inknet.files._new_file_next_to", full),
         ("safetensors.numpy.save_file", half_written),
         ("safetensors.numpy.save_file", full_in_words),
         ("os.fsync", full),

@@ -320,7 +320,7 @@ def test_the_command_line_keeps_the_best_so_far_and_says_where(growing, ops):
 
 def test_the_best_so_far_is_kept_even_where_no_checkpoint_could_be_written(growing, monkeypatch):
     from inknet.recipes import load_recipe
-    from inknet.runs.lifecycle import train_run
+    from inknet.runs import train_run
 
     folder, options = growing
     monkeypatch.setattr("inknet.training.checkpoint.Checkpointer._save", lambda *_: None)

@@ -11,12 +11,6 @@ import typer
 from inknet.errors import InputError, printable
 
 
-def add_commands(app: typer.Typer) -> None:
-    """Add both to the command line."""
-    app.command("export")(export)
-    app.command("import")(import_)
-
-
 def export(
     run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a model file.")],
     onnx: Annotated[

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inknet.cli.console import new_table, print_rich
 from inknet.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from inknet.experiments.plan import Plan
     from inknet.experiments.results import Result, StudyFolder
     from inknet.experiments.summary import StudySummary
-
-experiment_app = typer.Typer(help="Run studies of many trainings.", no_args_is_help=True)
 
 DEFAULT_ROOT = Path("experiments")
 
@@ -40,19 +39,12 @@ class TableFormat(StrEnum):
     CSV = "csv"
 
 
-@experiment_app.command("list")
 def list_studies(root: Root = DEFAULT_ROOT) -> None:
     """List the studies, those of the catalogue and one's own, and how far they are."""
-    from rich import box
-    from rich.table import Table
-
     from inknet.experiments.catalogue import load_study, study_names
     from inknet.experiments.results import StudyFolder, study_folders
 
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("study", "group", "what"):
-        table.add_column(name, overflow="fold")
-    table.add_column("runs done", justify="right", no_wrap=True)
+    table = new_table(["study", "group", "what"], ["runs done"])
     catalogue = [(load_study(name), StudyFolder(root / name)) for name in study_names()]
     own = [
         (folder.study(), folder)
@@ -64,10 +56,9 @@ def list_studies(root: Root = DEFAULT_ROOT) -> None:
         table.add_row(
             printable(study.name), study.group, printable(study.title), f"{done} of {study.n_runs}"
         )
-    _print(table)
+    print_rich(table)
 
 
-@experiment_app.command("run")
 def run(
     names: Annotated[
         list[str] | None,
@@ -99,7 +90,7 @@ def run(
         bool, typer.Option("--retry", help="Try runs again that failed before.")
     ] = False,
 ) -> None:
-    """Run what is missing of some studies; a study that was ended goes on where it stopped."""
+    """Run what is missing of some studies; a study that was ended continues where it stopped."""
     from inknet.experiments.plan import plan_study
     from inknet.experiments.runner import run_plans
 
@@ -136,12 +127,12 @@ def _studies(
 def _seeds(listed: str | None) -> list[int] | None:
     if listed is None:
         return None
-    words = [word.strip() for word in listed.split(",")]
-    if not all(word.isdecimal() and len(word) < 19 for word in words):
+    numbers = [number.strip() for number in listed.split(",")]
+    if not all(number.isdecimal() and len(number) < 19 for number in numbers):
         raise InputError(f"--seeds {listed!r}: expected whole numbers from 0, such as 0,1,2")
-    if len(set(map(int, words))) < len(words):
+    if len(set(map(int, numbers))) < len(numbers):
         raise InputError(f"--seeds {listed!r}: a number is there twice")
-    return [int(word) for word in words]
+    return [int(number) for number in numbers]
 
 
 @contextmanager
@@ -179,7 +170,6 @@ def _conclude(folder: StudyFolder) -> None:
     print(printable(f"everything is in {folder.folder}; look at {folder.folder / PICTURE}"))
 
 
-@experiment_app.command("table")
 def table(
     names: Annotated[
         list[str] | None,
@@ -190,7 +180,7 @@ def table(
         TableFormat.TERMINAL
     ),
 ) -> None:
-    """Print the tables of studies: ours beside the published figures."""
+    """Print the tables of studies: ours next to the published figures."""
     from inknet.experiments.tables import csv_text, markdown
 
     summaries = _begun(names or [], root)
@@ -238,7 +228,6 @@ def _known(name: str, root: Path) -> StudySummary:
     return _summary(load_study(name), None)
 
 
-@experiment_app.command("show")
 def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A study.")],
     root: Root = DEFAULT_ROOT,
@@ -263,18 +252,18 @@ def _print_study(summary: StudySummary, *, about: bool = False) -> None:
 
     study = summary.study
     changed = f" (with {', '.join(summary.changes)})" if summary.changes else ""
-    _print(printable(f"{study.title}{changed}"), style="bold")
+    print_rich(printable(f"{study.title}{changed}"), style="bold")
     if about and study.about:
         for line in study.about.strip().splitlines():
-            _print(printable(line))
-    _print(terminal(summary))
+            print_rich(printable(line))
+    print_rich(terminal(summary))
     for line in notes(summary):
-        _print(printable(f"  {line}"))
+        print_rich(printable(f"  {line}"))
     if study.claim is not None:
-        _print(f"The claim: {study.claim.says}")
+        print_rich(f"The claim: {study.claim.says}")
     for line in claim_lines(summary):
-        _print(line)
-    _print("")
+        print_rich(line)
+    print_rich("")
 
 
 def search(
@@ -304,7 +293,7 @@ def search(
         typer.Option(metavar="FILE", help="The best recipe; without it, search/NAME.toml."),
     ] = None,
 ) -> None:
-    """Look for better hyperparameters; the same command goes on with the search."""
+    """Look for better hyperparameters; the same command continues the search."""
     from inknet.experiments.catalogue import NAME_FORM
     from inknet.experiments.search import open_search
     from inknet.files import write_text_whole
@@ -351,9 +340,3 @@ def _summary(study: Study, folder: StudyFolder | None) -> StudySummary:
     from inknet.experiments.summary import summarize
 
     return summarize(study, folder)
-
-
-def _print(renderable: Any, style: str | None = None) -> None:
-    from rich.console import Console
-
-    Console(highlight=False, markup=False).print(renderable, style=style)

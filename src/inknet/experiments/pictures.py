@@ -9,11 +9,11 @@ import numpy as np
 
 from inknet.experiments.catalogue import FIGURE_NAMES
 from inknet.experiments.summary import RowSummary, StudySummary
-from inknet.report.plots import (
-    BLUE,
+from inknet.report.figures import (
     INK,
     ORANGE,
     PALE,
+    legend_below,
     message_figure,
     new_figure,
     save_figure,
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_ROWS = 40
-"""More rows than that cannot be told apart in one picture; the first are drawn."""
+"""More rows than that cannot be distinguished in one picture; the first are drawn."""
 
 
 def plot_study(summary: StudySummary, path: Path) -> None:
@@ -46,6 +46,8 @@ def study_figure(summary: StudySummary) -> Figure:
     colours = [colormaps["viridis"](x) for x in np.linspace(0, 0.88, len(rows))]
     _draw_dots(dots, summary, rows, colours)
     _draw_curves(curves, rows, colours)
+    if dots.get_legend_handles_labels()[0]:
+        legend_below(figure, dots, n_columns=2)
     return figure
 
 
@@ -68,15 +70,14 @@ def _draw_dots(
         if figure == "test" and row.row.published is not None:
             axes.plot(row.row.published.test, place, "D", ms=6, mfc="none", color=ORANGE)
     if figure == "test" and any(row.row.published for row in rows):
-        axes.plot([], [], "o", color=BLUE, label="ours: mean ± deviation")
+        axes.plot([], [], "o", color=INK, label="ours: mean ± deviation")
         axes.plot([], [], "D", mfc="none", color=ORANGE, label="published")
-        axes.legend(fontsize=8, loc="best", frameon=True, edgecolor="none", framealpha=0.8)
     axes.set_yticks(range(len(rows)), [shorten(row.row.name, 34) for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.xaxis.set_major_formatter(PercentFormatter(1))
     axes.grid(axis="x", color=PALE, linewidth=0.6)
-    _finish(axes, f"{FIGURE_NAMES[figure]} by {summary.study.varies}")
+    _finish(axes, f"{FIGURE_NAMES[figure]}\nby {shorten(summary.study.varies, 45)}")
 
 
 def _draw_curves(axes: Axes, rows: list[RowSummary], colours: list[tuple[float, ...]]) -> None:
@@ -93,17 +94,15 @@ def _draw_curves(axes: Axes, rows: list[RowSummary], colours: list[tuple[float, 
             linewidth=1.6,
             marker=marker,
             ms=4,
-            label=shorten(row.row.name, 34),
         )
     axes.xaxis.set_major_locator(
         MaxNLocator(nbins=10, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1)
     )
     axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlim(0.5, axes.dataLim.x1 + 0.5)
     axes.set_xlabel("epoch", color=INK)
     axes.grid(axis="y", color=PALE, linewidth=0.6)
-    if len(rows) <= 12:
-        axes.legend(fontsize=8, loc="lower right", frameon=True, edgecolor="none", framealpha=0.8)
-    _finish(axes, "validation accuracy over the epochs, mean of the seeds")
+    _finish(axes, "validation accuracy, mean of the seeds\ncolours as on the left")
 
 
 def _mean_curve(curves: list[list[float]]) -> list[float]:

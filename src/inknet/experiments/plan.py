@@ -12,7 +12,7 @@ from inknet.errors import InputError
 from inknet.experiments.catalogue import Row, Study
 from inknet.nn.ops import fastest
 from inknet.recipes import Recipe, load_recipe
-from inknet.runs.lifecycle import with_absolute_source
+from inknet.runs.prepare import with_absolute_source
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from inknet.errors import DivergedError, InputError, StudyStopped, quoted
 from inknet.experiments.catalogue import values_of
 from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe, load_recipe
-from inknet.runs.lifecycle import prepare
+from inknet.runs.prepare import prepare
 from inknet.training.callbacks import Callback
 from inknet.training.interrupt import SIGNALS
 

@@ -19,7 +19,7 @@ from inknet.experiments.plan import Job, operations
 from inknet.mlp import MLP
 from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe
-from inknet.runs.lifecycle import Prepared, prepare
+from inknet.runs.prepare import Prepared, prepare
 from inknet.training.history import EpochRecord, History
 from inknet.training.interrupt import SIGNALS
 from inknet.training.threads import one_blas_thread

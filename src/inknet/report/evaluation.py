@@ -29,7 +29,7 @@ class Evaluation:
 
     @property
     def n_samples(self) -> int:
-        """How many samples were judged."""
+        """How many samples were evaluated."""
         return int(self.confusion.sum())
 
     @property

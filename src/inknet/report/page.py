@@ -12,7 +12,7 @@ import numpy as np
 
 from inknet.files import write_text_whole
 from inknet.report.evaluation import Evaluation
-from inknet.report.plots import DPI
+from inknet.report.figures import DPI
 from inknet.training.history import History
 
 
@@ -29,7 +29,7 @@ _LESSONS = {
     "loss": _Lesson(
         "Learning, epoch by epoch",
         "An epoch is one pass over all training samples. Falling loss and rising accuracy mean "
-        "that the network learns. Where the training curve goes on improving and the validation "
+        "that the network learns. Where the training curve keeps improving and the validation "
         "curve does not, it has begun to learn its samples by heart (overfitting).",
     ),
     "confusion_matrix": _Lesson(
@@ -67,7 +67,7 @@ def write_report(
     history: History,
     evaluation: Evaluation,
     pictures: Sequence[Path],
-    facts: Mapping[str, str],
+    summary: Mapping[str, str],
 ) -> None:
     """Write ``report.html``: self-contained, readable on a phone, on paper and in the dark.
 
@@ -84,9 +84,10 @@ def write_report(
     evaluation
         The answers on the test samples; accuracy, errors and the tables come from it.
     pictures
-        PNG files that `inknet.report.plots` wrote: ``loss.png``, ``confusion_matrix.png``,
-        ``weights.png``, ``mistakes.png``. One that is not listed, or does not exist, is left out.
-    facts
+        PNG files that `inknet.report.plots` and `images` wrote: ``loss.png``,
+        ``confusion_matrix.png``, ``weights.png``, ``mistakes.png``. One that is not listed, or
+        does not exist, is left out.
+    summary
         More headline figures, shown in this order after accuracy, errors and best epoch: name
         (``"Parameters"``) and value with its unit (``"109,386"``).
     """
@@ -102,7 +103,7 @@ def write_report(
     found = {picture.stem: picture for picture in pictures if picture.exists()}
     text = environment.get_template("report.html.jinja").render(
         title=title,
-        headline=_headline(history, evaluation) | dict(facts),
+        headline=_headline(history, evaluation) | dict(summary),
         stopped=_how_it_ended(history),
         pictures=[_picture(found[stem], _LESSONS[stem]) for stem in _LESSONS if stem in found],
         classes=evaluation.to_dict()["classes"],

@@ -1,8 +1,8 @@
 """Ensembles: networks that differ in their seed alone, and answer together.
 
-The answer is the mean of their probabilities. It is told apart from what one network reaches: an
-ensemble of N costs N trainings, and N times as much for every answer. Its folder has a run for each
-member, ``seed-0`` and so on, and ``ensemble.json``.
+The answer is the mean of their probabilities. It is reported apart from what one network reaches:
+an ensemble of N costs N trainings, and N times as much for every answer. Its folder has a run for
+each member, ``seed-0`` and so on, and ``ensemble.json``.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import numpy as np
 
 from inknet.data import load
 from inknet.errors import InputError
-from inknet.report.evaluation import evaluate
 from inknet.files import write_text_whole
 from inknet.nn.activations import softmax
 from inknet.recipes import Recipe
-from inknet.runs.lifecycle import Run, with_absolute_source
+from inknet.report.evaluation import evaluate
+from inknet.runs.folder import Run
+from inknet.runs.prepare import with_absolute_source
 from inknet.runs.unfinished import Unfinished
 
 FILE = "ensemble.json"
@@ -34,7 +35,7 @@ def train_ensemble(
     train: Callable[[Recipe, Path], Run],
     resume: Callable[[Path], Run],
 ) -> dict[str, Any]:
-    """Train the members that are not yet there, and judge them together.
+    """Train the members that are not yet there, and evaluate them together.
 
     Parameters
     ----------
@@ -68,7 +69,7 @@ def train_ensemble(
     members = [
         recipe.model_copy(update={"seed": recipe.seed + number}) for number in range(n_members)
     ]
-    _refuse_strangers(folder)
+    _refuse_foreign_files(folder)
     runs = []
     for member in members:
         place = folder / f"seed-{member.seed}"
@@ -78,12 +79,12 @@ def train_ensemble(
             runs.append(resume(place))
         else:
             runs.append(train(member, place))
-    figures = _judge(runs)
+    figures = _evaluate(runs)
     write_text_whole(folder / FILE, json.dumps(figures, indent=2) + "\n")
     return figures
 
 
-def _refuse_strangers(folder: Path) -> None:
+def _refuse_foreign_files(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -100,8 +101,8 @@ def _finished(folder: Path, recipe: Recipe) -> Run:
     return run
 
 
-def _judge(runs: list[Run]) -> dict[str, Any]:
-    """Hold the mean of the members' probabilities against the test data they share."""
+def _evaluate(runs: list[Run]) -> dict[str, Any]:
+    """Evaluate the mean of the members' probabilities on the test data they share."""
     test = runs[0].test_data()
     mean = np.zeros((len(test), test.n_classes))
     for run in runs:

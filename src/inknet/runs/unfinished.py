@@ -1,4 +1,4 @@
-"""Unfinished: where a training keeps what it needs to go on, until the run is whole.
+"""Unfinished: where a training keeps what it needs to be resumed, until the run is whole.
 
 A folder ``unfinished`` inside the run folder:
 
@@ -17,9 +17,10 @@ It is removed when the run is finished.
 from __future__ import annotations
 
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,8 @@ from inknet.files import refuse_link_out_of, write_text_whole
 from inknet.recipes import Recipe, load_recipe
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
 
+KEEPS_OPEN_FILES = os.name == "nt"
+"""Whether the system refuses to remove a file that is open, such as a lock that is held."""
 NAME = "unfinished"
 BEST_SO_FAR = "best-so-far.safetensors"
 """The model that is left of a training that diverged."""
@@ -53,11 +56,11 @@ class Unfinished:
 
     @property
     def has_checkpoint(self) -> bool:
-        """Whether there is something to go on from."""
+        """Whether there is something to resume from."""
         return any((self.folder / name).exists() for name in (NEWEST, PREVIOUS))
 
     def recipe(self) -> Recipe:
-        """Return the recipe of the training; raise `InputError` if there is none to go on with."""
+        """Return the recipe of the training; raise `InputError` if there is none to resume."""
         path = self.folder / "recipe.toml"
         if not (self.run_folder.is_dir() and path.is_file() and self.has_checkpoint):
             if (self.run_folder / "metrics.json").is_file():
@@ -65,7 +68,7 @@ class Unfinished:
                     with self.at_work():
                         pass
                 raise InputError(f"{self.run_folder}: this run is finished, there is nothing to do")
-            raise InputError(f"{self.run_folder}: holds no training to go on with")
+            raise InputError(f"{self.run_folder}: holds no training to resume")
         refuse_link_out_of(self.run_folder, path)
         return load_recipe(str(path))
 
@@ -73,7 +76,7 @@ class Unfinished:
     def at_work(self) -> Iterator[None]:
         """Hold the folder for this process alone, and clear what an earlier one left lying about.
 
-        If nothing can be gone on from at the end, no trace is left.
+        If nothing can be resumed at the end, no trace is left.
 
         Raises
         ------
@@ -82,12 +85,12 @@ class Unfinished:
         """
         from filelock import FileLock, Timeout
 
-        made = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+        new_folders = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
             if self.folder.is_symlink():
                 raise InputError(f"{self.folder}: is a link; expected a folder")
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._refuse_strangers()
+            self._refuse_foreign_files()
             lock = FileLock(self.folder / "lock", timeout=0)
             lock.acquire()
         except Timeout:
@@ -105,8 +108,12 @@ class Unfinished:
             # where no checkpoint could be written, the best so far may be all there is
             is_of_use = self.has_checkpoint or (self.folder / BEST_SO_FAR).exists()
             if self.folder.is_dir() and not is_of_use:
-                self.remove(made)
+                self.remove(new_folders)
             lock.release()
+            if KEEPS_OPEN_FILES and not is_of_use:
+                with suppress(OSError):  # somebody else holds it already
+                    (self.folder / "lock").unlink(missing_ok=True)
+                _remove_empty([self.folder, *new_folders[1:]])
 
     def begin(self, recipe: Recipe) -> None:
         """Forget what is there, and write the recipe."""
@@ -120,17 +127,17 @@ class Unfinished:
         except OSError as error:
             raise InputError(f"{self.results}: cannot be written: {error.strerror}") from None
 
-    def remove(self, made: list[Path] | None = None) -> None:
+    def remove(self, new_folders: list[Path] | None = None) -> None:
         """Remove the folder, and those above it that were made with it and are empty."""
         try:
-            # first what could be gone on from: whoever is ended in between leaves a finished run
+            # first what could be resumed: whoever is ended in between leaves a finished run
             for name in (PREVIOUS, NEWEST):
                 (self.folder / name).unlink(missing_ok=True)
-            self._clear(keep=set())
-            for path in [self.folder, *(made or [])[1:]]:
-                path.rmdir()
-        except OSError:  # something else is in it, or somebody else removed it
-            pass
+            self._clear(keep={"lock"})
+            (self.folder / "lock").unlink(missing_ok=True)
+        except OSError:  # somebody else removed the folder, or the system keeps what is open
+            return
+        _remove_empty([self.folder, *(new_folders or [])[1:]])
 
     def checkpoint(self, origin: dict[str, str], *, previous: bool = False) -> Checkpoint:
         """Return the newest checkpoint, or the previous one, if it belongs to this training.
@@ -157,19 +164,19 @@ class Unfinished:
             except InputError:
                 raise InputError(f"{error}; nor is the one before it of use") from None
             raise InputError(
-                f"{error}; the checkpoint before it is sound: go on from that one with --previous"
+                f"{error}; the checkpoint before it is sound: resume from that one with --previous"
             ) from None
         return found
 
-    def _refuse_strangers(self) -> None:
+    def _refuse_foreign_files(self) -> None:
         """Raise `InputError` if the folder is not one of ours: in ours, files are removed."""
         names = {path.name for path in self.folder.iterdir()}
-        strangers = sorted(name for name in names if not _is_ours(name))
-        if not strangers and names and not names & {"lock", "recipe.toml"}:
-            strangers = sorted(names)
-        if strangers:
+        foreign = sorted(name for name in names if not _is_ours(name))
+        if not foreign and names and not names & {"lock", "recipe.toml"}:
+            foreign = sorted(names)
+        if foreign:
             raise InputError(
-                f"{self.folder}: holds {strangers[0]}, which is not of a training; "
+                f"{self.folder}: holds {foreign[0]}, which is not of a training; "
                 "move it away or choose another folder"
             )
 
@@ -184,11 +191,18 @@ class Unfinished:
                 path.unlink()
 
 
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders, the innermost first, up to one that holds something."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
+
+
 def _is_ours(name: str) -> bool:
     """Whether a file of this name is one of a training, or one that was not written to its end."""
     names = ("recipe.toml", NEWEST, PREVIOUS, BEST_SO_FAR)
     unwritten = tuple(f".{Path(name).stem}" for name in names)
-    # safetensors writes beside, too, under names such as .tmpa1B2c3
+    # safetensors writes temporary files, too, under names such as .tmpa1B2c3
     return name in (*names, "lock", "results") or name.startswith((*unwritten, ".tmp"))
 
 

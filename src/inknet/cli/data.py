@@ -1,0 +1,101 @@
+"""The commands about sources of data: ``inknet data …``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from inknet.cli.console import SOURCE_HELP, new_table, print_rich
+from inknet.errors import InputError, printable
+
+N_SHOWN = 40
+N_VERSIONS = 16
+"""How many images `inknet data show` draws, and how many versions of one."""
+
+
+def list_sources() -> None:
+    """List the sources and what each takes."""
+    table = new_table(["SOURCE", "what it is"], [])
+    table.add_row("mnist", "70,000 digits; from INKNET_DATA_DIR, the cache, or downloaded")
+    table.add_row("sample", "5,000 of them, inside the package; needs no network")
+    table.add_row("FILE.csv", "Kaggle digit recognizer: label,pixel0,pixel1,…; also .csv.gz")
+    table.add_row("FILE or FOLDER", "IDX images and labels as MNIST has them, gzipped or not")
+    table.add_row("FILE.npz", "NumPy arrays x_train, y_train, x_test, y_test; or X, y")
+    table.add_row("FOLDER", "a folder for each class, with pictures in it (any size)")
+    print_rich(table)
+
+
+def fetch() -> None:
+    """Download MNIST into the cache, if it is not on this machine."""
+    from inknet.data.mnist import fetch_mnist
+
+    print(f"MNIST is in {fetch_mnist()}")
+
+
+def info(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP)],
+) -> None:
+    """Say what is in a source."""
+    import numpy as np
+
+    from inknet.data import load
+
+    dataset = load(source)
+    print(dataset)
+    if dataset.n_official_test:
+        print(f"its own test set: the last {dataset.n_official_test:,}")
+    table = new_table(["class"], ["samples", "share"])
+    counts = np.bincount(dataset.targets, minlength=dataset.n_classes)
+    for name, count in zip(dataset.class_names, counts, strict=True):
+        table.add_row(name, f"{count:,}", f"{count / len(dataset):.1%}")
+    print_rich(table)
+
+
+def show(
+    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help=SOURCE_HELP)] = "sample",
+    out: Annotated[Path, typer.Option(metavar="FILE.png", help="Where the picture goes.")] = Path(
+        "digits.png"
+    ),
+    augment: Annotated[
+        bool, typer.Option("--augment", help="Sixteen distorted versions of one image.")
+    ] = False,
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME|FILE", help="Whose distortions, with --augment.")
+    ] = "strong",
+    number: Annotated[
+        int | None, typer.Option(min=0, help="Which image, from 0; without it, drawn at random.")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Decides everything random.")] = 0,
+) -> None:
+    """Draw images of a source, or with --augment what training makes of one of them."""
+    import numpy as np
+
+    from inknet.data import load
+    from inknet.nn.ops import NUMPY
+    from inknet.recipes import load_recipe
+    from inknet.report.images import plot_images, plot_versions
+    from inknet.seeds import Streams
+    from inknet.training.augmentation import Augmentation
+
+    if out.suffix.lower() != ".png":
+        raise InputError(f"--out {out}: expected the name of a .png file")
+    dataset, streams = load(source), Streams.from_seed(seed)
+    if number is not None and number >= len(dataset):
+        raise InputError(f"--number {number}: {dataset.name} has {len(dataset):,} images")
+    order = streams.shuffling.permutation(len(dataset))[:N_SHOWN]
+    if number is not None:
+        order = np.arange(number, min(number + N_SHOWN, len(dataset)))
+    if not augment:
+        names = [dataset.class_names[label] for label in dataset.subset(order).targets]
+        plot_images(dataset.images(order), names, out)
+    else:
+        settings = load_recipe(recipe).augment
+        if not settings.is_on:
+            raise InputError(f"the recipe {recipe} distorts nothing; choose one with [augment]")
+        versions = Augmentation(settings, dataset, NUMPY).versions(
+            dataset, int(order[0]), N_VERSIONS, int(streams.augmentation.integers(2**63))
+        )
+        plot_versions(dataset.images(order[:1])[0], versions, out)
+    print(f"written: {printable(str(out))}")

@@ -1,0 +1,143 @@
+"""The commands about finished runs: ``inknet evaluate``, ``inknet predict`` and ``inknet runs``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from inknet.cli.console import SOURCE_HELP, how_to_resume, n_errors, new_table, print_rich
+from inknet.errors import printable
+
+if TYPE_CHECKING:
+    from inknet.data import Dataset
+    from inknet.runs import Run
+
+
+def evaluate(
+    run: Annotated[
+        Path, typer.Argument(metavar="RUN", help="A run folder; with --data also a model file.")
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SOURCE",
+            help="Without it, the run's own test data; with it, the source's own test set, or all "
+            f"of the source if it has none. {SOURCE_HELP}",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    copies: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Answer by the mean over the image and so many copies of it, distorted as in "
+            "training. What this reaches is not the network alone.",
+        ),
+    ] = 0,
+) -> None:
+    """Evaluate a trained network on its own test data, or on another source."""
+    from inknet.data import load
+    from inknet.mlp import MLP
+    from inknet.runs import Run
+    from inknet.runs.other_data import evaluation_part, matched
+
+    if data is None:
+        opened = Run.open(run)
+        model, samples = opened.model(), opened.test_data()
+    else:
+        model, samples = MLP.load(run), evaluation_part(load(data))
+    samples = matched(samples, model)
+    if copies:
+        result = model.evaluate_copies_on(samples, Run.open(run).recipe.augment, copies)
+    else:
+        result = model.evaluate_on(samples)
+    if as_json:
+        print(json.dumps(result.to_dict(), indent=2))
+        return
+    table = new_table(["class"], ["precision", "recall", "F1", "samples"])
+    figures = zip(
+        result.class_names, result.precision, result.recall, result.f1, result.support, strict=True
+    )
+    for name, precision, recall, f1, support in figures:
+        table.add_row(name, f"{precision:.2%}", f"{recall:.2%}", f"{f1:.2%}", f"{support:,}")
+    print_rich(table)
+    which = "the test data of the run" if data is None else _which_part(samples)
+    which += f", with {copies} distorted copies of each image" if copies else ""
+    print(
+        f"{samples.name}, {which}: accuracy {result.accuracy:.2%} "
+        f"({n_errors(result.n_errors)} in {result.n_samples:,}), loss {result.loss:.4f}"
+    )
+
+
+def _which_part(samples: Dataset) -> str:
+    """Say which part of a source was evaluated, and what to make of it."""
+    if samples.n_official_test:
+        return "its own test set"
+    return "all of it, with what the model may have been trained on"
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a model file.")],
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE…", help="Pictures of one character.")
+    ],
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Say what is written in pictures of any size.
+
+    A picture is cropped to its ink, scaled and centred as the digits of MNIST were; one that has
+    the size of the training images already is taken as it is.
+    """
+    from inknet.mlp import MLP
+
+    model = MLP.load(run)
+    names = model.facts.class_names
+    probabilities = model.read_images(images)
+    if as_json:
+        answers = [
+            {
+                "image": str(path),
+                "class": names[row.argmax()],
+                "probabilities": dict(zip(names, row.tolist(), strict=True)),
+            }
+            for path, row in zip(images, probabilities, strict=True)
+        ]
+        print(json.dumps(answers, indent=2, ensure_ascii=False))
+        return
+    for path, row in zip(images, probabilities, strict=True):
+        second, first = row.argsort(kind="stable")[-2:]
+        print(f"{path}: {names[first]} ({row[first]:.1%}, then {names[second]} {row[second]:.1%})")
+
+
+def runs(
+    folder: Annotated[Path, typer.Argument(help="Where the run folders are.")] = Path("runs"),
+) -> None:
+    """List the finished runs, and the trainings that can be resumed."""
+    from inknet.runs import list_runs, list_unfinished
+
+    found, unfinished = list_runs(folder), list_unfinished(folder)
+    if found:
+        _print_runs(found)
+    else:
+        print(f"no finished runs in {folder}")
+    for path in unfinished:
+        print(f"unfinished: {printable(str(path))}; {how_to_resume(path)}")
+
+
+def _print_runs(found: list[Run]) -> None:
+    table = new_table(["run", "recipe", "data"], ["seed", "accuracy", "epochs", "seconds"])
+    for run in found:
+        m = run.metrics
+        table.add_row(
+            printable(str(run.folder)),
+            printable(m["recipe"]),
+            printable(Path(m["data"]["source"]).name),
+            str(m["seed"]),
+            f"{m['test']['accuracy']:.2%}",
+            str(m["training"]["epochs"]),
+            f"{m['training']['seconds']:.1f}",
+        )
+    print_rich(table)

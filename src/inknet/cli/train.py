@@ -1,0 +1,162 @@
+"""The command ``inknet train``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from inknet.cli.console import SOURCE_HELP, n_errors, shortest
+from inknet.errors import InputError, printable
+
+if TYPE_CHECKING:
+    from inknet.data import Splits
+    from inknet.mlp import MLP
+    from inknet.recipes import Recipe
+    from inknet.runs import Run
+    from inknet.training.callbacks import Callback
+
+
+def train(
+    data: Annotated[str | None, typer.Option(metavar="SOURCE", help=SOURCE_HELP)] = None,
+    recipe: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="A recipe's name (digits), or a TOML file."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="The run folder; without it, runs/TIME-RECIPE."),
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Decides everything random.")] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a key: training.epochs=5. Repeatable."
+        ),
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the run in --out.")] = False,
+    checkpoint_seconds: Annotated[
+        float,
+        typer.Option(min=0, help="Save a checkpoint this often, and after every epoch."),
+    ] = 60,
+    resume: Annotated[
+        Path | None,
+        typer.Option(metavar="RUN", help="Resume a training that was ended."),
+    ] = None,
+    previous: Annotated[
+        bool, typer.Option("--previous", help="Resume from the checkpoint before the newest.")
+    ] = False,
+    ensemble: Annotated[
+        int | None,
+        typer.Option(
+            min=2, metavar="N", help="Train N networks, with seeds in a row, that answer together."
+        ),
+    ] = None,
+) -> None:
+    """Train a network and leave model, figures, pictures and a report in a run folder."""
+    from inknet.data import MnistUnavailableError
+    from inknet.recipes import load_recipe
+    from inknet.runs import default_folder, resume_run, train_run
+
+    training = _Training()
+    options: dict[str, Any] = {
+        "on_start": training.introduce,
+        "checkpoint_seconds": checkpoint_seconds,
+        "warn": lambda line: print(f"inknet: {line}", file=sys.stderr),
+    }
+    if resume is not None:
+        others = (data, recipe, out, seed, changes or None, ensemble)
+        if force or any(given is not None for given in others):
+            raise InputError(
+                "--resume keeps the recipe of the run; "
+                "--data, --recipe, --out, --seed, --set, --force and --ensemble do not go with it"
+            )
+        run = resume_run(resume, previous=previous, callbacks=training.callbacks, **options)
+        training.conclude(run)
+        return
+    if previous:
+        raise InputError("--previous goes with --resume")
+
+    def train_on(source: str | None) -> Run:
+        chosen = load_recipe(recipe or "digits", changes or [], source=source, seed=seed)
+        folder = out or default_folder(chosen)
+        callbacks = training.callbacks(chosen)
+        return train_run(chosen, folder, force=force, callbacks=callbacks, **options)
+
+    if ensemble is not None:
+        if force:
+            raise InputError("--ensemble keeps what is finished; --force does not go with it")
+        chosen = load_recipe(recipe or "digits", changes or [], source=data, seed=seed)
+        training.together(chosen, out or default_folder(chosen), ensemble, options)
+        return
+    try:
+        run = train_on(data)
+    except MnistUnavailableError as error:
+        print(f"inknet: continuing with the sample of 5,000 digits: {error}", file=sys.stderr)
+        run = train_on("sample")
+    training.conclude(run)
+
+
+class _Training:
+    """What is printed about a training."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        # names of files are printed as they are: a bracket in one is not markup
+        self.console = Console(highlight=False, markup=False, soft_wrap=True)
+
+    def introduce(self, recipe: Recipe, model: MLP, parts: Splits) -> None:
+        """Say what is about to be trained."""
+        widths = "-".join(map(str, model.network.architecture.layer_dims))
+        self.console.print(
+            f"recipe {printable(recipe.name)}, seed {recipe.seed}: {widths}, "
+            f"{model.network.n_parameters:,} parameters"
+        )
+        self.console.print(
+            f"{printable(recipe.data.source)}: {len(parts.train):,} samples to train, "
+            f"{len(parts.validation):,} to validate, {len(parts.test):,} to test"
+        )
+
+    def callbacks(self, recipe: Recipe) -> list[Callback]:
+        """Return what prints while the training runs."""
+        from inknet.training.callbacks import EpochLines
+        from inknet.training.progress import ProgressBar
+
+        lines = EpochLines(max(1, recipe.training.epochs // 20), self.console.print)
+        return [lines, ProgressBar(self.console)]
+
+    def conclude(self, run: Run) -> None:
+        """Say how it ended, and where everything is."""
+        test, training = run.metrics["test"], run.metrics["training"]
+        folder = Path(shortest(run.folder))
+        self.console.print(
+            f"test accuracy {test['accuracy']:.2%} ({n_errors(test['errors'])} in "
+            f"{test['samples']:,}), trained for {training['seconds']:.1f} s",
+            style="bold",
+        )
+        self.console.print(f"everything is in {folder}; look at {folder / 'report.html'}")
+
+    def together(
+        self, recipe: Recipe, folder: Path, n_members: int, options: dict[str, Any]
+    ) -> None:
+        """Train an ensemble, and say what one network reaches and what all do."""
+        from inknet.runs import resume_run, train_run
+        from inknet.runs.ensemble import train_ensemble
+
+        def train(member: Recipe, place: Path) -> Run:
+            return train_run(member, place, callbacks=self.callbacks(member), **options)
+
+        def resume(place: Path) -> Run:
+            return resume_run(place, callbacks=self.callbacks, **options)
+
+        figures = train_ensemble(recipe, folder, n_members, train, resume)
+        each = figures["errors_of_each"]
+        self.console.print(
+            f"one network: {sum(each) / len(each):,.1f} errors in {figures['samples']:,} on average"
+            f" ({', '.join(map(str, each))}); {n_members} together: {figures['errors_together']:,}",
+            style="bold",
+        )
+        self.console.print(f"the runs are in {shortest(folder.absolute())}")

@@ -1,0 +1,158 @@
+"""Run: the folder in which one training leaves its results.
+
+===================== ============================================================================
+recipe.toml           all that decided the run; ``inknet train --recipe`` takes it again
+model.safetensors     the trained network
+history.csv           what each epoch measured
+metrics.json          the figures on the test data, sizes, times and versions
+loss.png              loss and accuracy over the epochs
+confusion_matrix.png  which class was taken for which, on the test data
+weights.png           every neuron of the first layer as an image
+mistakes.png          the test images the network was most sure about and wrong
+report.html           all of it on one page
+unfinished/           only until the run is whole, see `inknet.runs.unfinished`
+===================== ============================================================================
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, count
+from pathlib import Path
+from typing import Any
+
+from inknet.data import Dataset
+from inknet.errors import InputError
+from inknet.files import refuse_link_out_of
+from inknet.mlp import MLP
+from inknet.recipes import Recipe, load_recipe
+from inknet.runs.metrics import read_metrics
+from inknet.runs.prepare import load_splits
+from inknet.runs.unfinished import NAME, Unfinished
+from inknet.seeds import Streams
+
+PICTURES = ("loss.png", "confusion_matrix.png", "weights.png", "mistakes.png")
+FILES = (
+    "recipe.toml",
+    "model.safetensors",
+    "history.csv",
+    *PICTURES,
+    "report.html",
+    "metrics.json",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run, as its folder tells it."""
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """Return the run in a folder; raise `InputError` if there is none, or not a whole one."""
+        if not folder.is_dir():
+            raise InputError(f"{folder}: no such run folder")
+        run = cls(folder)
+        for name in ("recipe.toml", "model.safetensors", "metrics.json"):
+            if not run._file(name).is_file():
+                raise InputError(f"{folder}: not a finished run, it has no {name}")
+        return run
+
+    def _file(self, name: str) -> Path:
+        """Return the path of a file of the run, which may have come from anywhere: no link out."""
+        path = self.folder / name
+        refuse_link_out_of(self.folder, path)
+        return path
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe the run was made with."""
+        return load_recipe(str(self._file("recipe.toml")))
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """The content of ``metrics.json``; raise `InputError` if it is not what a run writes."""
+        return read_metrics(self._file("metrics.json"))
+
+    def model(self) -> MLP:
+        """Return the trained model."""
+        return MLP.load(self.folder)
+
+    def test_data(self) -> Dataset:
+        """Return the test data of the run, divided again as it was then."""
+        return load_splits(self.recipe, Streams.from_seed(self.recipe.seed)).test
+
+
+def list_runs(folder: Path) -> list[Run]:
+    """Return the finished runs in the folders directly below ``folder``, by name."""
+    runs = []
+    for path in sorted(folder.glob("*/metrics.json")):
+        try:
+            run = Run.open(path.parent)
+            run.metrics  # noqa: B018, what cannot be read is no run
+        except InputError:
+            continue
+        runs.append(run)
+    return runs
+
+
+def list_unfinished(folder: Path) -> list[Path]:
+    """Return the folders directly below ``folder`` that hold a training to resume."""
+    return [
+        path.parent
+        for path in sorted(folder.glob(f"*/{NAME}"))
+        if Unfinished(path.parent).has_checkpoint
+    ]
+
+
+def default_folder(recipe: Recipe) -> Path:
+    """Return a folder below ``runs`` named by the present time and the recipe."""
+    name = re.sub(r"[^\w.-]+", "-", recipe.name)[:80]
+    stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
+    endings = chain([""], (f"-{number}" for number in count(2)))
+    folders = (Path("runs") / f"{stem}{ending}" for ending in endings)
+    return next(folder for folder in folders if not folder.exists())
+
+
+def check_folder(folder: Path, force: bool) -> None:
+    """Raise `InputError` unless the folder is free for a run, or holds one that may be replaced."""
+    try:
+        if not folder.exists():
+            return
+        names = {path.name for path in folder.iterdir()}
+    except NotADirectoryError:
+        raise InputError(f"{folder}: exists and is not a folder") from None
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be used: {error.strerror}") from None
+    if Unfinished(folder).has_checkpoint and not force:
+        raise InputError(
+            f"{folder}: holds an unfinished training; resume it with --resume {folder}, choose "
+            "another folder, or start again with --force"
+        )
+    names.discard(NAME)
+    if names and "recipe.toml" not in names:
+        raise InputError(f"{folder}: exists and is not a run; choose another folder with --out")
+    if names and not force:
+        raise InputError(
+            f"{folder}: holds a run already; choose another folder, or replace it with --force"
+        )
+
+
+def put_in_place(work: Path, folder: Path) -> None:
+    """Move the files of a run to its folder, and remove what only an earlier run has.
+
+    ``metrics.json`` goes first and comes last: a folder that has it holds a whole run.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / FILES[-1]).unlink(missing_ok=True)
+        for name in FILES:
+            if (work / name).exists():
+                (work / name).replace(folder / name)
+            else:
+                (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written: {error.strerror}") from None

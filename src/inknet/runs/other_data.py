@@ -1,0 +1,50 @@
+"""Other data: a model evaluated on a source that it was not trained on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from inknet.data import Dataset
+from inknet.errors import InputError
+from inknet.mlp import MLP
+
+
+def evaluation_part(dataset: Dataset) -> Dataset:
+    """Return what of a source a model is evaluated on: its own test set if it has one, or all."""
+    if not dataset.n_official_test:
+        return dataset
+    return dataset.subset(np.arange(len(dataset) - dataset.n_official_test, len(dataset)))
+
+
+def matched(dataset: Dataset, model: MLP) -> Dataset:
+    """Return a dataset in the terms of a model: its class numbers, its ink on its background.
+
+    Raises
+    ------
+    InputError
+        If the features are of another size, or a class is not among the model's.
+    """
+    known, n_features = model.facts, model.network.architecture.layer_dims[0]
+    if dataset.n_features != n_features:
+        raise InputError(
+            f"{dataset.name}: has {dataset.n_features} features a sample; "
+            f"the model was trained on {n_features}"
+        )
+    unknown = [name for name in dataset.class_names if name not in known.class_names]
+    if unknown:
+        raise InputError(
+            f"{dataset.name}: class {unknown[0]!r} is not among the model's classes "
+            f"({', '.join(known.class_names)})"
+        )
+    numbers = np.array([known.class_names.index(name) for name in dataset.class_names])
+    features = dataset.features
+    if {dataset.light_background, known.light_background} == {False, True}:
+        features = 255 - features
+    return replace(
+        dataset,
+        features=features,
+        labels=numbers[dataset.labels],
+        class_names=known.class_names,
+    )

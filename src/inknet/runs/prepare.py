@@ -1,0 +1,103 @@
+"""Prepare: what a training starts from, the data and the network of its recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from inknet.data import Dataset, Splits, load, split
+from inknet.data.sources import NAMED
+from inknet.errors import InputError
+from inknet.mlp import MLP
+from inknet.model_file import ModelFacts
+from inknet.nn.network import Network
+from inknet.recipes import Recipe
+from inknet.runs.unfinished import Unfinished, origin_of
+from inknet.seeds import Streams
+from inknet.training.checkpoint import Checkpoint, Checkpointer
+
+if TYPE_CHECKING:
+    from inknet.training.callbacks import Callback
+    from inknet.training.history import History
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a training starts from: the network as it is drawn, and the parts of the data."""
+
+    recipe: Recipe
+    model: MLP
+    parts: Splits
+
+    def origin(self) -> dict[str, str]:
+        """Return the digests by which a checkpoint knows its recipe and data."""
+        return origin_of(self.recipe, self.parts.train, self.parts.validation)
+
+    def checkpointer(
+        self, unfinished: Unfinished, seconds: float, warn: Callable[[str], object]
+    ) -> Checkpointer:
+        """Return what writes the checkpoints of this training."""
+        return Checkpointer(unfinished.folder, self.origin(), seconds, warn)
+
+    def train(
+        self, callbacks: Sequence[Callback] = (), checkpoint: Checkpoint | None = None
+    ) -> History:
+        """Train as the recipe says, from the beginning or from a checkpoint; see `MLP.train_on`."""
+        parts, recipe = self.parts, self.recipe
+        return self.model.train_on(
+            parts.train, parts.validation, recipe.training, callbacks, checkpoint, recipe.augment
+        )
+
+
+def prepare(recipe: Recipe) -> Prepared:
+    """Load the data, divide them, and build the network; `InputError` if one is not sound."""
+    streams = Streams.from_seed(recipe.seed)
+    parts = load_splits(recipe, streams)
+    return Prepared(recipe, _build(recipe, parts.train, streams), parts)
+
+
+def with_absolute_source(recipe: Recipe) -> Recipe:
+    """Return a recipe that finds its data from any folder."""
+    source = recipe.data.source
+    if source in NAMED or not source:
+        return recipe
+    data = recipe.data.model_copy(update={"source": str(Path(source).absolute())})
+    return recipe.model_copy(update={"data": data})
+
+
+def load_splits(recipe: Recipe, streams: Streams) -> Splits:
+    """Load the source of a recipe and divide it; `InputError` if it is not sound."""
+    data = recipe.data
+    dataset = load(data.source)
+    absent = np.flatnonzero(np.bincount(dataset.targets, minlength=dataset.n_classes) == 0)
+    if len(absent):
+        raise InputError(
+            f"{dataset.name}: no sample of class {dataset.class_names[absent[0]]}, though labels "
+            f"go up to {int(dataset.targets.max())}; expected classes numbered from 0 without gaps"
+        )
+    parts = split(
+        dataset,
+        streams.split,
+        validation=data.validation,
+        test=data.test,
+        official_test=data.official_test,
+        stratified=data.stratified,
+        limit=data.limit,
+    )
+    if data.sorted_by_class:
+        by_class = np.argsort(parts.train.targets, kind="stable")
+        parts = parts._replace(train=parts.train.subset(by_class))
+    return parts
+
+
+def _build(recipe: Recipe, data: Dataset, streams: Streams) -> MLP:
+    try:
+        architecture = recipe.network.architecture(data.n_features, data.n_classes)
+        network = Network(architecture, streams.initialization, recipe.network.dtype)
+    except ValueError as error:
+        raise InputError(f"{data.name}: {error}") from None
+    return MLP.from_parts(network, ModelFacts(data.class_names), streams)
