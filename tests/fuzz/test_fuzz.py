@@ -64,7 +64,7 @@ def test_without_atheris_the_corpus_is_mutated_and_the_summary_says_so(tmp_path)
     assert (seen["inputs"], seen["seed"]) == (1_000, 0)
 
 
-def test_what_breaks_the_rules_is_found(tmp_path):
+def test_the_fuzzer_finds_readers_that_break_the_rules(tmp_path):
     """Let a reader raise, loop, wait and take memory: the fuzzer says so each time."""
     for name, fault, says in [
         ("raises", "[][0]", "IndexError"),

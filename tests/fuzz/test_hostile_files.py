@@ -26,7 +26,7 @@ def read_each(reader: str, paths: list[Path]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("reader", sorted({reader for reader, _ in HOSTILE.values()}))
-def test_files_made_to_fill_the_memory_are_refused_in_no_time(tmp_path, reader):
+def test_files_made_to_exhaust_memory_or_time_are_refused(tmp_path, reader):
     files = {name: make for name, (kind, make) in HOSTILE.items() if kind == reader}
     for name, make in files.items():
         make(tmp_path / name)
@@ -36,7 +36,7 @@ def test_files_made_to_fill_the_memory_are_refused_in_no_time(tmp_path, reader):
         assert message, f"{name} was read"
 
 
-def test_pictures_as_large_as_are_allowed_stay_within_the_memory(tmp_path):
+def test_pictures_of_the_largest_allowed_size_stay_within_the_memory(tmp_path):
     for name, (_, make) in LARGE_BUT_SOUND.items():
         make(tmp_path / name)
     refused = read_each("image", [tmp_path / name for name in LARGE_BUT_SOUND])
@@ -116,5 +116,5 @@ def test_nothing_in_inknet_unpickles_or_evaluates():
         "read_array(file, allow_pickle=True)",
     ],
 )
-def test_what_is_searched_for_would_be_found(line):
+def test_the_search_finds_unsafe_code(line):
     assert unsafe_places(ast.parse(line))
