@@ -1,4 +1,4 @@
-"""Models that were trained elsewhere predict in inknet what they predicted there."""
+"""Imported models predict in inknet what they predicted where they were trained."""
 
 from itertools import pairwise
 
@@ -84,7 +84,7 @@ def tensors(*names: str, batch_norm: bool = False) -> dict[str, np.ndarray]:
 
 
 def expected_of(found, names, x, place):
-    """Compute it by PyTorch's rules, with ReLU."""
+    """Compute the probabilities by PyTorch's rules, with ReLU."""
     for number, name in enumerate(names):
         weight, bias = found[f"{name}.weight"], found[f"{name}.bias"]
         if f"{name}.running_mean" in found:
@@ -169,9 +169,12 @@ ZEROS = np.zeros((3, 3), np.float32)
         (changed(**{"2_weight": None, "2_bias": None}), r"4.weight is \(3, 5\); expected \(3, 6\)"),
         (
             changed(**{"3_running.mean": ZEROS[0]}),
-            "tensors that no linear layer or .*: 3.running.mean",
+            "tensors that are not part of a linear layer or .*: 3.running.mean",
         ),
-        (changed(scale=ZEROS), "tensors that no linear layer or batch normalization has: scale"),
+        (
+            changed(scale=ZEROS),
+            "tensors that are not part of a linear layer or batch normalization: scale",
+        ),
         (changed(**{"6_weight": ZEROS}), "tensors are missing: 6.bias"),
         (
             changed(**{"0_weight": ZEROS[None]}),
@@ -181,7 +184,7 @@ ZEROS = np.zeros((3, 3), np.float32)
         (changed(**{"2_weight": ZEROS}), r"2.weight is \(3, 3\); expected \(3, 6\)"),
         (changed(**{"2_bias": np.full(5, np.nan, np.float32)}), "2.bias holds values that are not"),
         (changed(**{"2_bias": np.zeros(5, np.int64)}), "2.bias is I64; expected F32, F64, F16"),
-        ({"a.num_batches_tracked": ZEROS}, "holds no linear layer"),
+        ({"a.num_batches_tracked": ZEROS}, "has no linear layer"),
         ({"w.weight": ZEROS[:1], "w.bias": ZEROS[0, :1]}, "layer_dims ends with 1; expected 2"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -223,7 +226,7 @@ def test_batch_normalization_that_does_not_fit_is_named(change, message, tmp_pat
         ({"activation": "gelu"}, "activations is 'gelu'; expected one of relu"),
         ({"class_names": ["a", "b"]}, "2 different class names; expected 3"),
         ({"class_names": ["a", "b", "b"]}, "2 different class names; expected 3"),
-        ({"image_shape": (3, 3)}, "an image of 3×3 has not 4 pixels"),
+        ({"image_shape": (3, 3)}, "an image of 3×3 does not have 4 pixels"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, message, tmp_path):
