@@ -39,18 +39,18 @@ def model(request, samples):
     """A model after a short training, with dropout."""
     settings = MODELS[request.param]
     n_hidden = len(settings["layer_dims"]) - 2
-    made = MLP(**settings, keep_probs=[0.9] * n_hidden + [1.0], random_seed=1)
-    made.train(*samples, num_epochs=2, batch_size=20)
-    return made
+    trained = MLP(**settings, keep_probs=[0.9] * n_hidden + [1.0], random_seed=1)
+    trained.train(*samples, num_epochs=2, batch_size=20)
+    return trained
 
 
 @pytest.fixture
 def tabular():
     generator = np.random.default_rng(0)
     X = generator.normal(size=(50, 7)).astype(np.float32)
-    made = MLP([7, 9, 3], class_names=["ä", "b\\", "'c\""])
-    made.train(X, generator.integers(0, 3, 50), num_epochs=2)
-    return made, X
+    trained = MLP([7, 9, 3], class_names=["ä", "b\\", "'c\""])
+    trained.train(X, generator.integers(0, 3, 50), num_epochs=2)
+    return trained, X
 
 
 def runtime(path: Path) -> onnxruntime.InferenceSession:
