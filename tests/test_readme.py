@@ -87,7 +87,7 @@ def test_every_dependency_has_its_reason() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    table = README.split("## What it is made with")[1].split("## ")[0].lower()
+    table = README.split("## Dependencies")[1].split("## ")[0].lower()
     extras = project["optional-dependencies"]
     optional = [one for name, needs in extras.items() if name != "dev" for one in needs]
     for requirement in project["dependencies"] + optional:

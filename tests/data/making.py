@@ -1,4 +1,4 @@
-"""Files for the tests of data/, made without the code under test."""
+"""Write the files for the tests of data/, without the code under test."""
 
 import gzip
 import struct
@@ -36,7 +36,7 @@ def write_pair(
 
 
 def refusal(call: Callable[..., object], *arguments: object) -> str:
-    """Call, and return the one line with which it refuses."""
+    """Call a function that must raise an `InputError`; return its message of one line."""
     with pytest.raises(InputError) as caught:
         call(*arguments)
     message = str(caught.value)

@@ -1,4 +1,4 @@
-"""What is drawn of distortions has the distribution that the papers describe."""
+"""Random distortions have the distributions that the papers describe."""
 
 import numpy as np
 import pytest
@@ -22,26 +22,26 @@ def drawn(n=MANY, shape=(28, 28), seed=0, labels=None, **options):
     assert matrices.dtype == fields.dtype == np.float32
     assert matrices.shape == (n, 2, 3)
     assert fields.shape == (n, 2, *shape)
-    middle = (np.array(shape) - 1) / 2
+    centre = (np.array(shape) - 1) / 2
     linear = matrices[:, :, :2].astype("f8")
-    shifts = matrices[:, :, 2] + linear @ middle - middle  # of the middle of the image
+    shifts = matrices[:, :, 2] + linear @ centre - centre  # of the centre of the image
     return linear, shifts, fields
 
 
 def assert_uniform(values, low, high):
-    """Hold that numbers look drawn evenly between two limits, and reach neither's far side."""
+    """Check that numbers are within two limits and look uniformly distributed."""
     assert values.min() >= low - 1e-5 and values.max() <= high + 1e-5
     assert kstest(values, uniform(low, high - low).cdf).pvalue > 1e-4
 
 
-def test_nothing_asked_for_is_nothing_done():
+def test_without_options_images_stay_unchanged():
     linear, shifts, fields = drawn(50)
     assert_array_equal(linear, np.broadcast_to(np.eye(2), linear.shape))
     assert_array_equal(shifts, 0)
     assert_array_equal(fields, 0)
 
 
-def test_a_rotation_turns_by_every_angle_up_to_the_largest():
+def test_rotation_angles_are_uniform_up_to_the_largest():
     linear, shifts, _ = drawn(rotation=15)
     assert_allclose(linear @ linear.transpose(0, 2, 1), np.tile(np.eye(2), (MANY, 1, 1)), atol=1e-6)
     assert_allclose(np.linalg.det(linear), 1, atol=1e-6)
@@ -49,7 +49,7 @@ def test_a_rotation_turns_by_every_angle_up_to_the_largest():
     assert_allclose(shifts, 0, atol=1e-5)
 
 
-def test_a_shear_slants_the_upright_and_keeps_lines():
+def test_a_shear_slants_columns_and_keeps_rows():
     linear, _, _ = drawn(shear=20)
     assert_array_equal(linear[:, 0], np.tile([1, 0], (MANY, 1)))
     assert_array_equal(linear[:, 1, 1], 1)
@@ -64,16 +64,16 @@ def test_a_scale_stretches_height_and_width_independently():
     assert abs(np.corrcoef(linear[:, 0, 0], linear[:, 1, 1])[0, 1]) < 0.03
 
 
-def test_a_shift_moves_the_middle_of_any_image():
+def test_a_shift_moves_the_centre_of_any_image():
     linear, shifts, _ = drawn(2000, shape=(20, 31), shift=2.5, rotation=40)
     assert not np.array_equal(linear[0], np.eye(2))
     for axis in (0, 1):
         assert_uniform(shifts[:, axis], -2.5, 2.5)
 
 
-def test_all_together_are_the_product_that_is_documented():
+def test_all_together_are_the_documented_product():
     linear, _, _ = drawn(500, rotation=30, shear=25, scale=0.2)
-    # M = R · shear · scale has a QR factorization of rotation times lower triangle: find it
+    # M = R · shear · scale is a rotation times a lower triangular matrix: recover the factors
     for m in linear:
         v, u = m[:, 1]
         wide = np.hypot(v, u)
@@ -101,7 +101,7 @@ def test_gentle_classes_are_turned_and_slanted_half_as_far_and_moved_as_far():
 
 
 @pytest.mark.parametrize("strength", [0.0, 0.25, 1.0])
-def test_weaker_distortions_go_that_part_of_the_way(strength):
+def test_strength_scales_every_distortion(strength):
     def weakened(strength, **options):
         distorter = Distorter((28, 28), elastic_alpha=36, **options)
         return distorter.draw(np.random.default_rng(0), np.zeros(200, np.intp), strength)
@@ -129,11 +129,11 @@ def test_elastic_patterns_have_the_covariance_of_smoothed_noise(shape, alpha, si
     found = patterns.T @ patterns
     assert_allclose(np.trace(found), np.trace(expected), rtol=2e-3)
     assert np.linalg.norm(found - expected) <= 5e-3 * np.linalg.norm(expected)
-    # what is left out is no more than is promised
+    # no more is left out than promised
     assert np.trace(expected) * (1 - 1.1e-3) <= np.trace(found) <= np.trace(expected) * 1.001
 
 
-def test_a_field_is_a_normal_mixture_of_its_patterns_anew_for_each_image_and_direction():
+def test_a_field_is_a_new_normal_mixture_of_patterns_for_each_image_and_direction():
     _, _, fields = drawn(4000, shape=(12, 9), elastic_alpha=20, elastic_sigma=3)
     flat = fields.reshape(4000, 2, -1).astype("f8")
     patterns = elastic_patterns((12, 9), 20, 3).astype("f8")
@@ -147,7 +147,7 @@ def test_a_field_is_a_normal_mixture_of_its_patterns_anew_for_each_image_and_dir
     assert kstest(middle[:, 0] / np.sqrt(expected[54, 54]), "norm").pvalue > 1e-4
 
 
-def test_few_patterns_do_for_the_fields_that_are_used():
+def test_the_fields_in_use_need_few_patterns():
     assert len(elastic_patterns((28, 28), 36, 5.5)) < 30
     assert len(elastic_patterns((28, 28), 34, 4.0)) < 50
 
@@ -156,7 +156,7 @@ def test_few_patterns_do_for_the_fields_that_are_used():
     ("shape", "sigma", "says"),
     [
         ((2000, 10), 5.0, "elastic distortions of images of 2000×10; expected at most 1024×1024"),
-        ((200, 200), 0.5, "elastic_sigma is 0.5; for images of 200×200 expected more, fields"),
+        ((200, 200), 0.5, "elastic_sigma is 0.5, too small for images of 200×200: each field"),
     ],
 )
 def test_patterns_that_would_not_fit_in_memory_are_refused(shape, sigma, says):

@@ -1,4 +1,4 @@
-"""Kaggle's CSV: read as the csv module reads it, and each wrong line is named."""
+"""Kaggle's CSV: values are those that the csv module wrote, and wrong lines are named."""
 
 import csv
 import gzip
@@ -44,7 +44,7 @@ def test_a_gzipped_file_is_read_too(tmp_path):
     np.testing.assert_array_equal(load(packed).features, table[:, 1:])
 
 
-def test_columns_that_make_no_square_are_features(tmp_path):
+def test_columns_that_do_not_form_a_square_are_features(tmp_path):
     path = tmp_path / "features.csv"
     write_kaggle(path, 5, 6)
     dataset = load(path)
@@ -61,7 +61,7 @@ def test_columns_that_make_no_square_are_features(tmp_path):
         "label,a\n1, 2",
     ],
 )
-def test_marks_quotes_and_line_ends_of_other_programs_are_read(tmp_path, text):
+def test_byte_order_marks_quotes_and_other_line_ends_are_read(tmp_path, text):
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode())
     dataset = load(path)
@@ -100,7 +100,7 @@ def test_lines_are_counted_across_empty_ones(tmp_path):
     assert "line 5, column 5" in refusal(load, path)
 
 
-def test_every_line_differing_from_the_header_is_seen(tmp_path):
+def test_lines_that_all_differ_from_the_header_are_noticed(tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text(f"{HEADER}\n1,2,3\n1,2,3\n")
     assert "line 2 has 3 columns, the header has 5" in refusal(load, path)
@@ -116,14 +116,14 @@ def test_every_line_differing_from_the_header_is_seen(tmp_path):
         (f"{HEADER}\n", "no lines of numbers"),
     ],
 )
-def test_a_wrong_header_is_named_with_the_one_expected(tmp_path, text, problem):
+def test_a_wrong_header_is_named_with_the_expected_one(tmp_path, text, problem):
     path = tmp_path / "bad.csv"
     path.write_text(text)
     message = refusal(load, path)
     assert message.startswith(f"{path}: {problem}")
 
 
-def test_bytes_that_are_no_text_are_refused(tmp_path):
+def test_bytes_that_are_not_text_are_refused(tmp_path):
     path = tmp_path / "bad.csv"
     path.write_bytes(bytes(range(256)) * 4)
     assert str(path) in refusal(load, path)
@@ -133,7 +133,7 @@ def test_bytes_that_are_no_text_are_refused(tmp_path):
     table=arrays.arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(2, 9))),
     end=st.sampled_from(["\n", "\r\n"]),
 )
-def test_whatever_whole_numbers_are_written_come_back(tmp_path_factory, table, end):
+def test_any_whole_numbers_come_back(tmp_path_factory, table, end):
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     header = ",".join(["label", *(f"pixel{number}" for number in range(table.shape[1] - 1))])
     lines = [header, *(",".join(map(str, row)) for row in table.tolist())]

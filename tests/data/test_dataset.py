@@ -1,4 +1,4 @@
-"""Datasets: parts that fit together, and selections that share the arrays."""
+"""Datasets: parts that do not fit are refused, and selections share the arrays."""
 
 import numpy as np
 import pytest
@@ -23,7 +23,7 @@ def test_a_subset_shares_the_arrays_and_keeps_the_order():
     assert (len(whole), len(part)) == (3, 2)
 
 
-def test_a_dataset_says_what_it_is():
+def test_a_dataset_describes_itself():
     assert repr(dataset()) == "Dataset(here: 3 × 2×2 images, 2 classes)"
     assert repr(dataset(image_shape=None)) == "Dataset(here: 3 × 4 features, 2 classes)"
 
@@ -44,7 +44,7 @@ def test_parts_that_do_not_fit_are_refused(parts, problem):
     assert problem in message
 
 
-def test_features_that_are_no_image_are_not_drawn():
+def test_features_that_are_not_an_image_are_not_drawn():
     assert "not an image" in refusal(dataset(image_shape=None).images, np.array([0]))
 
 
@@ -54,6 +54,6 @@ def test_classes_are_numbered_to_the_largest_label():
     assert "label 10000" in refusal(numbered_classes, np.array([10_000]), "here")
 
 
-def test_square_numbers_of_pixels_make_images():
+def test_square_numbers_of_pixels_form_images():
     assert square_shape(784) == (28, 28)
     assert square_shape(783) is None

@@ -1,4 +1,4 @@
-"""IDX files: what is written comes back, and what is wrong is named."""
+"""IDX files: written values come back, and errors are named."""
 
 import gzip
 import struct
@@ -35,7 +35,7 @@ def test_a_file_of_images_finds_its_labels(tmp_path, ending):
     assert dataset.n_official_test == 0
 
 
-def test_labels_are_found_when_spelled_or_packed_otherwise(tmp_path):
+def test_labels_are_found_under_another_spelling_or_gzipped(tmp_path):
     _, labels = write_pair(tmp_path)
     (tmp_path / "train-labels-idx1-ubyte").unlink()
     write_idx(tmp_path / "train-labels.idx1-ubyte.gz", labels)
@@ -62,13 +62,13 @@ def test_a_folder_holds_training_and_test_pair(tmp_path, test_prefix, ending):
     assert dataset.n_official_test == 4
 
 
-def test_a_folder_with_one_pair_is_one_piece(tmp_path):
+def test_a_folder_with_one_pair_has_no_test_set(tmp_path):
     write_pair(tmp_path, 5, "t10k-")
     dataset = load(tmp_path)
     assert (len(dataset), dataset.n_official_test) == (5, 0)
 
 
-def test_a_file_both_packed_and_unpacked_counts_once(tmp_path):
+def test_a_file_both_gzipped_and_not_counts_once(tmp_path):
     write_pair(tmp_path)
     write_pair(tmp_path, ending=".gz")
     assert len(load(tmp_path)) == 6
@@ -89,7 +89,7 @@ def test_the_wrong_magic_number_is_named_with_the_right_one(tmp_path):
     assert "0x00000d03, expected 0x00000803" in message
 
 
-def test_labels_given_as_images_are_told_apart(tmp_path):
+def test_labels_given_as_images_are_refused(tmp_path):
     write_pair(tmp_path, n=100)
     message = refusal(load, tmp_path / "train-labels-idx1-ubyte")
     assert "0x00000801, expected 0x00000803" in message

@@ -1,4 +1,4 @@
-"""Folders of class folders: classes by name, pictures as they are or fitted, nothing unnoticed."""
+"""Folders of class folders: classes sorted by name, pictures unchanged or fitted, errors named."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def noise(shape, seed=0):
     return np.random.default_rng(seed).integers(0, 100, shape, dtype=np.uint8)
 
 
-def test_small_pictures_of_one_size_are_taken_as_they_are(tmp_path):
+def test_small_pictures_of_one_size_are_used_unchanged(tmp_path):
     pictures = [noise((5, 64), seed) for seed in range(3)]
     picture(tmp_path / "b" / "1.png", pictures[2])
     picture(tmp_path / "a" / "2.bmp", pictures[1])
@@ -36,7 +36,7 @@ def test_small_pictures_of_one_size_are_taken_as_they_are(tmp_path):
 
 
 @pytest.mark.parametrize("light", [False, True])
-def test_the_ground_is_seen_from_the_edges(tmp_path, light):
+def test_the_background_is_seen_at_the_edges(tmp_path, light):
     for name in "ab":
         digit = noise((9, 9))
         digit[[0, -1]] = digit[:, [0, -1]] = 20
@@ -44,14 +44,14 @@ def test_the_ground_is_seen_from_the_edges(tmp_path, light):
     assert load(tmp_path).light_background is light
 
 
-def test_edges_of_middling_grey_are_no_clear_ground(tmp_path):
+def test_edges_of_medium_grey_are_no_clear_background(tmp_path):
     for name, grey in (("a", 110), ("b", 150)):
         picture(tmp_path / name / "1.png", np.full((9, 9), grey, np.uint8))
     assert load(tmp_path).light_background is None
 
 
 @pytest.mark.parametrize("shapes", [((30, 20), (28, 28)), ((65, 65), (65, 65))])
-def test_other_pictures_are_fitted_to_light_ink_on_a_dark_ground(tmp_path, shapes):
+def test_other_pictures_become_light_ink_on_a_dark_background(tmp_path, shapes):
     greys = []
     for name, shape in zip("ab", shapes, strict=True):
         grey = np.full(shape, 250, np.uint8)
@@ -64,7 +64,7 @@ def test_other_pictures_are_fitted_to_light_ink_on_a_dark_ground(tmp_path, shape
     np.testing.assert_array_equal(dataset.images(np.arange(2)), [fit_image(grey) for grey in greys])
 
 
-def test_what_is_no_picture_is_named(tmp_path):
+def test_a_file_that_is_not_a_picture_is_named(tmp_path):
     picture(tmp_path / "a" / "1.png", noise((9, 9)))
     wrong = tmp_path / "a" / "notes.txt"
     wrong.write_text("not a picture")

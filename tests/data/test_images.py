@@ -1,4 +1,4 @@
-"""Pictures: any file becomes grey levels or one clear line, any size becomes like MNIST."""
+"""Pictures: any file gives grey levels or one clear line; any size is fitted to look like MNIST."""
 
 import itertools
 import os
@@ -52,14 +52,14 @@ def test_sixteen_bits_become_eight(tmp_path):
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.float32])
-def test_thirty_two_bits_are_stretched_to_their_range(tmp_path, dtype):
+def test_the_range_of_thirty_two_bits_is_stretched_to_grey_levels(tmp_path, dtype):
     path = tmp_path / "a.tiff"
     values = np.array([[-1000, 0], [500, 1000]], dtype)
     Image.fromarray(values).save(path)
     assert read_image(path).tolist() == [[0, 128], [191, 255]]
 
 
-def test_what_is_transparent_is_white(tmp_path):
+def test_transparent_pixels_are_white(tmp_path):
     path = tmp_path / "a.png"
     pixels = np.zeros((2, 2, 4), np.uint8)  # black, of which only the first pixel is opaque
     pixels[0, 0, 3] = 255
@@ -75,7 +75,7 @@ def test_black_and_white_and_palettes_are_read(tmp_path):
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_photo_is_turned_the_way_it_was_taken(tmp_path, orientation):
+def test_a_photo_is_turned_upright(tmp_path, orientation):
     path = tmp_path / "a.png"
     exif = Image.Exif()
     exif[0x0112] = orientation
@@ -94,7 +94,7 @@ def test_a_photo_is_turned_the_way_it_was_taken(tmp_path, orientation):
     assert read_image_shape(path) == expected.shape
 
 
-def test_what_is_no_image_is_named(tmp_path):
+def test_a_file_that_is_not_an_image_is_named(tmp_path):
     missing, text, folder = tmp_path / "missing.png", tmp_path / "a.png", tmp_path / "b.png"
     text.write_text("no image")
     folder.mkdir()
@@ -119,7 +119,7 @@ def test_a_damaged_image_is_read_or_named_but_never_crashes(tmp_path_factory, en
         assert refusal(read_image, path).startswith(f"{path}: ")
 
 
-def test_more_pixels_than_is_sane_are_refused(tmp_path, monkeypatch):
+def test_too_many_pixels_are_refused(tmp_path, monkeypatch):
     path = tmp_path / "a.png"
     Image.fromarray(np.zeros((30, 30), np.uint8)).save(path)
     monkeypatch.setattr(images, "MOST_PIXELS", 899)
@@ -167,7 +167,7 @@ def test_any_picture_fits(grey, light, shape):
 
 
 @pytest.mark.parametrize("level", [0, 90, 255])
-def test_a_blank_picture_becomes_all_ground(level):
+def test_a_blank_picture_becomes_background_only(level):
     blank = np.full((60, 50), level, np.uint8)
     assert (fit_image(blank) == 0).all()
     assert (fit_image(blank, light_background=True) == 255).all()
@@ -204,7 +204,7 @@ def test_pale_ink_on_grey_paper_off_the_middle_comes_back(digits):
         assert nearby_correlation(fit_image(paper), digit) > 0.98
 
 
-def test_the_ink_lies_as_in_mnist(digits):
+def test_the_ink_is_placed_as_in_mnist(digits):
     for digit in digits:
         turned = np.kron(np.rot90(digit), np.ones((7, 7), np.uint8))
         fitted = fit_image(turned)
@@ -228,7 +228,7 @@ def test_border_pixels_are_those_along_the_edges():
     assert set(border_pixels(grey)) == set(range(12)) - {5, 6}
 
 
-def test_importing_the_room_costs_numpy_and_nothing_more():
+def test_importing_the_package_loads_only_numpy():
     code = (
         "import sys, inknet.data, inknet.data.images;"
         "print({'PIL', 'pooch', 'requests', 'tqdm', 'scipy'} & set(sys.modules))"

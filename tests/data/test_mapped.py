@@ -1,3 +1,5 @@
+"""Rows of mapped files: read from the file they are the same, and a shorter file is noticed."""
+
 import os
 
 import numpy as np
@@ -21,7 +23,7 @@ def small_files_count_as_large(monkeypatch):
 
 @pytest.fixture(params=[0, 16, 4096, 5000], ids="offset {}".format)
 def features(request, tmp_path):
-    """200 rows of 12 pixels in a file, after so many other bytes."""
+    """200 rows of 12 pixels in a file, after the given number of other bytes."""
     rows = np.random.default_rng(0).integers(0, 256, (200, 12)).astype(np.uint8)
     path = tmp_path / "rows"
     path.write_bytes(bytes(request.param) + rows.tobytes())
@@ -78,7 +80,7 @@ def test_a_training_whose_file_became_shorter_ends_in_one_line(features):
 
 
 @pytest.mark.usefixtures("small_files_count_as_large")
-def test_what_is_not_a_mapped_file_of_rows_is_none(features, tmp_path):
+def test_features_that_are_not_rows_of_a_mapped_file_give_none(features, tmp_path):
     in_memory = np.array(features)
     own_copy = np.memmap(features.filename, np.uint8, "c", shape=(100, 12))
     changed = features + 1
@@ -91,7 +93,7 @@ def test_a_small_file_stays_mapped(features):
 
 
 @pytest.mark.parametrize("ops", OPS)
-def test_batches_are_the_same_read_or_mapped(ops, features, monkeypatch):
+def test_batches_are_the_same_whether_read_or_mapped(ops, features, monkeypatch):
     labels = np.arange(200, dtype=np.uint8) % 10
     dataset = Dataset(features, labels, tuple("0123456789"), None, "rows")
     part = dataset.subset(np.random.default_rng(2).permutation(200)[:150])

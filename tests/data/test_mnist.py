@@ -1,4 +1,4 @@
-"""MNIST: the published bytes, and downloads from a server on this machine that may misbehave."""
+"""MNIST: the published bytes, and downloads from local servers, some of which misbehave."""
 
 import contextlib
 import ctypes
@@ -51,7 +51,7 @@ def serve():
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """Put the cache in a folder of its own, with no other place to find MNIST."""
+    """Use an empty cache folder, with no other place to find MNIST."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.delenv("INKNET_DATA_DIR", raising=False)
     for name in ("http_proxy", "HTTP_PROXY"):
@@ -61,7 +61,7 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def published(tmp_path, monkeypatch):
-    """Make four files as large as MNIST's, empty of ink, and let their hashes be the right ones."""
+    """Write four files as large as MNIST's, with blank images, and make their hashes the right ones."""
     folder = tmp_path / "published"
     folder.mkdir()
     hashes = {}
@@ -75,7 +75,7 @@ def published(tmp_path, monkeypatch):
     return folder
 
 
-def test_a_download_lands_in_the_cache_and_serves_the_next_time(
+def test_a_download_stays_in_the_cache_and_is_used_the_next_time(
     cache, published, serve, monkeypatch, capsys, caplog
 ):
     caplog.set_level(logging.DEBUG, logger="pooch")
@@ -116,7 +116,7 @@ def test_a_file_damaged_in_the_cache_is_downloaded_again(cache, published, serve
     assert hashlib.sha256(damaged.read_bytes()).hexdigest() == module.SHA256[NAMES[1]]
 
 
-def test_without_a_network_one_line_says_what_can_be_done(cache):
+def test_without_a_network_one_line_says_what_to_do(cache):
     message = refusal(load, "mnist")
     for part in (str(cache), "ossci-datasets", "no connection", "INKNET_DATA_DIR", "data fetch"):
         assert part in message
@@ -127,7 +127,7 @@ def test_a_server_that_refuses_is_named_with_its_status(cache, serve, tmp_path, 
     assert "HTTP status 404" in refusal(load, "mnist")
 
 
-def test_a_server_that_never_answers_is_given_up(cache, monkeypatch):
+def test_a_server_that_never_answers_is_abandoned(cache, monkeypatch):
     with http.server.HTTPServer(("127.0.0.1", 0), Quiet) as silent:  # accepts, and then nothing
         monkeypatch.setattr(module, "MIRRORS", (f"http://127.0.0.1:{silent.server_port}/",))
         monkeypatch.setattr(module, "SECONDS_BETWEEN_BYTES", 0.1)
@@ -148,7 +148,7 @@ def test_a_folder_that_lacks_the_files_is_named_too(cache, tmp_path, monkeypatch
         load("mnist")
 
 
-def test_what_is_in_the_folder_is_used_packed_or_not(cache, published, monkeypatch):
+def test_files_in_the_folder_are_used_gzipped_or_not(cache, published, monkeypatch):
     monkeypatch.setenv("INKNET_DATA_DIR", str(published))
     name = NAMES[2]
     (published / name).write_bytes(gzip.decompress((published / f"{name}.gz").read_bytes()))
@@ -159,9 +159,7 @@ def test_what_is_in_the_folder_is_used_packed_or_not(cache, published, monkeypat
     assert not cache.exists()
 
 
-def test_a_damaged_file_in_the_folder_is_an_error_and_not_passed_over(
-    cache, published, monkeypatch
-):
+def test_a_damaged_file_in_the_folder_is_an_error_and_not_skipped(cache, published, monkeypatch):
     monkeypatch.setenv("INKNET_DATA_DIR", str(published))
     damaged = published / f"{NAMES[0]}.gz"
     damaged.write_bytes(damaged.read_bytes()[:-100])
@@ -186,7 +184,7 @@ class Misbehaving(Quiet):
     """Answers every request in the way that the server's ``fault`` names."""
 
     def do_GET(self):
-        with contextlib.suppress(OSError):  # who waits too long is hung up on
+        with contextlib.suppress(OSError):  # the client closes the connection when it times out
             getattr(self, self.server.fault)((self.server.folder / self.path[1:]).read_bytes())
 
     def start(self, status=200, **headers):
@@ -323,7 +321,7 @@ def misbehave(small, monkeypatch):
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_whatever_a_server_does_the_answer_is_one_line_and_the_cache_stays_clean(
+def test_any_fault_of_a_server_gives_one_line_and_leaves_the_cache_clean(
     cache, small, serve, misbehave, monkeypatch, fault
 ):
     bad = misbehave(fault)
@@ -337,7 +335,7 @@ def test_whatever_a_server_does_the_answer_is_one_line_and_the_cache_stays_clean
 
 
 def assert_right(cache, published):
-    """Hold that the cache has the four published files, bit for bit, and nothing else."""
+    """Check that the cache has the four published files, bit for bit, and nothing else."""
     assert sorted(path.name for path in cache.iterdir()) == sorted(f"{n}.gz" for n in NAMES)
     for path in cache.iterdir():
         assert path.read_bytes() == (published / path.name).read_bytes()
@@ -352,7 +350,7 @@ print(mnist.fetch_mnist())
 
 
 def fetch(mirrors, **options):
-    """Start a process that fetches from these mirrors, with the hashes that hold at present."""
+    """Start a process that fetches from these mirrors, with the current hashes."""
     command = [sys.executable, "-c", FETCH, json.dumps([mirrors, module.SHA256])]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, **options)
@@ -368,7 +366,7 @@ def test_processes_that_download_at_once_do_not_disturb_each_other(cache, small,
     assert_right(cache, small)
 
 
-def test_a_download_that_is_killed_leaves_nothing_that_is_taken_for_the_file(
+def test_a_killed_download_leaves_no_file_under_the_final_name(
     cache, small, serve, misbehave, monkeypatch
 ):
     with fetch([misbehave("hangs_halfway")]) as process:
@@ -386,7 +384,7 @@ def test_a_download_that_is_killed_leaves_nothing_that_is_taken_for_the_file(
 
 
 def without_rights_of_root():
-    """Let what is started now be held by the permissions of files even if it is started by root."""
+    """Make file permissions apply to a new process even if root starts it."""
     drop_from_bounding_set, override, search = 24, 1, 2  # PR_CAPBSET_DROP, CAP_DAC_…
     for right in (override, search):
         ctypes.CDLL(None).prctl(drop_from_bounding_set, right, 0, 0, 0)
@@ -433,7 +431,7 @@ def test_the_bytes_of_mnist_are_the_published_ones(mnist, name, md5):
     assert find_spelling(module.fetch_mnist(), name)
 
 
-def test_mnist_takes_its_own_size_of_memory_once(mnist):
+def test_mnist_is_in_memory_once(mnist):
     assert mnist.features.flags.c_contiguous
     base = mnist.features if mnist.features.base is None else mnist.features.base
     assert base.nbytes == 70_000 * 784

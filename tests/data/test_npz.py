@@ -1,4 +1,4 @@
-"""NumPy archives: each layout is read, and nothing is believed that the archive does not hold."""
+"""NumPy archives: each layout is read, and false claims about sizes are refused."""
 
 import io
 import struct
@@ -34,7 +34,7 @@ def test_each_pair_of_names_is_read(tmp_path, x, y):
     assert dataset.class_names == ("0", "1", "2")
 
 
-def test_the_layout_of_keras_brings_its_test_set(tmp_path):
+def test_the_layout_of_keras_gives_an_official_test_set(tmp_path):
     path = save(tmp_path, x_train=IMAGES, y_train=LABELS, x_test=IMAGES[:2] // 2, y_test=LABELS[:2])
     dataset = load(str(path))
     assert (len(dataset), dataset.n_official_test) == (8, 2)
@@ -96,14 +96,14 @@ def with_value(value):
         ),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path, arrays, problem):
+def test_wrong_arrays_are_named(tmp_path, arrays, problem):
     path = save(tmp_path, **arrays)
     message = refusal(load, path)
     assert message.startswith(f"{path}: ")
     assert problem in message
 
 
-def test_what_is_no_archive_is_refused(tmp_path):
+def test_a_file_that_is_not_an_archive_is_refused(tmp_path):
     path = tmp_path / "bad.npz"
     path.write_bytes(b"no archive")
     assert str(path) in refusal(load, path)
@@ -112,7 +112,7 @@ def test_what_is_no_archive_is_refused(tmp_path):
     assert str(path) in refusal(load, path)
 
 
-def test_a_zip_of_other_things_is_refused(tmp_path):
+def test_a_zip_without_arrays_is_refused(tmp_path):
     path = tmp_path / "other.npz"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("X", b"")
@@ -156,7 +156,7 @@ def test_a_directory_that_lies_about_sizes_is_refused(tmp_path):
 
 
 def header_alone(content, version=b"\1\0"):
-    """Return an array file that is nothing but this header."""
+    """Return an array file that has only this header."""
     length = struct.pack("<H" if version == b"\1\0" else "<I", len(content))
     return b"\x93NUMPY" + version + length + content
 
@@ -164,12 +164,12 @@ def header_alone(content, version=b"\1\0"):
 @pytest.mark.parametrize(
     ("member", "problem"),
     [
-        (header_alone(b"(" * 9_000), "not a sound .npz archive"),
-        (header_alone(b"{'a': '''"), "not a sound .npz archive"),
-        (header_alone(b" " * 20_000, b"\2\0"), "not a sound .npz archive"),
+        (header_alone(b"(" * 9_000), "not a valid .npz archive"),
+        (header_alone(b"{'a': '''"), "not a valid .npz archive"),
+        (header_alone(b" " * 20_000, b"\2\0"), "not a valid .npz archive"),
         (
             header_alone(b"{'descr': '<U0', 'fortran_order': False, 'shape': (1 << 60,), }"),
-            "not a sound .npz archive",
+            "not a valid .npz archive",
         ),
         (
             header_alone(b"{'descr': '<U0', 'fortran_order': False, 'shape': (99999999999,), }"),
@@ -201,7 +201,7 @@ def test_numbers_wider_than_64_bits_are_refused(tmp_path):
     assert "expected text or numbers of at most 64 bits" in refusal(load, path)
 
 
-def test_more_names_than_there_can_be_classes_are_refused(tmp_path):
+def test_too_many_class_names_are_refused(tmp_path):
     path = save(tmp_path, X=IMAGES, y=LABELS, class_names=np.zeros(10_001, "U1"))
     assert "class_names has 10,001 names" in refusal(load, path)
 
@@ -222,4 +222,4 @@ def test_arrays_that_unpack_to_far_too_much_are_refused(tmp_path, monkeypatch):
     path = save(tmp_path, **arrays)
     assert len(load(path)) == 120
     monkeypatch.setattr(compressed, "ALWAYS_ALLOWED", 100_000)
-    assert "bytes of arrays, too much for the" in refusal(load, path)
+    assert "bytes of arrays, too much for a file of" in refusal(load, path)

@@ -1,4 +1,4 @@
-"""The sample: 5,000 digits that are MNIST's own, from its training images alone."""
+"""The sample: 5,000 digits of MNIST, all from its training images."""
 
 import numpy as np
 

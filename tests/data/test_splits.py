@@ -1,4 +1,4 @@
-"""Splits: disjoint, covering, of the sizes asked for, the same for the same seed."""
+"""Splits: disjoint, complete, of the requested sizes, and the same for the same seed."""
 
 import itertools
 
@@ -74,7 +74,7 @@ def test_the_official_test_set_is_kept_whole_and_out_of_training():
     assert [len(part) for part in mixed] == [80, 10, 10]
 
 
-def test_a_limit_draws_at_random_from_what_is_divided():
+def test_a_limit_draws_at_random_from_the_samples_to_be_split():
     whole = dataset(100, n_official_test=20)
     parts = split(whole, np.random.default_rng(0), limit=40, validation=0.25)
     assert [len(part) for part in parts] == [30, 10, 20]
@@ -92,7 +92,7 @@ def test_a_limit_draws_at_random_from_what_is_divided():
         ({"validation": 0.5, "test": 0.5}, "a sum below 1"),
     ],
 )
-def test_parts_that_make_no_sense_are_refused(settings, says):
+def test_impossible_settings_are_refused(settings, says):
     assert says in refusal(lambda: split(dataset(50), np.random.default_rng(0), **settings))
 
 

@@ -1,4 +1,4 @@
-"""Models that left inknet predict what they predicted in it."""
+"""Exported models predict what they predicted in inknet."""
 
 import ast
 import json
@@ -36,21 +36,21 @@ def samples():
 
 @pytest.fixture(scope="module", params=MODELS)
 def model(request, samples):
-    """A model that has learned a little, dropout and all."""
+    """A model after a short training, with dropout."""
     settings = MODELS[request.param]
     n_hidden = len(settings["layer_dims"]) - 2
-    made = MLP(**settings, keep_probs=[0.9] * n_hidden + [1.0], random_seed=1)
-    made.train(*samples, num_epochs=2, batch_size=20)
-    return made
+    trained = MLP(**settings, keep_probs=[0.9] * n_hidden + [1.0], random_seed=1)
+    trained.train(*samples, num_epochs=2, batch_size=20)
+    return trained
 
 
 @pytest.fixture
 def tabular():
     generator = np.random.default_rng(0)
     X = generator.normal(size=(50, 7)).astype(np.float32)
-    made = MLP([7, 9, 3], class_names=["ä", "b\\", "'c\""])
-    made.train(X, generator.integers(0, 3, 50), num_epochs=2)
-    return made, X
+    trained = MLP([7, 9, 3], class_names=["ä", "b\\", "'c\""])
+    trained.train(X, generator.integers(0, 3, 50), num_epochs=2)
+    return trained, X
 
 
 def runtime(path: Path) -> onnxruntime.InferenceSession:
@@ -69,7 +69,7 @@ def test_onnx_runtime_gives_the_same_probabilities_of_raw_images(model, samples,
     assert_allclose(found, model.predict_proba(images), atol=TOLERANCE)
 
 
-def test_the_onnx_file_is_sound_and_says_what_it_is(model, tmp_path):
+def test_the_onnx_file_is_valid_and_describes_itself(model, tmp_path):
     export_onnx(model, tmp_path / "model.onnx")
     onnx.checker.check_model(tmp_path / "model.onnx", full_check=True)
     written = onnx.load(tmp_path / "model.onnx")
@@ -82,7 +82,7 @@ def test_the_onnx_file_is_sound_and_says_what_it_is(model, tmp_path):
     assert json.loads(session.get_modelmeta().custom_metadata_map["classes"]) == list("0123456789")
 
 
-def test_a_model_of_other_numbers_takes_these_as_they_are(tabular, tmp_path):
+def test_a_model_of_features_takes_them_unscaled(tabular, tmp_path):
     model, X = tabular
     export_onnx(model, tmp_path / "model.onnx")
     (found,) = runtime(tmp_path / "model.onnx").run(None, {"features": X})
@@ -116,7 +116,7 @@ def test_the_python_file_gives_the_same_probabilities(model, samples, tmp_path):
         names["predict_proba"](samples[0][:, 1:])
 
 
-def test_it_imports_numpy_alone_and_has_fewer_than_60_lines_of_code(model, tmp_path):
+def test_the_python_file_imports_only_numpy_and_has_fewer_than_60_lines_of_code(model, tmp_path):
     export_numpy(model, tmp_path / "model.py")
     text = (tmp_path / "model.py").read_text("utf-8")
     tree = ast.parse(text)
@@ -138,7 +138,7 @@ def test_it_imports_numpy_alone_and_has_fewer_than_60_lines_of_code(model, tmp_p
     assert max(map(len, text.splitlines())) <= 110
 
 
-def test_it_is_a_script_in_a_python_without_inknet(tabular, tmp_path):
+def test_the_python_file_runs_as_a_script_without_inknet(tabular, tmp_path):
     model, X = tabular
     export_numpy(model, tmp_path / "model.py")
     np.save(tmp_path / "X.npy", X)
@@ -163,7 +163,7 @@ def test_it_is_a_script_in_a_python_without_inknet(tabular, tmp_path):
 
 
 def sequential(model: MLP, tensors: dict[str, np.ndarray], x: np.ndarray) -> np.ndarray:
-    """Compute what `nn.Sequential` computes, by the rules of PyTorch's modules alone.
+    """Compute what `nn.Sequential` computes, by the rules of PyTorch's modules.
 
     nn.Linear: x @ weight.T + bias; nn.BatchNorm1d in eval(): (x - mean) / sqrt(var + 1e-5) · weight
     + bias; the places between the named modules are the activations and dropouts.

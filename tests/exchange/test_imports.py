@@ -1,4 +1,4 @@
-"""Models that were trained elsewhere predict in inknet what they predicted there."""
+"""Imported models predict in inknet what they predicted where they were trained."""
 
 from itertools import pairwise
 
@@ -35,12 +35,12 @@ def test_a_fitted_classifier_keeps_its_probabilities(activation, n_classes, esti
 
 
 @pytest.mark.parametrize("place", ["before", "after"])
-def test_inknets_own_classifier_brings_its_batch_normalization(place):
+def test_batch_normalization_of_inknets_classifier_is_kept(place):
     fitted = MLPClassifier((8,), batch_norm=place, max_iter=20, random_state=0).fit(X, y)
     assert_allclose(from_sklearn(fitted).predict_proba(X), fitted.predict_proba(X), atol=1e-12)
 
 
-def test_one_that_learned_from_scaled_pixels_takes_pixels():
+def test_a_classifier_trained_on_scaled_pixels_takes_pixels():
     images = (np.random.default_rng(0).random((40, 16)) * 255).astype(np.uint8)
     labels = np.arange(40) % 3
     fitted = Peer((4,), max_iter=3, random_state=0).fit(images / 255, labels)
@@ -54,7 +54,7 @@ def test_one_that_learned_from_scaled_pixels_takes_pixels():
         from_sklearn(fitted, image_shape=(4, 5))
 
 
-def test_what_is_no_fitted_classifier_of_classes_is_refused_in_one_line():
+def test_anything_but_a_fitted_classifier_is_refused_in_one_line():
     with pytest.raises(InputError, match=r"MLPClassifier has no coefs_, .* expected a fitted"):
         from_sklearn(Peer())
     with pytest.raises(InputError, match="int has no coefs_"):
@@ -84,7 +84,7 @@ def tensors(*names: str, batch_norm: bool = False) -> dict[str, np.ndarray]:
 
 
 def expected_of(found, names, x, place):
-    """Compute it by PyTorch's rules, with ReLU."""
+    """Compute the probabilities by PyTorch's rules, with ReLU."""
     for number, name in enumerate(names):
         weight, bias = found[f"{name}.weight"], found[f"{name}.bias"]
         if f"{name}.running_mean" in found:
@@ -132,7 +132,7 @@ def test_batch_normalization_is_read_too(place, tmp_path):
     assert_allclose(model.predict_proba(x), expected_of(found, names, x, place), atol=1e-5)
 
 
-def test_a_model_file_of_inknets_is_read_as_it_is(tmp_path):
+def test_a_model_file_of_inknet_is_read_with_its_own_description(tmp_path):
     model = MLP([4, 5, 3], ["tanh", "softmax"], class_names=["x", "y", "z"])
     model.save(tmp_path / "model.safetensors")
     read = read_state_dict(tmp_path / "model.safetensors")
@@ -140,7 +140,7 @@ def test_a_model_file_of_inknets_is_read_as_it_is(tmp_path):
     assert (read.network.architecture, read.facts) == (model.network.architecture, model.facts)
 
 
-def test_what_inknet_wrote_is_read_by_its_names_alone(tmp_path):
+def test_a_file_that_inknet_wrote_is_read_by_its_tensor_names_alone(tmp_path):
     model = MLP([4, 5, 3], ["tanh", "softmax"], [0.5, 1.0], batch_norm="before", dtype="float64")
     model.save(tmp_path / "model.safetensors")
     save_file(load_file(tmp_path / "model.safetensors"), tmp_path / "state.safetensors")
@@ -169,9 +169,12 @@ ZEROS = np.zeros((3, 3), np.float32)
         (changed(**{"2_weight": None, "2_bias": None}), r"4.weight is \(3, 5\); expected \(3, 6\)"),
         (
             changed(**{"3_running.mean": ZEROS[0]}),
-            "tensors that no linear layer or .*: 3.running.mean",
+            "tensors that are not part of a linear layer or .*: 3.running.mean",
         ),
-        (changed(scale=ZEROS), "tensors that no linear layer or batch normalization has: scale"),
+        (
+            changed(scale=ZEROS),
+            "tensors that are not part of a linear layer or batch normalization: scale",
+        ),
         (changed(**{"6_weight": ZEROS}), "tensors are missing: 6.bias"),
         (
             changed(**{"0_weight": ZEROS[None]}),
@@ -181,7 +184,7 @@ ZEROS = np.zeros((3, 3), np.float32)
         (changed(**{"2_weight": ZEROS}), r"2.weight is \(3, 3\); expected \(3, 6\)"),
         (changed(**{"2_bias": np.full(5, np.nan, np.float32)}), "2.bias holds values that are not"),
         (changed(**{"2_bias": np.zeros(5, np.int64)}), "2.bias is I64; expected F32, F64, F16"),
-        ({"a.num_batches_tracked": ZEROS}, "holds no linear layer"),
+        ({"a.num_batches_tracked": ZEROS}, "has no linear layer"),
         ({"w.weight": ZEROS[:1], "w.bias": ZEROS[0, :1]}, "layer_dims ends with 1; expected 2"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -223,7 +226,7 @@ def test_batch_normalization_that_does_not_fit_is_named(change, message, tmp_pat
         ({"activation": "gelu"}, "activations is 'gelu'; expected one of relu"),
         ({"class_names": ["a", "b"]}, "2 different class names; expected 3"),
         ({"class_names": ["a", "b", "b"]}, "2 different class names; expected 3"),
-        ({"image_shape": (3, 3)}, "an image of 3×3 has not 4 pixels"),
+        ({"image_shape": (3, 3)}, "an image of 3×3 does not have 4 pixels"),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(settings, message, tmp_path):
@@ -233,7 +236,7 @@ def test_settings_that_do_not_fit_are_refused(settings, message, tmp_path):
 
 
 @pytest.mark.parametrize("start", [b"PK\3\4", b"\x80\4\x95"])
-def test_a_pickle_is_not_opened_and_the_way_around_is_shown(start, tmp_path):
+def test_a_pickle_is_not_opened_and_the_message_says_what_to_do(start, tmp_path):
     (tmp_path / "model.pt").write_bytes(start + bytes(100))
     with pytest.raises(
         InputError, match=r"looks like a pickle, .*from_sklearn\(classifier\)\.save"
@@ -241,7 +244,7 @@ def test_a_pickle_is_not_opened_and_the_way_around_is_shown(start, tmp_path):
         read_state_dict(tmp_path / "model.pt")
 
 
-def test_what_is_not_there_or_no_safetensors_file_is_refused(tmp_path):
+def test_a_missing_file_or_one_of_another_format_is_refused(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_state_dict(tmp_path / "state.safetensors")
     (tmp_path / "state.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0[]")

@@ -1,13 +1,13 @@
 """Give one reader thousands of damaged files: ``python tests/fuzz/fuzz.py READER --inputs 20000``.
 
-Whatever is in a file, a reader answers with a result or an `InputError` of one printable line, in
-2 seconds of work and 500 MB. With atheris, the coverage of the code guides the inputs; readers whose work
-is done by libraries in C, and all of them where atheris is not installed, get seeded mutations of
-the same corpus. The last line of the output says which it was, and what was seen, as JSON.
+For any file, a reader must give a result or an `InputError` of one printable line, within 2 seconds
+of processor time and 500 MB. With atheris, coverage guides the inputs. Readers that use libraries in
+C, and all readers if atheris is not installed, get seeded mutations of the same corpus. The last
+line of the output says as JSON which method was used and what was measured.
 
-With files instead of ``--inputs``, each of them is read once, under the same limits, and removed.
+With files instead of ``--inputs``, each file is read once, under the same limits, and removed.
 
-What breaks the rules ends the process with a traceback, and is left in ``--folder``.
+An input that breaks the rules ends the process with a traceback and is left in ``--folder``.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ from readers import READERS, Reader, check_message
 
 CORPUS = Path(__file__).parent / "corpus"
 LARGEST_INPUT = 4096
-# Of the processor's time: what else the machine does is not the reader's fault.
+# Processor time, so that other work on the machine does not count.
 SECONDS_ALLOWED = 2.0
-# By the clock: for a reader that waits, and never goes on.
+# Wall-clock time, for a reader that waits without using the processor.
 SECONDS_WAITED = 20.0
 MEGABYTES_ALLOWED = 500
-# Far above what is allowed, so that a finding is measured and this machine is safe from it.
+# Far above the allowed size, so that a violation is measured and still cannot fill the machine.
 MEGABYTES_EVER = 6000
 IN_PYTHON = ["inknet", "tomllib", "zipfile", "gzip"]
 
 
 def peak_megabytes() -> float:
     """Return the most memory that this process ever held at once."""
-    try:  # what getrusage tells on Linux includes the parent that this process was forked from
+    try:  # on Linux, the value of getrusage includes the parent that this process was forked from
         status = Path("/proc/self/status").read_text()
         return int(status.split("VmHWM:")[1].split()[0]) / 1024
     except (OSError, IndexError):
@@ -54,9 +54,9 @@ def peak_megabytes() -> float:
 
 @contextlib.contextmanager
 def limited_time() -> Iterator[None]:
-    """End the process, with a traceback on stderr, if what is done here takes too long."""
-    # The traceback is written from within the signal, then its default action ends the process:
-    # a loop in C, which never comes back to Python's own handlers, is caught as well.
+    """End the process, with a traceback on stderr, if the ``with`` block takes too long."""
+    # The traceback is written inside the signal handler, then the default action ends the process.
+    # This also catches a loop in C, which never returns to Python's own handlers.
     faulthandler.register(signal.SIGPROF, chain=True)
     faulthandler.dump_traceback_later(SECONDS_WAITED, exit=True)
     signal.setitimer(signal.ITIMER_PROF, SECONDS_ALLOWED)
@@ -68,7 +68,7 @@ def limited_time() -> Iterator[None]:
 
 
 class Trial:
-    """Reads one input after the other, and holds each against the rules."""
+    """Reads inputs one after another, and checks each against the rules."""
 
     def __init__(self, reader: Reader, folder: Path) -> None:
         self.reader, self.path = reader, folder / "run" / reader.file_name
@@ -84,7 +84,7 @@ class Trial:
         self.file(self.path)
 
     def file(self, path: Path) -> str:
-        """Read one file and return the line with which it is refused, or nothing."""
+        """Read one file; return the message of the refusal, or an empty string."""
         from inknet.errors import InputError
 
         self.n_inputs += 1
@@ -104,7 +104,7 @@ class Trial:
         return message
 
     def summary(self) -> dict[str, object]:
-        """Return what was seen."""
+        """Return the number of inputs and what was measured."""
         return {
             "inputs": self.n_inputs,
             "read": self.n_read,
@@ -115,7 +115,7 @@ class Trial:
 
 
 def mutations(seeds: list[bytes], generator: random.Random) -> Iterator[bytes]:
-    """Yield the seeds, then one damaged variant of them after the other, for ever."""
+    """Yield the seeds, then damaged variants of them without end."""
     yield from seeds
     while True:
         data = bytearray(generator.choice(seeds))
@@ -131,7 +131,7 @@ def mutations(seeds: list[bytes], generator: random.Random) -> Iterator[bytes]:
                     del data[start:end]
                 case 3:
                     data[start:start] = data[start:end] * generator.randrange(1, 20)
-                case 4:  # a length or an offset that is none
+                case 4:  # a wrong length or offset
                     width = generator.choice([1, 2, 4, 8])
                     value = generator.choice([0, 1, 1 << 7, 1 << 15, 1 << 31, 1 << 40, 1 << 63, -1])
                     order = generator.choice(["little", "big"])
@@ -167,9 +167,9 @@ def fuzz(name: str, n_inputs: int, seed: int, engine: str, folder: Path) -> None
                 why = "atheris is not installed"
 
     def finish() -> None:
-        facts = {"reader": name, "engine": engine, "why": why, "seed": seed, **trial.summary()}
+        summary = {"reader": name, "engine": engine, "why": why, "seed": seed, **trial.summary()}
         shutil.rmtree(folder)
-        print(json.dumps(facts), flush=True)
+        print(json.dumps(summary), flush=True)
         os._exit(0)
 
     if engine == "coverage":
@@ -180,7 +180,7 @@ def fuzz(name: str, n_inputs: int, seed: int, engine: str, folder: Path) -> None
         grown = folder / "grown"
         grown.mkdir()
 
-        def one(data: bytes) -> None:
+        def test_one(data: bytes) -> None:
             guarded(trial, data)
             if trial.n_inputs >= n_inputs:
                 finish()
@@ -188,11 +188,11 @@ def fuzz(name: str, n_inputs: int, seed: int, engine: str, folder: Path) -> None
         arguments = ["-verbosity=0", f"-seed={seed + 1}", f"-max_len={LARGEST_INPUT}"]
         arguments += [
             "-len_control=0",
-            "-timeout=3600",  # far above ours; with 0, atheris counts whole seconds above none
+            "-timeout=3600",  # far above our own limit; 0 would not turn atheris's limit off
             "-rss_limit_mb=0",
             f"-artifact_prefix={folder}/",
         ]
-        atheris.Setup([sys.argv[0], *arguments, str(grown), str(CORPUS / name)], one)
+        atheris.Setup([sys.argv[0], *arguments, str(grown), str(CORPUS / name)], test_one)
         atheris.Fuzz()
     else:
         trial = warmed_up(reader, folder)
@@ -204,7 +204,7 @@ def fuzz(name: str, n_inputs: int, seed: int, engine: str, folder: Path) -> None
 
 
 def warmed_up(reader: Reader, folder: Path) -> Trial:
-    """Return a trial whose reader has imported what it imports when it is used."""
+    """Return a trial after reading one file, so that all lazy imports are already done."""
     from inknet.errors import InputError
 
     trial = Trial(reader, folder)
@@ -235,11 +235,11 @@ def guarded(trial: Trial, data: bytes) -> None:
 
 
 def read_files(name: str, files: list[Path], folder: Path) -> None:
-    """Read each file once, and print what became of it. The files are moved, not copied."""
+    """Read each file once and print the result. The files are moved, not copied."""
     trial = warmed_up(READERS[name], folder)
     for path in files:
         place = trial.path.with_name(path.name)
-        if place != path:  # under the name that says what it is, beside what belongs to it
+        if place != path:  # use the name that the reader expects, next to the files it needs
             place = trial.path
             path.rename(place)
         message = trial.file(place)

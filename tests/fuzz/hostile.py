@@ -1,6 +1,6 @@
-"""Files made to fill the memory, to take for ever or to run code: ``name: (reader, make)``.
+"""Files designed to fill the memory, to take forever or to run code: ``name: (reader, make)``.
 
-Each ``make`` writes one file to a path. They are too large, or too special, for the corpus.
+Each ``make`` writes one file to a path. The files are too large or too unusual for the corpus.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LABELS = npy_bytes(np.arange(6) % 3)
 
 
 class Harm:
-    """What leaves a file behind when it is unpickled."""
+    """An object that creates a file when it is unpickled."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
@@ -34,7 +34,7 @@ class Harm:
 
 
 def gzipped(path: Path, start: bytes, repeated: bytes, n_bytes: int) -> None:
-    """Write a gzip file that unpacks to this start and then this many bytes of a repeated one."""
+    """Write a gzip file that unpacks to ``start`` and then ``n_bytes`` of a repeated pattern."""
     block = repeated * (MEGABYTE // len(repeated))
     with gzip.open(path, "wb", 1) as file:
         file.write(start)
@@ -62,7 +62,7 @@ def claims(shape: str, descr: str = "|u1") -> bytes:
 
 
 def lying_archive(path: Path) -> None:
-    """An archive whose directory claims a terabyte, packed and unpacked, as its array does."""
+    """Write an archive whose directory and array header both claim a terabyte."""
     claimed = 1 << 40
     zipped(path, X=claims(f"({claimed},)"), y=LABELS)
     data = bytearray(path.read_bytes())
@@ -86,7 +86,7 @@ def many_members(path: Path) -> None:
 
 
 def huge_png(path: Path) -> None:
-    """A picture that claims ten billion pixels."""
+    """Write a picture that claims ten billion pixels."""
     Image.new("L", (1, 1)).save(path, "png")
     data = bytearray(path.read_bytes())
     data[16:24] = struct.pack(">II", 100_000, 100_000)
@@ -95,7 +95,7 @@ def huge_png(path: Path) -> None:
 
 
 def huge_tile(path: Path) -> None:
-    """A picture of one pixel, in a tile of a billion that packs to a megabyte."""
+    """Write a picture of one pixel in a tile of a billion, compressed to a megabyte."""
     packer = zlib.compressobj(9)
     packed = b"".join(packer.compress(bytes(MEGABYTE)) for _ in range(1024)) + packer.flush()
     tags = [(256, 1), (257, 1), (258, 8), (259, 8), (262, 1), (277, 1)]
@@ -106,7 +106,7 @@ def huge_tile(path: Path) -> None:
 
 
 def picture(ending: str, side: int, mode: str) -> Callable[[Path], None]:
-    """Return what writes a picture as large as may be, lying on its side."""
+    """Return a function that writes a square picture of this side, with a rotated orientation."""
 
     def write(path: Path) -> None:
         exif = Image.Exif()
@@ -157,14 +157,14 @@ def widths(n: int) -> Callable[[dict[str, object]], None]:
 
 
 def many_arrays(path: Path) -> None:
-    """A header of 60 MB that lists a million arrays without values."""
+    """Write a header of 60 MB that lists a million arrays without values."""
     entry = '"%07d":{"dtype":"F32","shape":[0],"data_offsets":[0,0]}'
     text = "{" + ",".join(entry % number for number in range(1_000_000)) + "}"
     path.write_bytes(struct.pack("<Q", len(text)) + text.encode())
 
 
 def many_layers(path: Path) -> None:
-    """Linear layers of one number each, more than any network has."""
+    """Write linear layers of one number each, more than any network has."""
     tensors, start = {}, 0
     for number in range(20_000):
         for part, shape in (("weight", [1, 1]), ("bias", [1])):
@@ -200,7 +200,7 @@ def weights(value: float) -> Callable[[Path], None]:
 
 
 def sparse(path: Path) -> None:
-    """A file of ten gigabytes that takes no room on the disk."""
+    """Write a file of ten gigabytes that takes no space on the disk."""
     with path.open("wb") as file:
         file.truncate(10 << 30)
 
@@ -210,7 +210,7 @@ def text(content: str) -> Callable[[Path], None]:
 
 
 def laughs() -> str:
-    """What doubles with every line in XML and YAML, written as TOML can."""
+    """Return the billion-laughs attack on XML and YAML, as far as TOML can express it."""
     lines = ['a0 = "ha"'] + [f"a{n} = [a{n - 1}, a{n - 1}]" for n in range(1, 40)]
     return "\n".join(lines)
 
@@ -224,7 +224,7 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
         "idx",
         lambda path: gzipped(path, idx_header(200, 1024, 1024), b"\0", 200 * MEGABYTE),
     ),
-    "gzipped idx that goes on": (
+    "gzipped idx longer than its header": (
         "idx",
         lambda path: gzipped(path, idx_header(6, 1, 1), b"\0", 200 * MEGABYTE),
     ),
@@ -282,15 +282,15 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "model of a hundred thousand layers": ("model", model(layers(100_000))),
     "model that is wider than can be printed": ("model", model(widths(10**4000))),
     "model that is wider than memory": ("model", model(widths(10**6))),
-    "model with names for ever": (
+    "model with a hundred thousand names": (
         "model",
         model(lambda d: d.update(class_names=["a" * 60] * 100_000)),
     ),
-    "model described in depth": (
+    "model with a deeply nested description": (
         "model",
         lambda path: path.write_bytes(safetensors_bytes("[" * 500_000)),
     ),
-    "model described by a header in depth": (
+    "model with a deeply nested header": (
         "model",
         lambda path: path.write_bytes(struct.pack("<Q", 500_000) + b"[" * 500_000),
     ),
@@ -306,11 +306,11 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
         text(f"seed.{'.'.join('a' * 30_000)} = 1"),
     ),
     "recipe of ten gigabytes": ("recipe", sparse),
-    "recipe nested in depth": ("recipe", text("a = " + "[" * 9_000)),
+    "recipe nested deeply": ("recipe", text("a = " + "[" * 9_000)),
     "recipe of tables in tables": ("recipe", text(f"[{'.'.join('a' * 4_000)}]\n" * 8)),
-    "recipe that laughs": ("recipe", text(laughs())),
+    "recipe with a billion laughs": ("recipe", text(laughs())),
     "recipe with a number of a million bits": ("recipe", text("seed = 0x" + "f" * 9_000)),
-    "metrics nested in depth": ("metrics", text("[" * 1_000_000)),
+    "metrics nested deeply": ("metrics", text("[" * 1_000_000)),
     "metrics of five million lists": ("metrics", text("[" + "[]," * 5_000_000 + "1]")),
     "metrics of ten gigabytes": ("metrics", sparse),
 }

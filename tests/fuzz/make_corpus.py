@@ -1,6 +1,6 @@
-"""Make the corpus from which the fuzzer starts: ``python tests/fuzz/make_corpus.py``.
+"""Write the corpus from which the fuzzer starts: ``python tests/fuzz/make_corpus.py``.
 
-A few small files for each reader: sound ones of every kind, and some that were once read wrong.
+It has a few small files for each reader: valid ones of every kind, and some that once caused bugs.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def state_dict() -> None:
     write("state_dict", "halves", state_dict_header().replace("F32", "F16"))
     shapes = {"0.weight": [2, 1], "0.bias": [2], "3.weight": [2, 2], "3.bias": [2]}
     shapes |= {f"1.{part}": [2] for part in ("weight", "bias", "running_mean")}
-    shapes |= {"1.num_batches_tracked": [5], "1.running_var": [2]}  # the last values are above 0
+    shapes |= {"1.num_batches_tracked": [5], "1.running_var": [2]}  # the last values are positive
     tensors, start = {}, 0
     for name, shape in shapes.items():
         end = start + 4 * int(np.prod(shape))

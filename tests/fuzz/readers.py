@@ -1,4 +1,4 @@
-"""The readers of inknet, each as one call on one file, for the fuzzer and for hostile files."""
+"""The readers of inknet, each as one function of one path, for the tests with damaged files."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class Reader:
     Attributes
     ----------
     file_name
-        What the file is called.
+        The name that the file must have.
     read
-        Called with the path; all it may raise is InputError.
+        Called with the path; it may raise only InputError.
     prepare
-        Called once with the folder, to lay beside the file what belongs to it.
+        Called once with the folder, to write the other files that the reader needs.
     wrap
-        Makes the file from an input, for a reader whose outer format would refuse most of them.
+        Makes the file from an input, for readers whose outer format would refuse most inputs.
     in_python
-        Whether the reader is written in Python, so that its coverage can guide the fuzzer.
+        Whether the reader is written in Python, so that coverage can guide the fuzzer.
     """
 
     file_name: str
@@ -58,7 +58,7 @@ def npz_bytes(**members: bytes) -> bytes:
 
 
 def safetensors_bytes(description: str, header: dict[str, object] | None = None) -> bytes:
-    """Return a sound model file of a 4-3-2 network, with another description if given."""
+    """Return a model file of a 4-3-2 network with this description, and another header if given."""
     start, tensors, values = 0, {}, []
     shapes = {"layers.0.weight": [3, 4], "layers.0.bias": [3]}
     shapes |= {"layers.3.weight": [2, 3], "layers.3.bias": [2]}
@@ -77,14 +77,14 @@ STATE = {"net.0.weight": [3, 4], "net.0.bias": [3], "net.2.weight": [2, 3], "net
 
 
 def state_dict_bytes(header: str) -> bytes:
-    """Return a state dict of a 4-3-2 network, with another header around the same values."""
+    """Return a state dict of a 4-3-2 network: this header and always the same values."""
     values = np.linspace(-1, 1, 23, dtype=np.float32).tobytes()
     text = header.encode()
     return struct.pack("<Q", len(text)) + text + values
 
 
 def state_dict_header() -> str:
-    """Return the header that belongs around them."""
+    """Return the right header for these values."""
     tensors, start = {}, 0
     for name, shape in STATE.items():
         end = start + 4 * int(np.prod(shape))
@@ -192,11 +192,11 @@ def _read_metrics(path: Path) -> None:
     try:
         Run.open(path.parent).metrics  # noqa: B018
     finally:
-        runs(path.parent.parent)  # which passes over what it cannot read
+        runs(path.parent.parent)  # this skips runs that it cannot read
 
 
 def check_message(error: Exception) -> None:
-    """Hold that a refusal is one line that may be printed."""
+    """Check that the message of a refusal is one printable line."""
     message = str(error)
     assert message.isprintable(), f"the message cannot be printed as it is: {message!a}"
     assert len(message) < 2000, f"the message has {len(message):,} characters"

@@ -1,4 +1,4 @@
-"""Every reader answers damaged files with a result or one line, within 2 s and 500 MB."""
+"""Every reader gives a result or an error of one line for damaged files, within 2 s and 500 MB."""
 
 import json
 import signal
@@ -14,7 +14,7 @@ CORPUS = Path(__file__).with_name("corpus")
 
 
 def fuzz(reader: str, n_inputs: int, folder: Path, *options: str) -> dict[str, object]:
-    """Give a reader this many inputs in a process of its own; return what was seen."""
+    """Give a reader this many inputs in a separate process; return its summary."""
     command = [sys.executable, str(FUZZ), reader, "--inputs", str(n_inputs)]
     result = subprocess.run(
         [*command, "--folder", str(folder / "fuzz"), *options],
@@ -64,8 +64,8 @@ def test_without_atheris_the_corpus_is_mutated_and_the_summary_says_so(tmp_path)
     assert (seen["inputs"], seen["seed"]) == (1_000, 0)
 
 
-def test_what_breaks_the_rules_is_found(tmp_path):
-    """Let a reader raise, loop, wait and take memory: the fuzzer says so each time."""
+def test_the_fuzzer_finds_readers_that_break_the_rules(tmp_path):
+    """Make a reader raise, loop, wait and take memory; the fuzzer must report each."""
     for name, fault, says in [
         ("raises", "[][0]", "IndexError"),
         ("loops", "all(iter(lambda: 1, 0))", "in file"),

@@ -1,4 +1,4 @@
-"""Files made to do harm: none executes anything, none exhausts time or memory."""
+"""Files designed to do harm: none runs code, none exhausts time or memory."""
 
 import ast
 import json
@@ -17,7 +17,7 @@ SOURCE = Path(inknet.__file__).parent
 
 
 def read_each(reader: str, paths: list[Path]) -> dict[str, str]:
-    """Read files in a process of their own, under the limits; return how each is refused."""
+    """Read files in a separate process, under the limits; return the message of each refusal."""
     command = [sys.executable, str(FUZZ), reader, *map(str, paths)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -26,7 +26,7 @@ def read_each(reader: str, paths: list[Path]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("reader", sorted({reader for reader, _ in HOSTILE.values()}))
-def test_files_made_to_fill_the_memory_are_refused_in_no_time(tmp_path, reader):
+def test_files_made_to_exhaust_memory_or_time_are_refused(tmp_path, reader):
     files = {name: make for name, (kind, make) in HOSTILE.items() if kind == reader}
     for name, make in files.items():
         make(tmp_path / name)
@@ -36,7 +36,7 @@ def test_files_made_to_fill_the_memory_are_refused_in_no_time(tmp_path, reader):
         assert message, f"{name} was read"
 
 
-def test_pictures_as_large_as_are_allowed_stay_within_the_memory(tmp_path):
+def test_pictures_of_the_largest_allowed_size_stay_within_the_memory(tmp_path):
     for name, (_, make) in LARGE_BUT_SOUND.items():
         make(tmp_path / name)
     refused = read_each("image", [tmp_path / name for name in LARGE_BUT_SOUND])
@@ -46,7 +46,7 @@ def test_pictures_as_large_as_are_allowed_stay_within_the_memory(tmp_path):
 def test_no_reader_opens_a_pickle(tmp_path):
     trace = tmp_path / "trace"
     pickle.loads(pickle.dumps(Harm(trace)))
-    assert trace.exists(), "the pickle does what it is made for"
+    assert trace.exists(), "the pickle does not work, so this test would prove nothing"
     trace.unlink()
     files = pickles(trace)
     for reader in sorted({reader for reader, _ in files.values()}):
@@ -60,10 +60,10 @@ def test_no_reader_opens_a_pickle(tmp_path):
     assert not trace.exists()
 
 
-# What can run code that a file brings along.
+# Modules that can run code from a file.
 UNSAFE_MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "yaml"}
-# What joblib has for sharing work among processes of one's own; `joblib.load` is not of these.
-OF_JOBLIB = {
+# The parts of joblib that distribute work among processes; `joblib.load` must not be used.
+SAFE_IN_JOBLIB = {
     "Parallel",
     "TerminatedWorkerError",
     "delayed",
@@ -74,7 +74,7 @@ UNSAFE_CALLS = {"eval", "exec", "compile", "__import__"}
 
 
 def unsafe_places(tree: ast.AST) -> list[str]:
-    """Return what in a file could run code that comes from elsewhere."""
+    """Return the names in a source file that could run code from other files."""
     found = []
     for node in ast.walk(tree):
         match node:
@@ -83,13 +83,13 @@ def unsafe_places(tree: ast.AST) -> list[str]:
                 found += [m for m in modules if m.split(".")[0] in UNSAFE_MODULES]
             case ast.ImportFrom(module=str(module), names=names):
                 top = module.split(".")[0]
-                if top == "joblib" and {alias.name for alias in names} <= OF_JOBLIB:
+                if top == "joblib" and {alias.name for alias in names} <= SAFE_IN_JOBLIB:
                     continue
                 if top in UNSAFE_MODULES:
                     found.append(module)
             case ast.Call(func=ast.Name(id=name)) if name in UNSAFE_CALLS:
                 found.append(name)
-            # np.load is safe only if it is told so, and not needed where zipfile reads the archive
+            # np.load is safe only with allow_pickle=False, and not needed: zipfile opens archives
             case ast.Attribute(value=ast.Name(id="np"), attr="load"):
                 found.append("np.load")
             case ast.keyword(arg="allow_pickle", value=value) if ast.unparse(value) != "False":
@@ -116,5 +116,5 @@ def test_nothing_in_inknet_unpickles_or_evaluates():
         "read_array(file, allow_pickle=True)",
     ],
 )
-def test_what_is_searched_for_would_be_found(line):
+def test_the_search_finds_unsafe_code(line):
     assert unsafe_places(ast.parse(line))

@@ -1,6 +1,6 @@
-"""From any source to images and labels.
+"""Load any source of data as images and labels.
 
-Importing this room costs NumPy; what reads pictures or the network is imported where it is used.
+Importing this package loads NumPy only. Pillow and the download libraries are imported when needed.
 """
 
 from inknet.data.dataset import Dataset

@@ -1,4 +1,4 @@
-"""A source as six arrays, for those who want to hold the data in their own hands."""
+"""A source as six plain arrays, for users who do not need a `Dataset`."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,21 +23,21 @@ class Arrays(NamedTuple):
 
 
 def load_arrays(source: str | Path = "sample", random_seed: int = 0, **parts: Any) -> Arrays:
-    """Load a source, divide it at random and return copies of the parts.
+    """Load a source, split it at random and return copies of the parts.
 
     Parameters
     ----------
     source
         ``"mnist"``, ``"sample"`` or a path, see `inknet.data.load`.
     random_seed
-        The same seed divides alike, here and in a recipe.
+        The same seed gives the same split, here and in a recipe.
     **parts
-        How to divide: the keyword arguments of `inknet.data.split`.
+        How to split: the keyword arguments of `inknet.data.split`.
 
     Returns
     -------
     Arrays
         ``X_train, y_train, X_val, y_val, X_test, y_test``; pixels are uint8.
     """
-    divided = split(load(source), Streams.from_seed(random_seed).split, **parts)
-    return Arrays(*(array for part in divided for array in (part.stored(), part.targets)))
+    splits = split(load(source), Streams.from_seed(random_seed).split, **parts)
+    return Arrays(*(array for part in splits for array in (part.stored(), part.targets)))

@@ -1,14 +1,14 @@
-"""Distortions: other pictures of the same digits, drawn anew for every image in every epoch.
+"""Random distortions of images, drawn again for every image in every epoch.
 
-A digit that is turned a little, leans, is wider, sits elsewhere or was written with a shaking hand
-is the same digit. A network that never sees an image twice has nothing to learn by heart.
+A digit stays the same digit if it is rotated a little, slanted, stretched, moved or written with a
+shaky hand. A network that never sees the same image twice cannot memorize its images.
 
-The new image takes each of its pixels from another place of the old one. For the pixel in row y
-and column x, counted from the middle of the image, that place is ::
+Each pixel of the new image is looked up at some position in the old image. For the pixel in row y
+and column x, counted from the centre of the image, that position is ::
 
     (v, u) = M (y, x) + shift + field(y, x)
 
-What is here draws the matrix M, the shift and the field; `NumpyOps.warp` looks the pixels up.
+This module draws the matrix M, the shift and the field; `NumpyOps.warp` looks up the pixels.
 
 **Affine.** M is a rotation by an angle θ, times a horizontal shear by an angle φ, times a scale for
 each axis::
@@ -16,10 +16,10 @@ each axis::
     M = [ cos θ  -sin θ ]   [ 1       0 ]   [ s_y   0  ]
         [ sin θ   cos θ ] · [ tan φ   1 ] · [ 0    s_x ]
 
-θ and φ are uniform within ± the given angles, s_y and s_x within 1 ± scale, the shift in each
-direction within ± so many pixels. (Cireşan, Meier, Gambardella and Schmidhuber 2010, "Deep, big,
-simple neural nets excel on handwritten digit recognition", section 2. They rotate and shear a 1 and
-a 7 only half as far, since one may become the other.)
+θ and φ are uniform within ± the given angles, s_y and s_x within 1 ± scale, and the shift in each
+direction within ± the given number of pixels. (Cireşan, Meier, Gambardella and Schmidhuber 2010,
+"Deep, big, simple neural nets excel on handwritten digit recognition", section 2. They rotate and
+shear the digits 1 and 7 only half as far, because one could be mistaken for the other.)
 
 **Elastic.** Every pixel is displaced at random, and the displacements are smoothed so that
 neighbours move together. (Simard, Steinkraus and Platt 2003, "Best practices for convolutional
@@ -28,12 +28,13 @@ and the Gaussian of width sigma as a matrix G for each axis, in each direction :
 
     field = G_y · N · G_xᵀ        G_ij = exp(-(i - j)² / 2 sigma²) / (sigma · sqrt(2 π))
 
-Smoothing leaves little of the noise: only slow waves. The singular vectors of the two G are the
-waves, and the products of their singular values say how strong each is; `elastic_patterns` keeps
-those that have all but a thousandth of the variance. So a field is drawn as a mixture of some
-twenty patterns instead of 784 displacements, at a tenth of the price. (A mixture of
-independent normal numbers with the same covariance. The smoothed noise is a sum of hundreds of
-uniform numbers, which is normal too.)
+Smoothing leaves only the slow waves of the noise. The waves are the singular vectors of the two
+matrices G, and the products of their singular values say how strong each pattern is.
+`elastic_patterns` keeps the patterns that have all but a thousandth of the variance. A field is
+then drawn as a mixture of about twenty patterns instead of 784 displacements, at a tenth of the
+cost. (The factors of the mixture are independent normal numbers, so its covariance is that of the
+smoothed noise. The smoothed noise is a sum of hundreds of uniform numbers, so it is very nearly
+normal as well.)
 """
 
 from __future__ import annotations
@@ -47,20 +48,20 @@ from numpy.typing import NDArray
 from inknet.errors import InputError
 
 SHARE_KEPT = 0.999
-"""Of the variance of an elastic field, the part that its patterns have."""
+"""The fraction of the variance of an elastic field that its patterns keep."""
 
 GENTLE = 0.5
 """How far, of the whole way, images of gentle classes are rotated and sheared."""
 
 LARGEST_SIDE = 1024
 LARGEST_PATTERNS = 1 << 26
-"""Limits of elastic fields: pixels of an image's side, and numbers in all patterns together."""
+"""Limits of elastic fields: the side of an image in pixels, and the values in all patterns."""
 
 Single = NDArray[np.float32]
 
 
 class Distorter:
-    """Draws how images are distorted.
+    """Draws random distortions of images.
 
     Parameters
     ----------
@@ -71,11 +72,11 @@ class Distorter:
     scale
         The largest change of height and width, as a fraction of them.
     shift
-        The furthest way in each direction, in pixels.
+        The largest shift in each direction, in pixels.
     elastic_alpha
         The largest displacement before smoothing, in pixels; 0 for no elastic field.
     elastic_sigma
-        How far smoothing reaches, in pixels.
+        The standard deviation of the Gaussian that smooths the displacements, in pixels.
     gentle
         The labels of classes that are rotated and sheared half as far.
     """
@@ -107,29 +108,29 @@ class Distorter:
         Parameters
         ----------
         generator
-            The source of all that is random.
+            The source of randomness.
         labels : (n,)
             The class of each image.
         strength
-            How far to go, of the whole way, with each of them; 0 leaves the images as they are.
+            A factor on every distortion: 1 is the full strength, 0 leaves the images unchanged.
 
         Returns
         -------
         matrices : (n, 2, 3) float32
             ``[M | t]``, for rows and columns counted from the upper left corner.
         fields : (n, 2, height, width) float32
-            The displacements of each pixel, downwards and to the right.
+            The displacement of each pixel, downwards and to the right.
         """
         n, (height, width) = len(labels), self.image_shape
-        # one row for each of rotation, shear, the two scales and the two shifts
+        # six rows: rotation, shear, two scales, two shifts
         rotation, shear, *others = strength * generator.uniform(-1, 1, (6, n))
         share = np.where(np.isin(labels, self.gentle), GENTLE, 1.0)
         linear = self._linear(share * rotation, share * shear, others[0], others[1])
-        middle = np.array([(height - 1) / 2, (width - 1) / 2])
+        centre = np.array([(height - 1) / 2, (width - 1) / 2])
         shift = self.shift * np.stack(others[2:], axis=1)
         matrices = np.empty((n, 2, 3), np.float32)
         matrices[:, :, :2] = linear
-        matrices[:, :, 2] = middle + shift - linear @ middle
+        matrices[:, :, 2] = centre + shift - linear @ centre
         mixture = generator.standard_normal((2 * n, len(self._patterns)), np.float32)
         mixture *= np.float32(strength)
         return matrices, (mixture @ self._patterns).reshape(n, 2, height, width)
@@ -141,7 +142,7 @@ class Distorter:
         scale_y: NDArray[np.float64],
         scale_x: NDArray[np.float64],
     ) -> NDArray[np.float64]:
-        """Return M ``(n, 2, 2)``, given how far to go of each, from -1 to 1."""
+        """Return M ``(n, 2, 2)``; each argument is a fraction of its maximum, from -1 to 1."""
         angle = np.radians(self.rotation) * rotation
         slope = np.tan(np.radians(self.shear) * shear)
         cos, sin = np.cos(angle), np.sin(angle)
@@ -156,14 +157,15 @@ class Distorter:
 def elastic_patterns(image_shape: tuple[int, int], alpha: float, sigma: float) -> Single:
     """Return patterns ``(k, height · width)`` whose mixtures are smoothed uniform noise.
 
-    With ``G = U S Vᵀ`` for each axis, and a noise N of independent numbers of one variance, so is
-    ``Z = V_yᵀ N V_x``, and ``G_y N G_xᵀ = sum_ij Z_ij · (s_i u_i) (s_j u_j)ᵀ``: one pattern for
-    each pair of waves. Uniform noise in ± alpha has the variance ``alpha² / 3``.
+    Take ``G = U S Vᵀ`` for each axis, and noise N of uncorrelated numbers with one variance. Then
+    the numbers in ``Z = V_yᵀ N V_x`` are uncorrelated with the same variance, and
+    ``G_y N G_xᵀ = sum_ij Z_ij · (s_i u_i) (s_j u_j)ᵀ``: one pattern for each pair of waves.
+    Uniform noise in ± alpha has the variance ``alpha² / 3``.
 
     Raises
     ------
     InputError
-        If the patterns would not fit in memory: for large images, and waves that are short.
+        If the patterns would not fit in memory: the images are too large, or sigma too small.
     """
     height, width = image_shape
     if max(image_shape) > LARGEST_SIDE:
@@ -178,8 +180,8 @@ def elastic_patterns(image_shape: tuple[int, int], alpha: float, sigma: float) -
     n_kept = 1 + int(np.searchsorted(variance, SHARE_KEPT * variance[-1]))
     if n_kept * height * width > LARGEST_PATTERNS:
         raise InputError(
-            f"elastic_sigma is {sigma:g}; for images of {height}×{width} expected more, fields "
-            f"would be mixtures of {n_kept:,} patterns"
+            f"elastic_sigma is {sigma:g}, too small for images of {height}×{width}: each field "
+            f"would be a mixture of {n_kept:,} patterns"
         )
     i, j = np.unravel_index(order[:n_kept], size.shape)
     factors = alpha / sqrt(3) * size[i, j]
@@ -189,7 +191,7 @@ def elastic_patterns(image_shape: tuple[int, int], alpha: float, sigma: float) -
 
 
 def _waves(n: int, sigma: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the left singular vectors and the singular values of smoothing n pixels in a row."""
+    """Return left singular vectors and singular values of the matrix that smooths n pixels."""
     distance = np.subtract.outer(np.arange(n), np.arange(n))
     smoothing = np.exp(-(distance**2) / (2 * sigma**2)) / (sigma * sqrt(2 * pi))
     waves, sizes, _ = np.linalg.svd(smoothing)

@@ -1,4 +1,4 @@
-"""Files that may be gzipped, read as if they were not."""
+"""Read files that may be gzipped, with limits on how much they may unpack to."""
 
 import gzip
 import zlib
@@ -9,36 +9,37 @@ from pathlib import Path
 
 from inknet.errors import InputError
 
-# Deflate, the method of gzip and zip, cannot do better (https://zlib.net/zlib_tech.html). A file
-# that claims more than this is damaged or malicious, and no memory is taken for it.
+# The best compression that deflate, the method of gzip and zip, can reach
+# (https://zlib.net/zlib_tech.html). A file that claims more is damaged or malicious.
 LARGEST_DEFLATE_RATIO = 1032
-# What is worth learning from does not pack to a hundredth of its size, but for small blank things.
+# Real data does not compress to a hundredth of its size. Small blank files do: see ALWAYS_ALLOWED.
 LIKELY_RATIO = 100
 ALWAYS_ALLOWED = 1 << 27  # bytes
 
 
 def largest_unpacked(n_bytes: int) -> int:
-    """Return how many bytes a packed file of ``n_bytes`` may unpack to.
+    """Return how many bytes a compressed file of ``n_bytes`` may unpack to.
 
-    Deflate packs zeros to a thousandth, so a file of a megabyte could ask for a gigabyte of memory.
+    Deflate compresses zeros to a thousandth of their size, so a file of one megabyte could ask for
+    a gigabyte of memory.
     """
     return min(LARGEST_DEFLATE_RATIO * n_bytes, max(LIKELY_RATIO * n_bytes, ALWAYS_ALLOWED))
 
 
 def is_gzipped(path: Path) -> bool:
-    """Tell by its first two bytes whether a file is gzipped, whatever it is called."""
+    """Return whether a file is gzipped, by its first two bytes, not by its name."""
     with _errors_in_one_line(path), path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
 
 
 @contextmanager
 def open_unpacked(path: Path) -> Iterator[BufferedReader | gzip.GzipFile]:
-    """Open a file for reading its unpacked bytes.
+    """Open a file for reading its uncompressed bytes.
 
     Raises
     ------
     InputError
-        If the file is missing or unreadable or, also while it is being read, turns out damaged.
+        If the file is missing, unreadable or damaged. Errors inside the ``with`` block count too.
     """
     gzipped = is_gzipped(path)
     with _errors_in_one_line(path), gzip.open(path) if gzipped else path.open("rb") as file:

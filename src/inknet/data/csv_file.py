@@ -1,4 +1,4 @@
-"""Kaggle's digit-recognizer CSV: a header ``label,pixel0,pixel1,…``, then one image a line."""
+"""Kaggle's digit-recognizer CSV: a header ``label,pixel0,pixel1,…``, then one image per line."""
 
 import io
 import re
@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from inknet.data.compressed import largest_unpacked, open_unpacked
 from inknet.data.dataset import Dataset, numbered_classes, square_shape
-from inknet.data.warnings_taken import warnings_taken
+from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError
 
-LONGEST_LINE = 1 << 22  # characters; a longer one is no picture, and not worth the memory
+LONGEST_LINE = 1 << 22  # characters; no picture has a longer line
 
 
 def load_csv(path: Path) -> Dataset:
@@ -25,8 +25,8 @@ def load_csv(path: Path) -> Dataset:
     Raises
     ------
     InputError
-        If the file is unreadable, has no such header, or a line is wrong; lines are counted from 1,
-        the header included.
+        If the file is unreadable, has no such header, or a line is wrong. The message names the
+        line; the header is line 1.
     """
     with open_unpacked(path) as binary:
         file = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
@@ -61,14 +61,14 @@ def _read_header(path: Path, file: TextIO) -> list[str]:
     raise InputError(f"{path}: {problem}; expected a header label,pixel0,pixel1,…")
 
 
-def _lines(path: Path, file: TextIO) -> Iterator[str]:
-    """Go through the lines from here on, none of them, nor all together, beyond reason.
+def _limited_lines(path: Path, file: TextIO) -> Iterator[str]:
+    """Yield the remaining lines of a file, within limits on their length and total size.
 
     Raises
     ------
     InputError
-        If a line is longer than any row of pixels, or a gzipped file unpacks to far more than such
-        a file can have to say.
+        If a line is longer than any row of pixels, or a gzipped file unpacks to far more than a
+        file of its size should.
     """
     n_characters, allowed = 0, largest_unpacked(path.stat().st_size)
     while line := file.readline(LONGEST_LINE):
@@ -77,17 +77,17 @@ def _lines(path: Path, file: TextIO) -> Iterator[str]:
             raise InputError(f"{path}: a line of more than {LONGEST_LINE:,} characters")
         if n_characters > allowed:
             raise InputError(
-                f"{path}: unpacks to more than {allowed:,} bytes, too much for the "
-                f"{path.stat().st_size:,} it has packed"
+                f"{path}: unpacks to more than {allowed:,} bytes, too much for a file of "
+                f"{path.stat().st_size:,}"
             )
         yield line
 
 
 def _read_table(path: Path, file: TextIO) -> NDArray[np.uint8] | None:
-    """Return all lines from here on, ``(n, n_columns)``, or ``None`` if one of them is wrong."""
-    lines = _lines(path, file)
-    # Older NumPy takes 1.5 for 1 with a warning, and all warn of a file without lines.
-    with warnings_taken("error"):
+    """Return the remaining lines, ``(n, n_columns)``, or ``None`` if one of them is wrong."""
+    lines = _limited_lines(path, file)
+    # Older versions of NumPy read 1.5 as 1 with a warning. All versions warn of an empty file.
+    with warning_filter("error"):
         try:
             return np.loadtxt(lines, np.uint8, delimiter=",", comments=None, ndmin=2)
         except InputError:
@@ -97,11 +97,11 @@ def _read_table(path: Path, file: TextIO) -> NDArray[np.uint8] | None:
 
 
 def _first_wrong_line(path: Path, file: TextIO, n_columns: int) -> str:
-    """Find the first line that is not ``n_columns`` whole numbers from 0 to 255; say what it is.
+    """Describe the first line that is not ``n_columns`` whole numbers from 0 to 255.
 
-    This is slow, for files that are known to be wrong: NumPy does not say on which line.
+    NumPy does not say which line is wrong. This search is slow, so it runs on wrong files only.
     """
-    for number, line in enumerate(_lines(path, file), start=1):
+    for number, line in enumerate(_limited_lines(path, file), start=1):
         if number == 1 or not line.strip():
             continue
         values = [value.strip() for value in line.split(",")]
@@ -110,14 +110,14 @@ def _first_wrong_line(path: Path, file: TextIO, n_columns: int) -> str:
         for column, value in enumerate(values, start=1):
             if not re.fullmatch(r"[0-9]{1,18}", value) or int(value) > 255:
                 return (
-                    f"line {number}, column {column}: {value[:40]!r} is {_what_is(value)}, "
+                    f"line {number}, column {column}: {value[:40]!r} is {_problem_with(value)}, "
                     "expected a whole number from 0 to 255"
                 )
     return "no lines of numbers after the header"
 
 
-def _what_is(value: str) -> str:
-    """Say why a value is refused."""
+def _problem_with(value: str) -> str:
+    """Say in a few words why a value is refused."""
     if value == "":
         return "empty"
     try:

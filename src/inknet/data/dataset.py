@@ -1,4 +1,4 @@
-"""What every source of data becomes: rows of features, each with the class it belongs to."""
+"""`Dataset`: rows of features with their labels. Every source of data is loaded into one."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from numpy.typing import NDArray
 from inknet.data.mapped import fetch
 from inknet.errors import InputError
 
-LARGEST_LABEL = 9_999  # a larger one is more likely an identifier than a class
-UNCLEAR_GROUND = 64  # grey levels around the middle that are neither a light nor a dark ground
+LARGEST_LABEL = 9_999  # a larger number is more likely an identifier than a class
+UNCLEAR_BACKGROUND = 64  # grey levels around the middle that are neither light nor dark
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Features and labels, or a selection of their rows; the arrays are shared, never copied.
+    """Features and labels, or some rows of them. Selections share the arrays and never copy them.
 
     Attributes
     ----------
     features : (n_stored, n_features) uint8 or floating
-        One sample a row, C-contiguous. Pixels stay uint8 (0 to 255, 0 is background) until a
-        batch is made, and the array may be memory-mapped.
+        One sample per row, C-contiguous. Pixels stay uint8 (0 to 255) until a batch is made. The
+        array may be memory-mapped.
     labels : (n_stored,) integer
         The class of each row, in ``[0, n_classes)``.
     class_names : tuple of str
@@ -32,9 +32,9 @@ class Dataset:
     image_shape : (height, width) or None
         How a row is laid out if it is an image.
     name : str
-        The source, for messages, reports and run folders.
+        The source, as named in messages, reports and run folders.
     n_official_test : int
-        How many of the last stored rows the source itself sets apart as its test set.
+        How many of the last stored rows are the source's own test set.
     rows : (n,) integer or None
         The selected rows, in order; ``None`` selects all.
     """
@@ -48,7 +48,7 @@ class Dataset:
     rows: NDArray[np.intp] | None = None
 
     def __post_init__(self) -> None:
-        """Check that the parts fit together; raise `InputError` naming the source if not."""
+        """Check that the parts fit together; raise an `InputError` naming the source if not."""
         if self.features.ndim != 2 or self.labels.ndim != 1:
             raise InputError(
                 f"{self.name}: features must be (n, d) and labels (n,), "
@@ -65,7 +65,7 @@ class Dataset:
                 raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
         if len(self.labels) == 0:
             raise InputError(f"{self.name}: holds no samples")
-        if self.rows is None:  # a selection was checked with the whole it comes from
+        if self.rows is None:  # for a selection, this was checked when the whole was made
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= self.n_classes:
                 wrong = low if low < 0 else high
@@ -79,7 +79,7 @@ class Dataset:
         return len(self.labels) if self.rows is None else len(self.rows)
 
     def __repr__(self) -> str:
-        """Say source, size and kind of the data on one line."""
+        """Return the source, size and kind of the data on one line."""
         kind = (
             f"{self.image_shape[0]}×{self.image_shape[1]} images"
             if self.image_shape
@@ -89,7 +89,7 @@ class Dataset:
 
     @property
     def n_features(self) -> int:
-        """Numbers in one row."""
+        """Number of features."""
         return int(self.features.shape[1])
 
     @property
@@ -105,30 +105,30 @@ class Dataset:
 
     @property
     def light_background(self) -> bool | None:
-        """Whether these are pictures of dark ink on a light ground (MNIST is the other way round).
+        """Whether these are pictures of dark ink on a light background (in MNIST it is dark).
 
-        Seen from the pixels along the edges, where ink is rare, of up to 1,000 pictures; None if
-        these are neither light nor dark, as in photographs, or if there are no pictures.
+        Decided by the median of the pixels along the edges of up to 1,000 pictures, where ink is
+        rare. None if that is neither light nor dark, as in photographs, or if these are not images.
         """
         if self.image_shape is None or self.features.dtype != np.uint8:
             return None
-        some = self.images(np.arange(0, len(self), 1 + len(self) // 1000))
-        edges = (some[:, 0], some[:, -1], some[:, :, 0], some[:, :, -1])
-        ground = float(np.median(np.concatenate(edges, axis=1)))
-        return ground > 127 if abs(ground - 127.5) > UNCLEAR_GROUND else None
+        sample = self.images(np.arange(0, len(self), 1 + len(self) // 1000))
+        edges = (sample[:, 0], sample[:, -1], sample[:, :, 0], sample[:, :, -1])
+        background = float(np.median(np.concatenate(edges, axis=1)))
+        return background > 127 if abs(background - 127.5) > UNCLEAR_BACKGROUND else None
 
     def subset(self, positions: NDArray[np.intp]) -> Dataset:
-        """Return the dataset that holds only these positions of this one, in their order."""
+        """Return a dataset of the samples at these positions, in the order given."""
         rows = positions if self.rows is None else self.rows[positions]
         return replace(self, rows=rows)
 
     def stored(self) -> NDArray[Any]:
-        """Return the features of the selected rows, ``(n, d)``, as they are stored: a copy."""
+        """Return a copy of the features of the selected rows, ``(n, d)``, in their stored type."""
         rows = np.arange(len(self)) if self.rows is None else self.rows
         return fetch(self.features, rows)
 
     def images(self, positions: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """Return the pictures at these positions, ``(k, height, width)`` uint8, for drawing."""
+        """Return the images at these positions, ``(k, height, width)`` uint8, for drawing."""
         if self.image_shape is None:
             raise InputError(f"{self.name}: its {self.n_features} features are not an image")
         return self.subset(positions).stored().reshape(-1, *self.image_shape)
@@ -140,7 +140,7 @@ def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, 
     Raises
     ------
     InputError
-        If a label is negative or above 9,999: such numbers are no classes.
+        If a label is negative or above 9,999.
     """
     low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
     if low < 0 or high > LARGEST_LABEL:
@@ -150,6 +150,6 @@ def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, 
 
 
 def square_shape(n_features: int) -> tuple[int, int] | None:
-    """Return ``(side, side)`` if that many pixels make a square image, else ``None``."""
+    """Return ``(side, side)`` if this many pixels form a square image, else ``None``."""
     side = math.isqrt(n_features)
     return (side, side) if side * side == n_features else None

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST: a magic number, the dimensions, then nothing but the values.
+"""IDX files, the format of MNIST: a magic number, the dimensions, then the values.
 
 All numbers are big-endian. The magic number is two zero bytes, the code of the data type (8 is an
 unsigned byte, the only one used for images and labels) and the number of dimensions; each dimension
@@ -23,27 +23,27 @@ TEST_NAME = re.compile(r"(^|[-_.])(t10k|test)[-_.]")
 
 
 class Pair(NamedTuple):
-    """An IDX file of images and the one with their labels."""
+    """An IDX file of images and the IDX file of their labels."""
 
     images: Path
     labels: Path
 
 
 def read_shape(path: Path, n_dimensions: int) -> tuple[int, ...]:
-    """Read the dimensions of an IDX file and check that it can hold as much as it claims.
+    """Read the dimensions of an IDX file and check them against the size of the file.
 
     Parameters
     ----------
     path
         The file, gzipped or not.
     n_dimensions
-        How many dimensions are expected: 3 for images ``(n, height, width)``, 1 for labels.
+        The expected number of dimensions: 3 for images ``(n, height, width)``, 1 for labels.
 
     Raises
     ------
     InputError
-        If the file is unreadable, has another magic number, claims to be empty, or claims a size
-        that differs from its own.
+        If the file is unreadable, the magic number is wrong, the header claims no values, or the
+        header claims another size than the file has.
     """
     n_header = 4 + 4 * n_dimensions
     with open_unpacked(path) as file:
@@ -62,7 +62,7 @@ def read_shape(path: Path, n_dimensions: int) -> tuple[int, ...]:
 
 
 def _check_claim(path: Path, n_header: int, shape: list[int]) -> None:
-    """Compare the size that the header claims with the file before any memory is taken for it."""
+    """Compare the size in the header with the size of the file, before memory is allocated."""
     claimed = n_header + math.prod(shape)
     n_bytes = path.stat().st_size
     gzipped = is_gzipped(path)
@@ -78,12 +78,12 @@ def _check_claim(path: Path, n_header: int, shape: list[int]) -> None:
 
 
 def read_values(path: Path, n_dimensions: int) -> NDArray[np.uint8]:
-    """Return the values of an IDX file: memory-mapped if it is not gzipped, else in memory.
+    """Return the values of an IDX file: memory-mapped, or in memory if the file is gzipped.
 
     Parameters
     ----------
     path, n_dimensions
-        As for `read_shape`, whose errors are raised too.
+        As for `read_shape`. The same errors are raised.
 
     Returns
     -------
@@ -98,29 +98,30 @@ def read_values(path: Path, n_dimensions: int) -> NDArray[np.uint8]:
 
 
 def read_values_into(path: Path, values: NDArray[np.uint8]) -> None:
-    """Fill a C-contiguous array with the values of an IDX file of its shape, with no second copy.
+    """Read the values of an IDX file into a C-contiguous array of its shape, without a second copy.
 
     Raises
     ------
     InputError
-        If the file turns out damaged, or shorter or longer than its header claims.
+        If the file is damaged, or shorter or longer than its header claims.
     """
-    rest = values.data.cast("B")
+    remaining = values.data.cast("B")
     with open_unpacked(path) as file:
         file.seek(4 + 4 * values.ndim)
-        while len(rest):
-            n_read = file.readinto(rest[: 1 << 20])
+        while len(remaining):
+            n_read = file.readinto(remaining[: 1 << 20])
             if n_read == 0:
                 raise InputError(
-                    f"{path}: {len(rest):,} bytes fewer than the {values.size:,} its header claims"
+                    f"{path}: {len(remaining):,} bytes fewer than the {values.size:,} its header "
+                    "claims"
                 )
-            rest = rest[n_read:]
+            remaining = remaining[n_read:]
         if file.read(1):
             raise InputError(f"{path}: more than the {values.size:,} bytes its header claims")
 
 
 def find_spelling(folder: Path, name: str) -> Path | None:
-    """Find a file by its IDX name, spelled ``-idx`` or ``.idx`` and with or without ``.gz``."""
+    """Find a file by its IDX name, spelled ``-idx`` or ``.idx``, with or without ``.gz``."""
     for spelling in (name, re.sub(r"[-.]idx", "-idx", name), re.sub(r"[-.]idx", ".idx", name)):
         for ending in ("", ".gz"):
             if (path := folder / (spelling + ending)).is_file():
@@ -129,30 +130,32 @@ def find_spelling(folder: Path, name: str) -> Path | None:
 
 
 def pair_of(images: Path) -> Pair:
-    """Find the labels that lie beside an IDX file of images.
+    """Find the labels of an IDX file of images, in the same folder.
+
+    The labels of ``train-images-idx3-ubyte`` are in ``train-labels-idx1-ubyte``.
 
     Raises
     ------
     InputError
-        If there are none: ``train-images-idx3-ubyte`` needs ``train-labels-idx1-ubyte``.
+        If there is no such file.
     """
     name = images.name.removesuffix(".gz")
     labels_name = name.replace("images", "labels").replace("idx3", "idx1")
     labels = find_spelling(images.parent, labels_name) if labels_name != name else None
     if labels is None:
-        raise InputError(f"{images}: no file with its labels beside it, expected {labels_name}")
+        raise InputError(f"{images}: no file of labels next to it, expected {labels_name}")
     return Pair(images, labels)
 
 
 def pairs_in(folder: Path) -> tuple[Pair, Pair | None]:
     """Find the training pair in a folder, and the test pair (``t10k-`` or ``test-``) if any.
 
-    A single pair is taken for training whatever it is called.
+    A single pair is the training pair, whatever its name.
 
     Raises
     ------
     InputError
-        If there is no file of images, labels are missing, or it is not clear which files to take.
+        If there are no images, labels are missing, or it is not clear which files are meant.
     """
     names = {path.name.removesuffix(".gz") for path in images_in(folder)}
     found = [path for name in sorted(names) if (path := find_spelling(folder, name))]
@@ -170,34 +173,34 @@ def pairs_in(folder: Path) -> tuple[Pair, Pair | None]:
 
 
 def images_in(folder: Path) -> list[Path]:
-    """List the files of a folder that are IDX images by name."""
+    """List the files in a folder whose names are those of IDX images."""
     return [path for path in folder.iterdir() if re.search(r"images[-.]idx3", path.name)]
 
 
 def load_idx(path: Path) -> Dataset:
-    """Read an IDX file of images with the labels beside it, or a folder of IDX files.
+    """Read an IDX file of images and its labels from the same folder, or a folder of IDX files.
 
-    Images that are not gzipped stay on disk and are memory-mapped, so that they may be more than
-    memory holds; only where a folder has a training and a test pair are the two joined in memory.
+    Images that are not gzipped stay on disk and are memory-mapped, so they may be larger than
+    memory. If a folder has a training and a test pair, the two are joined in memory.
 
     Raises
     ------
     InputError
-        Naming the file that is missing, damaged or does not fit the others.
+        If a file is missing, is damaged or does not fit the others; the message names it.
     """
     if path.is_dir():
         return load_pairs(*pairs_in(path), str(path))
-    read_shape(path, 3)  # labels given by mistake are told from images before a partner is sought
+    read_shape(path, 3)  # catches a file of labels before its own labels are looked for
     return load_pairs(pair_of(path), None, str(path))
 
 
 def load_pairs(train: Pair, test: Pair | None, name: str) -> Dataset:
-    """Read one pair, or a training and a test pair one after the other, as a dataset ``name``.
+    """Read one pair, or a training pair followed by a test pair, as a dataset called ``name``.
 
     Raises
     ------
     InputError
-        Naming the file that is damaged or does not fit the others.
+        If a file is damaged or does not fit the others; the message names it.
     """
     n_train, *image_shape = _checked_shape(train)
     n_test = 0
@@ -207,8 +210,8 @@ def load_pairs(train: Pair, test: Pair | None, name: str) -> Dataset:
         n_test, *test_image_shape = _checked_shape(test)
         if test_image_shape != image_shape:
             raise InputError(
-                f"{test.images}: images of {_times(test_image_shape)} pixels, "
-                f"those in {train.images} have {_times(image_shape)}"
+                f"{test.images}: images of {_size_text(test_image_shape)} pixels, "
+                f"those in {train.images} have {_size_text(image_shape)}"
             )
         images = np.empty((n_train + n_test, *image_shape), np.uint8)
         labels = np.empty(n_train + n_test, np.uint8)
@@ -237,5 +240,5 @@ def _checked_shape(pair: Pair) -> tuple[int, ...]:
     return shape
 
 
-def _times(lengths: list[int]) -> str:
+def _size_text(lengths: list[int]) -> str:
     return "×".join(str(length) for length in lengths)

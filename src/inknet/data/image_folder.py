@@ -1,4 +1,4 @@
-"""A folder of class folders of pictures: the name of a folder is the class of what is in it."""
+"""A folder with one folder of pictures for each class; the folder's name is the class name."""
 
 from pathlib import Path
 
@@ -10,21 +10,21 @@ from inknet.errors import InputError
 from inknet.files import refuse_link_out_of
 
 FITTED_SHAPE = (28, 28)
-LARGEST_SIDE = 64  # pixels; larger pictures would make networks that nobody trains with NumPy
+LARGEST_SIDE = 64  # pixels; larger pictures would need networks too large to train with NumPy
 
 
 def load_image_folder(folder: Path) -> Dataset:
-    """Read all pictures in the class folders of a folder; classes are in the order of their names.
+    """Read all pictures in the class folders of a folder. Classes are sorted by name.
 
-    Pictures that all have one size of at most 64×64 are taken as they are. Otherwise each is fitted
-    to 28×28, light ink on a dark ground, as `fit_image` does. Hidden files are ignored, and so are
-    files beside the class folders.
+    If all pictures have the same size, of at most 64×64, they are used unchanged. Otherwise
+    `fit_image` makes each one 28×28, light ink on a dark background. Hidden files and files outside
+    the class folders are ignored.
 
     Raises
     ------
     InputError
-        Naming the file that is no picture, or the class folder that is empty, or the link that
-        leads out of the folder.
+        If a file is not a picture, a class folder is empty, or a link leads out of the folder; the
+        message names it.
     """
     class_folders = _visible(folder, folder, folders=True)
     if not class_folders:
@@ -39,12 +39,12 @@ def load_image_folder(folder: Path) -> Dataset:
         labels += [label] * len(found)
 
     shapes = {read_image_shape(path) for path in paths}
-    as_they_are = len(shapes) == 1 and max(max(shape) for shape in shapes) <= LARGEST_SIDE
-    height, width = shapes.pop() if as_they_are else FITTED_SHAPE
+    unchanged = len(shapes) == 1 and max(max(shape) for shape in shapes) <= LARGEST_SIDE
+    height, width = shapes.pop() if unchanged else FITTED_SHAPE
     features = np.empty((len(paths), height, width), np.uint8)
     for image, path in zip(features, paths, strict=True):
         grey = read_image(path)
-        image[:] = grey if as_they_are else fit_image(grey, FITTED_SHAPE)
+        image[:] = grey if unchanged else fit_image(grey, FITTED_SHAPE)
     return Dataset(
         features=features.reshape(len(paths), height * width),
         labels=np.array(labels),
@@ -55,7 +55,7 @@ def load_image_folder(folder: Path) -> Dataset:
 
 
 def _visible(folder: Path, root: Path, *, folders: bool) -> list[Path]:
-    """List what is not hidden in a folder, by name; only its folders if ``folders``."""
+    """List the entries of a folder that are not hidden, by name; only folders if ``folders``."""
     entries = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     for path in entries:
         refuse_link_out_of(root, path)

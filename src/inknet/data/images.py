@@ -1,4 +1,4 @@
-"""One picture: read from a file into grey levels, and fitted to what a network was trained on."""
+"""Read a picture from a file, and scale and centre it as a network expects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.data.warnings_taken import warnings_taken
+from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError, quoted
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 EXIF_ORIENTATION = 0x0112
 TIFF_TILE = (0x0142, 0x0143)  # width and height
-MOST_PIXELS = 50_000_000  # as much as phones make
-STRIP = 1 << 20  # pixels that are brought to grey levels at once
-FAINTEST_INK = 16  # grey levels; a picture with less contrast than this is taken for blank
+MOST_PIXELS = 50_000_000  # as many as the cameras of phones take
+STRIP = 1 << 20  # pixels converted to grey levels at once
+FAINTEST_INK = 16  # grey levels; a picture with less contrast than this counts as blank
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as grey levels, the way up it was taken, transparency on white.
+    """Read a picture as grey levels, turned upright, with white behind transparent pixels.
 
     Returns
     -------
@@ -36,9 +36,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises
     ------
     InputError
-        If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF or WebP image, or so large
-        (above 50 megapixels, or 25 for WebP and progressive JPEG) that it may be meant to fill
-        the memory.
+        If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF or WebP image, or too large
+        (above 50 megapixels, or 25 for WebP and progressive JPEG).
     """
     from PIL import ImageOps
 
@@ -48,28 +47,28 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
 
 def read_image_shape(path: Path) -> tuple[int, int]:
-    """Return the ``(height, width)`` that `read_image` would give, from the header alone.
+    """Return the ``(height, width)`` that `read_image` would give, from the header only.
 
     Raises
     ------
     InputError
-        As `read_image`, except that damage to the pixels is not seen.
+        As `read_image`, except that damaged pixels are not noticed.
     """
     with _open(path) as image:
-        lies_on_its_side = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
-        return (image.width, image.height) if lies_on_its_side else (image.height, image.width)
+        on_its_side = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
+        return (image.width, image.height) if on_its_side else (image.height, image.width)
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[Image]:
-    """Open a picture; whatever goes wrong while it is in use becomes one line."""
+    """Open a picture. Every error while it is open becomes an `InputError` of one line."""
     from PIL import Image, UnidentifiedImageError
 
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: not a file, expected an image")
     try:
         # Pillow warns of odd metadata, which is not used
-        with warnings_taken("ignore"), Image.open(path, formats=FORMATS) as image:
+        with warning_filter("ignore"), Image.open(path, formats=FORMATS) as image:
             _check_size(path, image)
             yield image
     except InputError:
@@ -78,18 +77,18 @@ def _open(path: Path) -> Iterator[Image]:
         raise InputError(f"{path}: not an image, expected one of {', '.join(FORMATS)}") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: too many pixels ({error})") from error
-    except Exception as error:  # on damaged files Pillow's decoders raise a dozen different types
+    except Exception as error:  # Pillow's decoders raise a dozen types of error on damaged files
         reason = quoted(getattr(error, "strerror", None) or error)
         raise InputError(f"{path}: cannot be read as an image ({reason})") from error
 
 
 def _check_size(path: Path, image: Image) -> None:
-    """Refuse what would take half a gigabyte to look at, before it is unpacked."""
+    """Refuse a picture that would take half a gigabyte of memory, before it is decoded."""
     most = MOST_PIXELS
     if image.format == "WEBP" or "progressive" in image.info:
         most //= 2  # their decoders keep several copies of the picture
     width, height = image.size
-    if image.format == "TIFF":  # its tiles are unpacked whole, however small the picture is
+    if image.format == "TIFF":  # tiles are decoded whole, however small the picture is
         tags: Any = image.getexif()
         width, height = (
             max(width, tags.get(TIFF_TILE[0], 0)),
@@ -103,16 +102,16 @@ def _check_size(path: Path, image: Image) -> None:
 
 
 def _grey(image: Image) -> NDArray[np.uint8]:
-    """Bring any of Pillow's modes to ``(height, width)`` uint8 grey levels.
+    """Convert a picture in any of Pillow's modes to ``(height, width)`` uint8 grey levels.
 
-    A strip at a time, since some modes need many times the memory of the picture on the way.
+    It is converted in strips, because some modes need many times the memory of the picture.
     """
     image.load()
     grey = np.empty((image.height, image.width), np.uint8)
     n_rows = max(1, STRIP // image.width)
     strips = [slice(top, top + n_rows) for top in range(0, image.height, n_rows)]
     low, high = 0.0, 255.0
-    if image.mode in ("I", "F"):  # 32 bits, of which files use any range: take it as they do
+    if image.mode in ("I", "F"):  # files with 32 bits use any range of values: stretch it to 0–255
         ranges = [(values.min(), values.max()) for values in (_values(image, s) for s in strips)]
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         if not all(np.isfinite(ends).all() for ends in ranges) or not np.isfinite(high - low):
@@ -126,7 +125,7 @@ def _grey(image: Image) -> NDArray[np.uint8]:
 
 
 def _values(image: Image, rows: slice) -> NDArray[Any]:
-    """Return some rows of a picture as grey levels, ``(k, width)`` uint8, or float64 if wider."""
+    """Return rows of a picture as grey levels, ``(k, width)``: uint8, or float64 for 32 bits."""
     from PIL import Image as PillowImage
 
     strip = image.crop((0, rows.start, image.width, min(rows.stop, image.height)))
@@ -141,7 +140,7 @@ def _values(image: Image, rows: slice) -> NDArray[Any]:
 
 
 def _rounded(values: NDArray[np.floating[Any]]) -> NDArray[np.uint8]:
-    """Round to the nearest grey levels."""
+    """Round to the nearest grey level."""
     return values.clip(0, 255).round().astype(np.uint8)
 
 
@@ -151,7 +150,7 @@ def border_pixels(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def has_light_background(border: NDArray[np.uint8]) -> bool:
-    """Tell from pixels along the edges, where ink is rare, whether the ground is a light one."""
+    """Return whether the background is light, by the pixels along the edges, where ink is rare."""
     return bool(np.median(border) > 127)
 
 
@@ -160,34 +159,34 @@ def fit_image(
     shape: tuple[int, int] = (28, 28),
     light_background: bool | None = False,
 ) -> NDArray[np.uint8]:
-    """Make a picture of one character like those that a network was trained on.
+    """Scale and centre a picture of one character, so that it looks like those of MNIST.
 
     As the authors of MNIST did (LeCun et al. 1998, Gradient-based learning applied to document
     recognition, section III.A), the ink is scaled to fit a box of 20/28 of the picture and placed
-    with its centre of mass in the middle. A picture that already has the shape, on black or white,
-    is only inverted, if its ground is not the one asked for.
+    with its centre of mass in the middle. A picture that already has the shape, on a black or white
+    background, is only inverted, and only if the other background is wanted.
 
     Parameters
     ----------
     grey : (height, width) uint8
-        The picture, at least one pixel, ink of either polarity.
+        The picture, at least one pixel; dark ink on light or light ink on dark.
     shape
-        The height and width wanted.
+        The height and width of the result.
     light_background
-        Whether the network was trained on dark ink on a light ground; None if on pictures without
-        a clear ground: then one that has the shape is left as it is.
+        Whether the network was trained on dark ink on a light background. None if it was trained on
+        pictures without a clear background; a picture of the right shape is then left unchanged.
 
     Returns
     -------
     ``shape`` uint8
-        All ground if the picture is blank.
+        Background only, if the picture is blank.
     """
     border = border_pixels(grey)
     light = has_light_background(border)
-    ground = float(np.median(border))
+    background = float(np.median(border))
     if grey.shape == shape and light_background is None:
         return grey
-    if grey.shape == shape and min(ground, 255 - ground) < FAINTEST_INK:
+    if grey.shape == shape and min(background, 255 - background) < FAINTEST_INK:
         return grey if light == light_background else 255 - grey
     ink = _ink(255 - grey if light else grey, shape)
     fitted = _centred(_scaled(_cropped(ink), shape), shape)
@@ -195,23 +194,23 @@ def fit_image(
 
 
 def _ink(grey: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Stretch light ink on a dark ground so that the ground is 0 and the ink reaches 255."""
+    """Stretch light ink on a dark background: background becomes 0, the strongest ink 255."""
     from PIL import Image
 
-    # A photo has far more pixels than are needed; averaging blocks of them also removes noise.
+    # A photo has more pixels than needed. Averaging blocks of them also removes noise.
     factor = max(grey.shape) // (32 * max(shape))
     if factor > 1:
         grey = np.asarray(Image.fromarray(grey).reduce(factor))
-    ground = float(np.median(border_pixels(grey)))
-    contrast = float(grey.max()) - ground
+    background = float(np.median(border_pixels(grey)))
+    contrast = float(grey.max()) - background
     if contrast < FAINTEST_INK:
         return np.zeros_like(grey)
-    return _rounded((grey - np.float32(ground)) * np.float32(255 / contrast))
+    return _rounded((grey - np.float32(background)) * np.float32(255 / contrast))
 
 
 def _cropped(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Cut out the box that holds the ink; all of the picture if it has none."""
-    # Grain and shadows of the paper are fainter than this; strokes are not, but for their rims.
+    """Crop to the box that holds the ink; return the whole picture if it has none."""
+    # Grain and shadows of the paper are fainter than this. Strokes are stronger, except at edges.
     strong = ink > 64
     rows, columns = np.flatnonzero(strong.any(axis=1)), np.flatnonzero(strong.any(axis=0))
     if len(rows) == 0:
@@ -220,19 +219,22 @@ def _cropped(ink: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _scaled(ink: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Scale with antialiasing until the ink just fits 20/28 of the shape."""
+    """Scale the ink with antialiasing, so that it just fits 20/28 of the shape."""
     from PIL import Image
 
     height, width = ink.shape
     scale = 20 / 28 * min(shape[0] / height, shape[1] / width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     scaled = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.LANCZOS))
-    # Thin lines grow faint when they are made small; bring them back to full ink.
+    # Thin lines become faint when they are scaled down. Bring them back to full ink.
     return _rounded(scaled * (255 / max(int(scaled.max()), 1)))
 
 
 def _centred(ink: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Place the ink on an empty ground, its centre of mass in the middle, none of it cut off."""
+    """Place the ink on an empty background with its centre of mass in the middle.
+
+    If some of the ink would be cut off there, it is moved back until all of it fits.
+    """
     centred = np.zeros(shape, np.uint8)
     weight = max(float(ink.sum()), 1.0)
     corner = []

@@ -1,8 +1,8 @@
-"""Large mapped files, read a row at a time.
+"""Read rows of large memory-mapped files from disk, without keeping the file in memory.
 
-A mapped file is memory that the system fills when it is touched, and counts as the program's own.
-Rows in random order touch all of it: training on a file of 3 GB would take 3 GB. Read by its
-position, a row takes no more memory than it has bytes.
+The operating system loads the parts of a mapped file that are read, and counts them as memory of
+the process. Training reads rows in random order, so a mapped file of 3 GB would take 3 GB. A row
+that is read from its position in the file takes only its own size.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from inknet.errors import InputError
 
 LARGE_FILE = 256 * 2**20
-"""Bytes; smaller files may stay mapped, which is quicker."""
+"""Bytes; smaller files stay mapped, which is faster."""
 
 
 class FileRows:
-    """An open file of rows, all of one size, one after the other.
+    """An open file of rows of one size, stored one after the other.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class FileRows:
 
 
 def file_rows(features: NDArray[Any]) -> FileRows | None:
-    """Return the file behind features ``(n, d)`` that are mapped from a large one, else None."""
+    """Return the file from which features ``(n, d)`` are mapped; None if not mapped or small."""
     mapped, base = _mapping(features)
     if (
         mapped is None
@@ -55,14 +55,14 @@ def file_rows(features: NDArray[Any]) -> FileRows | None:
         or not hasattr(os, "pread")
     ):
         return None
-    # the file is mapped from the last whole page before the offset on
+    # the mapping starts at the last page boundary before the offset
     begin = mapped.offset - mapped.offset % mmap.ALLOCATIONGRANULARITY
     within = features.ctypes.data - np.frombuffer(base, np.uint8, 1).ctypes.data
     return FileRows(os.fspath(mapped.filename), begin + within)
 
 
 def _mapping(features: NDArray[Any]) -> tuple[Any, mmap.mmap | None]:
-    """Return the `numpy.memmap` that an array is or looks into, and what that maps, or None."""
+    """Return the `numpy.memmap` that an array is or is a view of, and its `mmap`; None if none."""
     mapped: Any = None
     base: Any = features
     while isinstance(base, np.ndarray):
@@ -73,12 +73,12 @@ def _mapping(features: NDArray[Any]) -> tuple[Any, mmap.mmap | None]:
 
 
 def fetch(features: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
-    """Return some rows ``(k, d)`` of features ``(n, d)``, from the file if they are in a large one.
+    """Return rows ``(k, d)`` of features ``(n, d)``; if these are in a large file, read from it.
 
     Raises
     ------
     InputError
-        If the file has become shorter.
+        If the file has become shorter since it was mapped.
     """
     file = file_rows(features)
     if file is None:

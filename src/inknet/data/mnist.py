@@ -1,4 +1,4 @@
-"""MNIST, whole: found on this machine, or downloaded once and checked.
+"""The whole of MNIST: found on this machine, or downloaded once and checked.
 
 LeCun, Cortes and Burges: The MNIST database of handwritten digits. 60,000 images of 28×28 pixels
 for training, then 10,000 for testing.
@@ -22,7 +22,7 @@ from inknet.errors import InputError
 if TYPE_CHECKING:
     import requests
 
-# The site of the authors no longer serves the files; these two have them byte for byte.
+# The authors' site no longer serves the files. These two mirrors have the same bytes.
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
@@ -35,12 +35,12 @@ SHA256 = {
 }
 SECONDS_TO_CONNECT = 4
 SECONDS_BETWEEN_BYTES = 30
-SECONDS_FOR_A_FILE = 900  # the largest has 10 MB; a server could send a byte now and then for ever
+SECONDS_FOR_A_FILE = 900  # the largest file has 10 MB; a server could send it one byte at a time
 LARGEST_FILE = 1 << 24  # bytes; a server could also send without end
 
 
 class MnistUnavailableError(InputError):
-    """MNIST is not on this machine and cannot be downloaded; another source may do."""
+    """MNIST is not on this machine and cannot be downloaded. Callers may use another source."""
 
 
 def load_mnist() -> Dataset:
@@ -55,7 +55,7 @@ def load_mnist() -> Dataset:
     Raises
     ------
     MnistUnavailableError
-        If the files are neither on this machine nor to be downloaded.
+        If the files are not on this machine and cannot be downloaded.
     InputError
         If a file in ``INKNET_DATA_DIR`` is damaged or is not MNIST.
     """
@@ -73,15 +73,15 @@ def load_mnist() -> Dataset:
 
 
 def fetch_mnist() -> Path:
-    """Return the folder that holds the four files of MNIST, downloading them if need be.
+    """Return the folder that holds the four files of MNIST; download them if necessary.
 
-    That is ``INKNET_DATA_DIR`` if it is set and has them (gzipped or not); otherwise the folder
+    This is ``INKNET_DATA_DIR`` if that is set and has the files (gzipped or not). Otherwise it is
     ``inknet/mnist`` in the user's cache, where every file has its published SHA-256.
 
     Raises
     ------
     MnistUnavailableError
-        If the files are in neither folder and no mirror gives them.
+        If the files are in neither folder and no mirror provides them.
     """
     own_folder = os.environ.get("INKNET_DATA_DIR")
     if own_folder and all(find_spelling(Path(own_folder), name) for name in SHA256):
@@ -91,40 +91,43 @@ def fetch_mnist() -> Path:
 
     cache = Path(pooch.os_cache("inknet")) / "mnist"
     for name, sha256 in SHA256.items():
-        refusals = _fetch(cache, f"{name}.gz", sha256)
-        if refusals:
+        failures = _fetch(cache, f"{name}.gz", sha256)
+        if failures:
             searched = f"INKNET_DATA_DIR ({own_folder}) or {cache}" if own_folder else f"{cache}"
             raise MnistUnavailableError(
                 f"mnist: its four files are not in {searched}, and {name}.gz cannot be downloaded "
-                f"({', '.join(refusals)}); run `inknet data fetch` with a network, or set "
-                "INKNET_DATA_DIR to a folder that has them"
+                f"({', '.join(failures)}); run `inknet data fetch` with a network connection, or "
+                "set INKNET_DATA_DIR to a folder that has them"
             )
     return cache
 
 
 def _fetch(cache: Path, name: str, sha256: str) -> list[str]:
-    """Have a file in the cache, from the first mirror that gives it; else say why each did not."""
+    """Get a file into the cache, from the first mirror that has it.
+
+    Return nothing if that worked, otherwise the reason for each mirror.
+    """
     import pooch
 
-    pooch.get_logger().setLevel("CRITICAL")  # the progress bar and our own lines say enough
-    refusals = []
+    pooch.get_logger().setLevel("CRITICAL")  # the progress bar and our own messages are enough
+    failures = []
     for mirror in MIRRORS:
         try:
-            # Downloads to a name of its own, checks, then renames: the cache has whole files only.
+            # pooch downloads to a temporary name, checks, then renames: no partial file remains.
             pooch.retrieve(mirror + name, f"sha256:{sha256}", name, cache, downloader=_download)
             return []
         except (OSError, ValueError) as error:
-            refusals.append(f"{urlsplit(mirror).netloc}: {_reason(error)}")
-    return refusals
+            failures.append(f"{urlsplit(mirror).netloc}: {_reason(error)}")
+    return failures
 
 
 def _download(url: str, output_file: str, pooch: object) -> None:
-    """Download to a file, which pooch checks; whatever the server does, this comes to an end."""
+    """Download to a file, within limits of time and size. pooch then checks the file."""
     import requests
     from tqdm import tqdm
 
-    patience = (SECONDS_TO_CONNECT, SECONDS_BETWEEN_BYTES)
-    with requests.get(url, stream=True, timeout=patience) as response:
+    timeout = (SECONDS_TO_CONNECT, SECONDS_BETWEEN_BYTES)
+    with requests.get(url, stream=True, timeout=timeout) as response:
         response.raise_for_status()
         length = response.headers.get("content-length", "")
         total = int(length) if length.isdecimal() else None
@@ -136,17 +139,17 @@ def _download(url: str, output_file: str, pooch: object) -> None:
             for chunk in response.iter_content(1 << 14):
                 file.write(chunk)
                 progress.update(len(chunk))
-                if progress.n > LARGEST_FILE:  # what is cut off here has the wrong hash
+                if progress.n > LARGEST_FILE:  # the file cut off here will have the wrong hash
                     break
 
 
 @contextlib.contextmanager
 def _deadline(response: requests.Response, seconds: float) -> Iterator[None]:
-    """Hang up after some seconds, even if a byte comes now and then; raise ``Timeout`` then."""
+    """Close the connection after some seconds and raise ``Timeout``, even if bytes still arrive."""
     import requests
 
     passed = threading.Event()
-    # a second handle on the connection: to close the first would not wake up who reads from it
+    # a second handle on the connection: closing the first would not wake a thread that reads
     connection = socket.socket(fileno=os.dup(response.raw.fileno()))
 
     def hang_up() -> None:
@@ -161,8 +164,8 @@ def _deadline(response: requests.Response, seconds: float) -> Iterator[None]:
         yield
     except requests.exceptions.SSLError:
         raise
-    except requests.ConnectionError:  # what requests makes of silence in the middle
-        raise requests.Timeout("silence in the middle") from None
+    except requests.ConnectionError:  # raised by requests when the server stops sending
+        raise requests.Timeout("the server stopped sending") from None
     except requests.RequestException:
         if not passed.is_set():
             raise
@@ -170,11 +173,11 @@ def _deadline(response: requests.Response, seconds: float) -> Iterator[None]:
         timer.cancel()
         connection.close()
     if passed.is_set():
-        raise requests.Timeout("the whole took too long")
+        raise requests.Timeout("the download took too long")
 
 
 def _reason(error: OSError | ValueError) -> str:
-    """Say in a few words why a download failed; the exceptions of requests say it in a page."""
+    """Say in a few words why a download failed; the messages of requests are much longer."""
     import requests
 
     match error:

@@ -1,4 +1,4 @@
-"""NumPy's own archives, ``.npz``: images and labels as arrays, with or without a test set."""
+"""NumPy's archives, ``.npz``: images and labels as arrays, with or without a test set."""
 
 import io
 import math
@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from inknet.data.compressed import largest_unpacked
 from inknet.data.dataset import LARGEST_LABEL, Dataset, numbered_classes, square_shape
-from inknet.data.warnings_taken import warnings_taken
+from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError, quoted
 
 KERAS_PAIRS = (("x_train", "y_train"), ("x_test", "y_test"))
 PAIRS = (("X", "y"), ("x", "y"), ("images", "labels"), ("features", "labels"), ("data", "target"))
 
-LONGEST_START = 10_012  # bytes before the values: NumPy reads headers of up to 10,000
+LONGEST_HEADER = 10_012  # bytes before the values; NumPy reads header texts of up to 10,000
 
 
 class _Part(NamedTuple):
@@ -33,14 +33,14 @@ def load_npz(path: Path) -> Dataset:
 
     It holds ``x_train, y_train, x_test, y_test`` (as Keras's mnist.npz; the test arrays become the
     official test set) or one pair ``X, y``, ``x, y``, ``images, labels``, ``features, labels`` or
-    ``data, target``; and ``class_names`` if it likes. Images are ``(n, height, width)`` or
-    ``(n, d)`` integers from 0 to 255; features that are not pixels are ``(n, d)`` finite floating
-    numbers. Labels are ``(n,)`` integers.
+    ``data, target``. ``class_names`` is optional. Images are integers from 0 to 255 of shape
+    ``(n, height, width)`` or ``(n, d)``. Features that are not pixels are finite floating-point
+    numbers ``(n, d)``. Labels are integers ``(n,)``.
 
     Raises
     ------
     InputError
-        Naming the file, the array and what was expected.
+        If something is wrong; the message names the file, the array and what was expected.
     """
     try:
         with zipfile.ZipFile(path) as archive:
@@ -51,8 +51,8 @@ def load_npz(path: Path) -> Dataset:
         raise
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    except Exception as error:  # on damaged files zipfile and NumPy raise a dozen different types
-        raise InputError(f"{path}: not a sound .npz archive ({quoted(error)})") from error
+    except Exception as error:  # zipfile and NumPy raise a dozen types of error on damaged files
+        raise InputError(f"{path}: not a valid .npz archive ({quoted(error)})") from error
 
 
 def _load(path: Path, archive: zipfile.ZipFile) -> Dataset:
@@ -66,7 +66,7 @@ def _load(path: Path, archive: zipfile.ZipFile) -> Dataset:
         test = parts[1]
         kinds = [(part.features.dtype, part.features.shape[1], part.image_shape) for part in parts]
         if kinds[0] != kinds[1]:
-            raise InputError(f"{path}: x_train and x_test differ in shape or kind of number")
+            raise InputError(f"{path}: x_train and x_test differ in shape or type")
         features = np.concatenate([features, test.features])
         labels = np.concatenate([labels, test.labels])
     names = numbered_classes(labels, str(path))
@@ -81,7 +81,7 @@ def _load(path: Path, archive: zipfile.ZipFile) -> Dataset:
 
 
 def _choose_pairs(path: Path, keys: set[str]) -> tuple[tuple[str, str], ...]:
-    """Return the names of features and labels: one pair, or Keras's two."""
+    """Return the names of features and labels: one pair, or two in the layout of Keras."""
     for pairs in (KERAS_PAIRS, *((pair,) for pair in PAIRS)):
         if all(keys.issuperset(pair) for pair in pairs):
             return pairs
@@ -93,19 +93,20 @@ def _choose_pairs(path: Path, keys: set[str]) -> tuple[tuple[str, str], ...]:
 
 
 def _read_part(path: Path, archive: zipfile.ZipFile, features_key: str, labels_key: str) -> _Part:
-    """Read features and labels, bring them to the form a dataset wants, and count them."""
+    """Read features and labels, check them and convert them to the types of a `Dataset`."""
     labels = _read_array(path, archive, labels_key)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise InputError(
             f"{path}: {labels_key} is {labels.dtype} of shape {labels.shape}, "
             "expected integers of shape (n,)"
         )
-    numbered_classes(labels, f"{path}: {labels_key}")  # before a huge one wraps around
+    numbered_classes(labels, f"{path}: {labels_key}")  # before a huge label overflows
     features = _read_array(path, archive, features_key)
     if features.dtype.kind not in "iuf" or features.ndim not in (2, 3):
         raise InputError(
             f"{path}: {features_key} is {features.dtype} of shape {features.shape}, "
-            "expected integers or floating numbers of shape (n, d) or integers (n, height, width)"
+            "expected integers or floating-point numbers of shape (n, d) or integers of shape "
+            "(n, height, width)"
         )
     if len(features) != len(labels):
         raise InputError(
@@ -122,7 +123,7 @@ def _read_part(path: Path, archive: zipfile.ZipFile, features_key: str, labels_k
 
 
 def _pixels(where: str, array: NDArray[Any]) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
-    """Return integers as rows of uint8 pixels, and the shape of the images they make, if any."""
+    """Return integers as rows of uint8 pixels, and the image shape; None if they are no images."""
     low, high = array.min(), array.max()
     if low < 0 or high > 255:
         raise InputError(f"{where} has the value {low if low < 0 else high}, expected 0 to 255")
@@ -132,13 +133,13 @@ def _pixels(where: str, array: NDArray[Any]) -> tuple[NDArray[np.uint8], tuple[i
 
 
 def _numbers(where: str, array: NDArray[Any]) -> NDArray[np.floating[Any]]:
-    """Return floating numbers as float32 or float64, all of them finite."""
+    """Return floating-point numbers as float32 or float64, after checking that all are finite."""
     if array.ndim != 2:
         raise InputError(
             f"{where} is {array.dtype} of shape {array.shape}, expected (n, d); "
             "images are whole numbers from 0 to 255"
         )
-    for row, values in enumerate(array):  # row by row: a mask of all would take its own memory
+    for row, values in enumerate(array):  # row by row: one mask for all would take more memory
         if not np.isfinite(values).all():
             column = int(np.flatnonzero(~np.isfinite(values))[0])
             raise InputError(
@@ -162,32 +163,34 @@ def _read_class_names(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
 
 
 def _entry(path: Path, archive: zipfile.ZipFile, key: str) -> zipfile.ZipInfo:
-    """Find an array in the archive's list of what it holds."""
+    """Find an array in the directory of the archive."""
     entry = archive.getinfo(f"{key}.npy")
     if entry.flag_bits & 1 or entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise InputError(f"{path}: {key} is encrypted or packed in a way that NumPy does not write")
+        raise InputError(
+            f"{path}: {key} is encrypted, or compressed by a method that NumPy does not use"
+        )
     return entry
 
 
 def _check_sizes(path: Path, entries: list[zipfile.ZipInfo]) -> None:
-    """Compare what the archive says of its sizes with the file, before any memory is taken."""
+    """Compare the sizes in the directory with that of the file, before memory is allocated."""
     n_bytes, unpacked = path.stat().st_size, sum(entry.file_size for entry in entries)
     if unpacked > largest_unpacked(n_bytes):
         raise InputError(
-            f"{path}: claims {unpacked:,} bytes of arrays, too much for the {n_bytes:,} of the file"
+            f"{path}: claims {unpacked:,} bytes of arrays, too much for a file of {n_bytes:,}"
         )
 
 
 def _read_array(path: Path, archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
-    """Read one array after checking that its header claims what the archive has."""
+    """Read one array, after checking its header against the directory of the archive."""
     where = f"{path}: {key}"
     entry = _entry(path, archive, key)
     with archive.open(entry) as file:
-        shape, dtype, n_header = _read_array_header(file.read(LONGEST_START))
+        shape, dtype, n_header = _read_array_header(file.read(LONGEST_HEADER))
     if dtype.hasobject:
         raise InputError(f"{where} holds Python objects (a pickle), which are never loaded")
-    sound = dtype.kind == "U" or (dtype.kind in "biuf" and dtype.itemsize <= 8)
-    if not sound or dtype.itemsize == 0:  # what takes no bytes could claim any length
+    allowed = dtype.kind == "U" or (dtype.kind in "biuf" and dtype.itemsize <= 8)
+    if not allowed or dtype.itemsize == 0:  # items of no bytes allow any claim
         raise InputError(
             f"{where} is of type {quoted(dtype)}, expected text or numbers of at most 64 bits"
         )
@@ -196,19 +199,19 @@ def _read_array(path: Path, archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
         raise InputError(
             f"{where} claims {claimed:,} bytes, but the archive has {entry.file_size:,}"
         )
-    with archive.open(entry) as file, warnings_taken("ignore"):
+    with archive.open(entry) as file, warning_filter("ignore"):
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array
 
 
 def _read_array_header(start: bytes) -> tuple[tuple[int, ...], np.dtype[Any], int]:
-    """Return shape and type from the first bytes of an array, and where its values begin.
+    """Return shape, type and the offset of the values, from the first bytes of an array.
 
-    Whatever length the header claims for itself, there is no more of it than these bytes.
+    The header may claim any length, but no more than these bytes are read.
     """
     file = io.BytesIO(start)
     version = np.lib.format.read_magic(file)
-    with warnings_taken("ignore"):  # NumPy warns of headers that Python 2 wrote
+    with warning_filter("ignore"):  # NumPy warns of headers that Python 2 wrote
         if version == (1, 0):
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         else:

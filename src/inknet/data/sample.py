@@ -1,6 +1,6 @@
-"""The sample inside the package: 5,000 real digits of MNIST, 500 of each, for any machine.
+"""The sample in the package: 5,000 digits of MNIST, 500 of each, usable without a download.
 
-``scripts/build_sample.py`` made the file; ``sample.LICENSE`` says where the digits come from.
+``scripts/build_sample.py`` built the file; ``sample.LICENSE`` says where the digits come from.
 """
 
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""One door for all sources of data: a SOURCE is a name or a path."""
+"""`load`, the one function for all sources of data: a SOURCE is a name or a path."""
 
 from pathlib import Path
 
@@ -24,14 +24,14 @@ def load(source: str | Path) -> Dataset:
     Parameters
     ----------
     source
-        ``"mnist"``, ``"sample"``, or a path: a CSV as of Kaggle's digit recognizer, an IDX file of
-        images or a folder of IDX files, an ``.npz``, or a folder of class folders of images. A file
-        called ``mnist`` is given as ``"./mnist"`` or as a ``Path``.
+        ``"mnist"``, ``"sample"``, or a path: a CSV in the layout of Kaggle's digit recognizer, an
+        IDX file of images, a folder of IDX files, an ``.npz``, or a folder with one folder of
+        images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``.
 
     Raises
     ------
     MnistUnavailableError
-        If it is ``"mnist"`` and the files are not to be had.
+        If the source is ``"mnist"`` and the files can neither be found nor downloaded.
     InputError
         If there is no such source, or something is wrong with it.
     """
@@ -44,12 +44,12 @@ def load(source: str | Path) -> Dataset:
         return _load_path(path)
     except MemoryError:
         raise InputError(f"{path}: does not fit in memory") from None
-    except OSError as error:  # the readers name the file themselves; this is a folder
+    except OSError as error:  # from listing a folder; the readers turn their own into InputError
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
 
 
 def _load_path(path: Path) -> Dataset:
-    """Choose the reader by what the path is and how its name ends."""
+    """Choose the reader by the kind of the path and the end of its name."""
     if path.is_dir():
         return load_idx(path) if images_in(path) else load_image_folder(path)
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Training, validation and test part of a dataset: random, disjoint, optionally stratified."""
+"""Split a dataset at random into training, validation and test parts, optionally stratified."""
 
 from typing import NamedTuple
 
@@ -27,28 +27,31 @@ def split(
     stratified: bool = False,
     limit: int | None = None,
 ) -> Splits:
-    """Divide a dataset at random.
+    """Split a dataset at random.
 
     Parameters
     ----------
     dataset
-        What to divide.
+        The dataset to split.
     generator
         The source of randomness; the same generator state gives the same parts.
     validation, test
-        The fraction of the samples for each; the rest is for training. When the source's own test
+        The fraction of the samples for each; the rest is for training. If the source's own test
         set is used, ``validation`` is a fraction of the other samples and ``test`` is not used.
     official_test
         Use the source's own test set if it has one.
     stratified
-        Divide each class by itself, so that all parts have its share (to within one sample).
+        Split each class separately, so that all parts have the same share of it (to within one
+        sample).
     limit
-        First draw at most this many samples at random from all that will be divided.
+        Split at most this many samples, drawn at random. The source's own test set, if it is used,
+        is not limited.
 
     Raises
     ------
     InputError
-        If a part would be empty, or the numbers are not fractions and a count.
+        If a part would be empty, the fractions are not between 0 and 1 with a sum below 1, or the
+        limit is below 1.
     """
     if not (0 < validation < 1 and 0 < test < 1 and validation + test < 1):
         raise InputError(
@@ -57,9 +60,9 @@ def split(
         )
     if limit is not None and limit < 1:
         raise InputError(f"limit is {limit!r}; expected a whole number from 1")
-    n_stored = len(dataset)
+    n_samples = len(dataset)
     use_official = official_test and dataset.n_official_test > 0
-    n_pool = n_stored - dataset.n_official_test if use_official else n_stored
+    n_pool = n_samples - dataset.n_official_test if use_official else n_samples
     pool = generator.permutation(n_pool)[:limit]
     fractions = (validation, 0.0 if use_official else test)
     if stratified:
@@ -69,8 +72,8 @@ def split(
         groups = [pool]
     validation_rows, test_rows, train_rows = _cut(groups, fractions)
     if use_official:
-        test_rows = np.arange(n_pool, n_stored)
-    if stratified:  # the classes were cut one after the other; mix them again
+        test_rows = np.arange(n_pool, n_samples)
+    if stratified:  # the rows are sorted by class; shuffle them again
         train_rows = generator.permutation(train_rows)
 
     parts = {"train": train_rows, "validation": validation_rows, "test": test_rows}
@@ -84,11 +87,11 @@ def split(
 
 
 def _cut(groups: list[NDArray[np.intp]], fractions: tuple[float, float]) -> list[NDArray[np.intp]]:
-    """Cut each group at the two fractions; return the first, second and remaining pieces joined."""
-    pieces: list[list[NDArray[np.intp]]] = [[], [], []]
+    """Cut each group at the two fractions; join the first, the second and the remaining pieces."""
+    parts: list[list[NDArray[np.intp]]] = [[], [], []]
     for group in groups:
         first = round(fractions[0] * len(group))
         second = first + round(fractions[1] * len(group))
-        for piece, part in zip(pieces, np.split(group, [first, second]), strict=True):
-            piece.append(part)
-    return [np.concatenate(piece) for piece in pieces]
+        for part, piece in zip(parts, np.split(group, [first, second]), strict=True):
+            part.append(piece)
+    return [np.concatenate(part) for part in parts]

@@ -1,7 +1,7 @@
-"""Models that travel: to ONNX and to one Python file; from state dicts and from scikit-learn.
+"""Export models to ONNX or one Python file; import them from state dicts or scikit-learn.
 
-`onnx_file` and `numpy_file` write, `state_dict` and `scikit_learn` read, and `commands` has the
-commands ``inknet export`` and ``inknet import``.
+`onnx_file` and `numpy_file` write, `state_dict` and `scikit_learn` read. The commands
+``inknet export`` and ``inknet import`` are in `inknet.cli`.
 """
 
 from importlib import import_module
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from inknet.exchange.scikit_learn import from_sklearn as from_sklearn
     from inknet.exchange.state_dict import read_state_dict as read_state_dict
 
-_HOMES = {
+_MODULES = {
     "export_numpy": "numpy_file",
     "export_onnx": "onnx_file",
     "from_sklearn": "scikit_learn",
@@ -25,6 +25,6 @@ __all__ = ["export_numpy", "export_onnx", "from_sklearn", "read_state_dict"]
 
 def __getattr__(name: str) -> Any:
     """Load a public name from the module that defines it."""
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'inknet.exchange' has no attribute {name!r}")
-    return getattr(import_module(f"inknet.exchange.{_HOMES[name]}"), name)
+    return getattr(import_module(f"inknet.exchange.{_MODULES[name]}"), name)

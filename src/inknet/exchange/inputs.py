@@ -1,4 +1,4 @@
-"""What a model that travels says about its inputs."""
+"""A model reduced to what prediction needs, as both exporters write it."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from inknet.nn.predictor import fold
 
 
 @dataclass(frozen=True)
-class Travelling:
-    """A model in use, with nothing of training left in it.
+class InferenceModel:
+    """A trained model with only the parts that prediction needs.
 
     Attributes
     ----------
     layers : list of FoldedLayer
-        Weight, bias and activation of each, batch normalization folded in.
+        Weight, bias and activation of each layer, with batch normalization folded in.
     class_names : tuple of str
+        The name of each class.
     input_shape : tuple of int
-        Of one sample: ``(height, width)`` of an image, or ``(n_features,)``.
+        The shape of one sample: ``(height, width)`` of an image, or ``(n_features,)``.
     pixels : bool
-        Whether the inputs are uint8 pixels, to be scaled to 0–1.
+        Whether the inputs are uint8 pixels that must be scaled to 0–1.
     """
 
     layers: list[FoldedLayer]
@@ -30,10 +31,10 @@ class Travelling:
     pixels: bool
 
 
-def travelling(model: MLP) -> Travelling:
-    """Return what a model needs in order to be used elsewhere."""
+def inference_model(model: MLP) -> InferenceModel:
+    """Return the parts of a model that prediction needs."""
     n_features = model.network.architecture.layer_dims[0]
-    return Travelling(
+    return InferenceModel(
         layers=fold(model.network),
         class_names=model.facts.class_names,
         input_shape=model.facts.image_shape or (n_features,),

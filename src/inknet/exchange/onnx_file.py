@@ -1,8 +1,8 @@
-"""A model as an ONNX file, the pre-processing of its inputs inside.
+"""Write a model as an ONNX file, with the scaling of its inputs included.
 
-Uint8 images ``(N, height, width)`` go in as they come from a file, or float32 features ``(N, d)``
-if that is what the model learned from; probabilities ``(N, n_classes)`` come out. N is free. The
-file computes in float32. https://onnx.ai/onnx/operators
+The input is uint8 images ``(N, height, width)``, or float32 features ``(N, d)`` if the model was
+trained on such; the output is probabilities ``(N, n_classes)``. N is a free dimension. The graph
+computes in float32. Operators: https://onnx.ai/onnx/operators
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 import inknet
 from inknet.errors import InputError
-from inknet.exchange.inputs import Travelling, travelling
+from inknet.exchange.inputs import InferenceModel, inference_model
 from inknet.files import write_whole
 from inknet.mlp import MLP
 from inknet.nn.activations import LEAKY_SLOPE
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     import onnx
 
 OPSET = 17
-"""The version of ONNX's operators that the file asks for: ONNX Runtime has it since 1.12."""
+"""The version of ONNX's operators that the file needs: in ONNX Runtime since 1.12."""
 
 IR_VERSION = 8
-"""The version of the file format that came with that."""
+"""The version of the file format that came with that operator set."""
 
 LARGEST_FILE = (1 << 31) - 1
-"""Bytes that protobuf can hold."""
+"""The most bytes that protobuf can hold."""
 
 OPERATORS = {
     "relu": ("Relu", {}),
@@ -64,53 +64,53 @@ def export_onnx(model: MLP, path: str | Path) -> None:
         raise InputError(
             f"{path}: {model.network.n_parameters:,} parameters do not fit in one ONNX file"
         )
-    graph = _graph(travelling(model))
-    built = onnx.helper.make_model(
+    graph = _graph(inference_model(model))
+    onnx_model = onnx.helper.make_model(
         graph,
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
         ir_version=IR_VERSION,
         producer_name="inknet",
         producer_version=inknet.__version__,
     )
-    entry = built.metadata_props.add()
+    entry = onnx_model.metadata_props.add()
     entry.key, entry.value = "classes", json.dumps(model.facts.class_names, ensure_ascii=False)
-    onnx.checker.check_model(built, full_check=True)
-    write_whole(path, lambda beside: beside.write_bytes(built.SerializeToString()))
+    onnx.checker.check_model(onnx_model, full_check=True)
+    write_whole(path, lambda file: file.write_bytes(onnx_model.SerializeToString()))
 
 
-def _graph(model: Travelling) -> onnx.GraphProto:
+def _graph(model: InferenceModel) -> onnx.GraphProto:
     """Return the nodes from the input to the probabilities."""
     from onnx import TensorProto, helper, numpy_helper
 
     nodes: list[Any] = []
     constants: list[Any] = []
-    signal = "images" if model.pixels else "features"
-    kind = TensorProto.UINT8 if model.pixels else TensorProto.FLOAT
-    given = helper.make_tensor_value_info(signal, kind, ["N", *model.input_shape])
+    tensor = "images" if model.pixels else "features"
+    dtype = TensorProto.UINT8 if model.pixels else TensorProto.FLOAT
+    graph_input = helper.make_tensor_value_info(tensor, dtype, ["N", *model.input_shape])
 
-    def then(operator: str, *inputs: Any, **attributes: Any) -> None:
-        """Go on with a node on the signal; arrays become constants."""
-        nonlocal signal
-        names = [signal]
+    def add(operator: str, *inputs: Any, **attributes: Any) -> None:
+        """Append a node that takes the last output; arrays become constants."""
+        nonlocal tensor
+        names = [tensor]
         for array in inputs:
             names.append(f"constant_{len(constants)}")
             constants.append(numpy_helper.from_array(np.asarray(array, np.float32), names[-1]))
-        signal = f"{operator.lower()}_{len(nodes)}"
-        nodes.append(helper.make_node(operator, names, [signal], **attributes))
+        tensor = f"{operator.lower()}_{len(nodes)}"
+        nodes.append(helper.make_node(operator, names, [tensor], **attributes))
 
     if model.pixels:
-        then("Cast", to=TensorProto.FLOAT)
-        then("Mul", 1 / 255)
+        add("Cast", to=TensorProto.FLOAT)
+        add("Mul", 1 / 255)
     if len(model.input_shape) > 1:
-        then("Flatten", axis=1)
+        add("Flatten", axis=1)
     for weight, bias, function in model.layers:
-        then("Gemm", weight, bias)
+        add("Gemm", weight, bias)
         if function is not None:
             operator, attributes = OPERATORS[function.name]
-            then(operator, **attributes)
-    then("Softmax", axis=1)
+            add(operator, **attributes)
+    add("Softmax", axis=1)
     nodes[-1].output[0] = "probabilities"
-    answer = helper.make_tensor_value_info(
+    graph_output = helper.make_tensor_value_info(
         "probabilities", TensorProto.FLOAT, ["N", len(model.class_names)]
     )
-    return helper.make_graph(nodes, "inknet", [given], [answer], constants)
+    return helper.make_graph(nodes, "inknet", [graph_input], [graph_output], constants)

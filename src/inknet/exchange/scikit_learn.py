@@ -1,4 +1,4 @@
-"""A fitted MLPClassifier, scikit-learn's or inknet's, as an `MLP`."""
+"""Convert a fitted MLPClassifier, scikit-learn's or inknet's, to an `MLP`."""
 
 from __future__ import annotations
 
@@ -14,30 +14,31 @@ from inknet.nn.network import Architecture, Network
 from inknet.seeds import Streams
 
 ACTIVATIONS = {"logistic": "sigmoid"}
-"""What scikit-learn calls otherwise."""
+"""Activations that have another name in scikit-learn."""
 
 
 def from_sklearn(
     classifier: Any, *, pixels: bool = False, image_shape: tuple[int, int] | None = None
 ) -> MLP:
-    """Return a fitted ``MLPClassifier`` as an `MLP`, with the same probabilities.
+    """Convert a fitted ``MLPClassifier`` to an `MLP` with the same probabilities.
 
-    scikit-learn itself is not needed for it. A classifier of two classes has one output there; here
-    it becomes a softmax over ``(0, z)``, which is the same function.
+    scikit-learn itself is not needed. Its classifier for two classes has one output z with a
+    sigmoid; this becomes a softmax over ``(0, z)``, which is the same function.
 
     Parameters
     ----------
     classifier
         scikit-learn's or inknet's.
     pixels : bool
-        Whether its inputs were pixels divided by 255, so that uint8 shall be taken for that.
+        Whether its inputs were pixels divided by 255. The model then takes uint8 pixels and scales
+        them itself.
     image_shape : (height, width), optional
         If its inputs are images.
 
     Raises
     ------
     InputError
-        If it is not fitted, is something else, or gives samples more than one label.
+        If it is not a fitted classifier, or is a multi-label classifier.
     """
     kind = type(classifier).__name__
     names = ("coefs_", "intercepts_", "classes_", "out_activation_", "activation")
@@ -48,8 +49,8 @@ def from_sklearn(
     if classifier.out_activation_ == "logistic":
         if len(weights[-1][0]) != 1 or len(classes) != 2:
             raise InputError(
-                f"{kind} gives a sample any number of its {len(classes)} labels; "
-                "expected one of two classes or more"
+                f"{kind} can give a sample any number of its {len(classes)} labels; "
+                "expected a classifier that gives each sample one of two or more classes"
             )
         weights[-1] = np.hstack([np.zeros_like(weights[-1]), weights[-1]])
         biases[-1] = np.concatenate([np.zeros_like(biases[-1]), biases[-1]])
@@ -68,8 +69,8 @@ def from_sklearn(
             dense.weight[:], dense.bias[:] = weight, bias
     except ValueError as error:
         raise InputError(f"{kind}: {error}") from None
-    own = [layer for layer in network.layers if isinstance(layer, BatchNorm)]
-    for norm, parts in zip(own, norms, strict=True):
+    batch_norms = [layer for layer in network.layers if isinstance(layer, BatchNorm)]
+    for norm, parts in zip(batch_norms, norms, strict=True):
         for name, values in parts.items():
             getattr(norm, name)[:] = values
     if image_shape is not None and np.prod(image_shape) != len(weights[0]):

@@ -1,8 +1,8 @@
-"""PyTorch's state dicts in safetensors form, and model files of inknet, as an `MLP`.
+"""Read PyTorch's state dicts in safetensors files, and inknet's model files, as an `MLP`.
 
-A state dict has the arrays and their names, nothing else: the names say which belong together and
-in which order, the shapes how wide the layers are. Which activation is between them, and whether
-batch normalization comes before or after it, the reader must be told.
+A state dict has only arrays and their names. The names say which arrays belong together and in
+which order, and the shapes say how wide the layers are. The caller must say which activation is
+between the layers, and whether batch normalization comes before or after it.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ if TYPE_CHECKING:
 DENSE = {"weight", "bias"}
 NORM = {"weight", "bias", "running_mean", "running_var"}
 NOT_NEEDED = "num_batches_tracked"
-"""PyTorch counts batches in it; nothing in use depends on that."""
+"""PyTorch's count of batches, which inference does not use."""
 
-LONGEST_NAME = 1_000  # characters; PyTorch's have a word for each module around them
+LONGEST_NAME = 1_000  # characters; PyTorch's names have a word for each enclosing module
 
 STORED_TYPES = {"F32": np.float32, "F64": np.float64, "F16": np.float32}
-"""The types that are read, and what they become."""
+"""The types that can be read, and the types in memory."""
 
 
 @dataclass
 class _Module:
-    """The tensors that share a prefix: a linear layer, or a batch normalization."""
+    """The tensors that share a prefix: a linear layer or a batch normalization."""
 
     prefix: str
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     def name(self, part: str) -> str:
-        """Return the name of one of its tensors in the file."""
+        """Return the full name of one of its tensors."""
         return f"{self.prefix}.{part}" if self.prefix else part
 
     @property
@@ -67,32 +67,34 @@ def read_state_dict(
     pixels: bool = False,
     image_shape: tuple[int, int] | None = None,
 ) -> MLP:
-    """Read a safetensors file of linear layers, with batch normalization or without.
+    """Read a safetensors file of linear layers, with or without batch normalization.
 
-    The names are those of ``nn.Sequential`` or of modules with a name: ``0.weight``,
-    ``layers.0.weight``, ``net.3.bias``, ``fc1.weight``; numbers in them give the order. A model
-    file of inknet says everything about itself, and is read as it is.
+    The names are those of ``nn.Sequential`` or of named modules: ``0.weight``,
+    ``layers.0.weight``, ``net.3.bias``, ``fc1.weight``. The numbers in the names give the order. A
+    model file of inknet describes itself, so the other parameters are not used for it.
 
     Parameters
     ----------
     path
         The file.
     activation
-        What follows each linear layer but the last: a name from `inknet.nn.activations`.
+        The activation after each linear layer except the last: a name from
+        `inknet.nn.activations`.
     batch_norm : {"before", "after"}
-        On which side of the activation batch normalization is, where there is one.
+        Whether batch normalization, if the file has any, comes before or after the activation.
     class_names
-        The name of each class; without it, its number.
+        The name of each class; by default its number.
     pixels : bool
-        Whether the inputs were pixels divided by 255, so that uint8 shall be taken for that.
+        Whether the inputs were pixels divided by 255. The model then takes uint8 pixels and scales
+        them itself.
     image_shape : (height, width), optional
         If the inputs are images.
 
     Raises
     ------
     InputError
-        Naming the file and what is wrong: not safetensors, or tensors that are missing, unknown,
-        misshapen, of another type or not finite.
+        If the file is not in safetensors format, or if tensors are missing, unknown, of the wrong
+        shape or type, or not finite. The message names the file and what is wrong.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -124,20 +126,21 @@ def read_state_dict(
 
 
 def _refuse_pickles(path: Path) -> None:
-    """Say what to do instead with what `torch.save` and joblib write, which only runs as code."""
+    """Refuse files of `torch.save` and joblib, which run code when read; say what to do instead."""
     with path.open("rb") as file:
         start = file.read(9)
     # a safetensors file begins with the length of its header, which may be any number, then "{"
     if start[8:] != b"{" and (start[:2] == b"PK" or start[:1] == b"\x80"):
         raise InputError(
-            f"{path}: looks like a pickle, which is a program and is not run; in Python, write a "
-            "state dict with safetensors.torch.save_file(model.state_dict(), 'FILE'), and a fitted "
-            "classifier of scikit-learn with inknet.exchange.from_sklearn(classifier).save('FILE')"
+            f"{path}: looks like a pickle, which can run code and is not opened; in Python, write "
+            "a state dict with safetensors.torch.save_file(model.state_dict(), 'FILE'), or a "
+            "fitted classifier of scikit-learn with "
+            "inknet.exchange.from_sklearn(classifier).save('FILE')"
         )
 
 
 def _modules(path: Path, file: safe_open) -> list[_Module]:
-    """Return the tensors by module, in order; refuse those that belong to none."""
+    """Return the tensors grouped by module, in order; refuse those of unknown modules."""
     modules: dict[str, _Module] = {}
     unknown = []
     for name in file.keys():  # noqa: SIM118, it is no dictionary
@@ -156,24 +159,24 @@ def _modules(path: Path, file: safe_open) -> list[_Module]:
         modules.setdefault(prefix, _Module(prefix)).shapes[part] = shape
     if unknown:
         raise InputError(
-            f"{path}: tensors that no linear layer or batch normalization has: "
+            f"{path}: tensors that are not part of a linear layer or batch normalization: "
             f"{quoted(', '.join(sorted(unknown)))}"
         )
-    ordered = sorted(modules.values(), key=lambda module: _natural(module.prefix))
+    ordered = sorted(modules.values(), key=lambda module: _natural_order(module.prefix))
     for module in ordered:
         parts = NORM if module.is_norm else DENSE
         missing = sorted(module.name(part) for part in parts - module.shapes.keys())
         if missing:
             raise InputError(f"{path}: tensors are missing: {quoted(', '.join(missing))}")
     if not any(not module.is_norm for module in ordered):
-        raise InputError(f"{path}: holds no linear layer: no weight with two axes")
+        raise InputError(f"{path}: has no linear layer (no weight with two dimensions)")
     if len(ordered) > 2 * DEEPEST_NETWORK:
         raise InputError(f"{path}: {len(ordered):,} layers, expected at most {DEEPEST_NETWORK:,}")
     return ordered
 
 
-def _natural(prefix: str) -> list[tuple[int, int, str]]:
-    """Return a key that puts ``fc10`` after ``fc2``."""
+def _natural_order(prefix: str) -> list[tuple[int, int, str]]:
+    """Return a sort key that puts ``fc10`` after ``fc2``."""
     pieces = re.split(r"(\d+)", prefix)
     return [(1, int(p[:18]), p) if p.isdecimal() else (0, 0, p) for p in pieces]
 
@@ -181,7 +184,7 @@ def _natural(prefix: str) -> list[tuple[int, int, str]]:
 def _architecture(
     path: Path, modules: list[_Module], activation: str, batch_norm: str
 ) -> Architecture:
-    """Follow the widths from layer to layer."""
+    """Return the architecture, after checking that each layer fits the one before."""
     dims: list[int] = []
     n_norms = 0
     for module in modules:
@@ -190,9 +193,9 @@ def _architecture(
             n_norms += 1
             if n_norms != len(dims) - 1:
                 raise InputError(
-                    f"{path}: {quoted(module.name('weight'))} is the batch normalization number "
+                    f"{path}: {quoted(module.name('weight'))} is batch normalization number "
                     f"{n_norms}, after {max(len(dims) - 1, 0)} linear layers; expected one after "
-                    "each but the last, or none"
+                    "each linear layer except the last, or none"
                 )
             for part in sorted(NORM):
                 _expect(path, module, part, (dims[-1],))
@@ -215,7 +218,9 @@ def _architecture(
             "expected one for each, or none"
         )
     if n_norms and batch_norm == "none":
-        raise InputError(f"{path}: has batch normalization; say whether it is before or after")
+        raise InputError(
+            f"{path}: has batch normalization; say whether it comes before or after the activation"
+        )
     try:
         architecture = Architecture(
             layer_dims=dims,
@@ -235,7 +240,7 @@ def _expect(path: Path, module: _Module, part: str, shape: tuple[int, ...]) -> N
 
 
 def _dtype(path: Path, file: safe_open) -> Any:
-    """Return the widest type that the tensors are read as."""
+    """Return the widest type in memory of all tensors."""
     widest = np.dtype(np.float32)
     for name in file.keys():  # noqa: SIM118
         if name.endswith(NOT_NEEDED):
@@ -250,7 +255,7 @@ def _dtype(path: Path, file: safe_open) -> Any:
 
 
 def _fill(path: Path, network: Network, modules: list[_Module], file: safe_open) -> None:
-    """Copy the tensors, whose shapes fit, into the network."""
+    """Copy the tensors into the network; their shapes are already checked."""
     norms = iter(layer for layer in network.layers if isinstance(layer, BatchNorm))
     denses = iter(network.dense_layers)
     for module in modules:
@@ -291,6 +296,7 @@ def _facts(
         )
     if image_shape is not None and image_shape[0] * image_shape[1] != n_features:
         raise InputError(
-            f"{path}: an image of {image_shape[0]}×{image_shape[1]} has not {n_features:,} pixels"
+            f"{path}: an image of {image_shape[0]}×{image_shape[1]} does not have "
+            f"{n_features:,} pixels"
         )
     return ModelFacts(names, image_shape, None, pixels)
