@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset, square_shape
-from inknet.errors import InputError, quoted
+from inknet.errors import InputError
 from inknet.files import refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
 from inknet.nn.activations import softmax
@@ -250,6 +250,7 @@ class MLP:
     ) -> History:
         """Learn from a dataset, as a recipe says, or go on from a checkpoint; see `train`."""
         from inknet.training.loop import Trainer
+        from inknet.training.state import restore
 
         pixels = train.features.dtype == np.uint8
         image_shape = train.image_shape or (square_shape(train.n_features) if pixels else None)
@@ -266,14 +267,7 @@ class MLP:
             self.network, train, validation, settings, self._streams, callbacks, augment
         )
         if checkpoint is not None:
-            try:
-                trainer.restore(checkpoint.arrays, checkpoint.facts)
-            except InputError:
-                raise
-            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-                raise InputError(
-                    f"the checkpoint does not fit this training: {quoted(error)}"
-                ) from None
+            restore(trainer, checkpoint.arrays, checkpoint.values)
         self.history = trainer.history
         return trainer.run()
 

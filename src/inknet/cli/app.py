@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 from inknet.cli.exchange import add_commands
 from inknet.cli.experiments import experiment_app, search
 from inknet.errors import InputError, StudyStopped, TrainingStopped, printable
+from inknet.training.ending import INTERRUPTED, SIGNALS
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,7 +41,7 @@ app.add_typer(experiment_app, name="experiment")
 app.command()(search)
 
 EXIT_BAD_INPUT = 2
-EXIT_STOPPED = {"interrupted": 130, "terminated": 143}
+EXIT_STOPPED = {ending.text: 128 + number for number, ending in SIGNALS.items()}
 """After a signal: 128 and its number."""
 
 N_SHOWN = 40
@@ -59,8 +60,10 @@ def main() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         code = app(standalone_mode=False)
-        if code == EXIT_STOPPED["interrupted"]:  # typer's word for a Ctrl-C that nobody else took
-            _fail("interrupted", code)
+        if (
+            code == EXIT_STOPPED[INTERRUPTED.text]
+        ):  # typer's word for a Ctrl-C that nobody else took
+            _fail(INTERRUPTED.text, code)
         sys.exit(code)
     except TrainingStopped as stop:
         what = _how_to_go_on(stop.folder) if stop.resumable else "no checkpoint was saved"

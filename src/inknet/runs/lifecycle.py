@@ -42,7 +42,7 @@ from inknet.nn.ops import fastest
 from inknet.recipes import Recipe, load_recipe
 from inknet.seeds import Streams
 from inknet.training.checkpoint import Checkpoint, Checkpointer
-from inknet.training.interrupt import SIGNALS, InterruptFlag
+from inknet.training.interrupt import InterruptFlag
 from inknet.runs.unfinished import BEST_SO_FAR, NAME, Unfinished, origin_of
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def resume_run(
     with InterruptFlag() as interrupt, unfinished.at_work():
         made = prepare(recipe)
         checkpoint = unfinished.checkpoint(made.origin(), previous=previous)
-        began_on = checkpoint.facts["history"]["ops"]
+        began_on = checkpoint.ops
         if began_on != (goes_on := fastest().name):
             warn(f"began on {began_on} ops, goes on with {goes_on}: the last bits may differ")
         on_start(recipe, made.model, made.parts)
@@ -287,12 +287,13 @@ def _train_and_write(
     """Train from the beginning or from a checkpoint; write the results and put them in place."""
     model = made.model
     if interrupt.reason is not None:
-        raise TrainingStopped(interrupt.reason, unfinished.run_folder, unfinished.has_checkpoint)
+        reason = interrupt.reason.text
+        raise TrainingStopped(reason, unfinished.run_folder, unfinished.has_checkpoint)
     try:
         history = made.train(callbacks, checkpoint)
     except DivergedError as error:
         raise DivergedError(f"{error}{_keep_best(model, unfinished)}") from None
-    if history.stopped in SIGNALS.values():
+    if history.ending.by_signal:
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
     unfinished.make_results()
     _write_results(unfinished.results, made.recipe, model, made.parts, history)

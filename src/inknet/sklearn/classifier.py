@@ -26,11 +26,11 @@ from inknet.nn.layers import BatchNorm
 from inknet.nn.network import BATCH_NORM_PLACES, Architecture, Network
 from inknet.nn.optimizers import Nesterov
 from inknet.nn.schedules import SCHEDULES
+from inknet.recipes import TrainingRecipe, training_recipe
 from inknet.sklearn.rows import Matrix, Rows
 from inknet.sklearn.solvers import (
     EpsilonHatAdam,
     Samples,
-    Settings,
     Stepper,
     StochasticTraining,
     measure,
@@ -396,7 +396,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         if network.dtype != np.float64:
             network = Network(network.architecture, None, np.float64)
             network.parameters[:] = self._network.parameters
-            train = Samples(train.features.astype(np.float64), train.targets, train.weights)
+            train = Samples(train.features.astype(np.float64), train.targets, train.sample_weight)
         self.validation_loss_curve_ = None if validation is None else []
         rows = None if validation is None else Rows(validation.features, self._network.ops)
         n_done = 0
@@ -630,17 +630,21 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
                 "your dataset."
             )
-        weights = samples.weights
+        sample_weight = samples.sample_weight
         features = (
             samples.features.tocsr() if hasattr(samples.features, "tocsr") else samples.features
         )
         train, validation = (
-            Samples(features[part], targets[part], None if weights is None else weights[part])
+            Samples(
+                features[part],
+                targets[part],
+                None if sample_weight is None else sample_weight[part],
+            )
             for part in rows
         )
         return train, validation
 
-    def _settings(self, n_samples: int, epochs: int) -> Settings:
+    def _settings(self, n_samples: int, epochs: int) -> TrainingRecipe:
         if self.batch_size == "auto":
             batch_size = min(200, n_samples)
         else:
@@ -655,14 +659,16 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"batch_norm needs batches of 2 samples or more, got {batch_size} sample."
             )
-        return Settings(
-            alpha=self.alpha,
-            batch_size=batch_size,
-            shuffle=self.shuffle,
-            label_smoothing=self.label_smoothing,
-            clip=self.clip,
-            schedule=self.schedule,
+        return training_recipe(
             epochs=epochs,
+            batch_size=batch_size,
+            shuffle=bool(self.shuffle),
+            optimizer="adam" if self.solver == "adam" else "momentum",
+            learning_rate=float(self.learning_rate_init),
+            schedule=self.schedule or "constant",
+            label_smoothing=float(self.label_smoothing),
+            l2_lambda=float(self.alpha),
+            clip_norm=None if self.clip is None else float(self.clip),
         )
 
     def _new_optimizer(self) -> Stepper:
