@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from copy import deepcopy
-
 import numpy as np
 
 from inknet.errors import DivergedError
@@ -23,7 +21,7 @@ class ReturnPoint:
     def remember(self, training: Resumable) -> None:
         """Keep what a training that diverges from now on goes back to, or leaves behind."""
         arrays, moment = moment_of(training)
-        training.safe = self._copies.of(arrays), deepcopy(moment)
+        training.safe = self._copies.of(arrays), moment
 
     def go_back(self, training: Resumable, error: DivergedError) -> None:
         """Go back to where it was safe; return if the training continues from there.
@@ -36,7 +34,7 @@ class ReturnPoint:
         if training.safe is None:
             raise error
         arrays, moment = training.safe
-        restore_moment(training, arrays, deepcopy(moment))
+        restore_moment(training, arrays, moment)
         if training.settings.on_divergence == "stop":
             raise error
         tried = training.history.rollbacks

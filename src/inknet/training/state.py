@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -106,7 +107,8 @@ def moment_of(training: Resumable) -> tuple[Arrays, Moment]:
     arrays = _own_arrays(training)
     callbacks = {}
     for name, callback in _by_name(training.callbacks).items():
-        found, callbacks[name] = callback.state()
+        found, values = callback.state()
+        callbacks[name] = deepcopy(values)
         arrays |= {f"callback.{name}.{key}": array for key, array in found.items()}
     streams = {
         name: generator.bit_generator.state for name, generator in vars(training.streams).items()
@@ -200,7 +202,7 @@ def restore_moment(training: Resumable, arrays: Arrays, moment: Moment) -> None:
     callbacks = _by_name(training.callbacks)
     _refuse_other_callbacks(moment.callbacks, callbacks)
     for name, callback in callbacks.items():
-        callback.restore(_below(f"callback.{name}.", arrays), moment.callbacks[name])
+        callback.restore(_below(f"callback.{name}.", arrays), deepcopy(moment.callbacks[name]))
     for name, generator in vars(training.streams).items():
         generator.bit_generator.state = moment.streams[name]
     training.streams_before = {name: moment.streams[name] for name in training.streams_before}
