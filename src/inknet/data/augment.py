@@ -1,4 +1,4 @@
-"""Distortions: other pictures of the same digits, drawn anew for every image in every epoch.
+"""Distortions: other pictures of the same digits, new ones for every image in every epoch.
 
 A digit that is turned a little, leans, is wider, sits elsewhere or was written with a shaking hand
 is the same digit. A network that never sees an image twice has nothing to learn by heart.
@@ -19,7 +19,7 @@ each axis::
 θ and φ are uniform within ± the given angles, s_y and s_x within 1 ± scale, the shift in each
 direction within ± so many pixels. (Cireşan, Meier, Gambardella and Schmidhuber 2010, "Deep, big,
 simple neural nets excel on handwritten digit recognition", section 2. They rotate and shear a 1 and
-a 7 only half as far, since one may become the other.)
+a 7 only half as far, since one may become the other; here that made no difference.)
 
 **Elastic.** Every pixel is displaced at random, and the displacements are smoothed so that
 neighbours move together. (Simard, Steinkraus and Platt 2003, "Best practices for convolutional
@@ -31,14 +31,13 @@ and the Gaussian of width sigma as a matrix G for each axis, in each direction :
 Smoothing leaves little of the noise: only slow waves. The singular vectors of the two G are the
 waves, and the products of their singular values say how strong each is; `elastic_patterns` keeps
 those that have all but a thousandth of the variance. So a field is drawn as a mixture of some
-twenty patterns instead of 784 displacements, at a tenth of the price. (A mixture of
+twenty patterns instead of 784 displacements, at a tenth of the cost. (A mixture of
 independent normal numbers with the same covariance. The smoothed noise is a sum of hundreds of
 uniform numbers, which is normal too.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import pi, sqrt
 
 import numpy as np
@@ -48,9 +47,6 @@ from inknet.errors import InputError
 
 SHARE_KEPT = 0.999
 """Of the variance of an elastic field, the part that its patterns have."""
-
-GENTLE = 0.5
-"""How far, of the whole way, images of gentle classes are rotated and sheared."""
 
 LARGEST_SIDE = 1024
 LARGEST_PATTERNS = 1 << 26
@@ -76,8 +72,6 @@ class Distorter:
         The largest displacement before smoothing, in pixels; 0 for no elastic field.
     elastic_sigma
         How far smoothing reaches, in pixels.
-    gentle
-        The labels of classes that are rotated and sheared half as far.
     """
 
     def __init__(
@@ -90,17 +84,15 @@ class Distorter:
         shift: float = 0.0,
         elastic_alpha: float = 0.0,
         elastic_sigma: float = 5.5,
-        gentle: Sequence[int] = (),
     ) -> None:
         self.image_shape = image_shape
         self.rotation, self.shear, self.scale, self.shift = rotation, shear, scale, shift
-        self.gentle = np.array(gentle, np.intp)
         self._patterns = np.empty((0, image_shape[0] * image_shape[1]), np.float32)
         if elastic_alpha:
             self._patterns = elastic_patterns(image_shape, elastic_alpha, elastic_sigma)
 
     def draw(
-        self, generator: np.random.Generator, labels: NDArray[np.integer], strength: float = 1.0
+        self, generator: np.random.Generator, n: int, strength: float = 1.0
     ) -> tuple[Single, Single]:
         """Draw a distortion for each of n images.
 
@@ -108,8 +100,6 @@ class Distorter:
         ----------
         generator
             The source of all that is random.
-        labels : (n,)
-            The class of each image.
         strength
             How far to go, of the whole way, with each of them; 0 leaves the images as they are.
 
@@ -120,11 +110,10 @@ class Distorter:
         fields : (n, 2, height, width) float32
             The displacements of each pixel, downwards and to the right.
         """
-        n, (height, width) = len(labels), self.image_shape
+        height, width = self.image_shape
         # one row for each of rotation, shear, the two scales and the two shifts
         rotation, shear, *others = strength * generator.uniform(-1, 1, (6, n))
-        share = np.where(np.isin(labels, self.gentle), GENTLE, 1.0)
-        linear = self._linear(share * rotation, share * shear, others[0], others[1])
+        linear = self._linear(rotation, shear, others[0], others[1])
         middle = np.array([(height - 1) / 2, (width - 1) / 2])
         shift = self.shift * np.stack(others[2:], axis=1)
         matrices = np.empty((n, 2, 3), np.float32)

@@ -138,7 +138,6 @@ class BatchMaker:
                 self._augmentation.distort(
                     features,
                     rows[rows_of_batch],
-                    labels[rows_of_batch],
                     draw._replace(number=draw.number + i),
                     self._distorted[: len(rows)][rows_of_batch],
                 )
