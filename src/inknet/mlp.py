@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset, square_shape
-from inknet.data.inputs import checked_features, checked_labels, refuse_not_finite
+from inknet.data.inputs import checked_features, checked_labels, refuse_other_scale
 from inknet.errors import InputError
 from inknet.files import refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
@@ -392,18 +392,4 @@ class MLP:
 
     def _check_kind(self, dataset: Dataset) -> None:
         """Refuse features of another kind than the model learned from, and those out of range."""
-        features, name = dataset.features, dataset.name
-        is_pixels = features.dtype == np.uint8
-        if is_pixels and self.facts.pixels is False:
-            raise InputError(
-                f"{name}: the features are uint8 pixels, but the model was trained on other "
-                "numbers; pass them as floats on the same scale as then"
-            )
-        if not is_pixels:
-            refuse_not_finite(features, name, self.network.dtype)
-            if self.facts.pixels and (features.min() < 0 or features.max() > 1):
-                raise InputError(
-                    f"{name}: the features are {features.dtype} from {features.min():g} to "
-                    f"{features.max():g}, but the model was trained on pixels; "
-                    "pass uint8, or floats from 0 to 1"
-                )
+        refuse_other_scale(dataset.features, dataset.name, self.facts.pixels, self.network.dtype)

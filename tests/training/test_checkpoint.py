@@ -592,6 +592,21 @@ def test_a_right_checksum_over_what_is_no_state_is_refused_in_one_line(text, tmp
     assert str(caught.value).isprintable()
 
 
+def test_a_checkpoint_of_the_version_before_is_refused_by_name_and_said_what_to_do(tmp_path):
+    from inknet.training.checkpoint import _digest
+
+    arrays = {"parameters": np.zeros(3)}
+    text = '{"format": 1, "facts": {"step": 3, "callbacks": [{}]}, "origin": {}}'
+    header = {"checkpoint": text, "sha256": _digest(text, arrays)}
+    safetensors.numpy.save_file(arrays, tmp_path / NEWEST, header)
+    with pytest.raises(InputError) as caught:
+        Checkpoint.load(tmp_path / NEWEST)
+    assert str(caught.value) == (
+        f"{tmp_path / NEWEST}: a checkpoint of inknet 0.1; finish the training with that version, "
+        "or start again with --force"
+    )
+
+
 @pytest.mark.parametrize("ops", ["numpy", "numba"])
 @pytest.mark.parametrize("shuffle", [True, False], ids=["shuffled", "in order"])
 def test_a_full_batch_training_stopped_after_any_step_goes_on_to_the_same_bits(ops, shuffle):

@@ -67,7 +67,38 @@ def checked_labels(
     return labels
 
 
-def refuse_not_finite(features: NDArray[Any], name: str, dtype: np.dtype[Any]) -> None:
+def refuse_other_scale(
+    features: NDArray[Any], name: str, pixels: bool | None, dtype: np.dtype[Any]
+) -> None:
+    """Refuse features on another scale than a model learned from, and those out of range.
+
+    Parameters
+    ----------
+    features : (n_samples, n_features)
+    name
+        What they are called in the message.
+    pixels
+        Whether the model learned from uint8 pixels; None if it has not learned yet.
+    dtype
+        The type of the model's numbers.
+    """
+    is_pixels = features.dtype == np.uint8
+    if is_pixels and pixels is False:
+        raise InputError(
+            f"{name}: the features are uint8 pixels, but the model was trained on other "
+            "numbers; pass them as floats on the same scale as then"
+        )
+    if not is_pixels:
+        _refuse_not_finite(features, name, dtype)
+        if pixels and (features.min() < 0 or features.max() > 1):
+            raise InputError(
+                f"{name}: the features are {features.dtype} from {features.min():g} to "
+                f"{features.max():g}, but the model was trained on pixels; "
+                "pass uint8, or floats from 0 to 1"
+            )
+
+
+def _refuse_not_finite(features: NDArray[Any], name: str, dtype: np.dtype[Any]) -> None:
     """Refuse nan, infinity and what ``dtype`` has no room for, naming the first such value."""
     largest = np.finfo(dtype).max
     if -largest <= features.min() and features.max() <= largest:  # false if there is a nan
