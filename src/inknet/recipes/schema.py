@@ -1,8 +1,7 @@
 """The recipe: all that decides a training run, typed, read from TOML.
 
 A recipe has five parts: ``seed``, ``[data]``, ``[augment]``, ``[network]`` and ``[training]``.
-Every key has a default, every key that is not known is refused, and the recipe that a run was
-made with is kept in its folder.
+Every key has a default, an unknown key is refused, and each run keeps its recipe in its folder.
 """
 
 from __future__ import annotations
@@ -203,7 +202,7 @@ class TrainingRecipe(Part):
     """The metric that decides which epoch was the best."""
     on_divergence: Literal["stop", "go_back"] = "stop"
     """When the loss is no longer a finite number: stop; or go back to the beginning of the epoch
-    and on with half the learning rate, up to ten times."""
+    and continue with half the learning rate, up to ten times."""
 
     @model_validator(mode="after")
     def _decays_what_can_decay(self) -> TrainingRecipe:

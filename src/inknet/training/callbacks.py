@@ -1,4 +1,4 @@
-"""What looks on while a network trains: everything that is not the loop itself."""
+"""Callbacks: everything in a training that is not the loop itself."""
 
 from __future__ import annotations
 

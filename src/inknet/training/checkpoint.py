@@ -1,4 +1,4 @@
-"""Checkpoints: all that a training is made of at one moment, in one file.
+"""Checkpoints: the whole state of a training, in one file.
 
 What it contains is in `inknet.training.state`. A training that resumes from a checkpoint ends with
 the same bits as one that was never interrupted.
@@ -72,8 +72,8 @@ class Checkpoint:
         header = {"checkpoint": text, "sha256": _digest(text, self.arrays)}
         newest, previous = folder / NEWEST, folder / PREVIOUS
 
-        def write(beside: Path) -> None:
-            save_file(self.arrays, beside, header)
+        def write(temporary: Path) -> None:
+            save_file(self.arrays, temporary, header)
 
         def keep_the_one_before() -> None:
             if newest.exists():
@@ -136,14 +136,14 @@ def _digest(text: str, arrays: Arrays) -> str:
 
 def _link_or_rename(path: Path, name: Path) -> None:
     """Give a file a second name, if the file system has such; else its only one."""
-    beside = name.with_name(f".{name.name}")
+    link = name.with_name(f".{name.name}")
     try:
-        beside.unlink(missing_ok=True)
-        os.link(path, beside)
+        link.unlink(missing_ok=True)
+        os.link(path, link)
     except OSError:
         path.replace(name)
     else:
-        beside.replace(name)
+        link.replace(name)
 
 
 class Checkpointer(Callback):
@@ -205,7 +205,7 @@ class Checkpointer(Callback):
         if not isinstance(trainer, Resumable):
             raise InputError("checkpoints are for trainings by a recipe, not for MLPClassifier")
         arrays, values = state_of(trainer)
-        # made to text and back now: what the values refer to changes with the next step
+        # as text and back: what the values refer to changes with the next step
         checkpoint = Checkpoint(
             self._copies.of(arrays), json.loads(json.dumps(values)), self.origin
         )

@@ -144,8 +144,8 @@ class History:
     def save_csv(self, path: Path) -> None:
         """Write ``history.csv``: a header and one line an epoch, whole or not at all."""
 
-        def write(beside: Path) -> None:
-            with beside.open("w", encoding="utf-8", newline="") as file:
+        def write(temporary: Path) -> None:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
                 names = self.records[0].flat() if self.records else _SCALARS
                 writer = csv.DictWriter(file, fieldnames=list(names), lineterminator="\n")
                 writer.writeheader()

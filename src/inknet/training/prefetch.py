@@ -1,4 +1,4 @@
-"""The prefetcher: a thread that makes the next batches ready while the network uses these."""
+"""The prefetcher: a thread that loads the next batches while the network uses these."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 ROWS_AHEAD = 1024
-"""How many rows are made ready at a time."""
+"""How many rows are loaded at a time."""
 
 Part = TypeVar("Part")
 Loaded = TypeVar("Loaded")

@@ -29,7 +29,7 @@ Measured = tuple[tuple[float, float], tuple[float, float] | tuple[None, None]]
 
 
 class Training:
-    """A training under way: what it is made of, its place on the way, and how a step is taken.
+    """A training in progress: its parts, how far it is, and how it takes a step.
 
     It is the `Session` that callbacks see. Who leads it calls `begin`, `learn` for each batch,
     `record` for each epoch, and `end`.
@@ -108,14 +108,16 @@ class Training:
     def check_loss(self, loss: float) -> None:
         """Raise an error if a training with such a loss shall not continue."""
 
-    def learn(self, x: Batch, targets: Labels | Floats, weights: Floats | None = None) -> float:
+    def learn(
+        self, x: Batch, targets: Labels | Floats, sample_weight: Floats | None = None
+    ) -> float:
         """Learn from one batch; return its mean loss, without the penalty.
 
         Parameters
         ----------
         x : batch of n rows
         targets : (n,) of classes; or (n, n_outputs) of 0 and 1
-        weights : (n,), optional
+        sample_weight : (n,), optional
             How much each sample counts. They must not sum to 0.
         """
         network, settings = self.network, self.settings
@@ -125,10 +127,10 @@ class Training:
             targets,
             self.generator,
             label_smoothing=settings.label_smoothing,
-            weights=weights,
+            weights=sample_weight,
         )
         self.check_loss(loss)
-        self.l2.add_gradient(len(x) if weights is None else float(weights.sum()))
+        self.l2.add_gradient(len(x) if sample_weight is None else float(sample_weight.sum()))
         self.tell("on_gradients")
         if settings.clip_value is not None:
             clip_by_value(network.gradients, settings.clip_value)
