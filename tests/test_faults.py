@@ -35,7 +35,7 @@ def go_on(run, whole):
     unfinished = run / "unfinished"
     checkpoints = [path for path in unfinished.glob("*") if path.name in (NEWEST, PREVIOUS)]
     for path in checkpoints:
-        assert Checkpoint.load(path).facts["history"]["ops"] == "numpy"
+        assert Checkpoint.load(path).values["history"]["ops"] == "numpy"
     if checkpoints:
         inknet("train", "--resume", run, folder=run.parent)
     elif not (run / "metrics.json").exists():
@@ -223,7 +223,7 @@ def test_a_disk_that_fills_at_any_write_of_a_run_costs_no_checkpoint(recipe, tmp
                 break
         checkpoints = [run / "unfinished" / name for name in (NEWEST, PREVIOUS)]
         there = [path for path in checkpoints if path.exists()]
-        steps = [Checkpoint.load(path).facts["step"] for path in there]
+        steps = [Checkpoint.load(path).values["step"] for path in there]
         assert steps == sorted(steps, reverse=True)
         if there:
             resume_run(run)

@@ -17,7 +17,7 @@ from inknet import MLP, Callback
 from inknet.data import load
 
 if TYPE_CHECKING:
-    from inknet.training.loop import Trainer
+    from inknet.training.session import Session
 
 ENDLESS = 1_000_000
 
@@ -101,15 +101,15 @@ class EpochGate(Callback):
             raise seconds
         return seconds
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: Session) -> None:
         """Wait for the first permit."""
         self._wait()
 
-    def on_step_end(self, trainer: Trainer) -> None:
+    def on_step_end(self, trainer: Session) -> None:
         """Take the time; that of the epoch's last step stands."""
         self._ended = perf_counter()
 
-    def on_epoch_end(self, trainer: Trainer) -> None:
+    def on_epoch_end(self, trainer: Session) -> None:
         """Tell the time, and wait for the next permit."""
         self.seconds.put(self._ended - self._started)
         self._wait()

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset, square_shape
-from inknet.errors import InputError, quoted
+from inknet.data.inputs import checked_features, checked_labels, refuse_other_scale
+from inknet.errors import InputError
 from inknet.files import refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
 from inknet.nn.activations import softmax
@@ -23,6 +24,7 @@ from inknet.seeds import Streams
 if TYPE_CHECKING:
     from inknet.nn.predictor import Predictor
     from inknet.recipes import AugmentRecipe, TrainingRecipe
+    from inknet.recipes.options import TrainingOptions
     from inknet.report.evaluation import Evaluation
     from inknet.training.callbacks import Callback
     from inknet.training.checkpoint import Checkpoint
@@ -47,7 +49,7 @@ class MLP:
         One for each layer after the input: the probability that dropout keeps a neuron. Without
         it, all are kept.
     l2_lambda : float
-        Price on large weights, see `inknet.nn.losses`.
+        Penalty on large weights, see `inknet.nn.losses`.
     random_seed : int
         Decides initial weights, order of the samples and dropout.
     batch_norm : {"none", "before", "after"}
@@ -151,20 +153,9 @@ class MLP:
         print_interval: int | None = None,
         patience: int | None = None,
         *,
-        optimizer: Literal["adam", "adamw", "momentum", "gradient_descent"] = "adam",
-        weight_decay: float = 0.0,
-        schedule: Literal["constant", "step", "cosine", "one_cycle"] = "cosine",
-        warmup: float = 0.0,
-        label_smoothing: float = 0.0,
-        l2_on_biases: bool = False,
-        clip_norm: float | None = None,
-        clip_value: float | None = None,
-        max_norm: float | None = None,
-        average_decay: float = 0.0,
         augment: Mapping[str, Any] | None = None,
-        shuffle: bool = True,
-        monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy",
         callbacks: Sequence[Callback] = (),
+        **options: Unpack[TrainingOptions],
     ) -> History:
         """Learn from labelled samples, starting from the present weights.
 
@@ -184,15 +175,14 @@ class MLP:
             Print a line every so many epochs; without it, nothing.
         patience
             Stop after this many epochs without improvement, and take back the best weights.
-        optimizer, weight_decay, schedule, warmup, label_smoothing, l2_on_biases
-            As the keys of the same names in a recipe, see `inknet.recipes.TrainingRecipe`.
-        clip_norm, clip_value, max_norm, average_decay, shuffle, monitor
-            As the keys of the same names in a recipe, see `inknet.recipes.TrainingRecipe`.
         augment
             How images are distorted, as in the table of that name, see
             `inknet.recipes.AugmentRecipe`: ``{"rotation": 10.0, "shift": 1.0}``.
         callbacks
-            What looks on, see `inknet.training.callbacks`.
+            Called at each event, see `inknet.training.callbacks`.
+        **options
+            Whatever else a recipe can say of training, such as ``optimizer="momentum"``: all keys
+            of `inknet.recipes.TrainingRecipe`, with its defaults.
 
         Returns
         -------
@@ -212,19 +202,8 @@ class MLP:
             epochs=num_epochs,
             batch_size=batch_size,
             patience=patience,
-            optimizer=optimizer,
-            weight_decay=weight_decay,
-            schedule=schedule,
-            warmup=warmup,
-            label_smoothing=label_smoothing,
             l2_lambda=self.l2_lambda,
-            l2_on_biases=l2_on_biases,
-            clip_norm=clip_norm,
-            clip_value=clip_value,
-            max_norm=max_norm,
-            average_decay=average_decay,
-            shuffle=shuffle,
-            monitor=monitor,
+            **options,
         )
         if (X_val is None) != (y_val is None):
             raise InputError("X_val and y_val belong together: one was given without the other")
@@ -248,8 +227,9 @@ class MLP:
         checkpoint: Checkpoint | None = None,
         augment: AugmentRecipe | None = None,
     ) -> History:
-        """Learn from a dataset, as a recipe says, or go on from a checkpoint; see `train`."""
+        """Learn from a dataset, as a recipe says, or resume from a checkpoint; see `train`."""
         from inknet.training.loop import Trainer
+        from inknet.training.state import restore
 
         pixels = train.features.dtype == np.uint8
         image_shape = train.image_shape or (square_shape(train.n_features) if pixels else None)
@@ -266,14 +246,7 @@ class MLP:
             self.network, train, validation, settings, self._streams, callbacks, augment
         )
         if checkpoint is not None:
-            try:
-                trainer.restore(checkpoint.arrays, checkpoint.facts)
-            except InputError:
-                raise
-            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-                raise InputError(
-                    f"the checkpoint does not fit this training: {quoted(error)}"
-                ) from None
+            restore(trainer, checkpoint.arrays, checkpoint.values)
         self.history = trainer.history
         return trainer.run()
 
@@ -341,11 +314,11 @@ class MLP:
         return self.predict_proba(np.stack(pictures))
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
-        """Hold the predictions for X ``(n, n_features)`` against the true labels y ``(n,)``."""
+        """Compare the predictions for X ``(n, n_features)`` with the true labels y ``(n,)``."""
         return self.evaluate_on(self._dataset(X, y, ""))
 
     def evaluate_on(self, dataset: Dataset) -> Evaluation:
-        """Hold the predictions for a dataset against its labels."""
+        """Compare the predictions for a dataset with its labels."""
         from inknet.report.evaluation import evaluate
 
         return evaluate(self.logits_on(dataset), dataset.targets, self.facts.class_names)
@@ -353,7 +326,7 @@ class MLP:
     def evaluate_copies_on(
         self, dataset: Dataset, augment: AugmentRecipe, n_copies: int, seed: int = 0
     ) -> Evaluation:
-        """Hold the mean answer to each image and to distorted copies of it against its label.
+        """Compare the mean answer to each image and distorted copies of it with its label.
 
         Simard 2003 and Cireşan 2010 did not do this, so its result is no match for theirs.
 
@@ -362,9 +335,9 @@ class MLP:
         dataset
             Images.
         augment
-            How copies are distorted; all classes alike, for the class is not known here.
+            How copies are distorted.
         n_copies
-            How many of each image there are, beside itself.
+            How many of each image there are, besides itself.
         seed
             Decides how they are distorted.
         """
@@ -386,8 +359,8 @@ class MLP:
     def load(cls, path: str | Path) -> MLP:
         """Read a model that `save` wrote, or the model of a run folder.
 
-        A model file holds what prediction needs. To train on with a price on large weights, set
-        ``l2_lambda`` again.
+        A model file holds what prediction needs. To train it further with a penalty on large
+        weights, set ``l2_lambda`` again.
         """
         path = Path(path)
         if path.is_dir():
@@ -402,87 +375,21 @@ class MLP:
         """Check features and labels, and return them as a dataset."""
         suffix = f"_{part}" if part else ""
         features = self._features(X, f"X{suffix}")
-        labels = self._labels(y, f"y{suffix}", len(features))
+        names = self.facts.class_names
+        labels = checked_labels(y, f"y{suffix}", len(features), len(names))
         is_stack = np.ndim(X) == 3
         return Dataset(
             features,
             labels,
-            self.facts.class_names,
+            names,
             np.shape(X)[1:] if is_stack else self.facts.image_shape,
             f"X{suffix}, y{suffix}",
         )
 
+    def _features(self, X: ArrayLike, name: str) -> NDArray[Any]:
+        n_features = self.network.architecture.layer_dims[0]
+        return checked_features(X, name, n_features, self.network.dtype)
+
     def _check_kind(self, dataset: Dataset) -> None:
         """Refuse features of another kind than the model learned from, and those out of range."""
-        features, name = dataset.features, dataset.name
-        is_pixels = features.dtype == np.uint8
-        if is_pixels and self.facts.pixels is False:
-            raise InputError(
-                f"{name}: the features are uint8 pixels, but the model was trained on other "
-                "numbers; pass them as floats on the same scale as then"
-            )
-        if not is_pixels:
-            _check_finite(features, name, self.network.dtype)
-            if self.facts.pixels and (features.min() < 0 or features.max() > 1):
-                raise InputError(
-                    f"{name}: the features are {features.dtype} from {features.min():g} to "
-                    f"{features.max():g}, but the model was trained on pixels; "
-                    "pass uint8, or floats from 0 to 1"
-                )
-
-    def _features(self, X: ArrayLike, name: str) -> NDArray[Any]:
-        features = _as_array(X, name)
-        expected = self.network.architecture.layer_dims[0]
-        if features.ndim == 3:  # a stack of images
-            features = features.reshape(len(features), features.shape[1] * features.shape[2])
-        if features.ndim != 2:
-            raise InputError(f"{name} has shape {features.shape}; expected (n_samples, {expected})")
-        if features.shape[1] != expected:
-            remedy = (
-                f": samples are rows here, pass {name}.T" if features.shape[0] == expected else ""
-            )
-            raise InputError(
-                f"{name} has shape {features.shape}; expected (n_samples, {expected}){remedy}"
-            )
-        if len(features) == 0:
-            raise InputError(f"{name} holds no samples")
-        if features.dtype.kind not in "biuf":
-            raise InputError(f"{name} is of type {features.dtype}; expected numbers")
-        if features.dtype not in (np.uint8, np.float32, np.float64):
-            with np.errstate(over="ignore"):  # what overflows is refused later, by name
-                features = features.astype(self.network.dtype)
-        return np.ascontiguousarray(features)
-
-    def _labels(self, y: Any, name: str, n_samples: int) -> NDArray[np.integer[Any]]:
-        labels, n_classes = _as_array(y, name), len(self.facts.class_names)
-        if labels.ndim != 1:
-            remedy = (
-                f": pass {name}.argmax(axis=1)" if labels.shape == (n_samples, n_classes) else ""
-            )
-            raise InputError(f"{name} has shape {labels.shape}; expected ({n_samples},){remedy}")
-        if len(labels) != n_samples:
-            raise InputError(f"{name} has {len(labels):,} labels for {n_samples:,} samples")
-        if labels.dtype.kind not in "iu":
-            raise InputError(f"{name} is of type {labels.dtype}; expected whole numbers")
-        return labels
-
-
-def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
-    if isinstance(values, np.ma.MaskedArray):
-        raise InputError(f"{name} is a masked array; fill in or leave out what is masked")
-    try:
-        return np.asarray(values)
-    except ValueError:
-        raise InputError(f"{name} has rows of different lengths; expected an array") from None
-
-
-def _check_finite(features: NDArray[Any], name: str, dtype: np.dtype[Any]) -> None:
-    """Refuse nan, infinity and what ``dtype`` has no room for, naming the first such value."""
-    largest = np.finfo(dtype).max
-    if -largest <= features.min() and features.max() <= largest:  # false if there is a nan
-        return
-    row, column = np.argwhere(~(np.abs(features) <= largest))[0]
-    raise InputError(
-        f"{name}: the feature in row {row}, column {column} is {features[row, column]}; "
-        f"expected finite numbers within the range of {dtype}"
-    )
+        refuse_other_scale(dataset.features, dataset.name, self.facts.pixels, self.network.dtype)

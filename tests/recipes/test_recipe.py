@@ -203,3 +203,19 @@ def test_a_file_is_named_after_itself_unless_it_says_otherwise(tmp_path) -> None
 def test_training_settings_of_the_library_are_checked_by_the_same_table() -> None:
     with pytest.raises(InputError, match="patience is 0; expected greater than or equal to 1"):
         training_recipe(patience=0)
+
+
+def test_a_recipe_of_an_older_run_is_read_though_it_has_a_key_that_was_retired(tmp_path) -> None:
+    path = tmp_path / "older.toml"
+    path.write_text("[augment]\nshift = 1.0\ngentle_classes = []\n")
+    recipe = load_recipe(str(path))
+    assert recipe.augment.shift == 1
+    assert "gentle_classes" not in recipe.to_toml()
+
+
+def test_a_retired_key_that_would_do_something_is_refused_by_name(tmp_path) -> None:
+    path = tmp_path / "older.toml"
+    path.write_text('[augment]\ngentle_classes = ["1", "7"]\n')
+    with pytest.raises(InputError) as caught:
+        load_recipe(str(path))
+    assert "[augment] gentle_classes is ['1', '7']; this key was retired" in str(caught.value)

@@ -8,6 +8,7 @@ from inknet.report import images as drawn_images
 from inknet.report import plots
 from inknet.report.evaluation import Evaluation
 from inknet.report.page import write_report
+from inknet.training.ending import EARLY_STOPPING, FINISHED, INTERRUPTED, Ending
 from inknet.training.history import EpochRecord, History
 
 HOSTILE = "<script>alert('x')</script>"
@@ -60,7 +61,7 @@ def history(validation=True, **changed):
         )
         for epoch in (1, 2, 3)
     ]
-    return History(**({"records": records, "best_epoch": 2, "stopped": "early stopping"} | changed))
+    return History(**({"records": records, "best_epoch": 2, "ending": EARLY_STOPPING} | changed))
 
 
 EVALUATION = Evaluation(
@@ -142,15 +143,17 @@ def test_the_headline_says_how_good_it_is_and_how_it_ended(page):
 
 
 @pytest.mark.parametrize(
-    ("stopped", "said"),
+    ("ending", "said"),
     [
-        ("finished", "Training ran to its last planned epoch, 3."),
-        ("early stopping", "Training stopped early, after epoch 3:"),
-        ("interrupted", "Training was interrupted after epoch 3."),
+        (FINISHED, "Training ran to its last planned epoch, 3."),
+        (EARLY_STOPPING, "Training stopped early, after epoch 3:"),
+        (INTERRUPTED, "Training was interrupted after epoch 3."),
+        (Ending("good <enough>", own_words=True), "stopped after epoch 3: good <enough>."),
+        (Ending("interrupted", own_words=True), "stopped after epoch 3: interrupted."),
     ],
 )
-def test_each_end_of_a_training_has_its_sentence(page, stopped, said):
-    assert said in page(history=history(stopped=stopped)).text
+def test_each_end_of_a_training_has_its_sentence(page, ending, said):
+    assert said in page(history=history(ending=ending)).text
 
 
 def test_confusions_are_told_in_words_most_frequent_first(page):
@@ -199,6 +202,6 @@ def test_missing_validation_is_a_dash(page):
 
 
 def test_a_run_without_a_completed_epoch_has_its_report(page):
-    text = page(history=History(stopped="interrupted")).text
+    text = page(history=History(ending=INTERRUPTED)).text
     assert "No epoch was completed." in text
     assert "Every epoch" not in text

@@ -105,16 +105,6 @@ def test_copies_are_averaged_with_the_image_itself():
     np.testing.assert_allclose(none, alone, rtol=1e-5)
 
 
-def test_the_class_of_an_image_does_not_decide_how_its_copies_are_distorted():
-    sample = load("sample").subset(np.arange(0, 5000, 100))
-    network = MLP([784, 8, 10], random_seed=0).network
-    plain, gentle = (
-        predict_over_copies(network, sample, AugmentRecipe(rotation=40.0, **keys), 1, seed=0)
-        for keys in ({}, {"gentle_classes": list("0123456789")})
-    )
-    np.testing.assert_array_equal(plain, gentle)
-
-
 def test_a_run_is_judged_with_copies_if_asked_and_says_so(folder):
     changes = ["--set", "augment.shift=1", "--out", "shifted"]
     inknet("train", "--data", "digits.npz", *QUICK, *changes, folder=folder)

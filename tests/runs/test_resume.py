@@ -157,7 +157,7 @@ def test_a_signal_ends_a_training_with_a_command_that_goes_on(whole, tmp_path, n
     program, *arguments = shlex.split(command)
     assert program == "inknet"
     printed = inknet(*arguments, folder=tmp_path).stdout
-    assert re.search(r"going on after step [\d,]+ of 3,200", printed)
+    assert re.search(r"resuming after step [\d,]+ of 3,200", printed)
     assert outcome(tmp_path / name) == whole
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -165,9 +165,9 @@ def test_a_signal_ends_a_training_with_a_command_that_goes_on(whole, tmp_path, n
 def test_the_step_is_finished_and_nothing_after_it_is_begun(tmp_path):
     interrupted(tmp_path / "run", signal.SIGINT)
     newest = Checkpoint.load(tmp_path / "run/unfinished" / NEWEST)
-    assert newest.facts["history"]["stopped"] == "interrupted"
-    assert newest.facts["step"] == newest.facts["steps_taken"]
-    assert 8 <= len(newest.facts["history"]["records"]) < 80
+    assert newest.values["stop_reason"]["text"] == "interrupted"
+    assert newest.values["step"] == newest.values["steps_taken"]
+    assert 8 <= len(newest.values["history"]["records"]) < 80
 
 
 def start_slowly(place, *arguments, folder):
@@ -417,7 +417,7 @@ def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run, 
     recipe = load_recipe("digits", ["data.limit=300"], source="sample")
     with pytest.raises(InputError, match="holds an unfinished training"):
         module.train_run(recipe, run)
-    assert Checkpoint.load(ours / NEWEST).facts["step"] > 0
+    assert Checkpoint.load(ours / NEWEST).values["step"] > 0
 
 
 @pytest.mark.parametrize(

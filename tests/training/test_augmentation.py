@@ -74,17 +74,6 @@ def test_a_mapped_file_gives_the_same_images(tmp_path):
         assert_array_equal(images_of(same, order, ops, key=1)[0], expected)
 
 
-def test_gentle_classes_are_found_by_their_names():
-    dataset = pictures(30)
-    order = np.arange(30)
-    turned = AugmentRecipe(rotation=90.0)
-    gentle = AugmentRecipe(rotation=90.0, gentle_classes=["b"])
-    all_turned, labels = images_of(dataset, order, settings=turned, key=1)
-    found, _ = images_of(dataset, order, settings=gentle, key=1)
-    same = (found == all_turned).all(axis=1)
-    assert_array_equal(same, labels != 1)
-
-
 def test_the_validation_data_and_what_is_measured_stay_as_they_are():
     train, validation = pictures(30), pictures(12, seed=1)
     plain = make_trainer(train, validation, epochs=2, learning_rate=1e-9)
@@ -182,11 +171,6 @@ def test_distortions_help_a_network_that_has_few_digits_to_learn_from():
             Dataset(np.zeros((9, 42), np.uint8), np.arange(9) % 3, ("a", "b", "c"), None, "rows"),
             {"shift": 1.0},
             "rows: augment distorts images of uint8 pixels alone",
-        ),
-        (
-            pictures(12),
-            {"shift": 1.0, "gentle_classes": ["1"]},
-            "augment.gentle_classes has '1', which is no class of pictures; expected some of a, b",
         ),
     ],
 )

@@ -30,9 +30,11 @@ class Look(Callback):
     def on_step_end(self, trainer):
         self.steps.append(learned(trainer.network))
 
+    def on_measured(self, trainer):
+        self.in_use.append(learned(trainer.network))
+
     def on_epoch_end(self, trainer):
         self.own.append(learned(trainer.network))
-        self.in_use.append([array.copy() for array in trainer.weights_in_use()])
 
 
 def learned(network):

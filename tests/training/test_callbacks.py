@@ -16,7 +16,7 @@ class Script(Callback):
         self.columns = columns
         self.networks = []
 
-    def on_epoch_end(self, trainer):
+    def on_measured(self, trainer):
         records, epoch = trainer.history.records, len(trainer.history)
         values = {name: column[epoch - 1] for name, column in self.columns.items()}
         records[-1] = replace(records[-1], **values)

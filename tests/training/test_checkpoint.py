@@ -23,6 +23,8 @@ from inknet.nn.ops import VARIABLE
 from inknet.recipes import TrainingRecipe
 from inknet.training.callbacks import Callback
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint, Checkpointer
+from inknet.training.ending import INTERRUPTED
+from inknet.training.state import restore, state_of
 
 BATCHES, EPOCHS = 4, 4  # 26 samples in batches of 8: the last is short
 STEPS = BATCHES * EPOCHS
@@ -37,7 +39,7 @@ class StopAfter(Callback):
     def on_step_end(self, trainer):
         if trainer.step == self.step:
             self.taken = taken(trainer)
-            trainer.stop_reason = "interrupted"
+            trainer.stop_reason = INTERRUPTED
 
 
 class StopAfterEpoch(StopAfter):
@@ -48,12 +50,12 @@ class StopAfterEpoch(StopAfter):
     def on_epoch_end(self, trainer):
         if len(trainer.history) == self.step:
             self.taken = taken(trainer)
-            trainer.stop_reason = "interrupted"
+            trainer.stop_reason = INTERRUPTED
 
 
 def taken(trainer):
-    arrays, facts = trainer.state()
-    return {name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(facts))
+    arrays, values = state_of(trainer)
+    return {name: array.copy() for name, array in arrays.items()}, json.loads(json.dumps(values))
 
 
 def trainer_of(callbacks=(), n=26, **settings):
@@ -105,7 +107,7 @@ def interrupted(ops, stops, kind=StopAfter, **settings):
             look = kind(stop)
             trainer = trainer_of([look], **settings)
             if state is not None:
-                trainer.restore(*state)
+                restore(trainer, *state)
             if stop == 0:
                 state = taken(trainer)  # before anything has happened
                 continue
@@ -181,14 +183,16 @@ def test_its_outcome_would_show_what_a_checkpoint_forgets(forgotten):
         patch.setattr("inknet.training.averaging.INTERVAL", 3)
         patch.setattr("inknet.training.batches.ROWS_AHEAD", 16)
         trainer_of([look], **LATER).run()
-        arrays, facts = look.taken
+        arrays, values = look.taken
         later = trainer_of([look], **LATER)
         if forgotten == "augmentation":
-            facts["streams"]["augmentation"] = facts["streams"]["split"]
+            values["streams"]["augmentation"] = values["streams"]["split"]
         else:
-            for name in [name for name in arrays if name.startswith("callback.2.parameters")]:
+            for name in [
+                name for name in arrays if name.startswith("callback.weight average.parameters")
+            ]:
                 arrays[name] += 1e-6
-        later.restore(arrays, facts)
+        restore(later, arrays, values)
         later.run()
         assert outcome(later)["parameters"] != uninterrupted("numpy", **LATER)["parameters"]
 
@@ -198,7 +202,7 @@ def test_its_outcome_would_show_what_a_checkpoint_forgets(forgotten):
 def test_patience_is_neither_won_nor_lost_by_going_on_after_an_epoch(stop, monitor):
     settings = {"epochs": 12, "learning_rate": 0.4, "patience": 2, "monitor": monitor}
     expected = uninterrupted("numpy", **settings)
-    assert expected["history"]["stopped"] == "early stopping"
+    assert expected["history"]["ending"]["text"] == "early stopping"
     assert 3 <= len(expected["history"]["records"]) < 12
     assert interrupted("numpy", [stop], StopAfterEpoch, **settings) == expected
 
@@ -208,21 +212,21 @@ def test_an_outcome_would_show_what_a_checkpoint_forgets():
     whole = uninterrupted("numpy", **everything)
     look = StopAfter(6)
     trainer_of([look], **everything).run()
-    arrays, facts = look.taken
-    start_arrays, start_facts = taken(trainer_of([Callback()], **everything))
+    arrays, values = look.taken
+    start_arrays, start_values = taken(trainer_of([Callback()], **everything))
     forgotten = [
-        *[({**arrays, name: start_arrays[name]}, facts) for name in start_arrays],
+        *[({**arrays, name: start_arrays[name]}, values) for name in start_arrays],
         *[
-            (arrays, {**facts, "streams": {**facts["streams"], name: state}})
-            for name, state in start_facts["streams"].items()
+            (arrays, {**values, "streams": {**values["streams"], name: state}})
+            for name, state in start_values["streams"].items()
             if name in ("dropout", "shuffling")
         ],
-        (arrays, {**facts, "steps_taken": 0}),
+        (arrays, {**values, "steps_taken": 0}),
     ]
     assert len(forgotten) == 7
     for state in forgotten:
         trainer = trainer_of([Callback()], **everything)
-        trainer.restore(*state)
+        restore(trainer, *state)
         trainer.run()
         assert outcome(trainer) != whole
 
@@ -254,8 +258,8 @@ def test_a_training_that_goes_back_ends_the_same_whenever_it_was_stopped(ops, st
 # -- the file --------------------------------------------------------------------------------------
 
 
-def timeless(facts):
-    return {**facts, "epoch_seconds": None, "history": {**facts["history"], "seconds": None}}
+def timeless(values):
+    return {**values, "epoch_seconds": None, "history": {**values["history"], "seconds": None}}
 
 
 def checkpoint_of(step=6, **settings):
@@ -265,7 +269,7 @@ def checkpoint_of(step=6, **settings):
 
 
 def same(first, second):
-    assert timeless(first.facts) == timeless(second.facts)
+    assert timeless(first.values) == timeless(second.values)
     assert first.origin == second.origin
     assert first.arrays.keys() == second.arrays.keys()
     for name, array in first.arrays.items():
@@ -448,9 +452,9 @@ def test_checkpoints_come_with_every_epoch_and_as_often_as_is_asked(tmp_path, in
         def on_step_end(self, trainer):
             keeper._wait()
             if (tmp_path / NEWEST).exists():
-                seen.append(Checkpoint.load(tmp_path / NEWEST).facts["step"])
+                seen.append(Checkpoint.load(tmp_path / NEWEST).values["step"])
 
-        on_epoch_end = on_step_end
+        on_epoch_end = on_train_end = on_step_end
 
     keeper = Checkpointer(tmp_path, {}, interval, seen.append)
     trainer_of([keeper, Look()], patience=9).run()
@@ -470,7 +474,7 @@ def model():
 
 @pytest.fixture(scope="module")
 def honest():
-    """Arrays and facts of a training with early stopping, in the middle of its second epoch."""
+    """Arrays and values of a training with early stopping, in the middle of its second epoch."""
     look = StopAfter(BATCHES + 2)
     model().train_on(clouds(26), clouds(15), SETTINGS, [look])
     return look.taken
@@ -492,10 +496,10 @@ def without(mapping, name):
 
 
 def hostile_states(honest):
-    arrays, facts = copy.deepcopy(honest)
+    arrays, values = copy.deepcopy(honest)
     for name in arrays:
         if not name.startswith("callback."):  # those may be absent: no best epoch yet
-            yield f"without {name}", (without(arrays, name), facts)
+            yield f"without {name}", (without(arrays, name), values)
         array = arrays[name]
         for what, other in {
             "shorter": array[:-1],
@@ -505,17 +509,17 @@ def hostile_states(honest):
             "of another type": array.astype(np.float64),
             "whole numbers": array.astype(np.int32),
         }.items():
-            yield f"{name} {what}", ({**arrays, name: other}, facts)
-    for name in facts:
-        yield f"without {name}", (arrays, without(facts, name))
+            yield f"{name} {what}", ({**arrays, name: other}, values)
+    for name in values:
+        yield f"without {name}", (arrays, without(values, name))
         for wrong in ("text", ["list"], {"a": 1}):
             if name != "stop_reason":
-                yield f"{name} is {wrong}", (arrays, {**facts, name: wrong})
+                yield f"{name} is {wrong}", (arrays, {**values, name: wrong})
     for step in (-1, 1, 10**6, 2**70, 6.5):
-        yield f"step {step}", (arrays, {**facts, "step": step})
-    for name, state in facts["streams"].items():
-        streams = facts["streams"]
-        yield f"stream without {name}", (arrays, {**facts, "streams": without(streams, name)})
+        yield f"step {step}", (arrays, {**values, "step": step})
+    for name, state in values["streams"].items():
+        streams = values["streams"]
+        yield f"stream without {name}", (arrays, {**values, "streams": without(streams, name)})
         for what, other in {
             "another kind": {**state, "bit_generator": "MT19937"},
             "too large": {**state, "state": {"state": 2**200, "inc": 1}},
@@ -523,21 +527,21 @@ def hostile_states(honest):
             "text": {**state, "state": "0"},
         }.items():
             changed = {**streams, name: other}
-            yield f"stream {name} {what}", (arrays, {**facts, "streams": changed})
-    history = facts["history"]
+            yield f"stream {name} {what}", (arrays, {**values, "streams": changed})
+    history = values["history"]
     for name in history:
-        changed = {**facts, "history": without(history, name)}
+        changed = {**values, "history": without(history, name)}
         yield f"history without {name}", (arrays, changed)
         for wrong in (["list"], {"a": 1}, "text"):
             if not (name in ("ops", "stopped") and wrong == "text"):
-                changed = {**facts, "history": {**history, name: wrong}}
+                changed = {**values, "history": {**history, name: wrong}}
                 yield f"history {name} is {wrong}", (arrays, changed)
     for name, value in history["records"][0].items():
         if not isinstance(value, (list, tuple)):
             wrong = [{**history["records"][0], name: "text"}]
-            yield f"record {name}", (arrays, {**facts, "history": {**history, "records": wrong}})
+            yield f"record {name}", (arrays, {**values, "history": {**history, "records": wrong}})
     for records in ([{}], [{"epoch": 1}], ["a"], [None], history["records"] * 5):
-        changed = {**facts, "history": {**history, "records": records}}
+        changed = {**values, "history": {**history, "records": records}}
         yield f"records {str(records)[:30]}", (arrays, changed)
 
 
@@ -566,11 +570,11 @@ def test_a_checkpoint_with_a_right_checksum_and_wrong_content_is_refused_in_one_
         "[]",
         "{}",
         "null",
-        '{"format": 1}',
-        '{"format": 1, "facts": 3, "origin": {}}',
-        '{"format": 1, "facts": {}, "origin": ["a"]}',
-        '{"format": 99, "facts": {}, "origin": {}}',
-        '{"format": "\\u001b[2J", "facts": {}, "origin": {}}',
+        '{"format": 2}',
+        '{"format": 2, "values": 3, "origin": {}}',
+        '{"format": 2, "values": {}, "origin": ["a"]}',
+        '{"format": 99, "values": {}, "origin": {}}',
+        '{"format": "\\u001b[2J", "values": {}, "origin": {}}',
         "[" * 200_000,
         '{"format": ' + "9" * 10_000 + "}",
     ],
@@ -586,6 +590,21 @@ def test_a_right_checksum_over_what_is_no_state_is_refused_in_one_line(text, tmp
         Checkpoint.load(tmp_path / NEWEST)
     assert str(caught.value).startswith(f"{tmp_path / NEWEST}: ")
     assert str(caught.value).isprintable()
+
+
+def test_a_checkpoint_of_the_version_before_is_refused_by_name_and_said_what_to_do(tmp_path):
+    from inknet.training.checkpoint import _digest
+
+    arrays = {"parameters": np.zeros(3)}
+    text = '{"format": 1, "facts": {"step": 3, "callbacks": [{}]}, "origin": {}}'
+    header = {"checkpoint": text, "sha256": _digest(text, arrays)}
+    safetensors.numpy.save_file(arrays, tmp_path / NEWEST, header)
+    with pytest.raises(InputError) as caught:
+        Checkpoint.load(tmp_path / NEWEST)
+    assert str(caught.value) == (
+        f"{tmp_path / NEWEST}: a checkpoint of inknet 0.1; finish the training with that version, "
+        "or start again with --force"
+    )
 
 
 @pytest.mark.parametrize("ops", ["numpy", "numba"])

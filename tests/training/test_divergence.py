@@ -15,7 +15,7 @@ from inknet import MLP
 from inknet.data import Dataset
 from inknet.errors import DivergedError
 from inknet.training.callbacks import Callback
-from inknet.training.loop import MOST_ROLLBACKS
+from inknet.training.divergence import MOST_ROLLBACKS
 
 INKNET = Path(sys.executable).with_name("inknet")
 
@@ -57,7 +57,8 @@ class Copies(Callback):
         self.epochs.append(trainer.network.parameters.copy())
 
     def on_rollback(self, trainer, problem):
-        self.problems.append((problem, trainer.step, trainer.rate_factor))
+        rate = trainer.base_rate / trainer.settings.learning_rate
+        self.problems.append((problem, trainer.step, rate))
 
 
 def diverge(trainer):

@@ -3,9 +3,10 @@ import threading
 
 import pytest
 
+from inknet.training.ending import INTERRUPTED, TERMINATED
 from inknet.training.interrupt import InterruptFlag
 
-SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 
 
 class Ended(Exception):  # noqa: N818

@@ -504,7 +504,7 @@ def test_a_full_batch_in_order_is_loaded_once_and_measured_as_any_other(ops, mon
     loads = []
     load = BatchMaker._load
     monkeypatch.setattr(
-        BatchMaker, "_load", lambda self, *args: loads.append(len(args[1])) or load(self, *args)
+        BatchMaker, "_load", lambda self, *args: loads.append(len(args[1][0])) or load(self, *args)
     )
     trainer = make_trainer(clouds(60), batch_size="all", shuffle=False, epochs=5)
     trainer.run()

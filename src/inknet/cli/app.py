@@ -19,9 +19,10 @@ from typer.exceptions import TyperException
 from inknet.cli import data, exchange, experiments, runs, train
 from inknet.cli.console import how_to_resume
 from inknet.errors import InputError, StudyStopped, TrainingStopped, printable
+from inknet.training.ending import INTERRUPTED, SIGNALS
 
 EXIT_BAD_INPUT = 2
-EXIT_STOPPED = {"interrupted": 130, "terminated": 143}
+EXIT_STOPPED = {ending.text: 128 + number for number, ending in SIGNALS.items()}
 """After a signal: 128 and its number."""
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -64,8 +65,9 @@ def main() -> None:
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         code = new_app()(standalone_mode=False)
-        if code == EXIT_STOPPED["interrupted"]:  # typer's word for a Ctrl-C that nobody else took
-            _fail("interrupted", code)
+        # typer's word for a Ctrl-C that nobody else took
+        if code == EXIT_STOPPED[INTERRUPTED.text]:
+            _fail(INTERRUPTED.text, code)
         sys.exit(code)
     except TrainingStopped as stop:
         what = how_to_resume(stop.folder) if stop.resumable else "no checkpoint was saved"

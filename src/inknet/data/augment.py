@@ -19,7 +19,8 @@ each axis::
 θ and φ are uniform within ± the given angles, s_y and s_x within 1 ± scale, and the shift in each
 direction within ± the given number of pixels. (Cireşan, Meier, Gambardella and Schmidhuber 2010,
 "Deep, big, simple neural nets excel on handwritten digit recognition", section 2. They rotate and
-shear the digits 1 and 7 only half as far, because one could be mistaken for the other.)
+shear the digits 1 and 7 only half as far, because one could be mistaken for the other; here that
+made no difference.)
 
 **Elastic.** Every pixel is displaced at random, and the displacements are smoothed so that
 neighbours move together. (Simard, Steinkraus and Platt 2003, "Best practices for convolutional
@@ -39,7 +40,6 @@ normal as well.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from math import pi, sqrt
 
 import numpy as np
@@ -49,9 +49,6 @@ from inknet.errors import InputError
 
 SHARE_KEPT = 0.999
 """The fraction of the variance of an elastic field that its patterns keep."""
-
-GENTLE = 0.5
-"""How far, of the whole way, images of gentle classes are rotated and sheared."""
 
 LARGEST_SIDE = 1024
 LARGEST_PATTERNS = 1 << 26
@@ -77,8 +74,6 @@ class Distorter:
         The largest displacement before smoothing, in pixels; 0 for no elastic field.
     elastic_sigma
         The standard deviation of the Gaussian that smooths the displacements, in pixels.
-    gentle
-        The labels of classes that are rotated and sheared half as far.
     """
 
     def __init__(
@@ -91,17 +86,15 @@ class Distorter:
         shift: float = 0.0,
         elastic_alpha: float = 0.0,
         elastic_sigma: float = 5.5,
-        gentle: Sequence[int] = (),
     ) -> None:
         self.image_shape = image_shape
         self.rotation, self.shear, self.scale, self.shift = rotation, shear, scale, shift
-        self.gentle = np.array(gentle, np.intp)
         self._patterns = np.empty((0, image_shape[0] * image_shape[1]), np.float32)
         if elastic_alpha:
             self._patterns = elastic_patterns(image_shape, elastic_alpha, elastic_sigma)
 
     def draw(
-        self, generator: np.random.Generator, labels: NDArray[np.integer], strength: float = 1.0
+        self, generator: np.random.Generator, n: int, strength: float = 1.0
     ) -> tuple[Single, Single]:
         """Draw a distortion for each of n images.
 
@@ -109,8 +102,6 @@ class Distorter:
         ----------
         generator
             The source of randomness.
-        labels : (n,)
-            The class of each image.
         strength
             A factor on every distortion: 1 is the full strength, 0 leaves the images unchanged.
 
@@ -121,11 +112,10 @@ class Distorter:
         fields : (n, 2, height, width) float32
             The displacement of each pixel, downwards and to the right.
         """
-        n, (height, width) = len(labels), self.image_shape
+        height, width = self.image_shape
         # six rows: rotation, shear, two scales, two shifts
         rotation, shear, *others = strength * generator.uniform(-1, 1, (6, n))
-        share = np.where(np.isin(labels, self.gentle), GENTLE, 1.0)
-        linear = self._linear(share * rotation, share * shear, others[0], others[1])
+        linear = self._linear(rotation, shear, others[0], others[1])
         centre = np.array([(height - 1) / 2, (width - 1) / 2])
         shift = self.shift * np.stack(others[2:], axis=1)
         matrices = np.empty((n, 2, 3), np.float32)

@@ -16,7 +16,7 @@ from inknet.experiments.backends import Backend
 from inknet.experiments.plan import Plan
 from inknet.experiments.results import Result, StudyFolder
 from inknet.nn.ops import fastest
-from inknet.training.interrupt import SIGNALS
+from inknet.training.ending import SIGNALS
 
 Report = Callable[[Plan, Result, int, int], object]
 """Called with plan and result of a run that is over, how many of all are done, and of how many."""
@@ -76,7 +76,7 @@ def run_plans(
         fastest().prepare(np.dtype(np.float32))  # compiled once, before many processes want it
         results = stack.enter_context(closing(backend(jobs)))
         for result in results:
-            if result["outcome"] in SIGNALS.values():
+            if result["outcome"] in {ending.text for ending in SIGNALS.values()}:
                 raise StudyStopped(result["outcome"])
             kept = folders[result["study"]].put(result)
             done += 1
@@ -98,7 +98,7 @@ def _stoppable() -> Iterator[list[str]]:
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        signalled.append(SIGNALS[signal.Signals(number)])
+        signalled.append(SIGNALS[signal.Signals(number)].text)
         raise StudyStopped(signalled[0])
 
     previous = {number: signal.signal(number, stop) for number in SIGNALS}

@@ -22,12 +22,12 @@ from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.prepare import prepare
 from inknet.training.callbacks import Callback
-from inknet.training.interrupt import SIGNALS
+from inknet.training.ending import Ending
 
 if TYPE_CHECKING:
     import optuna
 
-    from inknet.training.loop import Trainer
+    from inknet.training.session import Session
 
 DEFAULT_SPACE = (
     "training.learning_rate=0.0003..0.1",
@@ -40,7 +40,8 @@ DEFAULT_SPACE = (
 RANGE = re.compile(r"\s*([^.\s]*\.?[^.\s]+?)\s*\.\.\s*([^.\s]*\.?[^.\s]+?)\s*")
 WIDE = 30
 """A range whose ends are more than so many times apart is searched by orders of magnitude."""
-PRUNED = "pruned"
+PRUNED = Ending("pruned")
+"""Optuna ended the trial."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Pruner(Callback):
         self.trial = trial
         self.best = 0.0
 
-    def on_epoch_end(self, trainer: Trainer) -> None:
+    def on_epoch_end(self, trainer: Session) -> None:
         """Report, and stop if Optuna says so."""
         record = trainer.history[-1]
         self.best = max(self.best, record.val_accuracy or 0.0)
@@ -167,9 +168,9 @@ class Search:
                 history = made.train([pruner])
         except DivergedError as error:
             raise optuna.TrialPruned(str(error)) from None
-        if history.stopped in SIGNALS.values():
+        if history.ending.by_signal:
             raise StudyStopped(history.stopped)
-        if history.stopped == PRUNED:
+        if history.ending == PRUNED:
             raise optuna.TrialPruned
         return pruner.best
 

@@ -21,7 +21,6 @@ from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe
 from inknet.runs.prepare import Prepared, prepare
 from inknet.training.history import EpochRecord, History
-from inknet.training.interrupt import SIGNALS
 from inknet.training.threads import one_blas_thread
 
 RESULT_FORMAT = 1
@@ -92,7 +91,7 @@ def _train(made: Prepared) -> dict[str, Any]:
         assert model.history is not None
         history = model.history
         outcome = {"outcome": "diverged", "error": quoted(error)}
-    if history.stopped in SIGNALS.values():
+    if history.ending.by_signal:
         return {"outcome": history.stopped}
     with np.errstate(over="ignore", invalid="ignore"):
         judged = model.evaluate_on(made.parts.test)

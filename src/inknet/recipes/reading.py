@@ -186,11 +186,13 @@ def _first_problem(part: type[Part], error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         known = _keys(part)
         table = ".".join([*names[:-1], ""])
-        beside = dict.fromkeys(
+        siblings = dict.fromkeys(
             key.removeprefix(table).split(".")[0] for key in known if key.startswith(table)
         )
-        near = difflib.get_close_matches(names[-1], beside, n=1)
-        hint = f"did you mean {table}{near[0]}?" if near else f"expected one of {', '.join(beside)}"
+        near = difflib.get_close_matches(names[-1], siblings, n=1)
+        hint = (
+            f"did you mean {table}{near[0]}?" if near else f"expected one of {', '.join(siblings)}"
+        )
         return f"{'.'.join(names)} is not a recipe key; {hint}"
     if first["type"] == "value_error":  # from our own checks, which name the key themselves
         table = f"[{names[0]}] " if names else ""

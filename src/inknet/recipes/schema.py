@@ -1,13 +1,12 @@
 """The recipe: all that decides a training run, typed, read from TOML.
 
 A recipe has five parts: ``seed``, ``[data]``, ``[augment]``, ``[network]`` and ``[training]``.
-Every key has a default, every key that is not known is refused, and the recipe that a run was
-made with is kept in its folder.
+Every key has a default, an unknown key is refused, and each run keeps its recipe in its folder.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -24,11 +23,29 @@ HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
 
 
 class Part(BaseModel):
-    """A table of a recipe: fixed once read, nothing unknown in it, no value of another type."""
+    """A table of a recipe: fixed once read, nothing unknown in it, no value of another type.
+
+    A key that was retired stays readable in the recipes of older runs, as long as it has the value
+    that does nothing: `RETIRED` has these values.
+    """
+
+    RETIRED: ClassVar[dict[str, Any]] = {}
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _pass_over_retired_keys(cls, table: Any) -> Any:
+        if not isinstance(table, dict):
+            return table
+        for name, value in cls.RETIRED.items():
+            if table.get(name, value) != value:
+                raise ValueError(
+                    f"{name} is {table[name]!r}; this key was retired, inknet 0.1 can use it"
+                )
+        return {name: value for name, value in table.items() if name not in cls.RETIRED}
 
 
 class DataRecipe(Part):
@@ -39,9 +56,9 @@ class DataRecipe(Part):
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Fraction of the samples held back to watch the training and to stop it."""
     test: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Fraction of the samples held back to judge the result."""
+    """Fraction of the samples held back to evaluate the result."""
     official_test: bool = True
-    """Judge on the test set that the source itself sets apart, if it has one."""
+    """Evaluate on the test set that the source itself sets apart, if it has one."""
     stratified: bool = False
     """Give every part its share of each class."""
     limit: Annotated[Count | None, Unset] = None
@@ -60,7 +77,9 @@ class DataRecipe(Part):
 
 
 class AugmentRecipe(Part):
-    """How training images are distorted, anew in every epoch; see `inknet.data.augment`."""
+    """How training images are distorted, newly in every epoch; see `inknet.data.augment`."""
+
+    RETIRED = {"gentle_classes": []}
 
     rotation: Annotated[float, Field(ge=0, le=180)] = 0.0
     """The largest angle, in degrees."""
@@ -74,8 +93,6 @@ class AugmentRecipe(Part):
     """The largest displacement of a pixel before neighbours' are smoothed; 0 for no such field."""
     elastic_sigma: Annotated[float, Field(ge=0.5, le=1000)] = 5.5
     """How far the smoothing reaches, in pixels."""
-    gentle_classes: list[str] = []
-    """Names of classes that are rotated and slanted half as far, since they may become others."""
     swap: Fraction = 0.0
     """Probability that a pixel is that of another image of the batch: noise that knows nothing of
     where pixels lie."""
@@ -165,9 +182,9 @@ class TrainingRecipe(Part):
     label_smoothing: Fraction = 0.0
     """How much of each target is spread evenly over all classes."""
     l2_lambda: NotNegative = 0.0
-    """Price on large weights: l2_lambda / (2 · batch size) · their squared sum."""
+    """Penalty on large weights: l2_lambda / (2 · batch size) · their squared sum."""
     l2_on_biases: bool = False
-    """Whether biases pay it too."""
+    """Whether biases have it too."""
     clip_norm: Annotated[Positive | None, Unset] = None
     """Shorten gradients that are longer than this; without it, none."""
     clip_value: Annotated[Positive | None, Unset] = None
@@ -185,7 +202,7 @@ class TrainingRecipe(Part):
     """The metric that decides which epoch was the best."""
     on_divergence: Literal["stop", "go_back"] = "stop"
     """When the loss is no longer a finite number: stop; or go back to the beginning of the epoch
-    and on with half the learning rate, up to ten times."""
+    and continue with half the learning rate, up to ten times."""
 
     @model_validator(mode="after")
     def _decays_what_can_decay(self) -> TrainingRecipe:

@@ -13,6 +13,7 @@ import numpy as np
 from inknet.files import write_text_whole
 from inknet.report.evaluation import Evaluation
 from inknet.report.figures import DPI
+from inknet.training.ending import EARLY_STOPPING, FINISHED, INTERRUPTED
 from inknet.training.history import History
 
 
@@ -52,10 +53,10 @@ _LESSONS = {
 }
 
 _STOPPED = {
-    "finished": "Training ran to its last planned epoch, {last}.",
-    "early stopping": "Training stopped early, after epoch {last}: "
+    FINISHED: "Training ran to its last planned epoch, {last}.",
+    EARLY_STOPPING: "Training stopped early, after epoch {last}: "
     "validation had not improved for a while.",
-    "interrupted": "Training was interrupted after epoch {last}.",
+    INTERRUPTED: "Training was interrupted after epoch {last}.",
 }
 
 
@@ -130,7 +131,9 @@ def _how_it_ended(history: History) -> str:
     """Say in words why training ended, and which weights it left."""
     if not len(history):
         return "No epoch was completed."
-    sentence = _STOPPED[history.stopped].format(last=history[-1].epoch)
+    last = history[-1].epoch
+    own = f"Training was stopped after epoch {last}: {history.ending}."
+    sentence = _STOPPED[history.ending].format(last=last) if history.ending in _STOPPED else own
     if history.best_epoch is not None:
         sentence += f" The network has the weights of epoch {history.best_epoch}."
     return sentence

@@ -16,7 +16,7 @@ from inknet.runs.prepare import Prepared, prepare, with_absolute_source
 from inknet.runs.results import write_results
 from inknet.runs.unfinished import BEST_SO_FAR, Unfinished
 from inknet.training.checkpoint import Checkpoint
-from inknet.training.interrupt import SIGNALS, InterruptFlag
+from inknet.training.interrupt import InterruptFlag
 
 if TYPE_CHECKING:
     from inknet.training.callbacks import Callback
@@ -118,7 +118,7 @@ def resume_run(
     with InterruptFlag() as interrupt, unfinished.at_work():
         prepared = prepare(recipe)
         checkpoint = unfinished.checkpoint(prepared.origin(), previous=previous)
-        began_on = checkpoint.facts["history"]["ops"]
+        began_on = checkpoint.ops
         if began_on != (now := _ops_in_use()):
             warn(f"began on {began_on} ops, continues on {now}: the last bits may differ")
         on_start(recipe, prepared.model, prepared.parts)
@@ -146,12 +146,13 @@ def _train_and_write(
     """Train from the beginning or from a checkpoint; write the results and put them in place."""
     model = prepared.model
     if interrupt.reason is not None:
-        raise TrainingStopped(interrupt.reason, unfinished.run_folder, unfinished.has_checkpoint)
+        reason = interrupt.reason.text
+        raise TrainingStopped(reason, unfinished.run_folder, unfinished.has_checkpoint)
     try:
         history = prepared.train(callbacks, checkpoint)
     except DivergedError as error:
         raise DivergedError(f"{error}{_keep_best(model, unfinished)}") from None
-    if history.stopped in SIGNALS.values():
+    if history.ending.by_signal:
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
     unfinished.make_results()
     write_results(unfinished.results, prepared.recipe, model, prepared.parts, history)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,7 +14,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
-from sklearn.utils._param_validation import Interval, Options, StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -23,14 +21,21 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from inknet.nn.activations import softmax
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.layers import BatchNorm
-from inknet.nn.network import BATCH_NORM_PLACES, Architecture, Network
+from inknet.nn.network import Architecture, Network
 from inknet.nn.optimizers import Nesterov
-from inknet.nn.schedules import SCHEDULES
+from inknet.recipes import TrainingRecipe, training_recipe
+from inknet.recipes.options import StepOptions
+from inknet.sklearn.parameters import (
+    ACTIVATIONS,
+    CONSTRAINTS,
+    SHARED_OPTIONS,
+    STOCHASTIC_SOLVERS,
+    with_shared_options,
+)
 from inknet.sklearn.rows import Matrix, Rows
 from inknet.sklearn.solvers import (
     EpsilonHatAdam,
     Samples,
-    Settings,
     Stepper,
     StochasticTraining,
     measure,
@@ -41,16 +46,6 @@ from inknet.sklearn.solvers import (
 if TYPE_CHECKING:
     from inknet.training.callbacks import Callback
 
-ACTIVATIONS = {
-    "identity": "identity",
-    "logistic": "sigmoid",
-    "tanh": "tanh",
-    "relu": "relu",
-    "leaky_relu": "leaky_relu",
-}
-"""scikit-learn's names of the hidden activations, and one more, with inknet's."""
-
-STOCHASTIC_SOLVERS = ("sgd", "adam")
 NORM_PARTS = ("gamma", "beta", "running_mean", "running_var")
 
 
@@ -63,6 +58,7 @@ def _fits_by_steps(estimator: MLPClassifier) -> bool:
     return True
 
 
+@with_shared_options
 class MLPClassifier(ClassifierMixin, BaseEstimator):
     """A multi-layer perceptron with the parameters of ``sklearn.neural_network.MLPClassifier``.
 
@@ -78,7 +74,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     solver : {"lbfgs", "sgd", "adam"}, default="adam"
         How weights are found: steps on batches by momentum or Adam, or L-BFGS on all samples.
     alpha : float, default=0.0001
-        Price on large weights: a batch of n samples pays ``alpha / (2 n)`` times their squared sum.
+        Penalty on large weights: ``alpha / (2 n)`` times their squared sum, n the batch's size.
     batch_size : int or "auto", default="auto"
         Samples in a step; ``"auto"`` is 200, or all if these are fewer.
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
@@ -100,7 +96,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     verbose : bool or int, default=False
         Whether to print a line an epoch.
     warm_start : bool, default=False
-        Whether `fit` goes on from where it was.
+        Whether `fit` continues from where it was.
     momentum : float, default=0.9
         How much of its velocity ``sgd`` keeps in a step.
     nesterovs_momentum : bool, default=True
@@ -122,8 +118,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         The probability that a neuron is silenced in a step: of all hidden layers, or of each.
     batch_norm : {"none", "before", "after"}, default="none"
         Batch normalization of each hidden layer, before or after its activation.
-    label_smoothing : float, default=0.0
-        How much of each target is spread evenly over all classes.
+    SHARED OPTIONS
     clip : float or None, default=None
         Shorten gradients that are longer than this.
     class_weight : dict, list of dict, "balanced" or None, default=None
@@ -132,7 +127,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         The name of one of inknet's schedules (``"constant"``, ``"step"``, ``"cosine"``,
         ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs.
     callbacks : sequence of inknet.Callback or None, default=None
-        What looks on; may end the training.
+        Called at each event; may end the training.
 
     Attributes
     ----------
@@ -152,7 +147,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     validation_scores_, best_validation_score_ : list of float and float, or None
         The accuracy on the validation data after each epoch; None without such data.
     validation_loss_curve_ : list of float or None
-        The mean cross-entropy on the validation data after each epoch, without price on weights.
+        The mean cross-entropy on the validation data after each epoch, without penalty.
     t_ : int
         How many samples training has seen.
     n_iter_ : int
@@ -167,41 +162,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         Their names, if X has names that are all strings.
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions(set(ACTIVATIONS))],
-        "solver": [StrOptions({"lbfgs", *STOCHASTIC_SOLVERS})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "power_t": [Interval(Real, 0, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "shuffle": ["boolean"],
-        "random_state": ["random_state"],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "verbose": ["verbose"],
-        "warm_start": ["boolean"],
-        "momentum": [Interval(Real, 0, 1, closed="both")],
-        "nesterovs_momentum": ["boolean"],
-        "early_stopping": ["boolean"],
-        "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-        "beta_1": [Interval(Real, 0, 1, closed="left")],
-        "beta_2": [Interval(Real, 0, 1, closed="left")],
-        "epsilon": [Interval(Real, 0, None, closed="neither")],
-        "n_iter_no_change": [
-            Interval(Integral, 1, None, closed="left"),
-            Options(Real, {np.inf}),
-        ],
-        "max_fun": [Interval(Integral, 1, None, closed="left")],
-        "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
-        "batch_norm": [StrOptions(set(BATCH_NORM_PLACES))],
-        "label_smoothing": [Interval(Real, 0, 1, closed="left")],
-        "clip": [Interval(Real, 0, None, closed="neither"), None],
-        "class_weight": [dict, list, StrOptions({"balanced"}), None],
-        "schedule": [StrOptions(set(SCHEDULES)), None],
-        "callbacks": [list, tuple, None],
-    }
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
     coefs_: list[Floats]
     intercepts_: list[Floats]
@@ -242,12 +203,17 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         max_fun: int = 15000,
         dropout: float | Sequence[float] = 0.0,
         batch_norm: Literal["none", "before", "after"] = "none",
-        label_smoothing: float = 0.0,
         clip: float | None = None,
         class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
         schedule: str | None = None,
         callbacks: Sequence[Callback] | None = None,
+        **options: Unpack[StepOptions],
     ) -> None:
+        unknown = options.keys() - SHARED_OPTIONS.keys()
+        if unknown:
+            raise TypeError(f"MLPClassifier has no parameter {min(unknown)!r}")
+        for name, field in SHARED_OPTIONS.items():
+            setattr(self, name, options.get(name, field.default))
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.solver = solver
@@ -273,7 +239,6 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self.max_fun = max_fun
         self.dropout = dropout
         self.batch_norm = batch_norm
-        self.label_smoothing = label_smoothing
         self.clip = clip
         self.class_weight = class_weight
         self.schedule = schedule
@@ -317,7 +282,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         classes: ArrayLike | None = None,
     ) -> MLPClassifier:
-        """Go on learning: one epoch over these samples.
+        """Learn further: one epoch over these samples.
 
         Parameters
         ----------
@@ -356,7 +321,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         incremental: bool,
     ) -> MLPClassifier:
         hidden = self._hidden_widths()
-        anew = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
+        from_scratch = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = validate_data(
             self,
             X,
@@ -364,12 +329,12 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             accept_sparse=["csr", "csc"],
             multi_output=True,
             dtype=(np.float64, np.float32),
-            reset=anew,
+            reset=from_scratch,
         )
         y = self._check_labels(y, incremental)
         weights = self._weights(X, y, sample_weight)
         random_state = check_random_state(self.random_state)
-        if anew:
+        if from_scratch:
             self._initialize(X.shape[1], hidden, X.dtype, random_state)
         else:
             self._keep(self._current_network())
@@ -396,7 +361,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         if network.dtype != np.float64:
             network = Network(network.architecture, None, np.float64)
             network.parameters[:] = self._network.parameters
-            train = Samples(train.features.astype(np.float64), train.targets, train.weights)
+            train = Samples(train.features.astype(np.float64), train.targets, train.sample_weight)
         self.validation_loss_curve_ = None if validation is None else []
         rows = None if validation is None else Rows(validation.features, self._network.ops)
         n_done = 0
@@ -415,7 +380,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             network,
             train,
             self.alpha,
-            self.label_smoothing,
+            self._shared_options()["label_smoothing"],
             {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol},
             ops_for(len(train) * network.n_parameters * self.max_iter),
             after_iteration,
@@ -518,7 +483,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         return bool(score >= best + self.tol)
 
     def _is_to_stop(self) -> bool:
-        """Say whether a training that does not improve is over, or goes on at a lower rate."""
+        """Say whether a training that does not improve is over, or continues at a lower rate."""
         what = "Validation score" if self.early_stopping else "Training loss"
         message = (
             f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} "
@@ -630,17 +595,21 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
                 "The validation set is too small. Increase 'validation_fraction' or the size of "
                 "your dataset."
             )
-        weights = samples.weights
+        sample_weight = samples.sample_weight
         features = (
             samples.features.tocsr() if hasattr(samples.features, "tocsr") else samples.features
         )
         train, validation = (
-            Samples(features[part], targets[part], None if weights is None else weights[part])
+            Samples(
+                features[part],
+                targets[part],
+                None if sample_weight is None else sample_weight[part],
+            )
             for part in rows
         )
         return train, validation
 
-    def _settings(self, n_samples: int, epochs: int) -> Settings:
+    def _settings(self, n_samples: int, epochs: int) -> TrainingRecipe:
         if self.batch_size == "auto":
             batch_size = min(200, n_samples)
         else:
@@ -655,15 +624,21 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(
                 f"batch_norm needs batches of 2 samples or more, got {batch_size} sample."
             )
-        return Settings(
-            alpha=self.alpha,
-            batch_size=batch_size,
-            shuffle=self.shuffle,
-            label_smoothing=self.label_smoothing,
-            clip=self.clip,
-            schedule=self.schedule,
+        return training_recipe(
             epochs=epochs,
+            batch_size=batch_size,
+            shuffle=bool(self.shuffle),
+            optimizer="adam" if self.solver == "adam" else "momentum",
+            learning_rate=float(self.learning_rate_init),
+            schedule=self.schedule or "constant",
+            l2_lambda=float(self.alpha),
+            clip_norm=None if self.clip is None else float(self.clip),
+            **self._shared_options(),
         )
+
+    def _shared_options(self) -> dict[str, Any]:
+        """Return the options that have the same name in a recipe."""
+        return {name: getattr(self, name) for name in SHARED_OPTIONS}
 
     def _new_optimizer(self) -> Stepper:
         parameters = self._network.parameters
@@ -689,7 +664,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         dtype: np.dtype[np.floating[Any]],
         random_state: np.random.RandomState,
     ) -> None:
-        """Begin anew: weights and biases drawn as scikit-learn draws them, and nothing seen.
+        """Start from scratch: weights and biases as scikit-learn draws them, and nothing seen.
 
         Glorot and Bengio 2010, equation 16, and for logistic units a third of that variance.
         """

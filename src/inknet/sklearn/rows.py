@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,12 +12,10 @@ from scipy import sparse
 
 from inknet.nn.arrays import Floats
 from inknet.nn.ops import Batch, NumpyOps
+from inknet.training.prefetch import ROWS_AHEAD, prefetch
 
 Matrix: TypeAlias = Any
 """Features ``(n, d)``: a NumPy array, or one of SciPy's sparse matrices and arrays."""
-
-ROWS_AHEAD = 1024
-"""Rows made ready at a time while the network works on those before."""
 
 
 class CsrBatch(Batch):
@@ -76,16 +74,13 @@ class Rows:
         """
         n_rows = max(1, ROWS_AHEAD // batch_size) * batch_size
         parts = [order[i : i + n_rows] for i in range(0, len(order), n_rows)]
-        if len(parts) == 1:
-            yield from self._load(parts[0], batch_size, 0, training)
-            return
-        with ThreadPoolExecutor(1, "inknet-batches") as thread:
-            coming = thread.submit(self._load, parts[0], batch_size, 0, training)
-            for number in range(1, len(parts)):
-                batches = coming.result()
-                coming = thread.submit(self._load, parts[number], batch_size, number % 2, training)
+
+        def load(slot: int, part: NDArray[np.intp]) -> list[Batch]:
+            return self._load(part, batch_size, slot, training)
+
+        with closing(prefetch(load, parts)) as groups:
+            for batches in groups:
                 yield from batches
-            yield from coming.result()
 
     def all(self, *, training: bool) -> Batch:
         """Return all rows as one batch."""

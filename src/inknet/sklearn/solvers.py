@@ -1,7 +1,7 @@
 """How the estimator's network is trained: inknet's steps, by scikit-learn's rules.
 
-The rules are those of ``sklearn.neural_network``: how the learning rate changes, what a batch pays
-for large weights, what the loss of an epoch is. Same weights, same order of the samples and same
+The rules are those of ``sklearn.neural_network``: how the learning rate changes, the penalty
+on large weights, what the loss of an epoch is. Same weights, same order of the samples and same
 type of numbers: the same network, but for rounding.
 """
 
@@ -18,15 +18,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
+from sklearn.base import BaseEstimator
 
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps, fastest
-from inknet.nn.optimizers import Adam, Nesterov, clip_by_norm
-from inknet.nn.schedules import SCHEDULES
+from inknet.nn.optimizers import Adam, Nesterov
 from inknet.sklearn.rows import Matrix, Rows
 from inknet.training.callbacks import Callback, LayerMonitor
-from inknet.training.history import EpochRecord, History
+from inknet.training.ending import FINISHED, INTERRUPTED, Ending
+from inknet.training.step import Measured, Training
 from inknet.training.threads import one_blas_thread
 
 if TYPE_CHECKING:
@@ -47,13 +48,13 @@ class Samples:
     ----------
     features : (n, d)
     targets : (n,) of classes; or (n, n_outputs) of 0 and 1
-    weights : (n,) or None
+    sample_weight : (n,) or None
         How much each sample counts.
     """
 
     features: Matrix
     targets: Labels | Floats
-    weights: Floats | None = None
+    sample_weight: Floats | None = None
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -62,7 +63,7 @@ class Samples:
     @property
     def total_weight(self) -> float:
         """What all samples weigh together."""
-        return len(self) if self.weights is None else float(self.weights.sum())
+        return len(self) if self.sample_weight is None else float(self.sample_weight.sum())
 
 
 class Stepper:
@@ -135,115 +136,77 @@ class EpsilonHatAdam(Adam):
         super().step(parameters, gradients, learning_rate)
 
 
-@dataclass(frozen=True)
-class Settings:
-    """How a network is trained, besides its optimizer.
-
-    Attributes
-    ----------
-    alpha : float
-        The price on large weights.
-    batch_size : int
-    shuffle : bool
-    label_smoothing : float
-    clip : float or None
-        The longest gradient.
-    schedule : str or None
-        The name of a schedule, over all epochs.
-    epochs : int
-        As many as there may be.
-    """
-
-    alpha: float
-    batch_size: int
-    shuffle: bool
-    label_smoothing: float
-    clip: float | None
-    schedule: str | None
-    epochs: int
-
-
-class StochasticTraining:
+class StochasticTraining(Training):
     """Trains by steps on batches, an epoch at a time; a context in which the training happens.
 
-    It has what callbacks look at in a trainer: `network`, `optimizer`, `learning_rate`, `step`,
-    `total_steps`, `epoch`, `history`, `settings` and `stop_reason`, and the estimator besides.
+    Parameters
+    ----------
+    estimator
+        What is fitted; for callbacks to look at.
+    network
+        Changed in place.
+    stepper
+        The optimizer and the rule for its learning rate.
+    train, validation
+        Samples to learn from, and samples to watch (or None).
+    settings
+        How to train.
+    random_state, generator
+        Draw the order of the samples, and the dropout masks.
+    callbacks
+        Called at each event.
+    ops
+        What to compute with.
     """
 
     def __init__(
         self,
-        estimator: Any,
+        estimator: BaseEstimator,
         network: Network,
         stepper: Stepper,
         train: Samples,
         validation: Samples | None,
-        settings: Settings,
+        settings: TrainingRecipe,
         random_state: np.random.RandomState,
         generator: np.random.Generator,
         callbacks: Sequence[Callback],
         ops: NumpyOps,
     ) -> None:
-        self.estimator, self.network, self.stepper = estimator, network, stepper
-        self.train, self.validation, self.how = train, validation, settings
-        self.optimizer = stepper.optimizer
+        assert settings.batch_size != "all"
+        self.batch_size: int = settings.batch_size
+        network.use(ops)
+        super().__init__(
+            network,
+            stepper.optimizer,
+            settings,
+            generator,
+            -(-len(train) // self.batch_size),
+            [LayerMonitor(), *callbacks] if callbacks else [],
+        )
+        self.estimator, self.stepper = estimator, stepper
+        self.train, self.validation = train, validation
         self.learning_rate = stepper.learning_rate
-        self.history = History(ops=ops.name)
-        self.step = 0
-        self.stop_reason: str | None = None
-        self._layer_monitor = LayerMonitor()
-        self.callbacks: list[Callback] = [self._layer_monitor, *callbacks] if callbacks else []
-        self._random_state, self._generator = random_state, generator
-        self._ops = ops
+        self._random_state = random_state
         self._order = np.arange(len(train))
-        self._starts = range(0, len(train), settings.batch_size)
-        self.total_steps = settings.epochs * len(self._starts)
+        self._rows = Rows(train.features, ops)
+        self._validation_rows = None if validation is None else Rows(validation.features, ops)
         self._context = ExitStack()
         self._validated: tuple[int, tuple[float, float]] | None = None
 
     @property
-    def epoch(self) -> int:
-        """The epoch of the newest step, counted from 1."""
-        return 1 + max(self.step - 1, 0) // len(self._starts)
-
-    def weights_in_use(self) -> tuple[Floats, Floats]:
-        """Return copies of the parameters and statistics that the network would end with now."""
-        return self.network.parameters.copy(), self.network.statistics.copy()
-
-    @property
-    def settings(self) -> TrainingRecipe:
-        """As much of the settings as a recipe has words for."""
-        from inknet.recipes import training_recipe
-
-        adam = isinstance(self.optimizer, Adam)
-        return training_recipe(
-            epochs=self.how.epochs,
-            batch_size=self.how.batch_size,
-            shuffle=self.how.shuffle,
-            optimizer="adam" if adam else "momentum",
-            learning_rate=self.stepper.learning_rate_init,
-            schedule=self.how.schedule or "constant",
-            label_smoothing=self.how.label_smoothing,
-            l2_lambda=float(self.how.alpha),
-            clip_norm=self.how.clip,
-        )
+    def base_rate(self) -> float:
+        """What the schedule multiplies: the rate by scikit-learn's rule."""
+        return self.stepper.learning_rate
 
     def __enter__(self) -> StochasticTraining:
         """Make ready."""
-        self._ops.prepare(self.network.dtype)
-        self.network.use(self._ops)
-        self.optimizer.ops = self._ops
-        self._l2 = self.network.l2(self.how.alpha)
-        self._rows = Rows(self.train.features, self._ops)
-        if self.validation is not None:
-            self._validation_rows = Rows(self.validation.features, self._ops)
-        self._started = perf_counter()
+        self.stepper.optimizer.ops = self.network.ops
         with self._context as context:
             context.callback(self._leave)
             # whether it overflowed is seen by the weights at the end
             context.enter_context(np.errstate(over="ignore", invalid="ignore"))
-            context.enter_context(threads_for(self._ops))
-            for callback in self.callbacks:
-                callback.on_train_begin(self)  # type: ignore[arg-type]
+            context.enter_context(threads_for(self.network.ops))
+            self.begin()
             self._context = context.pop_all()
         return self
 
@@ -254,95 +217,64 @@ class StochasticTraining:
         trace: TracebackType | None,
     ) -> None:
         """Give back what is not needed any more."""
+        if kind is KeyboardInterrupt:
+            self.history.ending = INTERRUPTED
+        elif kind is None:
+            reason = self.stop_reason
+            self.history.ending = FINISHED if reason is None else Ending.of(reason)
         self._context.__exit__(kind, error, trace)
 
     def _leave(self) -> None:
-        self.history.seconds = perf_counter() - self._started
-        self.history.stopped = self.stop_reason or "finished"
-        for callback in reversed(self.callbacks):
-            callback.on_train_end(self)  # type: ignore[arg-type]
-        self.network.use(NUMPY)
-        self.optimizer.ops = NUMPY
+        self.end()
+        self.stepper.optimizer.ops = NUMPY
 
     def run_epoch(self) -> float:
-        """Use every sample once; return the mean loss, of each batch at its time."""
+        """Use every sample once; return the mean objective, of each batch at its time."""
         from sklearn.utils import shuffle
 
-        started = perf_counter()
-        if self.how.shuffle:
+        began = perf_counter()
+        if self.settings.shuffle:
             self._order = shuffle(self._order, random_state=self._random_state)
-        loss = 0.0
+        total, size = 0.0, self.batch_size
         # closed before the rows are read again, where a callback ends the epoch early
-        with closing(self._rows.batches(self._order, self.how.batch_size)) as batches:
-            for start, batch in zip(self._starts, batches, strict=True):
-                rows = self._order[start : start + self.how.batch_size]
-                loss += len(rows) * self._step(batch, rows)
+        with closing(self._rows.batches(self._order, size)) as batches:
+            for start, batch in zip(range(0, len(self.train), size), batches, strict=True):
+                rows = self._order[start : start + size]
+                total += len(rows) * self._learn(batch, rows)
+                self.tell("on_safe_point")
                 if self.stop_reason is not None:
                     break
         if self.callbacks:
-            self._record(started)
-        return loss / len(self.train)
+            self.record(self._measure, began)
+            self.tell("on_safe_point")
+        return total / len(self.train)
 
-    def _step(self, batch: Batch, rows: NDArray[np.intp]) -> float:
+    def _learn(self, batch: Batch, rows: NDArray[np.intp]) -> float:
         """Learn from one batch, which holds these rows; return its objective."""
-        train, how, network = self.train, self.how, self.network
-        weights = None if train.weights is None else train.weights[rows]
-        n = len(rows) if weights is None else float(weights.sum())
-        self.learning_rate = self.stepper.learning_rate
-        if how.schedule is not None:
-            self.learning_rate *= SCHEDULES[how.schedule](self.step / self.total_steps)
-        self.step += 1
+        sample_weight = None
+        n: float = len(rows)
+        if self.train.sample_weight is not None:
+            sample_weight = self.train.sample_weight[rows]
+            n = float(sample_weight.sum())
         if n <= 0:  # nothing to learn from samples that do not count
+            self.step += 1
             return 0.0
-        loss = network.loss_and_gradients(
-            batch,
-            train.targets[rows],
-            self._generator,
-            label_smoothing=how.label_smoothing,
-            weights=weights,
-        )
-        if how.alpha:
-            loss += self._l2.value(n)
-            self._l2.add_gradient(n)
-        for callback in self.callbacks:
-            callback.on_gradients(self)  # type: ignore[arg-type]
-        if how.clip is not None:
-            clip_by_norm(network.gradients, how.clip)
-        self.optimizer.step(network.parameters, network.gradients, self.learning_rate)
-        for callback in self.callbacks:
-            callback.on_step_end(self)  # type: ignore[arg-type]
-        return loss
+        penalty = self.l2.value(n) if self.l2.l2_lambda else 0.0
+        return self.learn(batch, self.train.targets[rows], sample_weight) + penalty
 
     def validated(self) -> tuple[float, float]:
         """Return loss and accuracy on the validation data, which are measured once for a step."""
         assert self.validation is not None
+        assert self._validation_rows is not None
         if self._validated is None or self._validated[0] != self.step:
             found = measure(self.network, self.validation, self._validation_rows)
             self._validated = self.step, found
         return self._validated[1]
 
-    def _record(self, started: float) -> None:
-        """Measure the epoch for those who look on."""
-        trained = perf_counter()
-        train_loss, train_accuracy = measure(self.network, self.train, self._rows)
-        val_loss, val_accuracy = self.validated() if self.validation else (None, None)
-        gradient_norms, active_fractions = self._layer_monitor.means()
-        self.history.records.append(
-            EpochRecord(
-                epoch=len(self.history) + 1,
-                train_loss=train_loss,
-                train_accuracy=train_accuracy,
-                val_loss=val_loss,
-                val_accuracy=val_accuracy,
-                learning_rate=self.learning_rate,
-                seconds=perf_counter() - started,
-                training_seconds=trained - started,
-                gradient_norms=gradient_norms,
-                active_fractions=active_fractions,
-            )
-        )
-        for callback in self.callbacks:
-            callback.on_epoch_end(self)  # type: ignore[arg-type]
+    def _measure(self) -> Measured:
+        """Return loss and accuracy on training and validation data."""
+        on_train = measure(self.network, self.train, self._rows)
+        return on_train, self.validated() if self.validation else (None, None)
 
 
 def minimize_lbfgs(
@@ -380,7 +312,7 @@ def minimize_lbfgs(
             train.targets,
             generator,
             label_smoothing=label_smoothing,
-            weights=train.weights,
+            weights=train.sample_weight,
         )
         l2.add_gradient(n)
         return loss + l2.value(n), network.gradients.astype(np.float64)
@@ -416,8 +348,8 @@ def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, floa
     for start, batch in zip(starts, batches, strict=True):
         part = slice(start, start + MEASURED_AT_ONCE)
         targets = samples.targets[part]
-        weights = None if samples.weights is None else samples.weights[part]
-        n = len(targets) if weights is None else float(weights.sum())
+        sample_weight = None if samples.sample_weight is None else samples.sample_weight[part]
+        n = len(targets) if sample_weight is None else float(sample_weight.sum())
         if n <= 0:
             continue
         logits = network.infer(batch)
@@ -426,8 +358,8 @@ def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, floa
         else:
             hits = ((logits > 0) == (targets > 0)).all(axis=1)
         hits &= np.isfinite(logits).all(axis=1)
-        right += float(hits.sum() if weights is None else weights @ hits)
-        loss += n * network.loss(logits, targets, 0.0, np.empty_like(logits), weights)
+        right += float(hits.sum() if sample_weight is None else sample_weight @ hits)
+        loss += n * network.loss(logits, targets, 0.0, np.empty_like(logits), sample_weight)
     return loss / samples.total_weight, right / samples.total_weight
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,7 @@ class Augmentation:
     """Distorts images of one dataset.
 
     What it makes of a batch depends on the batch's images and a `Draw` alone: whatever was made
-    before, a training that goes on in the middle of an epoch gets the same.
+    before, a training that resumes in the middle of an epoch gets the same.
 
     Parameters
     ----------
@@ -56,8 +56,7 @@ class Augmentation:
     Raises
     ------
     InputError
-        If the samples are no images of uint8 pixels, or a class that is to be treated gently is
-        not among theirs.
+        If the samples are no images of uint8 pixels.
     """
 
     def __init__(self, settings: AugmentRecipe, dataset: Dataset, ops: NumpyOps) -> None:
@@ -65,17 +64,8 @@ class Augmentation:
         if shape is None or dataset.features.dtype != np.uint8:
             raise InputError(f"{dataset.name}: augment distorts images of uint8 pixels alone")
         self._settings = settings
-        options: dict[str, Any] = settings.model_dump(exclude={"swap", "fade"})
-        names = options.pop("gentle_classes")
-        for name in names:
-            if name not in dataset.class_names:
-                raise InputError(
-                    f"augment.gentle_classes has {name!r}, which is no class of {dataset.name}; "
-                    f"expected some of {', '.join(dataset.class_names)}"
-                )
-        labels = [dataset.class_names.index(name) for name in names]
-        self._distorter = Distorter(shape, gentle=labels, **options)
-        self._ground = 255 if replace(dataset, image_shape=shape).light_background else 0
+        self._distorter = Distorter(shape, **settings.model_dump(exclude={"swap", "fade"}))
+        self._background = 255 if replace(dataset, image_shape=shape).light_background else 0
         self._ops = ops
 
     def versions(self, dataset: Dataset, position: int, n: int, key: int) -> NDArray[np.uint8]:
@@ -88,7 +78,7 @@ class Augmentation:
         batch = dataset.subset(np.concatenate([np.full(n, position), others]))
         rows = batch.stored()
         out = np.empty_like(rows)
-        self.distort(rows, np.arange(len(rows)), batch.targets, Draw(key), out)
+        self.distort(rows, np.arange(len(rows)), Draw(key), out)
         return out[:n].reshape(n, *self._distorter.image_shape)
 
     def strength(self, n_left: int, n_epochs: int) -> float:
@@ -100,7 +90,6 @@ class Augmentation:
         self,
         features: NDArray[np.uint8],
         rows: NDArray[np.intp],
-        labels: NDArray[np.intp],
         draw: Draw,
         out: NDArray[np.uint8],
     ) -> None:
@@ -109,8 +98,8 @@ class Augmentation:
         Parameters
         ----------
         features : (n_stored, n_features)
-        rows, labels : (n,)
-            The images of a batch, and their classes.
+        rows : (n,)
+            Which of them are the images of the batch.
         draw
             Which distortions.
         out : (n, n_features)
@@ -118,8 +107,8 @@ class Augmentation:
         sequence = np.random.SeedSequence(draw.key, spawn_key=(draw.number,))
         generator = np.random.Generator(np.random.SFC64(sequence))
         if self._settings.moves_pixels:
-            matrices, fields = self._distorter.draw(generator, labels, draw.strength)
-            self._ops.warp(features, rows, matrices, fields, self._ground, out)
+            matrices, fields = self._distorter.draw(generator, len(rows), draw.strength)
+            self._ops.warp(features, rows, matrices, fields, self._background, out)
         else:
             np.take(features, rows, axis=0, out=out)
         if self._settings.swap:

@@ -7,8 +7,6 @@ the mean here forgets, so that it is always of recent places.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from inknet.training.callbacks import Callback, refuse_other_kind
@@ -16,7 +14,7 @@ from inknet.training.callbacks import Callback, refuse_other_kind
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
     from inknet.nn.network import Network
-    from inknet.training.loop import Trainer
+    from inknet.training.session import Session
 
 INTERVAL = 8
 """Steps between two updates: a mean over hundreds of steps does not notice, and costs an eighth."""
@@ -35,12 +33,15 @@ class WeightAverage(Callback):
         d, from 0 to 1.
     """
 
+    name = "weight average"
+
     def __init__(self, decay: float) -> None:
         self.decay = decay
         self.arrays: dict[str, Floats] = {}
+        self._kept: dict[str, Floats] = {}
 
-    def on_train_begin(self, trainer: Trainer) -> None:
-        """Start from the present weights, unless the training goes on."""
+    def on_train_begin(self, trainer: Session) -> None:
+        """Start from the present weights, unless the training resumes."""
         own = _learned(trainer.network)
         if not self.arrays:
             self.arrays = {name: array.copy() for name, array in own.items()}
@@ -50,7 +51,7 @@ class WeightAverage(Callback):
             refuse_other_kind(f"the average {name}", found[name], array)
         self.arrays = found
 
-    def on_step_end(self, trainer: Trainer) -> None:
+    def on_step_end(self, trainer: Session) -> None:
         """Take the new weights in."""
         if trainer.step % INTERVAL:
             return
@@ -58,30 +59,25 @@ class WeightAverage(Callback):
         for name, array in _learned(trainer.network).items():
             trainer.network.ops.average_step(self.arrays[name], array, 1 - decay**INTERVAL)
 
-    @contextmanager
-    def in_place(self, network: Network) -> Iterator[None]:
-        """Let the network have the averages for a while."""
-        own = _learned(network)
-        kept = {name: array.copy() for name, array in own.items()}
-        try:
-            for name, array in own.items():
-                array[:] = self.arrays[name]
-            yield
-        finally:
-            for name, array in own.items():
-                array[:] = kept[name]
+    def on_measure_begin(self, trainer: Session) -> None:
+        """Put the averages into the network; keep its own weights."""
+        own = _learned(trainer.network)
+        for name, average in self.arrays.items():
+            self._kept[name] = own[name].copy()
+            own[name][:] = average
 
-    def on_train_end(self, trainer: Trainer) -> None:
-        """Leave the averages in the network."""
-        for name, array in self.arrays.items():
-            _learned(trainer.network)[name][:] = array
+    def on_measure_end(self, trainer: Session) -> None:
+        """Give the network its own weights back."""
+        own = _learned(trainer.network)
+        for name, kept in self._kept.items():
+            own[name][:] = kept
 
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
         """Return the averages."""
         return dict(self.arrays), {}
 
-    def restore(self, arrays: dict[str, Floats], facts: dict[str, Any]) -> None:
-        """Go on with these averages."""
+    def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
+        """Continue with these averages."""
         self.arrays = dict(arrays)
 
 

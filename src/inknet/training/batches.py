@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,10 @@ from inknet.errors import InputError
 from inknet.nn.arrays import Labels
 from inknet.nn.ops import Batch, NumpyOps
 from inknet.training.augmentation import Augmentation, Draw
+from inknet.training.prefetch import ROWS_AHEAD, prefetch
 
-ROWS_AHEAD = 1024
-"""Rows made ready at a time while the network works on those before."""
+Part = tuple[NDArray[np.intp], Draw]
+"""Positions of several batches, and how the images of the first of them are distorted."""
 
 SAMPLE = 256
 """Rows of the data that are looked at to see what they are like."""
@@ -98,13 +99,9 @@ class BatchMaker:
         if len(parts) < 2:
             yield from self._load_alone(*parts[0]) if parts else ()
             return
-        with ThreadPoolExecutor(1, "inknet-batches") as thread:
-            coming = thread.submit(self._load, 0, *parts[0])
-            for number in range(1, len(parts)):
-                batches = coming.result()
-                coming = thread.submit(self._load, number % 2, *parts[number])
+        with closing(prefetch(self._load, parts)) as groups:
+            for batches in groups:
                 yield from batches
-            yield from coming.result()
 
     def whole(self) -> tuple[Batch, Labels]:
         """Return the whole dataset in its own order as one batch; only if it is not several."""
@@ -114,17 +111,16 @@ class BatchMaker:
     def _load_alone(self, positions: NDArray[np.intp], draw: Draw) -> list[tuple[Batch, Labels]]:
         """Fill the one group with all of the dataset, unless it holds just that already."""
         if self._augmentation is not None:
-            return self._load(0, positions, draw)
+            return self._load(0, (positions, draw))
         if self._loaded is None or not np.array_equal(positions, self._loaded):
             self._loaded = None  # until the new ones are there
-            self._whole = self._load(0, positions, draw)
+            self._whole = self._load(0, (positions, draw))
             self._loaded = positions
         return self._whole
 
-    def _load(
-        self, group: int, positions: NDArray[np.intp], draw: Draw
-    ) -> list[tuple[Batch, Labels]]:
-        """Fill one of the two groups; ``draw`` is that of its first batch."""
+    def _load(self, group: int, part: Part) -> list[tuple[Batch, Labels]]:
+        """Fill one of the two groups."""
+        positions, draw = part
         rows = positions if self.dataset.rows is None else self.dataset.rows[positions]
         features = self.dataset.features
         if self._file is not None:
@@ -138,13 +134,12 @@ class BatchMaker:
         size = self.batch_size
         if self._augmentation is not None:
             for i, start in enumerate(range(0, len(rows), size)):
-                part = slice(start, start + size)
+                rows_of_batch = slice(start, start + size)
                 self._augmentation.distort(
                     features,
-                    rows[part],
-                    labels[part],
+                    rows[rows_of_batch],
                     draw._replace(number=draw.number + i),
-                    self._distorted[: len(rows)][part],
+                    self._distorted[: len(rows)][rows_of_batch],
                 )
             features, rows = self._distorted, np.arange(len(rows))
         batches = self._groups[group].load(features, rows, training=self.training)

@@ -1,8 +1,8 @@
-"""What looks on while a network trains: everything that is not the loop itself."""
+"""Callbacks: everything in a training that is not the loop itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from math import inf, sqrt
 from typing import TYPE_CHECKING, Any, Literal
@@ -10,45 +10,85 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from inknet.errors import InputError
+from inknet.training.ending import EARLY_STOPPING
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
-    from inknet.training.loop import Trainer
+    from inknet.training.session import Session
 
 
 class Callback:
-    """Called by the trainer at each event; override what you need.
+    """Called by the training at each event; override what you need.
 
-    A callback may read everything in the trainer, and may set ``trainer.stop_reason``.
+    A callback may read everything in the `Session`, and may set ``trainer.stop_reason``. The order
+    of callbacks has no meaning: what one does for another, it does at an event of its own.
+
+    Attributes
+    ----------
+    name : str
+        What its state is called in a checkpoint; without one, the name of its class.
     """
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    name: str = ""
+
+    def on_train_begin(self, trainer: Session) -> None:
         """Before the first step."""
 
-    def on_gradients(self, trainer: Trainer) -> None:
+    def on_gradients(self, trainer: Session) -> None:
         """In each step, when the gradients are known, before clipping and the step itself."""
 
-    def on_step_end(self, trainer: Trainer) -> None:
+    def on_step_end(self, trainer: Session) -> None:
         """After each step."""
 
-    def on_epoch_end(self, trainer: Trainer) -> None:
+    def on_measure_begin(self, trainer: Session) -> None:
+        """Before measuring, and at the end: put in place what the network is used with."""
+
+    def measurements(self, trainer: Session) -> Mapping[str, Any]:
+        """Return fields of the epoch's `EpochRecord` that this callback measured, by name."""
+        return {}
+
+    def on_measured(self, trainer: Session) -> None:
+        """When ``trainer.history[-1]`` is known; the network has the weights that were measured."""
+
+    def on_measure_end(self, trainer: Session) -> None:
+        """After measuring: give the network back the weights that it trains with."""
+
+    def on_epoch_end(self, trainer: Session) -> None:
         """After each epoch; ``trainer.history[-1]`` holds its measurements."""
 
-    def on_rollback(self, trainer: Trainer, problem: str) -> None:
+    def on_rollback(self, trainer: Session, problem: str) -> None:
         """When a training that diverged has gone back; ``problem`` says why, on one line."""
 
-    def on_train_end(self, trainer: Trainer) -> None:
-        """After the last epoch, however it ended; called in the reverse order."""
+    def on_safe_point(self, trainer: Session) -> None:
+        """After each step, and each epoch, when all callbacks are done with it."""
+
+    def on_choose_weights(self, trainer: Session) -> None:
+        """When the training is over: put other weights into the network, if these are better."""
+
+    def on_train_end(self, trainer: Session) -> None:
+        """After the last epoch, however it ended; the network is as it will be used."""
 
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
-        """Return what it must find again when a training goes on: arrays, and what JSON can hold.
+        """Return what it must find again when a training resumes: arrays, and what JSON can hold.
 
         Between two steps; the arrays may be its own, they are copied.
         """
         return {}, {}
 
-    def restore(self, arrays: dict[str, Floats], facts: dict[str, Any]) -> None:
+    def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Take back what `state` returned; the arrays are copies, and now its own."""
+
+
+EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+
+
+def listeners(callbacks: Sequence[Callback]) -> dict[str, list[Callable[..., None]]]:
+    """Return for each event the methods of those callbacks that do something then."""
+    methods = {event: [getattr(callback, event) for callback in callbacks] for event in EVENTS}
+    return {
+        event: [one for one in found if getattr(one, "__func__", one) is not vars(Callback)[event]]
+        for event, found in methods.items()
+    }
 
 
 class LayerMonitor(Callback):
@@ -58,13 +98,14 @@ class LayerMonitor(Callback):
     first step of an epoch is always among them, so that every epoch has a mean.
     """
 
+    name = "layer monitor"
     INTERVAL = 10
 
     def __init__(self) -> None:
         self._norms: list[list[float]] = []
         self._active: list[list[float]] = []
 
-    def on_gradients(self, trainer: Trainer) -> None:
+    def on_gradients(self, trainer: Session) -> None:
         """Take a sample."""
         if trainer.step % self.INTERVAL == 0 or not self._norms:
             layers = trainer.network.dense_layers
@@ -77,16 +118,20 @@ class LayerMonitor(Callback):
         """Return the samples of the epoch so far."""
         return {}, {"norms": self._norms, "active": self._active}
 
-    def restore(self, arrays: dict[str, Floats], facts: dict[str, Any]) -> None:
-        """Go on with these samples."""
-        self._norms, self._active = list(facts["norms"]), list(facts["active"])
+    def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
+        """Continue with these samples."""
+        self._norms, self._active = list(values["norms"]), list(values["active"])
 
-    def means(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Return the means of the epoch's samples, and begin anew."""
-        norms = tuple(np.mean(self._norms, axis=0).tolist())
-        active = tuple(np.mean(self._active, axis=0).tolist())
+    def measurements(self, trainer: Session) -> Mapping[str, Any]:
+        """Return the means of the epoch's samples, and start again without any."""
+        if not self._norms:
+            return {}
+        means = {
+            "gradient_norms": tuple(np.mean(self._norms, axis=0).tolist()),
+            "active_fractions": tuple(np.mean(self._active, axis=0).tolist()),
+        }
         self._norms, self._active = [], []
-        return norms, active
+        return means
 
 
 class EarlyStopping(Callback):
@@ -95,14 +140,16 @@ class EarlyStopping(Callback):
     The network ends with the weights of its best epoch, not with the last ones.
     """
 
+    name = "early stopping"
+
     def __init__(self, patience: int, monitor: Literal["val_loss", "val_accuracy"]) -> None:
         self.patience, self.monitor = patience, monitor
         self.best = -inf
         self._parameters: Floats | None = None
         self._statistics: Floats | None = None
 
-    def on_train_begin(self, trainer: Trainer) -> None:
-        """Refuse best weights, of a training that goes on, which are not of this network."""
+    def on_train_begin(self, trainer: Session) -> None:
+        """Refuse best weights, of a training that resumes, which are not of this network."""
         parameters, statistics = self._parameters, self._statistics
         if parameters is None or statistics is None:
             return
@@ -111,7 +158,7 @@ class EarlyStopping(Callback):
         refuse_other_kind("the best statistics", statistics, trainer.network.statistics)
         self._parameters, self._statistics = parameters, statistics
 
-    def on_epoch_end(self, trainer: Trainer) -> None:
+    def on_measured(self, trainer: Session) -> None:
         """Remember the weights if they are the best so far; lose patience if not."""
         history = trainer.history
         record = history[-1]
@@ -122,9 +169,11 @@ class EarlyStopping(Callback):
         if score > self.best:
             self.best = score
             history.best_epoch = record.epoch
-            self._parameters, self._statistics = trainer.weights_in_use()
+            network = trainer.network
+            self._parameters = network.parameters.copy()
+            self._statistics = network.statistics.copy()
         elif history.best_epoch is not None and record.epoch - history.best_epoch >= self.patience:
-            trainer.stop_reason = "early stopping"
+            trainer.stop_reason = EARLY_STOPPING
 
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
         """Return the best weights so far, and how good they are."""
@@ -133,13 +182,13 @@ class EarlyStopping(Callback):
         best = {"parameters": self._parameters, "statistics": self._statistics}
         return best, {"best": self.best}
 
-    def restore(self, arrays: dict[str, Floats], facts: dict[str, Any]) -> None:
-        """Go on with these as the best."""
-        self.best = -inf if facts["best"] is None else facts["best"]
+    def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
+        """Continue with these as the best."""
+        self.best = -inf if values["best"] is None else values["best"]
         self._parameters, self._statistics = arrays.get("parameters"), arrays.get("statistics")
 
-    def on_train_end(self, trainer: Trainer) -> None:
-        """Give the best weights back."""
+    def on_choose_weights(self, trainer: Session) -> None:
+        """Give the network its best weights back."""
         if self._parameters is not None and self._statistics is not None:
             trainer.network.parameters[:] = self._parameters
             trainer.network.statistics[:] = self._statistics
@@ -148,52 +197,55 @@ class EarlyStopping(Callback):
 class EpochLines(Callback):
     """Prints the measurements of the first epoch, of every `interval`-th, and of the last."""
 
+    name = "epoch lines"
+
     def __init__(self, interval: int, print_line: Callable[[str], object] | None = None) -> None:
         self.interval = interval
         self.print_line = print_line or partial(print, flush=True)
         self._printed = 0
 
-    def on_train_begin(self, trainer: Trainer) -> None:
-        """Say where it goes on, if it did not just begin."""
+    def on_train_begin(self, trainer: Session) -> None:
+        """Say where it resumes, if it did not just begin."""
         if trainer.step:
-            self.print_line(f"going on after step {trainer.step:,} of {trainer.total_steps:,}")
+            self.print_line(f"resuming after step {trainer.step:,} of {trainer.total_steps:,}")
 
-    def on_epoch_end(self, trainer: Trainer) -> None:
+    def on_epoch_end(self, trainer: Session) -> None:
         """Print a line if it is time."""
         epoch = len(trainer.history)
         if epoch == 1 or epoch % self.interval == 0:
             self._print(trainer)
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: Session) -> None:
         """Print the last line, unless it is there already, and why the training ended early."""
         history = trainer.history
         if len(history) > self._printed:
             self._print(trainer)
-        if history.stopped not in ("finished", "failed", "interrupted", "terminated"):
+        if history.ending == EARLY_STOPPING or history.ending.own_words:
             best = f"; took back the weights of epoch {history.best_epoch}"
             self.print_line(
                 f"{history.stopped} in epoch {trainer.epoch}{best if history.best_epoch else ''}"
             )
 
-    def on_rollback(self, trainer: Trainer, problem: str) -> None:
-        """Print what happened, and with which learning rate it goes on."""
-        rate = trainer.settings.learning_rate * trainer.rate_factor
-        self.print_line(f"{problem}; back to step {trainer.step}, with learning_rate {rate:g}")
+    def on_rollback(self, trainer: Session, problem: str) -> None:
+        """Print what happened, and with which learning rate it continues."""
+        self.print_line(
+            f"{problem}; back to step {trainer.step}, with learning_rate {trainer.base_rate:g}"
+        )
 
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
         """Return how far the lines got."""
         return {}, {"printed": self._printed}
 
-    def restore(self, arrays: dict[str, Floats], facts: dict[str, Any]) -> None:
-        """Go on from there."""
-        self._printed = facts["printed"]
+    def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
+        """Continue from there."""
+        self._printed = values["printed"]
 
-    def _print(self, trainer: Trainer) -> None:
+    def _print(self, trainer: Session) -> None:
         self._printed = len(trainer.history)
         self.print_line(epoch_line(trainer))
 
 
-def epoch_line(trainer: Trainer) -> str:
+def epoch_line(trainer: Session) -> str:
     """Return the newest measurements in one line that fits 80 columns."""
     record, epochs = trainer.history[-1], trainer.settings.epochs
     loss, accuracy = f"loss {record.train_loss:.4f}", f"accuracy {record.train_accuracy:7.2%}"

@@ -1,12 +1,11 @@
-"""Checkpoints: all that a training is made of at one moment, in one file.
+"""Checkpoints: the whole state of a training, in one file.
 
-A checkpoint holds the parameters, the running statistics, what the optimizer and the callbacks
-remember, the state of every random generator, the history, and the place within the epoch. A
-training that goes on from one ends with the same bits as one that was never interrupted.
+What it contains is in `inknet.training.state`. A training that resumes from a checkpoint ends with
+the same bits as one that was never interrupted.
 
-The file is safetensors: the arrays, and beside them one JSON object. Both are under one SHA-256, so
-a damaged file is refused, never loaded wrong. It is written beside, synced and renamed, and the
-one before it is kept: whatever happens, one of the two is whole.
+The file is safetensors: the arrays, and one JSON object with everything else. Both are under one
+SHA-256, so a damaged file is refused, never loaded wrong. It is written under another name, synced
+and renamed, and the one before it is kept: whatever happens, one of the two is whole.
 """
 
 from __future__ import annotations
@@ -21,24 +20,21 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inknet.errors import InputError, quoted
 from inknet.files import write_whole
 from inknet.training.callbacks import Callback
-from inknet.training.interrupt import SIGNALS
+from inknet.training.ending import Ending
+from inknet.training.session import Session
+from inknet.training.state import Arrays, Copies, Resumable, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from inknet.training.loop import Trainer
-
 NEWEST = "checkpoint.safetensors"
 PREVIOUS = "checkpoint-previous.safetensors"
-FORMAT = 1
-
-Arrays = dict[str, NDArray[Any]]
-Facts = dict[str, Any]
+FORMAT = 2
+"""Format 1 is that of inknet 0.1, which knew callbacks by their place in a list."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +44,15 @@ class Checkpoint:
     Attributes
     ----------
     arrays : dict of arrays
-        By name, as `Trainer.state` gives them.
-    facts : dict
+        By name, as `inknet.training.state.state_of` gives them.
+    values : dict
         Everything else; JSON can hold it.
     origin : dict
         What it belongs to: the digests of the recipe and of the data.
     """
 
     arrays: Arrays
-    facts: Facts
+    values: dict[str, Any]
     origin: dict[str, str]
 
     def save(self, folder: Path) -> None:
@@ -71,13 +67,13 @@ class Checkpoint:
         from safetensors.numpy import save_file
 
         text = json.dumps(
-            {"format": FORMAT, "origin": self.origin, "facts": self.facts}, allow_nan=True
+            {"format": FORMAT, "origin": self.origin, "values": self.values}, allow_nan=True
         )
         header = {"checkpoint": text, "sha256": _digest(text, self.arrays)}
         newest, previous = folder / NEWEST, folder / PREVIOUS
 
-        def write(beside: Path) -> None:
-            save_file(self.arrays, beside, header)
+        def write(temporary: Path) -> None:
+            save_file(self.arrays, temporary, header)
 
         def keep_the_one_before() -> None:
             if newest.exists():
@@ -95,18 +91,24 @@ class Checkpoint:
         from safetensors.numpy import load
 
         try:
-            content = path.read_bytes()
+            file = path.read_bytes()
         except OSError as error:
             raise InputError(f"{path}: cannot be read: {error.strerror}") from None
         try:
-            arrays = load(content)
-            length = int.from_bytes(content[:8], "little")
-            header = json.loads(content[8 : 8 + length])["__metadata__"]
+            arrays = load(file)
+            length = int.from_bytes(file[:8], "little")
+            header = json.loads(file[8 : 8 + length])["__metadata__"]
             text, digest = header["checkpoint"], header["sha256"]
             if digest != _digest(text, arrays):
                 raise InputError(f"{path}: damaged, its checksum is another")
-            state = json.loads(text)
-            found, facts, origin = state["format"], dict(state["facts"]), dict(state["origin"])
+            content = json.loads(text)
+            if content["format"] == 1:
+                raise InputError(
+                    f"{path}: a checkpoint of inknet 0.1; finish the training with that version, "
+                    "or start again with --force"
+                )
+            found = content["format"]
+            values, origin = dict(content["values"]), dict(content["origin"])
         except InputError:
             raise
         except (SafetensorError, ValueError, KeyError, TypeError, RecursionError):
@@ -115,7 +117,13 @@ class Checkpoint:
             raise InputError(
                 f"{path}: a checkpoint of format {quoted(found)}; this inknet reads {FORMAT}"
             )
-        return cls(arrays, facts, origin)
+        return cls(arrays, values, origin)
+
+    @property
+    def ops(self) -> str:
+        """What the training's hot loops ran on."""
+        history = self.values.get("history")
+        return str(history.get("ops")) if isinstance(history, dict) else "unknown"
 
 
 def _digest(text: str, arrays: Arrays) -> str:
@@ -128,20 +136,20 @@ def _digest(text: str, arrays: Arrays) -> str:
 
 def _link_or_rename(path: Path, name: Path) -> None:
     """Give a file a second name, if the file system has such; else its only one."""
-    beside = name.with_name(f".{name.name}")
+    link = name.with_name(f".{name.name}")
     try:
-        beside.unlink(missing_ok=True)
-        os.link(path, beside)
+        link.unlink(missing_ok=True)
+        os.link(path, link)
     except OSError:
         path.replace(name)
     else:
-        beside.replace(name)
+        link.replace(name)
 
 
 class Checkpointer(Callback):
     """Saves a checkpoint after every epoch, every `interval` seconds, and where training is ended.
 
-    The state is copied between two steps; a thread writes the copy while the training goes on. An
+    The state is copied between two steps; a thread writes the copy while the training continues. An
     epoch that ends while the checkpoint before is still being written has none of its own.
 
     Parameters
@@ -153,7 +161,7 @@ class Checkpointer(Callback):
     interval
         Seconds.
     warn
-        Called with one line when a checkpoint cannot be written; the training goes on.
+        Called with one line when a checkpoint cannot be written; the training continues.
     """
 
     def __init__(
@@ -168,41 +176,40 @@ class Checkpointer(Callback):
         self._writing: Future[None] | None = None
         self._saved = monotonic()
         self._last_warning = ""
-        # made once: new memory of this size would take longer to get than to fill
-        self._copies: Arrays = {}
+        self._epochs_saved = 0
+        self._copies = Copies()
 
-    def on_step_end(self, trainer: Trainer) -> None:
-        """Save if it is time."""
-        if monotonic() - self._saved >= self.interval:
+    def on_train_begin(self, trainer: Session) -> None:
+        """Take the epochs that are there already, in a training that resumes, for saved."""
+        self._epochs_saved = len(trainer.history)
+
+    def on_safe_point(self, trainer: Session) -> None:
+        """Save if an epoch is over, if it is time, or if the training is ended from outside."""
+        n_epochs, reason = len(trainer.history), trainer.stop_reason
+        if isinstance(reason, Ending) and reason.by_signal:
+            self._wait()
             self._save(trainer)
-
-    def on_epoch_end(self, trainer: Trainer) -> None:
-        """Save."""
-        self._save(trainer)
-
-    def on_train_end(self, trainer: Trainer) -> None:
-        """Save once more if the training was ended from outside; wait until all is written."""
-        self._wait()
-        if trainer.stop_reason in SIGNALS.values() and trainer.history.stopped != "failed":
+        elif n_epochs > self._epochs_saved or monotonic() - self._saved >= self.interval:
             self._save(trainer)
+        self._epochs_saved = n_epochs
+
+    def on_train_end(self, trainer: Session) -> None:
+        """Wait until all is written."""
         self._wait()
         self._thread.shutdown()
 
-    def _save(self, trainer: Trainer) -> None:
+    def _save(self, trainer: Session) -> None:
         if self._writing is not None and not self._writing.done():
             return
         self._wait()
-        arrays, facts = trainer.state()
-        for name, array in arrays.items():
-            if name not in self._copies:
-                self._copies[name] = np.empty_like(array)
-            self._copies[name][:] = array
-        copies = {name: self._copies[name] for name in arrays}
-        # the facts are made to text now: the history they refer to grows
-        facts = json.loads(json.dumps(facts))
-        self._writing = self._thread.submit(
-            Checkpoint(copies, facts, self.origin).save, self.folder
+        if not isinstance(trainer, Resumable):
+            raise InputError("checkpoints are for trainings by a recipe, not for MLPClassifier")
+        arrays, values = state_of(trainer)
+        # as text and back: what the values refer to changes with the next step
+        checkpoint = Checkpoint(
+            self._copies.of(arrays), json.loads(json.dumps(values)), self.origin
         )
+        self._writing = self._thread.submit(checkpoint.save, self.folder)
         self._saved = monotonic()
 
     def _wait(self) -> None:

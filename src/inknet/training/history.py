@@ -6,10 +6,9 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import NoneType
-from typing import Any
 
 from inknet.files import write_whole
+from inknet.training.ending import FINISHED, Ending
 
 
 @dataclass(frozen=True)
@@ -47,8 +46,8 @@ class EpochRecord:
     learning_rate: float
     seconds: float
     training_seconds: float
-    gradient_norms: tuple[float, ...]
-    active_fractions: tuple[float, ...]
+    gradient_norms: tuple[float, ...] = ()
+    active_fractions: tuple[float, ...] = ()
 
     def flat(self) -> dict[str, float | int | str]:
         """Return the record as one CSV row; lists become ``gradient_norm_1`` and so on."""
@@ -86,24 +85,31 @@ class History:
     best_epoch : int or None
         The epoch, counted from 1, whose weights early stopping gave back; None without early
         stopping: the network keeps its last weights.
-    stopped : str
-        Why the training ended: ``"finished"``, ``"early stopping"``, ``"interrupted"`` (Ctrl-C),
-        ``"terminated"`` (SIGTERM), what a callback gave as its reason, or ``"failed"`` if it raised
-        an error.
+    ending : Ending
+        Why the training ended.
     ops : str
         What the hot loops ran on: ``"numpy"`` or ``"numba"``.
     seconds : float
-        Wall time of the training so far, without the time between an interruption and going on.
+        Wall time of the training so far, without the time between an interruption and resuming.
     rollbacks : int
         How often it diverged and went back.
     """
 
     records: list[EpochRecord] = field(default_factory=list)
     best_epoch: int | None = None
-    stopped: str = "finished"
+    ending: Ending = FINISHED
     ops: str = "numpy"
     seconds: float = 0.0
     rollbacks: int = 0
+
+    @property
+    def stopped(self) -> str:
+        """Why the training ended, in words.
+
+        ``"finished"``, ``"early stopping"``, ``"interrupted"`` (Ctrl-C), ``"terminated"``
+        (SIGTERM), what a callback gave as its reason, or ``"failed"`` after an error.
+        """
+        return self.ending.text
 
     def __len__(self) -> int:
         """Return the number of completed epochs."""
@@ -135,39 +141,14 @@ class History:
             )
         return "\n".join(lines)
 
-    def restore(self, facts: dict[str, Any]) -> None:
-        """Take back the content that ``dataclasses.asdict`` gave of a history."""
-        self.records = []
-        for record in facts["records"]:
-            values: dict[str, Any] = {
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in record.items()
-            }
-            for name in _SCALARS:
-                require(values, name, int, float, *([NoneType] if name.startswith("val_") else []))
-            self.records.append(EpochRecord(**values))
-        require(facts, "best_epoch", int, NoneType)
-        require(facts, "stopped", str)
-        require(facts, "ops", str)
-        require(facts, "seconds", float)
-        require(facts, "rollbacks", int)
-        for name in ("best_epoch", "stopped", "ops", "seconds", "rollbacks"):
-            setattr(self, name, facts[name])
-
     def save_csv(self, path: Path) -> None:
         """Write ``history.csv``: a header and one line an epoch, whole or not at all."""
 
-        def write(beside: Path) -> None:
-            with beside.open("w", encoding="utf-8", newline="") as file:
+        def write(temporary: Path) -> None:
+            with temporary.open("w", encoding="utf-8", newline="") as file:
                 names = self.records[0].flat() if self.records else _SCALARS
                 writer = csv.DictWriter(file, fieldnames=list(names), lineterminator="\n")
                 writer.writeheader()
                 writer.writerows(record.flat() for record in self.records)
 
         write_whole(path, write)
-
-
-def require(facts: dict[str, Any], name: str, *kinds: type) -> None:
-    """Raise `TypeError` unless what a checkpoint says under a name is of one of the kinds."""
-    if not isinstance(facts[name], kinds):
-        raise TypeError(f"{name} is {facts[name]!r}")

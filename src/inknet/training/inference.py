@@ -66,9 +66,9 @@ def predict_over_copies(
     Raises `InputError` if the settings distort nothing, or the samples are no images.
     """
     if not augment.is_on:
-        raise InputError("the recipe of this run distorts nothing, so there are no copies to judge")
-    # the class decides nothing: it is what is asked for
-    augment = augment.model_copy(update={"gentle_classes": []})
+        raise InputError(
+            "the recipe of this run distorts nothing, so there are no copies to evaluate"
+        )
     copier = Augmentation(augment, dataset, network.ops)
     maker = BatchMaker(
         dataset, BATCH_SIZE, network.dtype, network.ops, training=False, augmentation=copier

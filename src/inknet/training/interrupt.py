@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, taken as a wish to stop soon rather than as a blow."""
+"""Ctrl-C and SIGTERM end a training after its current step, not in the middle of it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import threading
 from types import FrameType, TracebackType
 from typing import Any
 
-SIGNALS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-"""What is listened to, and what a training that was stopped by it is called."""
+from inknet.training.ending import SIGNALS, Ending
 
 
 class InterruptFlag:
@@ -22,13 +21,13 @@ class InterruptFlag:
     """The outermost flag of the main thread, which listens for all inside."""
 
     def __init__(self) -> None:
-        self._reason: str | None = None
+        self._reason: Ending | None = None
         self._outer: InterruptFlag | None = None
         self._previous: dict[signal.Signals, Any] = {}
 
     @property
-    def reason(self) -> str | None:
-        """``"interrupted"`` or ``"terminated"``, once it has happened."""
+    def reason(self) -> Ending | None:
+        """`INTERRUPTED` or `TERMINATED`, once it has happened."""
         return self._reason if self._outer is None else self._outer.reason
 
     def __enter__(self) -> InterruptFlag:

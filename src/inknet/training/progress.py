@@ -18,7 +18,7 @@ from rich.progress import (
 from inknet.training.callbacks import Callback
 
 if TYPE_CHECKING:
-    from inknet.training.loop import Trainer
+    from inknet.training.session import Session
 
 
 class ProgressBar(Callback):
@@ -49,18 +49,18 @@ class ProgressBar(Callback):
             disable=not console.is_terminal,
         )
 
-    def on_train_begin(self, trainer: Trainer) -> None:
+    def on_train_begin(self, trainer: Session) -> None:
         """Show the empty bar."""
         self._task = self.progress.add_task("training", total=trainer.total_steps)
         self._drawn = monotonic()
         self.progress.start()
 
-    def on_step_end(self, trainer: Trainer) -> None:
+    def on_step_end(self, trainer: Session) -> None:
         """Move on, but draw no oftener than eyes can follow."""
         if monotonic() - self._drawn >= self.REFRESH_SECONDS:
             self._drawn = monotonic()
             self.progress.update(self._task, completed=trainer.step, refresh=True)
 
-    def on_train_end(self, trainer: Trainer) -> None:
+    def on_train_end(self, trainer: Session) -> None:
         """Take the bar away."""
         self.progress.stop()

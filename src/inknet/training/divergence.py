@@ -1,0 +1,73 @@
+"""Divergence: a loss that is no longer a finite number, what broke, and the way back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from inknet.errors import DivergedError
+from inknet.nn.network import Network
+from inknet.training.state import Copies, Resumable, moment_of, restore_moment
+
+MOST_ROLLBACKS = 10
+"""How often a training that diverges goes back before it gives up: at a thousandth of the rate."""
+
+
+class ReturnPoint:
+    """Keeps the state at the beginning of each epoch, and goes back to it."""
+
+    def __init__(self) -> None:
+        self._copies = Copies()
+
+    def remember(self, training: Resumable) -> None:
+        """Keep what a training that diverges from now on goes back to, or leaves behind."""
+        arrays, moment = moment_of(training)
+        training.safe = self._copies.of(arrays), moment
+
+    def go_back(self, training: Resumable, error: DivergedError) -> None:
+        """Go back to where it was safe; return if the training continues from there.
+
+        Raises
+        ------
+        DivergedError
+            The same error, if the settings say to stop, or going back did not help.
+        """
+        if training.safe is None:
+            raise error
+        arrays, moment = training.safe
+        restore_moment(training, arrays, moment)
+        if training.settings.on_divergence == "stop":
+            raise error
+        tried = training.history.rollbacks
+        if tried == MOST_ROLLBACKS:
+            raise DivergedError(
+                f"{error}; it went back {tried} times, with ever lower rates, and that did not help"
+            )
+        training.history.rollbacks = tried + 1
+
+
+def diverged(training: Resumable, loss: float, what: str) -> DivergedError:
+    """Return the error for a loss that is not finite: where it happened, and what helps.
+
+    Parameters
+    ----------
+    training
+        As it is now.
+    loss, what
+        The number, and what it is.
+    """
+    goes_back = training.settings.on_divergence == "go_back"
+    going_back = "" if goes_back else ', or on_divergence = "go_back"'
+    return DivergedError(
+        f"training diverged: {what} in epoch {len(training.history) + 1} is {loss}; "
+        f"{_what_broke(training.network)}; "
+        f"try a lower learning_rate than {training.base_rate:g}, or clip_norm{going_back}"
+    )
+
+
+def _what_broke(network: Network) -> str:
+    broken = network.first_broken_layer()
+    if broken is not None:
+        return f"layer {broken[0]} was the first, its {broken[1]} are not finite"
+    if not np.isfinite(network.statistics).all():
+        return "the running statistics of batch normalization are not finite"
+    return "every layer's weights and outputs are finite, the loss alone is not"

@@ -1,0 +1,47 @@
+"""Why a training ended: five causes, and whatever a callback says of its own."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Why a training ended.
+
+    Attributes
+    ----------
+    text : str
+        In words, as in ``metrics.json``.
+    own_words : bool
+        Whether a callback chose the words. So a callback that says ``"interrupted"`` is not taken
+        for Ctrl-C.
+    """
+
+    text: str
+    own_words: bool = False
+
+    def __str__(self) -> str:
+        return self.text
+
+    @classmethod
+    def of(cls, reason: Ending | str) -> Ending:
+        """Return the ending for what was set as `Session.stop_reason`."""
+        return reason if isinstance(reason, Ending) else cls(str(reason), own_words=True)
+
+    @property
+    def by_signal(self) -> bool:
+        """Whether Ctrl-C or SIGTERM ended it: such a training can be resumed."""
+        return self in SIGNALS.values()
+
+
+FINISHED = Ending("finished")
+EARLY_STOPPING = Ending("early stopping")
+INTERRUPTED = Ending("interrupted")
+TERMINATED = Ending("terminated")
+FAILED = Ending("failed")
+"""An error came out of the training, or it diverged."""
+
+SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
+"""The signals that end a training, and how it is then called."""

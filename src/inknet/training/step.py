@@ -1,0 +1,187 @@
+"""One step of learning, and one record of an epoch: the part that all trainings share.
+
+`inknet.training.loop` leads a training by a recipe, `inknet.sklearn.solvers` one by scikit-learn's
+rules. Both take their steps here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from inknet.nn.arrays import Floats, Labels
+from inknet.nn.network import Network
+from inknet.nn.ops import NUMPY, Batch
+from inknet.nn.optimizers import Optimizer, clip_by_norm, clip_by_value, limit_norms
+from inknet.nn.schedules import SCHEDULES
+from inknet.training.callbacks import Callback, listeners
+from inknet.training.ending import FAILED, Ending
+from inknet.training.history import EpochRecord, History
+
+if TYPE_CHECKING:
+    from inknet.recipes import TrainingRecipe
+
+Measured = tuple[tuple[float, float], tuple[float, float] | tuple[None, None]]
+"""Mean loss and accuracy on the training data; on the validation data, or None and None."""
+
+
+class Training:
+    """A training in progress: its parts, how far it is, and how it takes a step.
+
+    It is the `Session` that callbacks see. Who leads it calls `begin`, `learn` for each batch,
+    `record` for each epoch, and `end`.
+
+    Parameters
+    ----------
+    network
+        Changed in place. It has the operations to train with.
+    optimizer
+        What takes the steps.
+    settings
+        How to train.
+    generator
+        Draws the dropout masks.
+    steps_per_epoch
+        How many batches an epoch has.
+    callbacks
+        Called at each event; their order has no meaning.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        optimizer: Optimizer,
+        settings: TrainingRecipe,
+        generator: np.random.Generator,
+        steps_per_epoch: int,
+        callbacks: Sequence[Callback],
+    ) -> None:
+        self.network, self.optimizer, self.settings = network, optimizer, settings
+        self.generator, self.steps_per_epoch = generator, steps_per_epoch
+        self.callbacks = list(callbacks)
+        self.history = History(ops=network.ops.name)
+        self.l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
+        self.step = 0
+        self.total_steps = settings.epochs * steps_per_epoch
+        self.learning_rate = 0.0
+        self.stop_reason: Ending | str | None = None
+        self.started = perf_counter()
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the newest step, counted from 1."""
+        return 1 + max(self.step - 1, 0) // self.steps_per_epoch
+
+    @property
+    def seconds(self) -> float:
+        """Wall time of the training so far."""
+        return perf_counter() - self.started
+
+    @property
+    def base_rate(self) -> float:
+        """What the schedule multiplies."""
+        return self.settings.learning_rate
+
+    def begin(self) -> None:
+        """Make ready, and tell the callbacks."""
+        self.history.ending = FAILED  # until it is known to have ended otherwise
+        self.started = perf_counter() - self.history.seconds
+        self.listeners = listeners(self.callbacks)
+        self.network.ops.prepare(self.network.dtype)
+        self.tell("on_train_begin")
+
+    def tell(self, event: str, *details: object) -> None:
+        """Call the callbacks that listen to an event."""
+        for listen in self.listeners[event]:
+            listen(self, *details)
+
+    def schedule_factor(self) -> float:
+        """Return the part of the base rate that the next step has."""
+        settings = self.settings
+        factor = SCHEDULES[settings.schedule](self.step / self.total_steps)
+        warm_steps = settings.warmup * self.total_steps
+        return factor * min(1.0, (self.step + 1) / warm_steps) if warm_steps else factor
+
+    def check_loss(self, loss: float) -> None:
+        """Raise an error if a training with such a loss shall not continue."""
+
+    def learn(
+        self, x: Batch, targets: Labels | Floats, sample_weight: Floats | None = None
+    ) -> float:
+        """Learn from one batch; return its mean loss, without the penalty.
+
+        Parameters
+        ----------
+        x : batch of n rows
+        targets : (n,) of classes; or (n, n_outputs) of 0 and 1
+        sample_weight : (n,), optional
+            How much each sample counts. They must not sum to 0.
+        """
+        network, settings = self.network, self.settings
+        self.learning_rate = self.base_rate * self.schedule_factor()
+        loss = network.loss_and_gradients(
+            x,
+            targets,
+            self.generator,
+            label_smoothing=settings.label_smoothing,
+            weights=sample_weight,
+        )
+        self.check_loss(loss)
+        self.l2.add_gradient(len(x) if sample_weight is None else float(sample_weight.sum()))
+        self.tell("on_gradients")
+        if settings.clip_value is not None:
+            clip_by_value(network.gradients, settings.clip_value)
+        if settings.clip_norm is not None:
+            clip_by_norm(network.gradients, settings.clip_norm)
+        self.optimizer.step(network.parameters, network.gradients, self.learning_rate)
+        if settings.max_norm is not None:
+            for layer in network.dense_layers[:-1]:
+                limit_norms(layer.weight, settings.max_norm)
+        self.step += 1
+        self.tell("on_step_end")
+        return loss
+
+    def record(self, measure: Callable[[], Measured], began: float) -> None:
+        """Measure the network as it would be used now, and add the epoch to the history.
+
+        Parameters
+        ----------
+        measure
+            Returns loss and accuracy on the training and on the validation data.
+        began
+            When the epoch began, by `time.perf_counter`.
+        """
+        trained = perf_counter()
+        self.tell("on_measure_begin")
+        (train_loss, train_accuracy), (val_loss, val_accuracy) = measure()
+        columns: dict[str, Any] = {}
+        for callback in self.callbacks:
+            columns |= callback.measurements(self)
+        self.history.records.append(
+            EpochRecord(
+                epoch=len(self.history) + 1,
+                train_loss=train_loss,
+                train_accuracy=train_accuracy,
+                val_loss=val_loss,
+                val_accuracy=val_accuracy,
+                learning_rate=self.learning_rate,
+                seconds=perf_counter() - began,
+                training_seconds=trained - began,
+                **columns,
+            )
+        )
+        self.tell("on_measured")
+        self.tell("on_measure_end")
+        self.tell("on_epoch_end")
+
+    def end(self) -> None:
+        """Leave the network as it will be used, and tell the callbacks; also after an error."""
+        self.history.seconds = self.seconds
+        self.tell("on_measure_begin")
+        self.tell("on_choose_weights")
+        self.tell("on_train_end")
+        # in use, a model gives the same bits whatever it was trained with
+        self.network.use(NUMPY)
