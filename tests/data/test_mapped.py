@@ -8,7 +8,7 @@ from inknet.data import mapped
 from inknet.data.dataset import Dataset
 from inknet.errors import InputError
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 from inknet.training.batches import BatchMaker
 
 OPS = [pytest.param(NUMPY, id="numpy"), pytest.param(NumbaOps(), id="numba")]

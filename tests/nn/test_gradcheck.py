@@ -11,7 +11,7 @@ from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.gradcheck import both_gradients, relative_error
 from inknet.nn.network import Architecture, Network
 from inknet.nn.ops import NUMPY, NumpyOps
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 
 NETWORKS = list(itertools.product(sorted(ACTIVATIONS), ("none", "before", "after"), (1.0, 0.7)))
 OBJECTIVES = [

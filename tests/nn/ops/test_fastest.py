@@ -14,7 +14,7 @@ from inknet.nn.ops import NUMPY, VARIABLE, NumpyOps, fastest
 @pytest.fixture
 def no_numba(monkeypatch):
     """As where numba is not installed."""
-    monkeypatch.setitem(sys.modules, "inknet.nn.ops.numba_ops", None)
+    monkeypatch.setitem(sys.modules, "inknet.nn.ops.numba", None)
     monkeypatch.setattr(ops, "_numba", ops._numba.__wrapped__)
 
 
@@ -62,7 +62,7 @@ def test_numba_that_was_asked_for_and_is_not_there_is_an_error(monkeypatch, no_n
 
 PREPARE = """
 import numpy as np
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 ops = NumbaOps()
 ops.prepare(np.dtype("float32"))
 sums = np.zeros(2, "f4")
@@ -96,11 +96,11 @@ def test_where_nothing_can_be_kept_they_are_compiled_all_the_same(tmp_path):
     shutil.copytree(
         Path(inknet.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
     )
-    blocked = package / "nn/ops/__pycache__"
+    blocked = package / "nn/ops/numba/__pycache__"
     blocked.write_text("no folder")
     code = """
 import inknet, numpy as np
-from inknet.nn.ops.numba_ops import NumbaOps, _column_sums
+from inknet.nn.ops.numba.backend import NumbaOps, _column_sums
 sums = np.zeros(2, "f4")
 NumbaOps().column_sums(np.array([[1, 2], [3, 4]], "f4"), sums)
 print(inknet.__file__)

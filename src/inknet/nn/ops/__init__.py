@@ -1,6 +1,6 @@
 """The hot loops of training, behind one door.
 
-`numpy_ops` is the definition of each, in NumPy that can be read; `numba_ops` says the same in
+`formulas` is the definition of each, in NumPy that can be read; `numba` says the same in
 compiled loops. Who trains asks `fastest` for one of them and hands it to the network; nothing else
 in the code asks which one is in use.
 """
@@ -9,7 +9,7 @@ from functools import cache
 from importlib import import_module
 from os import environ
 
-from inknet.nn.ops.numpy_ops import Batch, NumpyOps
+from inknet.nn.ops.formulas import Batch, NumpyOps
 
 NUMPY = NumpyOps()
 """The definitions, as they serve a model in use."""
@@ -43,7 +43,7 @@ def fastest() -> NumpyOps:
 
 @cache
 def _numba() -> NumpyOps:
-    ops: NumpyOps = import_module("inknet.nn.ops.numba_ops").NumbaOps(parallel=True)
+    ops: NumpyOps = import_module("inknet.nn.ops.numba").NumbaOps(parallel=True)
     return ops
 
 

@@ -11,7 +11,7 @@ from scipy.special import softmax as scipy_softmax
 from sklearn.metrics import log_loss
 
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numpy_ops import CHUNK
+from inknet.nn.ops.formulas import CHUNK
 
 softmax_cross_entropy = NUMPY.softmax_cross_entropy
 

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.nn.arrays import Floats
-from inknet.nn.ops.kernel import Real, kernel
-from inknet.nn.ops.numpy_ops import Batch, BatchGroup, ListedRows, NumpyOps
-from inknet.nn.ops.vectors import (
+from inknet.nn.ops.formulas import Batch, BatchGroup, ListedRows, NumpyOps
+from inknet.nn.ops.numba.kernel import Real, kernel
+from inknet.nn.ops.numba.vectors import (
     LARGEST_BLOCK,
     VECTOR_BYTES,
     add_pair_1,

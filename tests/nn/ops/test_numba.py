@@ -17,8 +17,8 @@ from inknet.data import load
 from inknet.data.augment import Distorter
 from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numba_ops import NumbaOps
-from inknet.nn.ops.sparse import SPARSE
+from inknet.nn.ops.numba import NumbaOps
+from inknet.nn.ops.numba.sparse import SPARSE
 
 NUMBA = NumbaOps()
 BOTH = (NUMPY, NUMBA)
@@ -576,9 +576,9 @@ def test_processors_with_smaller_registers_compute_the_same(tmp_path):
     """Run the loops for them here, in a process that compiles anew."""
     code = """
 import numpy as np
-from inknet.nn.ops import vectors
+from inknet.nn.ops.numba import vectors
 vectors.LARGEST_BLOCK = 2
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 x = (np.arange(5 * 30) % 7 == 0).reshape(5, 30).astype(np.uint8)
 weight = np.random.default_rng(0).normal(size=(30, 100)).astype(np.float32)
 batch, product = NumbaOps().new_batch(weight.dtype), np.empty((5, 100), np.float32)

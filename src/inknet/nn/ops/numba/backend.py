@@ -1,6 +1,6 @@
 """The hot loops in one pass each, compiled by numba.
 
-Every kernel computes what `numpy_ops` defines; a comment says what it does differently. NumPy goes
+Every kernel computes what `formulas` defines; a comment says what it does differently. NumPy goes
 over an array once for each operation; a kernel goes once for all, while the numbers are in
 registers. And it can look at the numbers: most pixels of a drawing are 0, so the first layer
 multiplies the others only; that is in `sparse`.
@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 
 from inknet.nn.activations import ACTIVATIONS, LEAKY_SLOPE, ActivationFunction
 from inknet.nn.arrays import Floats, Labels
-from inknet.nn.ops.kernel import Real, kernel
-from inknet.nn.ops.numpy_ops import Batch, BatchGroup, FoldedLayer, ListedRows, NumpyOps
-from inknet.nn.ops.sparse import SparseBatch, SparseGroup, SparseRows
+from inknet.nn.ops.formulas import Batch, BatchGroup, FoldedLayer, ListedRows, NumpyOps
+from inknet.nn.ops.numba.kernel import Real, kernel
+from inknet.nn.ops.numba.sparse import SparseBatch, SparseGroup, SparseRows
 
 # -- rows of a file -------------------------------------------------------------------------------
 
