@@ -143,7 +143,7 @@ def test_an_error_in_the_thread_reaches_the_one_who_waits(monkeypatch, number_of
             raise OSError("the disk is gone")
         self.features = features
 
-    monkeypatch.setattr("inknet.nn.ops.formulas.Batch.load", load)
+    monkeypatch.setattr("inknet.nn.ops.batch.Batch.load", load)
     n_seen = 0
     with pytest.raises(OSError, match="the disk is gone"):
         for x, _ in maker.batches(np.arange(n)):

@@ -100,11 +100,11 @@ def test_where_nothing_can_be_kept_they_are_compiled_all_the_same(tmp_path):
     blocked.write_text("no folder")
     code = """
 import inknet, numpy as np
-from inknet.nn.ops.numba.backend import NumbaOps, _column_sums
+from inknet.nn.ops.numba import NumbaOps, loops
 sums = np.zeros(2, "f4")
 NumbaOps().column_sums(np.array([[1, 2], [3, 4]], "f4"), sums)
 print(inknet.__file__)
-print(sums.tolist(), _column_sums.stats.cache_path)
+print(sums.tolist(), loops.column_sums.stats.cache_path)
 """
     printed = run_python(
         code,

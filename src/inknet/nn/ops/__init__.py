@@ -9,7 +9,8 @@ from functools import cache
 from importlib import import_module
 from os import environ
 
-from inknet.nn.ops.formulas import Batch, NumpyOps
+from inknet.nn.ops.batch import Batch
+from inknet.nn.ops.formulas import NumpyOps
 
 NUMPY = NumpyOps()
 """The definitions, as they serve a model in use."""

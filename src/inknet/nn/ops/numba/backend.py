@@ -10,332 +10,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from math import sqrt
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from inknet.nn.activations import ACTIVATIONS, LEAKY_SLOPE, ActivationFunction
 from inknet.nn.arrays import Floats, Labels
-from inknet.nn.ops.formulas import Batch, BatchGroup, FoldedLayer, ListedRows, NumpyOps
-from inknet.nn.ops.numba.kernel import Real, kernel
+from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
+from inknet.nn.ops.formulas import FoldedLayer, NumpyOps
+from inknet.nn.ops.numba import images, loops, prediction, reading
 from inknet.nn.ops.numba.sparse import SparseBatch, SparseGroup, SparseRows
-
-# -- rows of a file -------------------------------------------------------------------------------
-
-_pread: Any = numba.types.ExternalFunction(
-    "pread",
-    numba.types.intp(numba.types.int32, numba.types.voidptr, numba.types.uintp, numba.types.int64),
-)
-
-
-@kernel
-def _read_rows(
-    descriptor: int, start: int, size: int, rows: NDArray[np.intp], out: NDArray[np.uint8]
-) -> int:
-    """Read rows of a file; return how many were read whole."""
-    for i in range(len(rows)):
-        if _pread(descriptor, out[i].ctypes, size, start + rows[i] * size) != size:
-            return i
-    return len(rows)
-
-
-# -- distortions ----------------------------------------------------------------------------------
-
-
-@partial(kernel, exact=True)
-def _warp(
-    pixels: NDArray[np.uint8],
-    rows: NDArray[np.intp],
-    matrices: NDArray[np.float32],
-    fields: NDArray[np.float32],
-    ground: int,
-    out: NDArray[np.uint8],
-) -> None:
-    """One image after the other: all places first, eight or more at once, then the pixels."""
-    real, whole = np.float32, np.int32
-    height, width = fields.shape[2:]
-    stride = width + 3
-    padded = np.full((height + 3) * stride, ground, np.uint8)
-    places = np.empty((3, height * width), whole)
-    corner, down, right = places[0], places[1], places[2]
-    zero, one, unit = real(0), real(1), real(256)
-    for i in range(len(rows)):
-        row = pixels[rows[i]]
-        for y in range(height):
-            for x in range(width):
-                padded[(y + 1) * stride + x + 1] = row[y * width + x]
-        (m00, m01, m02), (m10, m11, m12) = matrices[i, 0], matrices[i, 1]
-        for y in range(height):
-            start_v, start_u = m00 * real(y) + m02, m10 * real(y) + m12
-            for x in range(width):
-                v = ((m01 * real(x) + start_v) + fields[i, 0, y, x]) + one
-                u = ((m11 * real(x) + start_u) + fields[i, 1, y, x]) + one
-                line = whole(min(max(v, zero), real(height + 1)) * unit)
-                column = whole(min(max(u, zero), real(width + 1)) * unit)
-                k = y * width + x
-                corner[k] = (line >> 8) * stride + (column >> 8)
-                down[k], right[k] = line & 255, column & 255
-        for k in range(height * width):
-            c, d, r = corner[k], down[k], right[k]
-            upper = padded[c] * (256 - r) + padded[c + 1] * r
-            lower = padded[c + stride] * (256 - r) + padded[c + stride + 1] * r
-            out[i, k] = (upper * (256 - d) + lower * d + 32768) >> 16
-
-
-# -- between the products -------------------------------------------------------------------------
-
-
-@kernel
-def _rectify(z: Floats, slope_below: Real, out: Floats, slope: Floats) -> None:
-    """ReLU (``slope_below`` 0) and leaky ReLU, and their slopes."""
-    zero, one = z.dtype.type(0), z.dtype.type(1)
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            value = z[i, j]
-            slope[i, j] = one if value > 0 else slope_below
-            below = value * slope_below if slope_below != 0 else zero  # 0 · -inf would be NaN
-            out[i, j] = below if value <= 0 else value
-
-
-@kernel
-def _drop(
-    words: NDArray[np.uint16], limit: int, scale: Real, x: Floats, mask: Floats, out: Floats
-) -> None:
-    zero = x.dtype.type(0)
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            m = scale if words[i, j] < limit else zero
-            mask[i, j] = m
-            out[i, j] = x[i, j] * m
-
-
-@kernel
-def _rectify_and_drop(
-    z: Floats,
-    slope_below: Real,
-    words: NDArray[np.uint16],
-    limit: int,
-    scale: Real,
-    out: Floats,
-    slope: Floats,
-) -> None:
-    zero = z.dtype.type(0)
-    for i in range(z.shape[0]):
-        for j in range(z.shape[1]):
-            value = z[i, j]
-            s = scale if value > 0 else slope_below * scale
-            s = s if words[i, j] < limit else zero
-            slope[i, j] = s
-            out[i, j] = zero if value <= 0 and slope_below == 0 else value * s  # as _rectify
-
-
-@kernel
-def _column_sums(x: Floats, out: Floats) -> None:
-    out[:] = 0
-    for i in range(x.shape[0]):
-        for j in range(x.shape[1]):
-            out[j] += x[i, j]
-
-
-@kernel
-def _add_scaled(x: Floats, factor: Real, out: Floats) -> None:
-    for i in range(len(x)):
-        out[i] += factor * x[i]
-
-
-@kernel
-def _softmax_cross_entropy(
-    logits: Floats, labels: Labels, smoothing: float, gradient: Floats
-) -> float:
-    """Finish one row after the other, so that each is fetched once."""
-    n, n_classes = logits.shape
-    spread = smoothing / n_classes
-    loss = 0.0
-    for i in range(n):
-        largest = logits[i, 0]
-        for k in range(1, n_classes):
-            largest = max(largest, logits[i, k])
-        total = expected = 0.0
-        for k in range(n_classes):
-            z = logits[i, k] - largest
-            gradient[i, k] = np.exp(z)
-            total += gradient[i, k]
-            if smoothing:  # 0 · -inf would be NaN
-                expected += spread * z
-        expected += (1 - smoothing) * (logits[i, labels[i]] - largest)
-        loss += np.log(total) - expected
-        for k in range(n_classes):
-            gradient[i, k] = (gradient[i, k] / total - spread) / n
-        gradient[i, labels[i]] -= (1 - smoothing) / n
-    return float(loss / n)
-
-
-@kernel
-def _batch_norm_forward(
-    x: Floats,
-    gamma: Floats,
-    beta: Floats,
-    running_mean: Floats,
-    running_var: Floats,
-    momentum: Real,
-    epsilon: Real,
-    mean: Floats,
-    variance: Floats,
-    normalized: Floats,
-    deviation: Floats,
-    out: Floats,
-) -> None:
-    n, d = x.shape
-    of_n = x.dtype.type(1) / x.dtype.type(n)
-    mean[:] = 0
-    for i in range(n):
-        for j in range(d):
-            mean[j] += x[i, j]
-    for j in range(d):
-        mean[j] *= of_n
-    variance[:] = 0
-    for i in range(n):
-        for j in range(d):
-            difference = x[i, j] - mean[j]
-            variance[j] += difference * difference
-    for j in range(d):
-        variance[j] *= of_n
-        deviation[j] = np.sqrt(variance[j] + epsilon)
-    for i in range(n):
-        for j in range(d):
-            normalized[i, j] = (x[i, j] - mean[j]) / deviation[j]
-            out[i, j] = gamma[j] * normalized[i, j] + beta[j]
-    if n > 1:
-        unbiased = x.dtype.type(n) / x.dtype.type(n - 1)
-        for j in range(d):
-            running_mean[j] += momentum * (mean[j] - running_mean[j])
-            running_var[j] += momentum * (variance[j] * unbiased - running_var[j])
-
-
-@kernel
-def _batch_norm_backward(
-    gradient: Floats,
-    normalized: Floats,
-    deviation: Floats,
-    gamma: Floats,
-    gamma_gradient: Floats,
-    beta_gradient: Floats,
-) -> None:
-    n, d = gradient.shape
-    of_n = gradient.dtype.type(1) / gradient.dtype.type(n)
-    gamma_gradient[:] = 0
-    beta_gradient[:] = 0
-    for i in range(n):
-        for j in range(d):
-            gamma_gradient[j] += gradient[i, j] * normalized[i, j]
-            beta_gradient[j] += gradient[i, j]
-    for i in range(n):
-        for j in range(d):
-            gradient[i, j] = (gamma[j] / deviation[j]) * (
-                gradient[i, j] - of_n * (beta_gradient[j] + normalized[i, j] * gamma_gradient[j])
-            )
-
-
-# -- optimizers -----------------------------------------------------------------------------------
-
-
-@kernel
-def _momentum_step(
-    p: Floats, g: Floats, v: Floats, learning_rate: Real, beta: Real, rest: Real
-) -> None:
-    for i in range(len(p)):
-        v[i] = beta * v[i] + rest * g[i]
-        p[i] -= learning_rate * v[i]
-
-
-@kernel
-def _velocity_step(
-    p: Floats, g: Floats, v: Floats, learning_rate: Real, beta: Real, ahead: bool
-) -> None:
-    for i in range(len(p)):
-        step = learning_rate * g[i]
-        v[i] = beta * v[i] - step
-        p[i] += beta * v[i] - step if ahead else v[i]
-
-
-@kernel
-def _adam_step(
-    p: Floats,
-    g: Floats,
-    m: Floats,
-    v: Floats,
-    rate: Real,
-    rest1: Real,
-    beta2: Real,
-    rest2: Real,
-    epsilon: Real,
-    kept: Real,
-) -> None:
-    for i in range(len(p)):
-        m[i] += rest1 * (g[i] - m[i])
-        v[i] = beta2 * v[i] + rest2 * (g[i] * g[i])
-        p[i] = kept * p[i] - rate * m[i] / (np.sqrt(v[i]) + epsilon)
-
-
-@kernel
-def _average_step(average: Floats, values: Floats, rate: Real) -> None:
-    for i in range(len(average)):
-        average[i] += rate * (values[i] - average[i])
-
-
-# -- one sample -----------------------------------------------------------------------------------
-
-
-@kernel
-def _predict(
-    x: NDArray[Any],
-    scale: Real,
-    parameters: Floats,
-    widths: NDArray[np.intp],
-    curves: NDArray[np.intp],
-    slopes_below: Floats,
-) -> Floats:
-    """Go through all layers; ``parameters`` has each one's weight and bias, row after row.
-
-    ``curves`` tells how each layer ends: 0 for a straight line with another slope below 0 (which
-    is 1 where there is no activation), 1 for tanh, 2 for the sigmoid.
-    """
-    one, half = parameters.dtype.type(1), parameters.dtype.type(0.5)
-    signal = np.empty(len(x), parameters.dtype)
-    for i in range(len(x)):
-        signal[i] = x[i] * scale
-    place = 0
-    for layer in range(len(curves)):
-        fan_in, fan_out = widths[layer], widths[layer + 1]
-        end = place + fan_in * fan_out
-        out = parameters[end : end + fan_out].copy()
-        for i in range(fan_in):
-            if signal[i] != 0:
-                row = parameters[place + i * fan_out : place + (i + 1) * fan_out]
-                for j in range(fan_out):
-                    out[j] += signal[i] * row[j]
-        if curves[layer] == 0:
-            for j in range(fan_out):
-                out[j] *= one if out[j] > 0 else slopes_below[layer]
-        elif curves[layer] == 1:
-            for j in range(fan_out):
-                out[j] = np.tanh(out[j])
-        else:
-            for j in range(fan_out):
-                out[j] = half + half * np.tanh(half * out[j])
-        signal, place = out, end + fan_out
-    largest = signal.max()
-    total = parameters.dtype.type(0)
-    for k in range(len(signal)):
-        signal[k] = np.exp(signal[k] - largest)
-        total += signal[k]
-    for k in range(len(signal)):
-        signal[k] /= total
-    return signal
 
 
 class NumbaOps(NumpyOps):
@@ -386,7 +73,7 @@ class NumbaOps(NumpyOps):
         self, descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]
     ) -> None:
         """Read without Python's lock; see `NumpyOps.read_rows`."""
-        n_read = _read_rows(descriptor, start, out[0].nbytes, rows, out.view(np.uint8))
+        n_read = reading.read_rows(descriptor, start, out[0].nbytes, rows, out.view(np.uint8))
         if n_read < len(rows):
             super().read_rows(descriptor, start, rows[n_read:], out[n_read:])
 
@@ -405,12 +92,12 @@ class NumbaOps(NumpyOps):
             return
         pixels = np.asarray(pixels).view()
         pixels.flags.writeable = False  # as mapped files are: another type to the compiler
-        _warp(pixels, rows, matrices, fields, ground, out)
+        images.warp(pixels, rows, matrices, fields, ground, out)
 
     def activate(self, function: ActivationFunction, z: Floats, out: Floats, slope: Floats) -> None:
         """Take the ReLU family in one pass; NumPy's tanh is as fast as one can be."""
         if function.name in _SLOPES_BELOW:
-            _rectify(z, z.dtype.type(_SLOPES_BELOW[function.name]), out, slope)
+            loops.rectify(z, z.dtype.type(_SLOPES_BELOW[function.name]), out, slope)
         else:
             super().activate(function, z, out, slope)
 
@@ -418,7 +105,7 @@ class NumbaOps(NumpyOps):
         self, words: NDArray[np.uint16], keep_prob: float, x: Floats, mask: Floats, out: Floats
     ) -> None:
         """Make the mask and use it in one pass."""
-        _drop(words, round(keep_prob * 2**16), x.dtype.type(1 / keep_prob), x, mask, out)
+        loops.drop(words, round(keep_prob * 2**16), x.dtype.type(1 / keep_prob), x, mask, out)
 
     def activate_and_drop(
         self,
@@ -434,18 +121,18 @@ class NumbaOps(NumpyOps):
             real = z.dtype.type
             below, scale = real(_SLOPES_BELOW[function.name]), real(1 / keep_prob)
             limit = round(keep_prob * 2**16)
-            _rectify_and_drop(z, below, words, limit, scale, out, slope)
+            loops.rectify_and_drop(z, below, words, limit, scale, out, slope)
         else:
             super().activate_and_drop(function, words, keep_prob, z, out, slope)
 
     def column_sums(self, x: Floats, out: Floats) -> None:
         """Add row after row."""
-        _column_sums(x, out)
+        loops.column_sums(x, out)
 
     def add_scaled(self, x: Floats, factor: float, out: Floats) -> None:
         """Add in one pass."""
         scale = x.dtype.type(factor)
-        self.in_parts(lambda a, b: _add_scaled(x[a:b], scale, out[a:b]), len(x), len(x))
+        self.in_parts(lambda a, b: loops.add_scaled(x[a:b], scale, out[a:b]), len(x), len(x))
 
     def softmax_cross_entropy(
         self,
@@ -458,7 +145,7 @@ class NumbaOps(NumpyOps):
         """Go through the rows once; see `NumpyOps.softmax_cross_entropy`."""
         if weights is not None:
             return super().softmax_cross_entropy(logits, labels, smoothing, gradient, weights)
-        loss: float = _softmax_cross_entropy(logits, labels, smoothing, gradient)
+        loss: float = loops.softmax_cross_entropy(logits, labels, smoothing, gradient)
         return loss
 
     def batch_norm_forward(
@@ -477,7 +164,7 @@ class NumbaOps(NumpyOps):
         """Three passes: mean, variance, and the rest; see `NumpyOps.batch_norm_forward`."""
         mean, variance = np.empty((2, x.shape[1]), x.dtype)
         real = x.dtype.type
-        _batch_norm_forward(
+        loops.batch_norm_forward(
             x,
             gamma,
             beta,
@@ -502,7 +189,9 @@ class NumbaOps(NumpyOps):
         beta_gradient: Floats,
     ) -> None:
         """Two passes: the sums, and the rest; see `NumpyOps.batch_norm_backward`."""
-        _batch_norm_backward(gradient, normalized, deviation, gamma, gamma_gradient, beta_gradient)
+        loops.batch_norm_backward(
+            gradient, normalized, deviation, gamma, gamma_gradient, beta_gradient
+        )
 
     def momentum_step(
         self,
@@ -517,7 +206,7 @@ class NumbaOps(NumpyOps):
         factors = real(learning_rate), real(beta), real(1 - beta)
 
         def part(a: int, b: int) -> None:
-            _momentum_step(parameters[a:b], gradients[a:b], velocity[a:b], *factors)
+            loops.momentum_step(parameters[a:b], gradients[a:b], velocity[a:b], *factors)
 
         self.in_parts(part, len(parameters), 10 * len(parameters))
 
@@ -535,7 +224,7 @@ class NumbaOps(NumpyOps):
         factors = real(learning_rate), real(beta), ahead
 
         def part(a: int, b: int) -> None:
-            _velocity_step(parameters[a:b], gradients[a:b], velocity[a:b], *factors)
+            loops.velocity_step(parameters[a:b], gradients[a:b], velocity[a:b], *factors)
 
         self.in_parts(part, len(parameters), 10 * len(parameters))
 
@@ -564,7 +253,7 @@ class NumbaOps(NumpyOps):
         )
 
         def part(a: int, b: int) -> None:
-            _adam_step(parameters[a:b], gradients[a:b], mean[a:b], square[a:b], *factors)
+            loops.adam_step(parameters[a:b], gradients[a:b], mean[a:b], square[a:b], *factors)
 
         # a root and a division take as long as forty multiplications of a dense product
         self.in_parts(part, len(parameters), 40 * len(parameters))
@@ -574,7 +263,7 @@ class NumbaOps(NumpyOps):
         factor = average.dtype.type(rate)
 
         def part(a: int, b: int) -> None:
-            _average_step(average[a:b], values[a:b], factor)
+            loops.average_step(average[a:b], values[a:b], factor)
 
         self.in_parts(part, len(average), 10 * len(average))
 
@@ -590,7 +279,9 @@ class NumbaOps(NumpyOps):
 
         def predict(x: NDArray[Any]) -> Floats:
             scale = real(1 / 255) if x.dtype == np.uint8 else real(1)
-            probabilities: Floats = _predict(x, scale, parameters, widths, curves, slopes_below)
+            probabilities: Floats = prediction.predict(
+                x, scale, parameters, widths, curves, slopes_below
+            )
             return probabilities
 
         return predict
@@ -603,9 +294,10 @@ _SLOPES_BELOW = {"relu": 0.0, "leaky_relu": LEAKY_SLOPE}
 def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     """Call every kernel once with arguments of the types that training has."""
     vector, matrix = np.zeros(8, dtype), np.zeros((8, 8), dtype)
-    n_kept = _add_scaled.stats.cache_hits.total()
+    n_kept = loops.add_scaled.stats.cache_hits.total()
     ops.add_scaled(vector, 0.0, vector)
-    if _add_scaled.stats.cache_hits.total() == n_kept:  # not found on disk, so the others are not
+    # where this one is not found on disk, the others are not
+    if loops.add_scaled.stats.cache_hits.total() == n_kept:
         print(f"inknet: compiling the fast loops for {dtype} …", file=sys.stderr, flush=True)
     ops.momentum_step(vector, vector, vector, 0.0, 0.9)
     ops.velocity_step(vector, vector, vector, 0.0, 0.9, True)
