@@ -23,13 +23,13 @@ def rectify(z: Floats, slope_below: Real, out: Floats, slope: Floats) -> None:
 
 @kernel
 def drop(
-    words: NDArray[np.uint16], limit: int, scale: Real, x: Floats, mask: Floats, out: Floats
+    bits: NDArray[np.uint16], limit: int, scale: Real, x: Floats, mask: Floats, out: Floats
 ) -> None:
     """Make the mask and use it."""
     zero = x.dtype.type(0)
     for i in range(x.shape[0]):
         for j in range(x.shape[1]):
-            m = scale if words[i, j] < limit else zero
+            m = scale if bits[i, j] < limit else zero
             mask[i, j] = m
             out[i, j] = x[i, j] * m
 
@@ -38,7 +38,7 @@ def drop(
 def rectify_and_drop(
     z: Floats,
     slope_below: Real,
-    words: NDArray[np.uint16],
+    bits: NDArray[np.uint16],
     limit: int,
     scale: Real,
     out: Floats,
@@ -50,7 +50,7 @@ def rectify_and_drop(
         for j in range(z.shape[1]):
             value = z[i, j]
             s = scale if value > 0 else slope_below * scale
-            s = s if words[i, j] < limit else zero
+            s = s if bits[i, j] < limit else zero
             slope[i, j] = s
             out[i, j] = zero if value <= 0 and slope_below == 0 else value * s  # as _rectify
 
