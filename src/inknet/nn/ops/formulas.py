@@ -6,7 +6,6 @@ into arrays that the caller made.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from math import prod, sqrt
 from typing import Any, NamedTuple
@@ -83,74 +82,6 @@ class NumpyOps:
     ) -> ListedRows | None:
         """Return rows that somebody else listed: the arrays of a CSR matrix; or None, as above."""
         return None
-
-    def read_rows(
-        self, descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]
-    ) -> None:
-        """Read rows ``(n,)`` of a file into ``out``, ``(n, d)``.
-
-        Row 0 begins ``start`` bytes into the file, and each has as many bytes as a row of ``out``.
-
-        Raises
-        ------
-        ValueError
-            If the file ends before a row does.
-        """
-        size = out[0].nbytes
-        for i, row in enumerate(rows):
-            if os.preadv(descriptor, [out[i]], start + int(row) * size) != size:
-                raise ValueError(f"the file ends before row {row}; it has become shorter")
-
-    def warp(
-        self,
-        pixels: NDArray[np.uint8],
-        rows: NDArray[np.intp],
-        matrices: NDArray[np.float32],
-        fields: NDArray[np.float32],
-        ground: int,
-        out: NDArray[np.uint8],
-    ) -> None:
-        """Write images that take each pixel from another place of an old image.
-
-        Pixel (y, x) of image i is what row ``rows[i]`` of the old ones has at ::
-
-            v = (m01 · x + (m00 · y + m02)) + field[0, y, x]
-            u = (m11 · x + (m10 · y + m12)) + field[1, y, x]
-
-        rounded down to whole 1/256 of a pixel, and mixed from the four pixels around it, in
-        proportion to how near they are (bilinear interpolation). Outside of the old image is
-        ``ground``. The places are computed in float32, in this order, all else in whole numbers:
-        every implementation gives the same bits.
-
-        Parameters
-        ----------
-        pixels : (n_stored, height · width)
-        rows : (n,)
-        matrices : (n, 2, 3)
-        fields : (n, 2, height, width)
-            Where the places are, see above.
-        ground
-            From 0 to 255.
-        out : (n, height · width)
-        """
-        height, width = fields.shape[2:]
-        n, columns = len(rows), np.arange(width, dtype=np.float32)
-        # so wide an edge that no place, kept within one pixel of the image, has a neighbour beyond
-        padded = np.full((n, height + 3, width + 3), ground, np.int32)
-        padded[:, 1:-2, 1:-2] = pixels[rows].reshape(n, height, width)
-        lines = np.arange(height, dtype=np.float32)[:, None]
-        places = []
-        for axis, last in enumerate((height, width)):
-            m = matrices[:, axis, :, None, None]
-            place = (m[:, 1] * columns + (m[:, 0] * lines + m[:, 2])) + fields[:, axis]
-            np.clip(place + np.float32(1), 0, last + 1, out=place)
-            places.append((place * np.float32(256)).astype(np.int32))
-        (v, down), (u, right) = ((place >> 8, place & 255) for place in places)
-        i = np.arange(n)[:, None, None]
-        upper = padded[i, v, u] * (256 - right) + padded[i, v, u + 1] * right
-        lower = padded[i, v + 1, u] * (256 - right) + padded[i, v + 1, u + 1] * right
-        mixed = (upper * (256 - down) + lower * down + 32768) >> 16
-        out[:] = mixed.reshape(n, height * width)
 
     def in_parts(self, part: Callable[[int, int], None], n: int, n_multiplications: int) -> None:
         """Call ``part(first, last)`` until 0 to ``n`` is done; see `inknet.nn.ops.parallel`."""

@@ -21,7 +21,7 @@ from inknet.nn.activations import ACTIVATIONS, LEAKY_SLOPE, ActivationFunction
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
 from inknet.nn.ops.formulas import FoldedLayer, NumpyOps, random_bits
-from inknet.nn.ops.numba import images, loops, prediction, reading
+from inknet.nn.ops.numba import images, loops, prediction
 from inknet.nn.ops.numba.sparse import SparseBatch, SparseGroup, SparseRows
 
 
@@ -68,31 +68,6 @@ class NumbaOps(NumpyOps):
             starts.astype(np.int64, copy=False),
             n_features,
         )
-
-    def read_rows(
-        self, descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]
-    ) -> None:
-        """Read without Python's lock; see `NumpyOps.read_rows`."""
-        n_read = reading.read_rows(descriptor, start, out[0].nbytes, rows, out.view(np.uint8))
-        if n_read < len(rows):
-            super().read_rows(descriptor, start, rows[n_read:], out[n_read:])
-
-    def warp(
-        self,
-        pixels: NDArray[np.uint8],
-        rows: NDArray[np.intp],
-        matrices: NDArray[np.float32],
-        fields: NDArray[np.float32],
-        ground: int,
-        out: NDArray[np.uint8],
-    ) -> None:
-        """One image after the other; see `NumpyOps.warp`."""
-        if not pixels.flags.c_contiguous:
-            super().warp(pixels, rows, matrices, fields, ground, out)
-            return
-        pixels = np.asarray(pixels).view()
-        pixels.flags.writeable = False  # as mapped files are: another type to the compiler
-        images.warp(pixels, rows, matrices, fields, ground, out)
 
     def activate(self, function: ActivationFunction, z: Floats, out: Floats, slope: Floats) -> None:
         """Take the ReLU family in one pass; NumPy's tanh is as fast as one can be."""
@@ -322,7 +297,7 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     ops.average_step(vector, vector, 0.0)
     pixels = np.zeros((8, 8), np.uint8)
     matrices, fields = np.zeros((8, 2, 3), np.float32), np.zeros((8, 2, 2, 4), np.float32)
-    ops.warp(pixels, np.arange(8), matrices, fields, 0, np.empty((8, 8), np.uint8))
+    images.warp(pixels, np.arange(8), matrices, fields, 0, np.empty((8, 8), np.uint8))
     (batch,) = ops.new_group(1, 8, 8, dtype).load(pixels, np.arange(8))
     batch.times(matrix, vector, matrix.copy())
     batch.transposed_times(matrix, matrix.copy())

@@ -1,4 +1,4 @@
-"""Images that take each pixel from another place of an old image."""
+"""The compiled form of `inknet.nn.ops.images`."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.nn.ops import images
 from inknet.nn.ops.numba.kernel import kernel
 
 
 @partial(kernel, exact=True)
-def warp(
+def _warp(
     pixels: NDArray[np.uint8],
     rows: NDArray[np.intp],
     matrices: NDArray[np.float32],
     fields: NDArray[np.float32],
-    ground: int,
+    background: int,
     out: NDArray[np.uint8],
 ) -> None:
     """One image after the other: all places first, eight or more at once, then the pixels."""
     real, whole = np.float32, np.int32
     height, width = fields.shape[2:]
     stride = width + 3
-    padded = np.full((height + 3) * stride, ground, np.uint8)
+    padded = np.full((height + 3) * stride, background, np.uint8)
     places = np.empty((3, height * width), whole)
     corner, down, right = places[0], places[1], places[2]
     zero, one, unit = real(0), real(1), real(256)
@@ -48,3 +49,20 @@ def warp(
             upper = padded[c] * (256 - r) + padded[c + 1] * r
             lower = padded[c + stride] * (256 - r) + padded[c + stride + 1] * r
             out[i, k] = (upper * (256 - d) + lower * d + 32768) >> 16
+
+
+def warp(
+    pixels: NDArray[np.uint8],
+    rows: NDArray[np.intp],
+    matrices: NDArray[np.float32],
+    fields: NDArray[np.float32],
+    background: int,
+    out: NDArray[np.uint8],
+) -> None:
+    """Take one image after the other; see `inknet.nn.ops.images.warp`."""
+    if not pixels.flags.c_contiguous:
+        images.warp(pixels, rows, matrices, fields, background, out)
+        return
+    pixels = np.asarray(pixels).view()
+    pixels.flags.writeable = False  # as mapped files are: another type to the compiler
+    _warp(pixels, rows, matrices, fields, background, out)
