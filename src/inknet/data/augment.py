@@ -8,7 +8,8 @@ and column x, counted from the middle of the image, that place is ::
 
     (v, u) = M (y, x) + shift + field(y, x)
 
-What is here draws the matrix M, the shift and the field; `warp` in `nn.ops.images` looks the pixels up.
+What is here draws the matrix M, the shift and the field; `warp` (in `nn.ops.images`) looks up
+the pixels.
 
 **Affine.** M is a rotation by an angle θ, times a horizontal shear by an angle φ, times a scale for
 each axis::

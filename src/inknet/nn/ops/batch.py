@@ -1,17 +1,18 @@
-"""Rows of data on their way into the first layer."""
+"""Rows of data on their way into the first layer.
+
+They come as NumPy's arrays, from files and tables; a batch makes them the backend's own.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inknet.nn.arrays import Floats
-
-if TYPE_CHECKING:
-    from inknet.nn.ops.formulas import NumpyOps
+from inknet.nn.ops.contract import Ops
 
 
 class Batch:
@@ -30,9 +31,9 @@ class Batch:
         The network's type.
     """
 
-    def __init__(self, ops: NumpyOps, dtype: np.dtype[np.floating[Any]]) -> None:
+    def __init__(self, ops: Ops, dtype: np.dtype[np.floating[Any]]) -> None:
         self.ops, self.dtype = ops, dtype
-        self.features: Floats = np.empty((0, 0), dtype)
+        self.features: Floats = ops.xp.empty((0, 0), dtype)
         self._buffer = self.features
 
     def __len__(self) -> int:
@@ -45,16 +46,17 @@ class Batch:
         The batch may refer to ``features`` until the next call. Without ``training`` it need not
         be ready for `transposed_times`.
         """
-        if features.dtype == self.dtype:
-            self.features = features
+        rows = self.ops.xp.asarray(features)
+        if rows.dtype == self.dtype:
+            self.features = rows
             return
-        if self._buffer.shape[1:] != features.shape[1:] or len(self._buffer) < len(features):
-            self._buffer = np.empty(features.shape, self.dtype)
-        self.features = self._buffer[: len(features)]
-        if features.dtype == np.uint8:
-            np.multiply(features, self.dtype.type(1 / 255), out=self.features)
+        if self._buffer.shape[1:] != rows.shape[1:] or len(self._buffer) < len(rows):
+            self._buffer = self.ops.xp.empty(rows.shape, self.dtype)
+        self.features = self._buffer[: len(rows)]
+        if rows.dtype == np.uint8:
+            np.multiply(rows, self.dtype.type(1 / 255), out=self.features)
         else:
-            np.copyto(self.features, features, casting="same_kind")
+            np.copyto(self.features, rows, casting="same_kind")
 
     def times(self, weight: Floats, bias: Floats, out: Floats) -> None:
         """Write ``features @ weight + bias``: ``(n, d) @ (d, k) + (k,)``."""
@@ -81,7 +83,7 @@ class BatchGroup:
 
     def __init__(
         self,
-        ops: NumpyOps,
+        ops: Loading,
         n_batches: int,
         batch_size: int,
         n_features: int,
@@ -123,3 +125,40 @@ class ListedRows(ABC):
 
         The batches are good until the next call with the same ``slot``, 0 or 1.
         """
+
+
+class Loading(Ops):
+    """How a backend takes in rows; not a formula, and most need nothing of their own."""
+
+    def new_batch(self, dtype: np.dtype[np.floating[Any]]) -> Batch:
+        """Return an empty batch."""
+        return Batch(self, dtype)
+
+    def new_group(
+        self,
+        n_batches: int,
+        batch_size: int,
+        n_features: int,
+        dtype: np.dtype[np.floating[Any]],
+        sample: NDArray[Any] | None = None,
+    ) -> BatchGroup:
+        """Return empty batches that are loaded together."""
+        return BatchGroup(self, n_batches, batch_size, n_features, dtype, sample)
+
+    def list_rows(self, features: NDArray[Any]) -> ListedRows | None:
+        """Return the rows ``(n, d)``, of the network's type, as lists of what is not 0.
+
+        None if these operations have no shorter way through lists, or the rows are not so sparse
+        that it would be shorter.
+        """
+        return None
+
+    def listed_rows(
+        self,
+        values: Floats,
+        columns: NDArray[np.integer[Any]],
+        starts: NDArray[np.integer[Any]],
+        n_features: int,
+    ) -> ListedRows | None:
+        """Return rows that somebody else listed: the arrays of a CSR matrix; or None, as above."""
+        return None

@@ -1,21 +1,26 @@
-"""What each hot loop computes, in NumPy.
+"""The formulas of `contract` in NumPy, and why they hold.
 
-All arrays are C-contiguous and of one floating type unless said otherwise; results are written
-into arrays that the caller made.
+Arrays come from `Ops.xp`, and functions that make none are NumPy's: these hand the work to the
+library that an array belongs to (NumPy's NEP 13 and 18). So a library with NumPy's interface is a
+backend by one class::
+
+    class CupyOps(NumpyOps):
+        name, xp = "cupy", cupy
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import prod, sqrt
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inknet.nn.activations import ActivationFunction, sigmoid, softmax
 from inknet.nn.arrays import Floats, Labels
-from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
+from inknet.nn.ops.batch import Loading
+from inknet.nn.ops.contract import FoldedLayer
 from inknet.nn.ops.parallel import in_parts
 
 CHUNK = 65536
@@ -23,16 +28,8 @@ CHUNK = 65536
 many enough that the calls cost nothing."""
 
 
-class FoldedLayer(NamedTuple):
-    """A dense layer in use: ``f(x @ weight + bias)``, without f in the last."""
-
-    weight: Floats
-    bias: Floats
-    function: ActivationFunction | None
-
-
-class NumpyOps:
-    """The definitions; another implementation overrides what it does faster.
+class NumpyOps(Loading):
+    """The definitions; another backend overrides what it does faster.
 
     Parameters
     ----------
@@ -41,47 +38,12 @@ class NumpyOps:
     """
 
     name = "numpy"
-    xp = np
-    """The library that makes the arrays: NumPy, or one with its interface."""
 
     def __init__(self, *, parallel: bool = False) -> None:
         self.parallel = parallel
 
     def prepare(self, dtype: np.dtype[np.floating[Any]]) -> None:
         """Do once whatever the first use of these operations would have to wait for."""
-
-    def new_batch(self, dtype: np.dtype[np.floating[Any]]) -> Batch:
-        """Return an empty batch."""
-        return Batch(self, dtype)
-
-    def new_group(
-        self,
-        n_batches: int,
-        batch_size: int,
-        n_features: int,
-        dtype: np.dtype[np.floating[Any]],
-        sample: NDArray[Any] | None = None,
-    ) -> BatchGroup:
-        """Return empty batches that are loaded together."""
-        return BatchGroup(self, n_batches, batch_size, n_features, dtype, sample)
-
-    def list_rows(self, features: NDArray[Any]) -> ListedRows | None:
-        """Return the rows ``(n, d)``, of the network's type, as lists of what is not 0.
-
-        None if these operations have no shorter way through lists, or the rows are not so sparse
-        that it would be shorter.
-        """
-        return None
-
-    def listed_rows(
-        self,
-        values: Floats,
-        columns: NDArray[np.integer[Any]],
-        starts: NDArray[np.integer[Any]],
-        n_features: int,
-    ) -> ListedRows | None:
-        """Return rows that somebody else listed: the arrays of a CSR matrix; or None, as above."""
-        return None
 
     def in_parts(self, part: Callable[[int, int], None], n: int, n_multiplications: int) -> None:
         """Call ``part(first, last)`` until 0 to ``n`` is done; see `inknet.nn.ops.parallel`."""
@@ -91,7 +53,7 @@ class NumpyOps:
             part(0, n)
 
     def matmul(self, a: Floats, b: Floats, out: Floats) -> None:
-        """Write ``a @ b``: ``(n, d) @ (d, k)``, either of which may be a transposed view."""
+        """Split the rows of ``a`` among threads, if there is enough to do."""
 
         def part(first: int, last: int) -> None:
             np.matmul(a[first:last], b, out=out[first:last])
@@ -99,7 +61,7 @@ class NumpyOps:
         self.in_parts(part, len(a), a.size * b.shape[1])
 
     def activate(self, function: ActivationFunction, z: Floats, out: Floats, slope: Floats) -> None:
-        """Write ``a = f(z)`` to ``out`` and ``f'(z)`` to ``slope``; all three ``(n, d)``."""
+        """Take the derivative from the value: every activation allows it."""
         function.value(z, out)
         function.derivative(out, slope)
 
@@ -111,15 +73,9 @@ class NumpyOps:
         mask: Floats,
         out: Floats,
     ) -> None:
-        """Write the mask of dropout, 0 or ``1 / keep_prob``, and ``x · mask`` to ``out``.
-
-        Parameters
-        ----------
-        generator
-            Draws 16 bits for each element, which is kept if they are below ``keep_prob · 2^16``.
-        x, mask, out : (n, d)
-        """
-        np.less(random_bits(generator, x.shape), round(keep_prob * 2**16), out=mask)
+        """Draw the bits, compare them with the limit, and multiply."""
+        bits = self.xp.asarray(random_bits(generator, x.shape))
+        np.less(bits, round(keep_prob * 2**16), out=mask)
         mask *= 1 / keep_prob
         np.multiply(x, mask, out=out)
 
@@ -132,18 +88,18 @@ class NumpyOps:
         out: Floats,
         slope: Floats,
     ) -> None:
-        """Write ``f(z) · mask`` and its derivative ``f'(z) · mask``; see `activate` and `drop`."""
+        """Do one after the other; the slope takes the mask too."""
         self.activate(function, z, out, slope)
-        mask = np.empty_like(z)
+        mask = self.xp.empty_like(z)
         self.drop(generator, keep_prob, out, mask, out)
         slope *= mask
 
     def column_sums(self, x: Floats, out: Floats) -> None:
-        """Write the sum over the rows of ``x``, ``(n, d)``, to ``out``, ``(d,)``."""
-        np.matmul(np.ones(len(x), x.dtype), x, out=out)
+        """Multiply with a row of ones: BLAS adds faster than `numpy.sum` does down the columns."""
+        np.matmul(self.xp.ones(len(x), x.dtype), x, out=out)
 
     def add_scaled(self, x: Floats, factor: float, out: Floats) -> None:
-        """Add ``factor · x`` to ``out``; both ``(n,)``."""
+        """Add, a chunk of the vectors at a time."""
         for x_part, out_part in chunks(x, out):
             out_part += factor * x_part
 
@@ -155,37 +111,15 @@ class NumpyOps:
         gradient: Floats,
         sample_weight: Floats | None = None,
     ) -> float:
-        """Loss of a batch, and its gradient with respect to the logits.
+        """Take the loss and its gradient together.
 
-        The target of a sample puts ``1 - smoothing`` on its class and spreads ``smoothing`` evenly
-        over all K classes: ``t_k = (1 - smoothing) [k = label] + smoothing / K``. With
-        ``p = softmax(logits)``::
-
-            loss = mean over samples of  - sum_k t_k log p_k
-            d loss / d logits = (p - t) / n
-
-        Why the second line: ``log p_k = z_k - log(sum_j exp z_j)`` and the targets sum to 1, so a
-        sample's loss is ``log(sum_j exp z_j) - sum_k t_k z_k``. The derivative of the first term
-        with respect to ``z_k`` is ``exp z_k / sum_j exp z_j``, or ``p_k``; of the second, ``t_k``.
-        With weights, the mean is ``sum_i w_i loss_i / sum_i w_i``, and ``w_i / sum_i w_i`` takes
-        the place of ``1 / n``.
-
-        Parameters
-        ----------
-        logits, gradient : (n, K)
-        labels : (n,)
-        smoothing : float
-            0 for plain cross-entropy (Szegedy et al. 2016, section 7, for the smoothed one).
-        sample_weight : (n,), optional
-            0 or more, and not all of them 0.
-
-        Returns
-        -------
-        float
-            The mean loss.
+        Why the gradient is ``p - t``: ``log p_k = z_k - log(sum_j exp z_j)`` and the targets sum to
+        1, so a sample's loss is ``log(sum_j exp z_j) - sum_k t_k z_k``. The derivative of the first
+        term with respect to ``z_k`` is ``exp z_k / sum_j exp z_j``, or ``p_k``; of the second,
+        ``t_k``.
         """
         n, n_classes = logits.shape
-        samples = np.arange(n)
+        samples, labels = self.xp.arange(n), self.xp.asarray(labels)
         # `gradient` holds, one after the other: the logits with their largest taken out, so that
         # no exp overflows; the exponentials; the probabilities; and at last the gradient.
         np.subtract(logits, logits.max(axis=1, keepdims=True), out=gradient)
@@ -200,7 +134,7 @@ class NumpyOps:
         gradient /= total[:, None]
         gradient -= smoothing / n_classes
         gradient[samples, labels] -= 1 - smoothing
-        return _weighted_mean(losses, gradient, sample_weight)
+        return self._weighted_mean(losses, gradient, sample_weight)
 
     def sigmoid_cross_entropy(
         self,
@@ -210,36 +144,29 @@ class NumpyOps:
         gradient: Floats,
         sample_weight: Floats | None = None,
     ) -> float:
-        """Loss of a batch whose every output is a yes or no, and its gradient by the logits.
+        """Take the loss and its gradient together.
 
-        With ``p = sigmoid(logits)`` and targets moved towards the middle, ``t = (1 - smoothing)
-        target + smoothing / 2``::
-
-            loss = mean over samples of  - sum_k (t_k log p_k + (1 - t_k) log(1 - p_k))
-            d loss / d logits = (p - t) / n
-
-        Why the second line: ``log p_k = z_k - log(1 + exp z_k)`` and ``log(1 - p_k) =
+        Why the gradient is ``p - t``: ``log p_k = z_k - log(1 + exp z_k)`` and ``log(1 - p_k) =
         - log(1 + exp z_k)``, so an output's loss is ``log(1 + exp z_k) - t_k z_k``. Its derivative
         is ``exp z_k / (1 + exp z_k) - t_k``, the first of which is ``p_k``.
-
-        Parameters
-        ----------
-        logits, gradient : (n, K)
-        targets : (n, K)
-            0 or 1.
-        smoothing, sample_weight
-            As in `softmax_cross_entropy`.
-
-        Returns
-        -------
-        float
-            The mean loss.
         """
-        targets = (1 - smoothing) * targets + smoothing / 2
+        targets = (1 - smoothing) * self.xp.asarray(targets) + smoothing / 2
         losses = (np.logaddexp(logits.dtype.type(0), logits) - targets * logits).sum(axis=1)
         sigmoid(logits, gradient)
         gradient -= targets
-        return _weighted_mean(losses, gradient, sample_weight)
+        return self._weighted_mean(losses, gradient, sample_weight)
+
+    def _weighted_mean(
+        self, losses: Floats, gradient: Floats, sample_weight: Floats | None
+    ) -> float:
+        """Return the mean of the losses ``(n,)``; weigh the rows of ``gradient`` in the same way."""
+        if sample_weight is None:
+            gradient /= len(losses)
+            return float(losses.sum()) / len(losses)
+        sample_weight = self.xp.asarray(sample_weight)
+        total = float(sample_weight.sum())
+        gradient *= (sample_weight / total)[:, None]
+        return float(sample_weight @ losses) / total
 
     def batch_norm_forward(
         self,
@@ -254,15 +181,7 @@ class NumpyOps:
         deviation: Floats,
         out: Floats,
     ) -> None:
-        """Normalize each feature over the batch, scale and shift it; update the running statistics.
-
-        Parameters
-        ----------
-        x, normalized, out : (n, d)
-        gamma, beta, running_mean, running_var, deviation : (d,)
-            ``deviation`` receives ``sqrt(variance + epsilon)``.
-        momentum, epsilon : float
-        """
+        """Normalize each feature over the batch; update the running statistics."""
         n = len(x)
         mean = x.mean(axis=0)
         np.subtract(x, mean, out=normalized)
@@ -285,25 +204,14 @@ class NumpyOps:
         gamma_gradient: Floats,
         beta_gradient: Floats,
     ) -> None:
-        """Turn ``dJ/dy`` of batch normalization into ``dJ/dx``, in place.
-
-        With ``G = dJ/dy`` and sums and means over the batch::
-
-            dJ/dgamma = sum(G · normalized)        dJ/dbeta = sum(G)
-            dJ/dx = gamma / deviation · (G - mean(G) - normalized · mean(G · normalized))
+        """Take the sums first, then ``dJ/dx``.
 
         Were mean and deviation constants, dJ/dx would be ``gamma / deviation · G``. But moving one
         ``x`` moves the mean by 1/n, and with it all outputs, which gives ``mean(G)``; and it moves
         the deviation by ``normalized / n``, which scales all outputs, and gives the last term.
-
-        Parameters
-        ----------
-        gradient, normalized : (n, d)
-            ``normalized`` is used up.
-        deviation, gamma, gamma_gradient, beta_gradient : (d,)
         """
         n = len(gradient)
-        np.einsum("ij,ij->j", gradient, normalized, out=gamma_gradient)
+        gamma_gradient[:] = np.einsum("ij,ij->j", gradient, normalized)
         np.sum(gradient, axis=0, out=beta_gradient)
         normalized *= gamma_gradient / n
         gradient -= normalized
@@ -311,7 +219,7 @@ class NumpyOps:
         gradient *= gamma / deviation
 
     def descent_step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        """Go straight downhill: ``p = p - learning_rate · g``, both ``(n_parameters,)``."""
+        """Go straight downhill."""
         self.add_scaled(gradients, -learning_rate, parameters)
 
     def momentum_step(
@@ -322,11 +230,10 @@ class NumpyOps:
         learning_rate: float,
         beta: float,
     ) -> None:
-        """Follow the mean gradient: ``v = beta v + (1 - beta) g``, ``p = p - learning_rate · v``.
+        """Follow the mean gradient.
 
         Because of the ``1 - beta``, ``v`` is as long as a gradient. The form without it (Polyak
         1964; the one of PyTorch) takes steps ``1 / (1 - beta)`` times as long at the same rate.
-        All arrays are ``(n_parameters,)``.
         """
         for p, g, v in chunks(parameters, gradients, velocity):
             v *= beta
@@ -342,12 +249,10 @@ class NumpyOps:
         beta: float,
         ahead: bool,
     ) -> None:
-        """Roll on: ``v = beta v - learning_rate · g``, ``p = p + v``; or look ahead.
+        """Keep rolling, or look ahead: take the step that ``v`` would take next, if ``g`` stayed.
 
-        Looking ahead, ``p = p + beta v - learning_rate · g``: the step that ``v`` would take next,
-        were the gradient to stay. Nesterov's momentum, in the form of Bengio, Boulanger-Lewandowski
-        and Pascanu 2013, "Advances in optimizing recurrent networks", section 3.5. All arrays are
-        ``(n_parameters,)``.
+        Looking ahead is Nesterov's momentum, in the form of Bengio, Boulanger-Lewandowski and
+        Pascanu 2013, "Advances in optimizing recurrent networks", section 3.5.
         """
         for p, g, v in chunks(parameters, gradients, velocity):
             step = learning_rate * g
@@ -372,20 +277,17 @@ class NumpyOps:
         step: int,
         decay: float = 0.0,
     ) -> None:
-        """One step of Adam, all arrays ``(n_parameters,)``, ``step`` counted from 1.
+        """Divide each step by the typical size of its gradient.
 
-        ``m = beta1 m + (1 - beta1) g`` and ``v = beta2 v + (1 - beta2) g²`` start at 0 and so lean
-        towards it; dividing by ``1 - beta^step`` corrects that. Then
-        ``p = p - learning_rate · m̂ / (sqrt(v̂) + epsilon)``.
-        Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1.
-
-        Before that, the parameters lose their part ``decay``: ``p = (1 - decay) · p``. Loshchilov
-        and Hutter 2019, "Decoupled weight decay regularization", algorithm 2.
+        ``m`` and ``v`` start at 0 and so lean towards it; dividing by ``1 - beta^step`` corrects
+        that. Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1. The
+        ``decay`` is that of Loshchilov and Hutter 2019, "Decoupled weight decay regularization",
+        algorithm 2.
         """
         # sqrt(v̂) + epsilon = (sqrt(v) + epsilon · c) / c
         c = sqrt(1 - beta2**step)
         rate = learning_rate * c / (1 - beta1**step)
-        scratch = np.empty(min(CHUNK, len(parameters)), parameters.dtype)
+        scratch = self.xp.empty(min(CHUNK, len(parameters)), parameters.dtype)
         for p, g, m, v in chunks(parameters, gradients, mean, square):
             t = scratch[: len(p)]
             # m + (1 - beta1) (g - m) is the same as beta1 m + (1 - beta1) g, in one pass less
@@ -407,25 +309,23 @@ class NumpyOps:
             p -= t
 
     def average_step(self, average: Floats, values: Floats, rate: float) -> None:
-        """Move a running average towards new values: ``a = a + rate · (x - a)``, both ``(n,)``."""
+        """Move, a chunk of the vectors at a time."""
         for a, x in chunks(average, values):
             a += rate * (x - a)
 
     def one_sample(self, layers: list[FoldedLayer]) -> Callable[[NDArray[Any]], Floats]:
-        """Return a function from one sample, ``(d,)``, to its probabilities, ``(K,)``.
-
-        uint8 pixels are scaled to 0–1.
-        """
+        """Go through the layers one by one."""
         dtype = layers[0].weight.dtype
 
         def predict(x: NDArray[Any]) -> Floats:
+            x = self.xp.asarray(x)
             signal: Floats = x * dtype.type(1 / 255) if x.dtype == np.uint8 else x
             for weight, bias, function in layers:
                 z = signal @ weight
                 z += bias
                 signal = z
                 if function is not None:
-                    signal = np.empty_like(z)
+                    signal = self.xp.empty_like(z)
                     function.value(z, signal)
             softmax(signal[None], signal[None])
             return signal
@@ -438,16 +338,6 @@ def random_bits(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArr
     size = prod(shape)
     bits: NDArray[np.uint16] = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)
     return bits[:size].reshape(shape)
-
-
-def _weighted_mean(losses: Floats, gradient: Floats, sample_weight: Floats | None) -> float:
-    """Return the mean of the losses ``(n,)``; weigh the rows of ``gradient`` in the same way."""
-    if sample_weight is None:
-        gradient /= len(losses)
-        return float(losses.sum()) / len(losses)
-    total = float(sample_weight.sum())
-    gradient *= (sample_weight / total)[:, None]
-    return float(sample_weight @ losses) / total
 
 
 def chunks(*vectors: Floats) -> Iterator[tuple[Floats, ...]]:

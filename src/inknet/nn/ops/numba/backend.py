@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from inknet.nn.activations import ACTIVATIONS, LEAKY_SLOPE, ActivationFunction
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
-from inknet.nn.ops.formulas import FoldedLayer, NumpyOps, random_bits
+from inknet.nn.ops.contract import FoldedLayer
+from inknet.nn.ops.formulas import NumpyOps, random_bits
 from inknet.nn.ops.numba import images, loops, prediction
 from inknet.nn.ops.numba.sparse import SparseBatch, SparseGroup, SparseRows
 

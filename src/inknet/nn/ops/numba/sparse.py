@@ -98,6 +98,8 @@ def _product(
 class SparseBatch(Batch):
     """A batch that lists what is not 0, if that is little enough."""
 
+    ops: NumpyOps
+
     def __init__(self, ops: NumpyOps, dtype: np.dtype[np.floating[Any]]) -> None:
         super().__init__(ops, dtype)
         self._n = 0
