@@ -159,7 +159,7 @@ class NumpyOps(Loading):
     def _weighted_mean(
         self, losses: Floats, gradient: Floats, sample_weight: Floats | None
     ) -> float:
-        """Return the mean of the losses ``(n,)``; weigh the rows of ``gradient`` in the same way."""
+        """Return the mean of the losses ``(n,)``; weigh the rows of ``gradient`` alike."""
         if sample_weight is None:
             gradient /= len(losses)
             return float(losses.sum()) / len(losses)
