@@ -109,10 +109,10 @@ class Dense(Layer):
 
     def outputs_are_finite(self) -> bool:
         """Whether all outputs since `prepare` are finite numbers."""
-        return bool(np.isfinite(self._output).all())
+        return bool(self.ops.xp.isfinite(self._output).all())
 
     def infer(self, x: Floats) -> Floats:
-        output = np.empty((len(x), len(self.bias)), self.bias.dtype)
+        output: Floats = self.ops.xp.empty((len(x), len(self.bias)), self.bias.dtype)
         self.ops.matmul(x, self.weight, output)
         output += self.bias
         return output
@@ -173,13 +173,13 @@ class Activation(Layer):
         return gradient
 
     def infer(self, x: Floats) -> Floats:
-        output = np.empty_like(x)
+        output: Floats = self.ops.xp.empty_like(x)
         self.function.value(x, output)
         return output
 
     def active_fraction(self) -> float:
         """Fraction of the inputs of the last `forward` that were positive."""
-        return float(np.count_nonzero(self._input > 0) / self._input.size)
+        return float(self.ops.xp.count_nonzero(self._input > 0) / self._input.size)
 
 
 class BatchNorm(Layer):
@@ -216,7 +216,7 @@ class BatchNorm(Layer):
         return f"BatchNorm({len(self.gamma)})"
 
     def prepare(self, batch_size: int, arena: Arena) -> None:
-        self._deviation = np.empty_like(self.gamma)
+        self._deviation = self.ops.xp.empty_like(self.gamma)
         self._normalized = arena.zeros(batch_size, len(self.gamma))
         self._output = arena.zeros(batch_size, len(self.gamma))
 
@@ -249,7 +249,7 @@ class BatchNorm(Layer):
         return gradient
 
     def infer(self, x: Floats) -> Floats:
-        scale = self.gamma / np.sqrt(self.running_var + BATCH_NORM_EPSILON)
+        scale = self.gamma / self.ops.xp.sqrt(self.running_var + BATCH_NORM_EPSILON)
         output: Floats = x * scale
         output += self.beta - self.running_mean * scale
         return output
