@@ -19,80 +19,15 @@ from inknet.nn.arrays import Floats
 from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
 from inknet.nn.ops.formulas import NumpyOps
 from inknet.nn.ops.numba import listing
-from inknet.nn.ops.numba.kernel import kernel
-from inknet.nn.ops.numba.vectors import (
-    LARGEST_BLOCK,
-    VECTOR_BYTES,
-    add_pair_1,
-    add_pair_2,
-    add_pair_4,
-    add_pair_8,
-)
+from inknet.nn.ops.numba.product import product_for
 
 SPARSE = 0.5
 """The largest part of the features of pairs of samples in which either has something else than 0,
 with which listing is the faster way."""
 
-STRIP_BYTES = 8 * VECTOR_BYTES
-"""Of each row of a matrix, what is multiplied before the next such part. Of 784 rows these are
-400 kB, which a core's own cache holds; whole, they would come from the one that cores share."""
-
 _Lists: TypeAlias = tuple[Floats, NDArray[np.uint32], NDArray[np.uint32]]
 """By pairs of samples (or pixels): both values ``(k, 2)``, their pixel (or sample) ``(k,)``, and
 where each pair's begin."""
-
-
-@kernel
-def _product(
-    values: Floats,
-    indices: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-    matrix: Floats,
-    start: Floats,
-    first: int,
-    last: int,
-    out: Floats,
-) -> None:
-    """Write the pairs ``first`` to ``last`` of the rows of ``start + sparse @ matrix``.
-
-    By strips of columns, so that what is fetched of the matrix again and again stays in the cache;
-    and these by blocks, as large as possible. The last block may overlap the one before, and then
-    writes the same numbers again.
-    """
-    d = matrix.shape[1]
-    lanes = VECTOR_BYTES // matrix.itemsize
-    strip = STRIP_BYTES // matrix.itemsize
-    nobody = np.empty(d, out.dtype)
-    for left in range(0, d, strip):
-        right = min(left + strip, d)
-        for p in range(first, last):
-            a, b = np.intp(starts[p]), np.intp(starts[p + 1])
-            even, odd = out[2 * p], nobody
-            if 2 * p + 1 < len(out):
-                odd = out[2 * p + 1]
-            j = left
-            if LARGEST_BLOCK == 8:
-                while right - j >= 8 * lanes:
-                    add_pair_8(values, indices, a, b, matrix, start, j, even, odd)
-                    j += 8 * lanes
-                if right - j >= 4 * lanes:
-                    add_pair_4(values, indices, a, b, matrix, start, j, even, odd)
-                    j += 4 * lanes
-            while right - j >= 2 * lanes:
-                add_pair_2(values, indices, a, b, matrix, start, j, even, odd)
-                j += 2 * lanes
-            while right - j > 0 and d >= lanes:
-                j = min(j, d - lanes)
-                add_pair_1(values, indices, a, b, matrix, start, j, even, odd)
-                j += lanes
-            if d < lanes:
-                for j in range(d):
-                    even[j] = odd[j] = start[j]
-                for k in range(a, b):
-                    row = matrix[indices[k]]
-                    for j in range(d):
-                        even[j] += values[k, 0] * row[j]
-                        odd[j] += values[k, 1] * row[j]
 
 
 class SparseBatch(Batch):
@@ -146,8 +81,10 @@ class SparseBatch(Batch):
             self._times(self._by_pixels, gradient, zeros, out)
 
     def _times(self, lists: _Lists, matrix: Floats, start: Floats, out: Floats) -> None:
+        product = product_for(self.dtype)
+
         def part(first: int, last: int) -> None:
-            _product(*lists, matrix, start, first, last, out)
+            product(*lists, matrix, start, first, last, out)
 
         n_pairs = len(lists[2]) - 1
         self.ops.in_parts(part, n_pairs, 2 * int(lists[2][-1]) * matrix.shape[1])
