@@ -75,7 +75,11 @@ class NumpyOps(Loading):
     ) -> None:
         """Draw the bits, compare them with the limit, and multiply."""
         bits = self.xp.asarray(random_bits(generator, x.shape))
-        np.less(bits, round(keep_prob * 2**16), out=mask)
+        limit = round(keep_prob * 2**16)
+        if limit < 2**16:
+            np.less(bits, limit, out=mask)
+        else:  # with a limit that is too large for 16 bits, NumPy 2.0 and 2.1 crash
+            mask[:] = 1
         mask *= 1 / keep_prob
         np.multiply(x, mask, out=out)
 
