@@ -1,10 +1,12 @@
 """The hot loops of training, behind one door.
 
-`formulas` is the definition of each, in NumPy that can be read; `numba` says the same in
-compiled loops. Who trains asks `fastest` for one of them and hands it to the network; nothing else
-in the code asks which one is in use.
+`contract` says what a backend must give, formula by formula; `formulas` gives it in NumPy that can
+be read, and `numba` in compiled loops. Whoever trains asks `fastest` for one of them and hands it
+to the network; nothing else in the code asks which one is in use. `batch` takes rows in, `parallel`
+splits large work, and `images` and `reading`, which are no formulas, are plain functions.
 """
 
+import sys
 from functools import cache
 from importlib import import_module
 from os import environ
@@ -36,10 +38,19 @@ def fastest() -> NumpyOps:
         return NumpyOps(parallel=True)
     try:
         return _numba()
-    except (ImportError, OSError) as error:  # OSError: a shared library that is broken
-        if choice == "any":
-            return NumpyOps(parallel=True)
-        raise ValueError(f"{VARIABLE} is 'numba', which cannot be imported: {error}") from None
+    # a shared library that is broken gives OSError; a version that has moved something, the others
+    except (ImportError, OSError, AttributeError) as error:
+        if choice == "numba":
+            raise ValueError(f"{VARIABLE} is 'numba', which cannot be imported: {error}") from None
+        if not (isinstance(error, ModuleNotFoundError) and error.name == "numba"):
+            _tell(f"numba cannot be imported, so training is slower: {error}")
+        return NumpyOps(parallel=True)
+
+
+@cache
+def _tell(what: str) -> None:
+    """Print a line to standard error, once."""
+    print(f"inknet: {what}".splitlines()[0], file=sys.stderr, flush=True)
 
 
 @cache
