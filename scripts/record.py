@@ -246,7 +246,7 @@ def measure_speed(rounds: int = 15) -> Results:
 
     from inknet.data import load
     from inknet.nn.ops import NUMPY
-    from inknet.nn.ops.numba_ops import NumbaOps
+    from inknet.nn.ops.numba import NumbaOps
     from inknet.recipes import load_recipe
     from inknet.training.augmentation import Augmentation, Draw
     from inknet.training.threads import one_blas_thread

@@ -15,7 +15,7 @@ from benchmarks.task import EPOCH, load_images
 from inknet.nn.layers import FirstDense
 from inknet.nn.network import Architecture, Network
 from inknet.nn.ops import NumpyOps
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 from inknet.nn.optimizers import Adam
 from inknet.training.threads import one_blas_thread
 

@@ -10,7 +10,8 @@ from inknet.data import mapped
 from inknet.data.dataset import Dataset
 from inknet.errors import InputError
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
+from inknet.nn.ops.reading import reader_for
 from inknet.training.batches import BatchMaker
 
 OPS = [pytest.param(NUMPY, id="numpy"), pytest.param(NumbaOps(), id="numba")]
@@ -43,7 +44,7 @@ def test_rows_are_read_from_where_they_are_mapped(ops, features):
     for part, chosen in parts:
         file = mapped.file_rows(part)
         out = np.empty((70, 12), np.uint8)
-        ops.read_rows(file.descriptor, file.start, chosen, out)
+        reader_for(ops)(file.descriptor, file.start, chosen, out)
         assert_array_equal(out, part[chosen])
 
 
@@ -53,9 +54,9 @@ def test_a_file_that_became_shorter_is_noticed(ops, features):
     file = mapped.file_rows(features)
     os.truncate(features.filename, file.start + 150 * 12 + 5)
     out = np.empty((3, 12), np.uint8)
-    ops.read_rows(file.descriptor, file.start, np.array([0, 149, 7]), out)
+    reader_for(ops)(file.descriptor, file.start, np.array([0, 149, 7]), out)
     with pytest.raises(ValueError, match="ends before row 150"):
-        ops.read_rows(file.descriptor, file.start, np.array([0, 150, 7]), out)
+        reader_for(ops)(file.descriptor, file.start, np.array([0, 150, 7]), out)
 
 
 @pytest.mark.usefixtures("small_files_count_as_large")

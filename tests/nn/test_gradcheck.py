@@ -11,7 +11,7 @@ from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.gradcheck import both_gradients, relative_error
 from inknet.nn.network import Architecture, Network
 from inknet.nn.ops import NUMPY, NumpyOps
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 
 NETWORKS = list(itertools.product(sorted(ACTIVATIONS), ("none", "before", "after"), (1.0, 0.7)))
 OBJECTIVES = [
@@ -53,7 +53,7 @@ def test_backward_agrees_with_finite_differences_where_samples_have_weights(outp
 
     def loss():
         return network.loss_and_gradients(
-            x, targets, generator, label_smoothing=smoothing, weights=weights
+            x, targets, generator, label_smoothing=smoothing, sample_weight=weights
         )
 
     loss()

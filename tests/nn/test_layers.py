@@ -13,7 +13,7 @@ from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.arrays import Arena
 from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout, FirstDense
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 
 FLOAT64 = np.dtype("float64")
 SHAPES = {"n": st.integers(1, 9), "fan_in": st.integers(1, 7), "fan_out": st.integers(1, 7)}

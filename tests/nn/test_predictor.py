@@ -8,7 +8,7 @@ from scipy.special import softmax
 from inknet import MLP, InputError
 from inknet.nn.network import Architecture, Network
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 from inknet.nn.predictor import Predictor
 
 OPS = [pytest.param(NUMPY, id="numpy"), pytest.param(NumbaOps(), id="numba")]

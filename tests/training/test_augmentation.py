@@ -8,7 +8,7 @@ from samples import clouds, make_trainer, pictures, rows_of
 from inknet import MLP, InputError
 from inknet.data import Dataset, load
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 from inknet.recipes import AugmentRecipe
 from inknet.training.augmentation import Augmentation, swap_pixels
 from inknet.training.batches import BatchMaker

@@ -9,7 +9,7 @@ from samples import rows_of
 
 from inknet.data import Dataset
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 from inknet.training.batches import ROWS_AHEAD, BatchMaker
 
 OPS = {ops.name: ops for ops in (NUMPY, NumbaOps())}
@@ -143,7 +143,7 @@ def test_an_error_in_the_thread_reaches_the_one_who_waits(monkeypatch, number_of
             raise OSError("the disk is gone")
         self.features = features
 
-    monkeypatch.setattr("inknet.nn.ops.numpy_ops.Batch.load", load)
+    monkeypatch.setattr("inknet.nn.ops.batch.Batch.load", load)
     n_seen = 0
     with pytest.raises(OSError, match="the disk is gone"):
         for x, _ in maker.batches(np.arange(n)):

@@ -8,7 +8,8 @@ and column x, counted from the centre of the image, that position is ::
 
     (v, u) = M (y, x) + shift + field(y, x)
 
-This module draws the matrix M, the shift and the field; `NumpyOps.warp` looks up the pixels.
+This module draws the matrix M, the shift and the field; `warp` (in `nn.ops.images`) looks up the
+pixels.
 
 **Affine.** M is a rotation by an angle θ, times a horizontal shear by an angle φ, times a scale for
 each axis::

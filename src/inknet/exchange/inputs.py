@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from inknet.mlp import MLP
-from inknet.nn.ops.numpy_ops import FoldedLayer
+from inknet.nn.ops.contract import FoldedLayer
 from inknet.nn.predictor import fold
 
 

@@ -13,7 +13,7 @@ import inknet
 from inknet.exchange.inputs import inference_model
 from inknet.files import write_text_whole
 from inknet.mlp import MLP
-from inknet.nn.ops.numpy_ops import FoldedLayer
+from inknet.nn.ops.contract import FoldedLayer
 
 WIDTH = 96  # characters of weights in a line
 

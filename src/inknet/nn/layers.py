@@ -15,10 +15,8 @@ the same faster.
 """
 
 from abc import ABC, abstractmethod
-from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inknet.nn.activations import ActivationFunction
 from inknet.nn.arrays import Arena, Floats
@@ -111,10 +109,10 @@ class Dense(Layer):
 
     def outputs_are_finite(self) -> bool:
         """Whether all outputs since `prepare` are finite numbers."""
-        return bool(np.isfinite(self._output).all())
+        return bool(self.ops.xp.isfinite(self._output).all())
 
     def infer(self, x: Floats) -> Floats:
-        output = np.empty((len(x), len(self.bias)), self.bias.dtype)
+        output: Floats = self.ops.xp.empty((len(x), len(self.bias)), self.bias.dtype)
         self.ops.matmul(x, self.weight, output)
         output += self.bias
         return output
@@ -167,8 +165,7 @@ class Activation(Layer):
         if self.keep_prob == 1:
             self.ops.activate(self.function, x, output, slope)
         else:
-            words = random_words(generator, x.shape)
-            self.ops.activate_and_drop(self.function, words, self.keep_prob, x, output, slope)
+            self.ops.activate_and_drop(self.function, generator, self.keep_prob, x, output, slope)
         return output
 
     def backward(self, gradient: Floats) -> Floats:
@@ -176,13 +173,13 @@ class Activation(Layer):
         return gradient
 
     def infer(self, x: Floats) -> Floats:
-        output = np.empty_like(x)
+        output: Floats = self.ops.xp.empty_like(x)
         self.function.value(x, output)
         return output
 
     def active_fraction(self) -> float:
         """Fraction of the inputs of the last `forward` that were positive."""
-        return float(np.count_nonzero(self._input > 0) / self._input.size)
+        return float(self.ops.xp.count_nonzero(self._input > 0) / self._input.size)
 
 
 class BatchNorm(Layer):
@@ -219,7 +216,7 @@ class BatchNorm(Layer):
         return f"BatchNorm({len(self.gamma)})"
 
     def prepare(self, batch_size: int, arena: Arena) -> None:
-        self._deviation = np.empty_like(self.gamma)
+        self._deviation = self.ops.xp.empty_like(self.gamma)
         self._normalized = arena.zeros(batch_size, len(self.gamma))
         self._output = arena.zeros(batch_size, len(self.gamma))
 
@@ -252,7 +249,7 @@ class BatchNorm(Layer):
         return gradient
 
     def infer(self, x: Floats) -> Floats:
-        scale = self.gamma / np.sqrt(self.running_var + BATCH_NORM_EPSILON)
+        scale = self.gamma / self.ops.xp.sqrt(self.running_var + BATCH_NORM_EPSILON)
         output: Floats = x * scale
         output += self.beta - self.running_mean * scale
         return output
@@ -280,7 +277,7 @@ class Dropout(Layer):
 
     def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
         mask, output = self._mask[: len(x)], self._output[: len(x)]
-        self.ops.drop(random_words(generator, x.shape), self.keep_prob, x, mask, output)
+        self.ops.drop(generator, self.keep_prob, x, mask, output)
         return output
 
     def backward(self, gradient: Floats) -> Floats:
@@ -289,10 +286,3 @@ class Dropout(Layer):
 
     def infer(self, x: Floats) -> Floats:
         return x
-
-
-def random_words(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint16]:
-    """Return random words of 16 bits, four from each draw of the generator."""
-    size = prod(shape)
-    words: NDArray[np.uint16] = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)
-    return words[:size].reshape(shape)

@@ -169,6 +169,8 @@ class Network:
         Draws the initial weights; without it they are 0, for whoever fills them.
     dtype
         ``float32`` or ``float64``.
+    ops
+        What makes the arrays, and computes until `use` names another.
 
     Raises
     ------
@@ -181,15 +183,17 @@ class Network:
         architecture: Architecture,
         generator: np.random.Generator | None,
         dtype: Any = np.float32,
+        ops: NumpyOps = NUMPY,
     ) -> None:
         if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"dtype is {dtype!r}; expected float32 or float64")
         self.architecture = architecture
         self.dtype: np.dtype[np.floating[Any]] = np.dtype(dtype)
+        self.ops = ops
         self._allocate()
         self.layers = self._build_layers()
         self._initialize(generator)
-        self.use(NUMPY)
+        self.use(ops)
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
@@ -229,7 +233,7 @@ class Network:
         for layer in self.layers:
             layer.release()
         self.use(self.ops)
-        self._logits_gradient = np.empty((0, 0), self.dtype)
+        self._logits_gradient = self.ops.xp.empty((0, 0), self.dtype)
 
     def l2(self, l2_lambda: float, *, on_biases: bool = False) -> L2:
         """Return the price on this network's weights, or on its weights and biases."""
@@ -249,7 +253,7 @@ class Network:
             self._batch.load(x)
             x = self._batch
         if len(x) > self._prepared_for:
-            arena = Arena(self.dtype)
+            arena = Arena(self.dtype, self.ops.xp)
             for layer in self.layers:
                 layer.prepare(len(x), arena)
             self._logits_gradient = arena.zeros(len(x), self.architecture.layer_dims[-1])
@@ -272,7 +276,7 @@ class Network:
         generator: np.random.Generator,
         *,
         label_smoothing: float = 0.0,
-        weights: Floats | None = None,
+        sample_weight: Floats | None = None,
     ) -> float:
         """Go forward and backward once: fill `gradients`, return the mean loss of the batch.
 
@@ -284,12 +288,12 @@ class Network:
             Draws the dropout masks.
         label_smoothing : float
             How much of each target is spread evenly over all classes.
-        weights : (n,), optional
+        sample_weight : (n,), optional
             How much each sample counts; without them, all count the same.
         """
         logits = self.forward(x, generator)
         gradient = self._logits_gradient[: len(x)]
-        loss = self.loss(logits, labels, label_smoothing, gradient, weights)
+        loss = self.loss(logits, labels, label_smoothing, gradient, sample_weight)
         self.backward(gradient)
         return loss
 
@@ -299,14 +303,14 @@ class Network:
         labels: Labels | Floats,
         label_smoothing: float,
         gradient: Floats,
-        weights: Floats | None = None,
+        sample_weight: Floats | None = None,
     ) -> float:
         """Return the mean loss of a batch, and write its gradient by the logits to ``gradient``."""
         if self.architecture.activations[-1] == "sigmoid":
             function: Callable[..., float] = self.ops.sigmoid_cross_entropy
         else:
             function = self.ops.softmax_cross_entropy
-        return function(logits, labels, label_smoothing, gradient, weights)
+        return function(logits, labels, label_smoothing, gradient, sample_weight)
 
     def first_broken_layer(self) -> tuple[int, str] | None:
         """Return which dense layer, from 1, first has a number that is not finite, and where.
@@ -314,7 +318,9 @@ class Network:
         Where is ``"weights"``, or ``"outputs"`` in the last forward pass; None if all are finite.
         """
         for number, layer in enumerate(self.dense_layers, 1):
-            if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
+            if not (
+                self.ops.xp.isfinite(layer.weight).all() and self.ops.xp.isfinite(layer.bias).all()
+            ):
                 return number, "weights"
         for number, layer in enumerate(self.dense_layers, 1):
             if not layer.outputs_are_finite():
@@ -327,7 +333,7 @@ class Network:
             batch = self.ops.new_batch(self.dtype)
             batch.load(x, training=False)
             x = batch
-        signal = np.empty((len(x), self.architecture.layer_dims[1]), self.dtype)
+        signal: Floats = self.ops.xp.empty((len(x), self.architecture.layer_dims[1]), self.dtype)
         x.times(self._first.weight, self._first.bias, signal)
         for layer in self.layers[1:]:
             signal = layer.infer(signal)
@@ -341,7 +347,7 @@ class Network:
         shapes.sort(key=lambda item: _VECTOR_ORDER[item[1]])
         n_parameters = sum(prod(shape) for _, _, shape in shapes)
         try:
-            arena = Arena(self.dtype)
+            arena = Arena(self.dtype, self.ops.xp)
             self.parameters, self.gradients = arena.zeros(n_parameters), arena.zeros(n_parameters)
         except (MemoryError, ValueError, OverflowError):
             raise ValueError(
@@ -359,7 +365,8 @@ class Network:
             for layer, parameter, shape in shapes
             if parameter == "gamma"
         ]
-        self.statistics = np.zeros(sum(prod(shape) for _, _, shape in normed), self.dtype)
+        n_statistics = sum(prod(shape) for _, _, shape in normed)
+        self.statistics: Floats = self.ops.xp.zeros(n_statistics, self.dtype)
         self._statistics_views = _cut(self.statistics, normed)
 
     def _build_layers(self) -> list[Layer]:
@@ -407,7 +414,7 @@ class Network:
         for dense, activation in zip(self.dense_layers, a.activations, strict=True):
             shape = dense.weight.shape
             # drawn in float64 whatever the type, so that both types start from the same network
-            dense.weight[:] = generator.normal(0, spread(*shape), shape)
+            dense.weight[:] = self.ops.xp.asarray(generator.normal(0, spread(*shape), shape))
             if activation in ACTIVATIONS and ACTIVATIONS[activation].rectifies:
                 dense.bias[:] = a.bias_start
 

@@ -45,7 +45,7 @@ class Momentum(Optimizer):
 
     def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY, *, beta: float = 0.9) -> None:
         self.ops, self.beta = ops, beta
-        self.velocity = Arena(parameters.dtype).zeros(len(parameters))
+        self.velocity = Arena(parameters.dtype, ops.xp).zeros(len(parameters))
 
     def __repr__(self) -> str:
         return f"Momentum(beta={self.beta:g})"
@@ -79,7 +79,7 @@ class Nesterov(Optimizer):
         ahead: bool = True,
     ) -> None:
         self.ops, self.beta, self.ahead = ops, beta, ahead
-        self.velocity = Arena(parameters.dtype).zeros(len(parameters))
+        self.velocity = Arena(parameters.dtype, ops.xp).zeros(len(parameters))
 
     def __repr__(self) -> str:
         return f"Nesterov(beta={self.beta:g}{'' if self.ahead else ', ahead=False'})"
@@ -108,7 +108,7 @@ class Adam(Optimizer):
     ) -> None:
         self.ops = ops
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        arena = Arena(parameters.dtype)
+        arena = Arena(parameters.dtype, ops.xp)
         self.mean, self.square = arena.zeros(len(parameters)), arena.zeros(len(parameters))
 
     def __repr__(self) -> str:

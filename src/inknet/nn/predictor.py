@@ -15,7 +15,7 @@ from inknet.nn.arrays import Floats
 from inknet.nn.layers import BATCH_NORM_EPSILON, Activation, BatchNorm, Dense
 from inknet.nn.network import Network
 from inknet.nn.ops import NumpyOps
-from inknet.nn.ops.numpy_ops import FoldedLayer
+from inknet.nn.ops.contract import FoldedLayer
 
 OneSample: TypeAlias = Callable[[NDArray[Any]], Floats]
 

@@ -312,7 +312,7 @@ def minimize_lbfgs(
             train.targets,
             generator,
             label_smoothing=label_smoothing,
-            weights=train.sample_weight,
+            sample_weight=train.sample_weight,
         )
         l2.add_gradient(n)
         return loss + l2.value(n), network.gradients.astype(np.float64)

@@ -12,6 +12,7 @@ from inknet.data.augment import Distorter
 from inknet.data.dataset import Dataset, square_shape
 from inknet.errors import InputError
 from inknet.nn.ops import NumpyOps
+from inknet.nn.ops.images import warp_for
 
 if TYPE_CHECKING:
     from inknet.recipes import AugmentRecipe
@@ -108,7 +109,7 @@ class Augmentation:
         generator = np.random.Generator(np.random.SFC64(sequence))
         if self._settings.moves_pixels:
             matrices, fields = self._distorter.draw(generator, len(rows), draw.strength)
-            self._ops.warp(features, rows, matrices, fields, self._background, out)
+            warp_for(self._ops)(features, rows, matrices, fields, self._background, out)
         else:
             np.take(features, rows, axis=0, out=out)
         if self._settings.swap:

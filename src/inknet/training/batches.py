@@ -13,6 +13,7 @@ from inknet.data.mapped import file_rows
 from inknet.errors import InputError
 from inknet.nn.arrays import Labels
 from inknet.nn.ops import Batch, NumpyOps
+from inknet.nn.ops.reading import reader_for
 from inknet.training.augmentation import Augmentation, Draw
 from inknet.training.prefetch import ROWS_AHEAD, prefetch
 
@@ -126,7 +127,7 @@ class BatchMaker:
         if self._file is not None:
             features = self._read[: len(rows)]
             try:
-                self._ops.read_rows(self._file.descriptor, self._file.start, rows, features)
+                reader_for(self._ops)(self._file.descriptor, self._file.start, rows, features)
             except ValueError as error:
                 raise InputError(f"{self.dataset.name}: {error}") from None
             rows = np.arange(len(rows))

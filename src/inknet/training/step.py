@@ -127,7 +127,7 @@ class Training:
             targets,
             self.generator,
             label_smoothing=settings.label_smoothing,
-            weights=sample_weight,
+            sample_weight=sample_weight,
         )
         self.check_loss(loss)
         self.l2.add_gradient(len(x) if sample_weight is None else float(sample_weight.sum()))

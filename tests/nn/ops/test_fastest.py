@@ -14,8 +14,16 @@ from inknet.nn.ops import NUMPY, VARIABLE, NumpyOps, fastest
 @pytest.fixture
 def no_numba(monkeypatch):
     """As where numba is not installed."""
-    monkeypatch.setitem(sys.modules, "inknet.nn.ops.numba_ops", None)
+    import_again(monkeypatch)
+    monkeypatch.setitem(sys.modules, "numba", None)
+
+
+def import_again(monkeypatch):
+    """Let the compiled ops be imported as if for the first time."""
+    for name in [name for name in sys.modules if name.startswith("inknet.nn.ops.numba")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(ops, "_numba", ops._numba.__wrapped__)
+    monkeypatch.setattr(ops, "_tell", ops._tell.__wrapped__)
 
 
 @pytest.mark.parametrize(
@@ -40,12 +48,26 @@ def test_another_value_is_refused_in_one_line(monkeypatch, value):
 
 
 @pytest.mark.parametrize("value", [None, "", "numpy"])
-def test_without_numba_it_is_numpy(monkeypatch, no_numba, value):
+def test_without_numba_it_is_numpy(monkeypatch, no_numba, value, capsys):
     monkeypatch.delenv(VARIABLE, raising=False)
     if value is not None:
         monkeypatch.setenv(VARIABLE, value)
     assert type(fastest()) is NumpyOps
     assert fastest().parallel
+    assert capsys.readouterr().err == "", "numba is an extra"
+
+
+@pytest.mark.parametrize("is_missing", ["a module", "an attribute"])
+def test_numba_that_is_there_and_broken_is_named_in_one_line(monkeypatch, capsys, is_missing):
+    monkeypatch.delenv(VARIABLE, raising=False)
+    import_again(monkeypatch)
+    if is_missing == "a module":
+        monkeypatch.setitem(sys.modules, "inknet.nn.ops.numba.kernel", None)
+    else:
+        monkeypatch.delattr("numba.njit")
+    assert type(fastest()) is NumpyOps
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("inknet: numba cannot be imported, so training is slower: ")
 
 
 def test_numba_that_was_asked_for_and_is_not_there_is_an_error(monkeypatch, no_numba):
@@ -62,7 +84,7 @@ def test_numba_that_was_asked_for_and_is_not_there_is_an_error(monkeypatch, no_n
 
 PREPARE = """
 import numpy as np
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 ops = NumbaOps()
 ops.prepare(np.dtype("float32"))
 sums = np.zeros(2, "f4")
@@ -96,15 +118,15 @@ def test_where_nothing_can_be_kept_they_are_compiled_all_the_same(tmp_path):
     shutil.copytree(
         Path(inknet.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__")
     )
-    blocked = package / "nn/ops/__pycache__"
+    blocked = package / "nn/ops/numba/__pycache__"
     blocked.write_text("no folder")
     code = """
 import inknet, numpy as np
-from inknet.nn.ops.numba_ops import NumbaOps, _column_sums
+from inknet.nn.ops.numba import NumbaOps, loops
 sums = np.zeros(2, "f4")
 NumbaOps().column_sums(np.array([[1, 2], [3, 4]], "f4"), sums)
 print(inknet.__file__)
-print(sums.tolist(), _column_sums.stats.cache_path)
+print(sums.tolist(), loops.column_sums.stats.cache_path)
 """
     printed = run_python(
         code,

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose
 from splitting import split_among
 
 from inknet.nn.ops import NUMPY, NumpyOps, parallel
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 from inknet.nn.ops.parallel import LEAST_WORK, in_parts
 
 
@@ -86,7 +86,7 @@ def test_only_who_asks_for_it_is_split(monkeypatch):
     def refuse(*args):
         raise AssertionError("split")
 
-    monkeypatch.setattr("inknet.nn.ops.numpy_ops.in_parts", refuse)
+    monkeypatch.setattr("inknet.nn.ops.formulas.in_parts", refuse)
     products(NUMPY, 0)
     with pytest.raises(AssertionError, match="split"):
         products(NumpyOps(parallel=True), 0)

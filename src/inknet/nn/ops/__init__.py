@@ -1,15 +1,18 @@
 """The hot loops of training, behind one door.
 
-`numpy_ops` is the definition of each, in NumPy that can be read; `numba_ops` says the same in
-compiled loops. Who trains asks `fastest` for one of them and hands it to the network; nothing else
-in the code asks which one is in use.
+`contract` says what a backend must give, formula by formula; `formulas` gives it in NumPy that can
+be read, and `numba` in compiled loops. Whoever trains asks `fastest` for one of them and hands it
+to the network; nothing else in the code asks which one is in use. `batch` takes rows in, `parallel`
+splits large work, and `images` and `reading`, which are no formulas, are plain functions.
 """
 
+import sys
 from functools import cache
 from importlib import import_module
 from os import environ
 
-from inknet.nn.ops.numpy_ops import Batch, NumpyOps
+from inknet.nn.ops.batch import Batch
+from inknet.nn.ops.formulas import NumpyOps
 
 NUMPY = NumpyOps()
 """The definitions, as they serve a model in use."""
@@ -35,15 +38,24 @@ def fastest() -> NumpyOps:
         return NumpyOps(parallel=True)
     try:
         return _numba()
-    except (ImportError, OSError) as error:  # OSError: a shared library that is broken
-        if choice == "any":
-            return NumpyOps(parallel=True)
-        raise ValueError(f"{VARIABLE} is 'numba', which cannot be imported: {error}") from None
+    # a shared library that is broken gives OSError; a version that has moved something, the others
+    except (ImportError, OSError, AttributeError) as error:
+        if choice == "numba":
+            raise ValueError(f"{VARIABLE} is 'numba', which cannot be imported: {error}") from None
+        if not (isinstance(error, ModuleNotFoundError) and error.name == "numba"):
+            _tell(f"numba cannot be imported, so training is slower: {error}")
+        return NumpyOps(parallel=True)
+
+
+@cache
+def _tell(what: str) -> None:
+    """Print a line to standard error, once."""
+    print(f"inknet: {what}".splitlines()[0], file=sys.stderr, flush=True)
 
 
 @cache
 def _numba() -> NumpyOps:
-    ops: NumpyOps = import_module("inknet.nn.ops.numba_ops").NumbaOps(parallel=True)
+    ops: NumpyOps = import_module("inknet.nn.ops.numba").NumbaOps(parallel=True)
     return ops
 
 

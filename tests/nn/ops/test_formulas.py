@@ -9,9 +9,11 @@ from scipy.ndimage import map_coordinates
 from scipy.special import expit, log_expit, log_softmax
 from scipy.special import softmax as scipy_softmax
 from sklearn.metrics import log_loss
+from splitting import GivenBits
 
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numpy_ops import CHUNK
+from inknet.nn.ops.formulas import CHUNK
+from inknet.nn.ops.images import warp
 
 softmax_cross_entropy = NUMPY.softmax_cross_entropy
 
@@ -140,7 +142,7 @@ def test_dropout_keeps_the_words_below_its_limit(dtype, keep_prob):
     words = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
     x = np.random.default_rng(0).normal(size=words.shape).astype(dtype)
     mask, out = np.full((2, *x.shape), np.nan, dtype)
-    NUMPY.drop(words, keep_prob, x, mask, out)
+    NUMPY.drop(GivenBits(words), keep_prob, x, mask, out)
     kept = mask != 0
     assert abs(kept.mean() - keep_prob) <= 2**-17, "each word is as likely as any other"
     assert (words[kept] < keep_prob * 2**16).all()
@@ -171,9 +173,9 @@ def test_steps_go_on_over_the_end_of_a_chunk():
 # -- distortions ----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("ground", [0, 200])
-def test_warping_looks_pixels_up_as_scipy_does(ground):
-    generator = np.random.default_rng(ground)
+@pytest.mark.parametrize("background", [0, 200])
+def test_warping_looks_pixels_up_as_scipy_does(background):
+    generator = np.random.default_rng(background)
     n, height, width = 40, 14, 11
     images = generator.integers(0, 256, (n, height, width), dtype=np.uint8)
     rows = generator.permutation(n)
@@ -181,13 +183,13 @@ def test_warping_looks_pixels_up_as_scipy_does(ground):
     matrices[:, [0, 1], [0, 1]] += 1
     fields = generator.normal(0, 2, (n, 2, height, width)).astype(np.float32)
     out = np.empty((n, height * width), np.uint8)
-    NUMPY.warp(images.reshape(n, -1), rows, matrices, fields, ground, out)
+    warp(images.reshape(n, -1), rows, matrices, fields, background, out)
     y, x = np.mgrid[:height, :width]
     for i in range(n):
         m = matrices[i].astype("f8")
         places = [m[k, 0] * y + m[k, 1] * x + m[k, 2] + fields[i, k] for k in (0, 1)]
         expected = map_coordinates(
-            images[rows[i]].astype("f8"), places, order=1, mode="grid-constant", cval=ground
+            images[rows[i]].astype("f8"), places, order=1, mode="grid-constant", cval=background
         )
         # a place is rounded down by up to 1/256 of a pixel in each direction, a grey by half
         assert_allclose(out[i].reshape(height, width), expected, atol=2.5)

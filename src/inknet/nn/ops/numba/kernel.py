@@ -1,4 +1,4 @@
-"""How the loops of `numba_ops` and `sparse` are compiled."""
+"""How the loops of `backend` and `sparse` are compiled."""
 
 from __future__ import annotations
 

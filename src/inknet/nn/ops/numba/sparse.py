@@ -16,320 +16,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.nn.arrays import Floats
-from inknet.nn.ops.kernel import Real, kernel
-from inknet.nn.ops.numpy_ops import Batch, BatchGroup, ListedRows, NumpyOps
-from inknet.nn.ops.vectors import (
-    LARGEST_BLOCK,
-    VECTOR_BYTES,
-    add_pair_1,
-    add_pair_2,
-    add_pair_4,
-    add_pair_8,
-)
+from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
+from inknet.nn.ops.formulas import NumpyOps
+from inknet.nn.ops.numba import listing
+from inknet.nn.ops.numba.product import product_for
 
 SPARSE = 0.5
 """The largest part of the features of pairs of samples in which either has something else than 0,
 with which listing is the faster way."""
-
-STRIP_BYTES = 8 * VECTOR_BYTES
-"""Of each row of a matrix, what is multiplied before the next such part. Of 784 rows these are
-400 kB, which a core's own cache holds; whole, they would come from the one that cores share."""
 
 _Lists: TypeAlias = tuple[Floats, NDArray[np.uint32], NDArray[np.uint32]]
 """By pairs of samples (or pixels): both values ``(k, 2)``, their pixel (or sample) ``(k,)``, and
 where each pair's begin."""
 
 
-@kernel
-def _list_by_samples(
-    features: NDArray[Any],
-    words: NDArray[np.uint64],
-    rows: NDArray[np.intp],
-    blank: NDArray[Any],
-    blank_words: NDArray[np.uint64],
-    scale: Real,
-    values: Floats,
-    columns: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-) -> None:
-    """List pairs of samples. A last one alone has the ``blank`` ``(1, d)`` for a partner.
-
-    ``words`` are the same pixels, eight in one number: most of these are 0 and passed over.
-    """
-    k = 0
-    n_words, d = words.shape[1], features.shape[1]
-    for p in range((len(rows) + 1) // 2):
-        starts[p] = k
-        row = rows[2 * p]
-        even, even_words, odd, odd_words = features[row], words[row], blank[0], blank_words[0]
-        if 2 * p + 1 < len(rows):
-            row = rows[2 * p + 1]
-            odd, odd_words = features[row], words[row]
-        for w in range(n_words):
-            if even_words[w] | odd_words[w] != 0:
-                for j in range(8 * w, 8 * w + 8):
-                    # written in any case, kept if not 0: quicker than a branch hard to predict
-                    values[k, 0], values[k, 1] = even[j] * scale, odd[j] * scale
-                    columns[k] = j
-                    k += (even[j] != 0) | (odd[j] != 0)
-        for j in range(8 * n_words, d):
-            values[k, 0], values[k, 1] = even[j] * scale, odd[j] * scale
-            columns[k] = j
-            k += (even[j] != 0) | (odd[j] != 0)
-    starts[(len(rows) + 1) // 2] = k
-
-
-@kernel
-def _list_by_pixels(
-    features: NDArray[Any],
-    words: NDArray[np.uint64],
-    rows: NDArray[np.intp],
-    scale: Real,
-    values: Floats,
-    samples: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-) -> None:
-    """List pairs of pixels; ``starts`` has a place to spare. First count, then put in place."""
-    n_words, d = words.shape[1], features.shape[1]
-    starts[:] = 0
-    for i in range(len(rows)):
-        pixels, of_row = features[rows[i]], words[rows[i]]
-        for w in range(n_words):
-            if of_row[w] != 0:
-                for p in range(4 * w, 4 * w + 4):
-                    starts[p + 2] += (pixels[2 * p] != 0) | (pixels[2 * p + 1] != 0)
-        for p in range(4 * n_words, d // 2):
-            starts[p + 2] += (pixels[2 * p] != 0) | (pixels[2 * p + 1] != 0)
-        if d % 2 == 1:
-            starts[d // 2 + 2] += pixels[d - 1] != 0
-    for p in range(2, len(starts)):
-        starts[p] += starts[p - 1]
-    # now [p + 1] is where pair p begins, and moves on with each sample, to where it ends
-    for i in range(len(rows)):
-        pixels, of_row = features[rows[i]], words[rows[i]]
-        for w in range(n_words):
-            if of_row[w] != 0:
-                for p in range(4 * w, 4 * w + 4):
-                    if (pixels[2 * p] != 0) | (pixels[2 * p + 1] != 0):
-                        k = starts[p + 1]
-                        starts[p + 1] = k + 1
-                        values[k, 0] = pixels[2 * p] * scale
-                        values[k, 1] = pixels[2 * p + 1] * scale
-                        samples[k] = i
-        for p in range(4 * n_words, (d + 1) // 2):
-            even = pixels[2 * p] * scale
-            odd = pixels[2 * p + 1] * scale if 2 * p + 1 < d else scale * 0
-            if (even != 0) | (odd != 0):
-                k = starts[p + 1]
-                starts[p + 1] = k + 1
-                values[k, 0], values[k, 1] = even, odd
-                samples[k] = i
-
-
-@kernel
-def _list_group(
-    features: NDArray[Any],
-    words: NDArray[np.uint64],
-    rows: NDArray[np.intp],
-    batch_size: int,
-    scale: Real,
-    values: Floats,
-    columns: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-    pixel_values: Floats,
-    samples: NDArray[np.uint32],
-    pixel_starts: NDArray[np.uint32],
-    blank: NDArray[Any],
-    blank_words: NDArray[np.uint64],
-) -> None:
-    """Fetch rows, cut into batches, and list each by samples and by pixels.
-
-    The first axis of all lists is the batch. Without ``pixel_starts``, there are none by pixels.
-    """
-    for b in range((len(rows) + batch_size - 1) // batch_size):
-        of_batch = rows[b * batch_size : (b + 1) * batch_size]
-        _list_by_samples(
-            features, words, of_batch, blank, blank_words, scale, values[b], columns[b], starts[b]
-        )
-        if len(pixel_starts) > 0:
-            _list_by_pixels(
-                features, words, of_batch, scale, pixel_values[b], samples[b], pixel_starts[b]
-            )
-
-
-@kernel
-def _list_rows(
-    features: Floats, values: Floats, columns: NDArray[np.uint32], starts: NDArray[np.int64]
-) -> None:
-    """List single rows; ``values`` and ``columns`` have a place to spare."""
-    k = 0
-    for i in range(len(features)):
-        starts[i] = k
-        for j in range(features.shape[1]):
-            values[k], columns[k] = features[i, j], j  # written in any case, as above
-            k += features[i, j] != 0
-    starts[len(features)] = k
-
-
-@kernel
-def _pair_samples(
-    all_values: Floats,
-    all_columns: NDArray[np.uint32],
-    all_starts: NDArray[np.int64],
-    rows: NDArray[np.intp],
-    places: NDArray[np.int64],
-    values: Floats,
-    columns: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-) -> None:
-    """Make a list by pairs of samples out of lists of single rows; ``places`` is scratch."""
-    k = 0
-    places[:] = -1
-    for i in range(len(rows)):
-        if i % 2 == 0:
-            starts[i // 2] = k
-        for source in range(all_starts[rows[i]], all_starts[rows[i] + 1]):
-            column = all_columns[source]
-            if places[column] < starts[i // 2]:  # nothing there yet, of either
-                places[column], columns[k] = k, column
-                values[k, 0] = values[k, 1] = 0
-                k += 1
-            values[places[column], i % 2] += all_values[source]
-    starts[(len(rows) + 1) // 2] = k
-
-
-@kernel
-def _pair_pixels(
-    all_values: Floats,
-    all_columns: NDArray[np.uint32],
-    all_starts: NDArray[np.int64],
-    rows: NDArray[np.intp],
-    places: NDArray[np.int64],
-    values: Floats,
-    samples: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-) -> None:
-    """Make one by pairs of pixels; ``starts`` has a place to spare."""
-    starts[:] = 0
-    places[:] = -1  # of each pair, the last sample that has something there
-    for i in range(len(rows)):
-        for source in range(all_starts[rows[i]], all_starts[rows[i] + 1]):
-            pair = all_columns[source] // 2
-            starts[pair + 2] += places[pair] != i
-            places[pair] = i
-    for pair in range(2, len(starts)):
-        starts[pair] += starts[pair - 1]
-    places[:] = -1
-    for i in range(len(rows)):
-        for source in range(all_starts[rows[i]], all_starts[rows[i] + 1]):
-            pair, which = all_columns[source] // 2, all_columns[source] % 2
-            if places[pair] != i:
-                k = starts[pair + 1]
-                starts[pair + 1] = k + 1
-                places[pair], samples[k] = i, i
-                values[k, 0] = values[k, 1] = 0
-            values[starts[pair + 1] - 1, which] += all_values[source]
-
-
-@kernel
-def _pair_listed(
-    all_values: Floats,
-    all_columns: NDArray[np.uint32],
-    all_starts: NDArray[np.int64],
-    rows: NDArray[np.intp],
-    batch_size: int,
-    places: NDArray[np.int64],
-    values: Floats,
-    columns: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-    pixel_values: Floats,
-    samples: NDArray[np.uint32],
-    pixel_starts: NDArray[np.uint32],
-) -> None:
-    """Make the lists of several batches, each from where the one before ends at the latest."""
-    begin = 0
-    for b in range((len(rows) + batch_size - 1) // batch_size):
-        of_batch = rows[b * batch_size : (b + 1) * batch_size]
-        _pair_samples(
-            all_values,
-            all_columns,
-            all_starts,
-            of_batch,
-            places,
-            values[begin:],
-            columns[begin:],
-            starts[b],
-        )
-        if len(pixel_starts) > 0:
-            _pair_pixels(
-                all_values,
-                all_columns,
-                all_starts,
-                of_batch,
-                places,
-                pixel_values[begin:],
-                samples[begin:],
-                pixel_starts[b],
-            )
-        for row in of_batch:
-            begin += all_starts[row + 1] - all_starts[row]
-
-
-@kernel
-def _product(
-    values: Floats,
-    indices: NDArray[np.uint32],
-    starts: NDArray[np.uint32],
-    matrix: Floats,
-    start: Floats,
-    first: int,
-    last: int,
-    out: Floats,
-) -> None:
-    """Write the pairs ``first`` to ``last`` of the rows of ``start + sparse @ matrix``.
-
-    By strips of columns, so that what is fetched of the matrix again and again stays in the cache;
-    and these by blocks, as large as possible. The last block may overlap the one before, and then
-    writes the same numbers again.
-    """
-    d = matrix.shape[1]
-    lanes = VECTOR_BYTES // matrix.itemsize
-    strip = STRIP_BYTES // matrix.itemsize
-    nobody = np.empty(d, out.dtype)
-    for left in range(0, d, strip):
-        right = min(left + strip, d)
-        for p in range(first, last):
-            a, b = np.intp(starts[p]), np.intp(starts[p + 1])
-            even, odd = out[2 * p], nobody
-            if 2 * p + 1 < len(out):
-                odd = out[2 * p + 1]
-            j = left
-            if LARGEST_BLOCK == 8:
-                while right - j >= 8 * lanes:
-                    add_pair_8(values, indices, a, b, matrix, start, j, even, odd)
-                    j += 8 * lanes
-                if right - j >= 4 * lanes:
-                    add_pair_4(values, indices, a, b, matrix, start, j, even, odd)
-                    j += 4 * lanes
-            while right - j >= 2 * lanes:
-                add_pair_2(values, indices, a, b, matrix, start, j, even, odd)
-                j += 2 * lanes
-            while right - j > 0 and d >= lanes:
-                j = min(j, d - lanes)
-                add_pair_1(values, indices, a, b, matrix, start, j, even, odd)
-                j += lanes
-            if d < lanes:
-                for j in range(d):
-                    even[j] = odd[j] = start[j]
-                for k in range(a, b):
-                    row = matrix[indices[k]]
-                    for j in range(d):
-                        even[j] += values[k, 0] * row[j]
-                        odd[j] += values[k, 1] * row[j]
-
-
 class SparseBatch(Batch):
     """A batch that lists what is not 0, if that is little enough."""
+
+    ops: NumpyOps
 
     def __init__(self, ops: NumpyOps, dtype: np.dtype[np.floating[Any]]) -> None:
         super().__init__(ops, dtype)
@@ -377,8 +81,10 @@ class SparseBatch(Batch):
             self._times(self._by_pixels, gradient, zeros, out)
 
     def _times(self, lists: _Lists, matrix: Floats, start: Floats, out: Floats) -> None:
+        product = product_for(self.dtype)
+
         def part(first: int, last: int) -> None:
-            _product(*lists, matrix, start, first, last, out)
+            product(*lists, matrix, start, first, last, out)
 
         n_pairs = len(lists[2]) - 1
         self.ops.in_parts(part, n_pairs, 2 * int(lists[2][-1]) * matrix.shape[1])
@@ -459,7 +165,7 @@ class SparseRows(ListedRows):
             np.empty(n_nonzero + 1, np.uint32),
         )
         starts = np.empty(n + 1, np.int64)
-        _list_rows(np.ascontiguousarray(features), values, columns, starts)
+        listing.list_rows(np.ascontiguousarray(features), values, columns, starts)
         return cls(ops, values, columns, starts, d)
 
     def load(
@@ -471,7 +177,7 @@ class SparseRows(ListedRows):
         n_batches = -(-len(rows) // batch_size)
         room = self._make_room(slot, int(lengths.sum()), n_batches, batch_size)
         values, columns, starts, pixel_values, samples, pixel_starts = room
-        _pair_listed(
+        listing.pair_listed(
             *self._lists,
             rows,
             batch_size,
@@ -548,7 +254,7 @@ class _Room:
         for array in (features, blank):
             array.flags.writeable = False  # as mapped files are: another type to the compiler
         values, samples, starts = self._by_pixels
-        _list_group(
+        listing.list_group(
             features,
             _eights(features),
             rows,

@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
-from splitting import split_among
+from splitting import GivenBits, split_among
 
 from inknet.data import load
 from inknet.data.augment import Distorter
 from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numba_ops import NumbaOps
-from inknet.nn.ops.sparse import SPARSE
+from inknet.nn.ops.images import warp_for
+from inknet.nn.ops.numba import NumbaOps
+from inknet.nn.ops.numba.sparse import SPARSE
 
 NUMBA = NumbaOps()
 BOTH = (NUMPY, NUMBA)
@@ -85,7 +86,7 @@ def test_dropout_has_the_same_bits(n, d, dtype, seed, keep_prob):
     results = []
     for ops in BOTH:
         mask, out = empty(x.shape, dtype, 2)
-        ops.drop(words, keep_prob, x, mask, out)
+        ops.drop(GivenBits(words), keep_prob, x, mask, out)
         results.append((mask, out))
     for found, expected in zip(*results[::-1], strict=True):
         assert_array_equal(found, expected)
@@ -110,7 +111,7 @@ def test_activations_with_dropout_are_equal(name, n, d, dtype, seed, keep_prob, 
     for ops in BOTH:
         out, slope = empty(z.shape, dtype, 2)
         with np.errstate(invalid="ignore"):  # 0 · infinity
-            ops.activate_and_drop(ACTIVATIONS[name], words, keep_prob, z, out, slope)
+            ops.activate_and_drop(ACTIVATIONS[name], GivenBits(words), keep_prob, z, out, slope)
         results.append((out, slope))
     assert_array_equal(z, before)
     for found, expected in zip(*results[::-1], strict=True):
@@ -127,7 +128,7 @@ def test_dropout_of_what_is_no_number_is_no_number(dtype, bad):
     for ops in BOTH:
         mask, out = empty(x.shape, dtype, 2)
         with np.errstate(invalid="ignore"):
-            ops.drop(np.array([[0, 65535, 0]], np.uint16), 0.5, x, mask, out)
+            ops.drop(GivenBits(np.array([[0, 65535, 0]], np.uint16)), 0.5, x, mask, out)
         results.append(out)
     assert_array_equal(*results)
     assert np.isnan(results[1][0, 1]), "0 times it"
@@ -392,9 +393,9 @@ def test_running_averages_are_equal(n, dtype, seed, rate):
 # -- distortions ----------------------------------------------------------------------------------
 
 
-def warped(ops, pixels, rows, matrices, fields, ground=0):
+def warped(ops, pixels, rows, matrices, fields, background=0):
     out = np.full((len(rows), pixels.shape[1]), 77, np.uint8)
-    ops.warp(pixels, rows, matrices, fields, ground, out)
+    warp_for(ops)(pixels, rows, matrices, fields, background, out)
     return out
 
 
@@ -404,10 +405,10 @@ def warped(ops, pixels, rows, matrices, fields, ground=0):
     width=st.integers(1, 12),
     seed=SEEDS,
     spread=st.sampled_from([0.0, 0.3, 3.0, 100.0, 1e20, 1e38]),
-    ground=st.integers(0, 255),
+    background=st.integers(0, 255),
 )
 @many
-def test_warped_images_have_the_same_bits(n, height, width, seed, spread, ground):
+def test_warped_images_have_the_same_bits(n, height, width, seed, spread, background):
     generator = np.random.default_rng(seed)
     pixels = generator.integers(0, 256, (n + 3, height * width), dtype=np.uint8)
     rows = generator.integers(0, n + 3, n)
@@ -415,7 +416,9 @@ def test_warped_images_have_the_same_bits(n, height, width, seed, spread, ground
     matrices[:, [0, 1], [0, 1]] += 1
     fields = normal(generator, (n, 2, height, width), "float32").clip(-3, 3)
     fields *= np.float32(spread)
-    found, expected = (warped(ops, pixels, rows, matrices, fields, ground) for ops in BOTH[::-1])
+    found, expected = (
+        warped(ops, pixels, rows, matrices, fields, background) for ops in BOTH[::-1]
+    )
     assert_array_equal(found, expected)
     if spread == 0:
         assert_array_equal(found, pixels[rows])
@@ -574,9 +577,9 @@ def test_processors_with_smaller_registers_compute_the_same(tmp_path):
     """Run the loops for them here, in a process that compiles anew."""
     code = """
 import numpy as np
-from inknet.nn.ops import vectors
+from inknet.nn.ops.numba import vectors
 vectors.LARGEST_BLOCK = 2
-from inknet.nn.ops.numba_ops import NumbaOps
+from inknet.nn.ops.numba import NumbaOps
 x = (np.arange(5 * 30) % 7 == 0).reshape(5, 30).astype(np.uint8)
 weight = np.random.default_rng(0).normal(size=(30, 100)).astype(np.float32)
 batch, product = NumbaOps().new_batch(weight.dtype), np.empty((5, 100), np.float32)

@@ -20,10 +20,15 @@ from __future__ import annotations
 from typing import Any
 
 import llvmlite.binding
+import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import make_array
+from numpy.typing import NDArray
+
+from inknet.nn.arrays import Floats
+from inknet.nn.ops.numba.kernel import kernel
 
 as_array: Any = make_array  # numba has no types of its own
 
@@ -32,6 +37,10 @@ VECTOR_BYTES = 64
 
 LARGEST_BLOCK = 8 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 2
 """Vectors in a block. Two sums of each must fit into the registers, with one row beside them."""
+
+STRIP_BYTES = 8 * VECTOR_BYTES
+"""Of each row of a matrix, what is multiplied before the next such part. Of 784 rows these are
+400 kB, which a core's own cache holds; whole, they would come from the one that cores share."""
 
 _INDEX = ir.IntType(64)
 
@@ -131,3 +140,56 @@ def _adder(n_vectors: int) -> Any:
 
 
 add_pair_8, add_pair_4, add_pair_2, add_pair_1 = (_adder(n) for n in (8, 4, 2, 1))
+
+
+@kernel
+def product(
+    values: Floats,
+    indices: NDArray[np.uint32],
+    starts: NDArray[np.uint32],
+    matrix: Floats,
+    start: Floats,
+    first: int,
+    last: int,
+    out: Floats,
+) -> None:
+    """Write pairs of rows of ``start + sparse @ matrix``; see `product.plain`.
+
+    By strips of columns, so that what is fetched of the matrix again and again stays in the cache;
+    and these by blocks, as large as possible. The last block may overlap the one before, and then
+    writes the same numbers again.
+    """
+    d = matrix.shape[1]
+    lanes = VECTOR_BYTES // matrix.itemsize
+    strip = STRIP_BYTES // matrix.itemsize
+    nobody = np.empty(d, out.dtype)
+    for left in range(0, d, strip):
+        right = min(left + strip, d)
+        for p in range(first, last):
+            a, b = np.intp(starts[p]), np.intp(starts[p + 1])
+            even, odd = out[2 * p], nobody
+            if 2 * p + 1 < len(out):
+                odd = out[2 * p + 1]
+            j = left
+            if LARGEST_BLOCK == 8:
+                while right - j >= 8 * lanes:
+                    add_pair_8(values, indices, a, b, matrix, start, j, even, odd)
+                    j += 8 * lanes
+                if right - j >= 4 * lanes:
+                    add_pair_4(values, indices, a, b, matrix, start, j, even, odd)
+                    j += 4 * lanes
+            while right - j >= 2 * lanes:
+                add_pair_2(values, indices, a, b, matrix, start, j, even, odd)
+                j += 2 * lanes
+            while right - j > 0 and d >= lanes:
+                j = min(j, d - lanes)
+                add_pair_1(values, indices, a, b, matrix, start, j, even, odd)
+                j += lanes
+            if d < lanes:
+                for j in range(d):
+                    even[j] = odd[j] = start[j]
+                for k in range(a, b):
+                    row = matrix[indices[k]]
+                    for j in range(d):
+                        even[j] += values[k, 0] * row[j]
+                        odd[j] += values[k, 1] * row[j]

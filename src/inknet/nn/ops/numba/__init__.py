@@ -1,0 +1,5 @@
+"""The ops as loops that numba compiles."""
+
+from inknet.nn.ops.numba.backend import NumbaOps
+
+__all__ = ["NumbaOps"]

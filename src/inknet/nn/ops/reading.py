@@ -1,0 +1,40 @@
+"""Rows of a file, read one by one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.nn.ops.formulas import NumpyOps
+
+Reader: TypeAlias = Callable[[int, int, NDArray[np.intp], NDArray[Any]], None]
+"""What `read_rows` is."""
+
+
+def reader_for(ops: NumpyOps) -> Reader:
+    """Return `read_rows`, or its compiled loop if the ops are numba's."""
+    if ops.name != "numba":
+        return read_rows
+    from inknet.nn.ops.numba import reading
+
+    return reading.read_rows
+
+
+def read_rows(descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]) -> None:
+    """Read rows ``(n,)`` of a file into ``out``, ``(n, d)``.
+
+    Row 0 begins ``start`` bytes into the file, and each has as many bytes as a row of ``out``.
+
+    Raises
+    ------
+    ValueError
+        If the file ends before a row does.
+    """
+    size = out[0].nbytes
+    for i, row in enumerate(rows):
+        if os.preadv(descriptor, [out[i]], start + int(row) * size) != size:
+            raise ValueError(f"the file ends before row {row}; it has become shorter")
