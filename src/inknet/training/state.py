@@ -229,7 +229,7 @@ def _by_name(callbacks: Sequence[Callback]) -> dict[str, Callback]:
     for callback in callbacks:
         if type(callback).state is Callback.state:
             continue
-        name = given = (callback.name or type(callback).__name__).replace(".", " ")
+        name = given = str(callback.name or type(callback).__name__).replace(".", " ")
         number = 1
         while name in named:
             number += 1
