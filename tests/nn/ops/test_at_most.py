@@ -1,4 +1,4 @@
-"""A share of the cores: several trainings side by side, and the same bits beside more or fewer."""
+"""A share of the cores: several trainings at once, and the same bits on machines with more or fewer."""
 
 import threading
 

@@ -138,14 +138,16 @@ def test_a_batch_takes_data_of_every_size_and_type_one_after_the_other():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("keep_prob", [0.001, 0.3, 0.8, 1.0])
-def test_dropout_keeps_the_words_below_its_limit(dtype, keep_prob):
-    words = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
-    x = np.random.default_rng(0).normal(size=words.shape).astype(dtype)
+def test_dropout_keeps_the_bits_below_its_limit(dtype, keep_prob):
+    bits = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
+    x = np.random.default_rng(0).normal(size=bits.shape).astype(dtype)
     mask, out = np.full((2, *x.shape), np.nan, dtype)
-    NUMPY.drop(GivenBits(words), keep_prob, x, mask, out)
+    NUMPY.drop(GivenBits(bits), keep_prob, x, mask, out)
     kept = mask != 0
-    assert abs(kept.mean() - keep_prob) <= 2**-17, "each word is as likely as any other"
-    assert (words[kept] < keep_prob * 2**16).all()
+    assert abs(kept.mean() - keep_prob) <= 2**-17, (
+        "each number of 16 bits is as likely as any other"
+    )
+    assert (bits[kept] < keep_prob * 2**16).all()
     assert_array_equal(mask[kept], np.array(1 / keep_prob, dtype))
     assert_array_equal(out, x * mask)
 

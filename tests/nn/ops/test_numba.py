@@ -80,13 +80,13 @@ def test_activations_and_their_slopes_have_the_same_bits(name, n, d, dtype, seed
 def test_dropout_has_the_same_bits(n, d, dtype, seed, keep_prob):
     generator = np.random.default_rng(seed)
     x = normal(generator, (n, d), dtype)
-    words = generator.integers(0, 2**16, (n, d), dtype=np.uint16)
+    bits = generator.integers(0, 2**16, (n, d), dtype=np.uint16)
     limit = round(keep_prob * 2**16)  # and around it
-    words.flat[0], words.flat[-1] = limit - 1, min(limit, 2**16 - 1)
+    bits.flat[0], bits.flat[-1] = limit - 1, min(limit, 2**16 - 1)
     results = []
     for ops in BOTH:
         mask, out = empty(x.shape, dtype, 2)
-        ops.drop(GivenBits(words), keep_prob, x, mask, out)
+        ops.drop(GivenBits(bits), keep_prob, x, mask, out)
         results.append((mask, out))
     for found, expected in zip(*results[::-1], strict=True):
         assert_array_equal(found, expected)
@@ -106,12 +106,12 @@ def test_activations_with_dropout_are_equal(name, n, d, dtype, seed, keep_prob, 
     z[special] = generator.choice(SPECIAL[2:], special.sum()).clip(-1e30, 1e30).astype(dtype)
     infinite = special & (generator.random(z.shape) < 0.3)
     z[infinite] = generator.choice([-np.inf, np.inf], infinite.sum())
-    words = generator.integers(0, 2**16, (n, d), dtype=np.uint16)
+    bits = generator.integers(0, 2**16, (n, d), dtype=np.uint16)
     before, results = z.copy(), []
     for ops in BOTH:
         out, slope = empty(z.shape, dtype, 2)
         with np.errstate(invalid="ignore"):  # 0 · infinity
-            ops.activate_and_drop(ACTIVATIONS[name], GivenBits(words), keep_prob, z, out, slope)
+            ops.activate_and_drop(ACTIVATIONS[name], GivenBits(bits), keep_prob, z, out, slope)
         results.append((out, slope))
     assert_array_equal(z, before)
     for found, expected in zip(*results[::-1], strict=True):
@@ -574,7 +574,7 @@ def test_blocks_of_columns_fill_every_width(dtype, k):
 
 
 def test_processors_with_smaller_registers_compute_the_same(tmp_path):
-    """Run the loops for them here, in a process that compiles anew."""
+    """Run the loops for them here, in a process that compiles them again."""
     code = """
 import numpy as np
 from inknet.nn.ops.numba import vectors

@@ -190,7 +190,6 @@ def trained(ops, *, optimizer="adam", batch_norm="before", outputs="softmax", dt
     average = ops.xp.zeros(network.n_parameters, network.dtype)
     ops.average_step(average, network.parameters, 0.1)
     assert network.first_broken_layer() is None
-    predict = Predictor(network, ops)
     results = [
         network.parameters,
         network.statistics,
@@ -198,10 +197,11 @@ def trained(ops, *, optimizer="adam", batch_norm="before", outputs="softmax", dt
         *rule.arrays().values(),
         *network.tensors().values(),
         network.infer(x),
-        predict(x[0]),
         *[layer.active_fraction() for layer in network.activation_layers],
         *objectives,
     ]
+    if outputs == "softmax":  # a predictor gives the probabilities of classes
+        results.append(Predictor(network, ops)(x[0]))
     network.release()
     return [type(result) for result in results], [on_host(result) for result in results]
 

@@ -1,8 +1,8 @@
 """The hot loops of training, behind one door.
 
 `contract` says what a backend must give, formula by formula; `formulas` gives it in NumPy that can
-be read, and `numba` in compiled loops. Whoever trains asks `fastest` for one of them and hands it
-to the network; nothing else in the code asks which one is in use. `batch` takes rows in, `parallel`
+be read, and `numba` in compiled loops. A training asks `fastest` for one of them and gives it to
+the network; nothing else in the code asks which one is in use. `batch` takes rows in, `parallel`
 splits large work, and `images` and `reading`, which are no formulas, are plain functions.
 """
 

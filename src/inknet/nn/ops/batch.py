@@ -160,5 +160,5 @@ class Loading(Ops):
         starts: NDArray[np.integer[Any]],
         n_features: int,
     ) -> ListedRows | None:
-        """Return rows that somebody else listed: the arrays of a CSR matrix; or None, as above."""
+        """Return rows that come as lists: the arrays of a CSR matrix; or None, as above."""
         return None

@@ -40,7 +40,7 @@ def in_parts(part: Callable[[int, int], None], n: int, n_multiplications: int) -
         _jobs().put((part, bounds[k], bounds[k + 1], done))
     try:
         part(0, bounds[1])
-    finally:  # also after an error, nobody may be left writing
+    finally:  # also after an error, no thread may be left writing
         errors = [done.get() for _ in range(1, n_parts)]
     for error in filter(None, errors):
         raise error
@@ -83,7 +83,7 @@ def _work(jobs: SimpleQueue[_Job]) -> None:
         error = None
         try:
             part(first, last)
-        except BaseException as raised:  # it belongs to whoever waits
+        except BaseException as raised:  # the caller raises it
             error = raised
         done.put(error)
 

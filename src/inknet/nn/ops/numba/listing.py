@@ -14,10 +14,10 @@ from inknet.nn.ops.numba.kernel import Real, kernel
 @kernel
 def list_by_samples(
     features: NDArray[Any],
-    words: NDArray[np.uint64],
+    eights: NDArray[np.uint64],
     rows: NDArray[np.intp],
     blank: NDArray[Any],
-    blank_words: NDArray[np.uint64],
+    blank_eights: NDArray[np.uint64],
     scale: Real,
     values: Floats,
     columns: NDArray[np.uint32],
@@ -25,25 +25,25 @@ def list_by_samples(
 ) -> None:
     """List pairs of samples. A last one alone has the ``blank`` ``(1, d)`` for a partner.
 
-    ``words`` are the same pixels, eight in one number: most of these are 0 and passed over.
+    ``eights`` are the same pixels, eight in one number: most of these are 0 and passed over.
     """
     k = 0
-    n_words, d = words.shape[1], features.shape[1]
+    n_eights, d = eights.shape[1], features.shape[1]
     for p in range((len(rows) + 1) // 2):
         starts[p] = k
         row = rows[2 * p]
-        even, even_words, odd, odd_words = features[row], words[row], blank[0], blank_words[0]
+        even, even_eights, odd, odd_eights = features[row], eights[row], blank[0], blank_eights[0]
         if 2 * p + 1 < len(rows):
             row = rows[2 * p + 1]
-            odd, odd_words = features[row], words[row]
-        for w in range(n_words):
-            if even_words[w] | odd_words[w] != 0:
+            odd, odd_eights = features[row], eights[row]
+        for w in range(n_eights):
+            if even_eights[w] | odd_eights[w] != 0:
                 for j in range(8 * w, 8 * w + 8):
                     # written in any case, kept if not 0: quicker than a branch hard to predict
                     values[k, 0], values[k, 1] = even[j] * scale, odd[j] * scale
                     columns[k] = j
                     k += (even[j] != 0) | (odd[j] != 0)
-        for j in range(8 * n_words, d):
+        for j in range(8 * n_eights, d):
             values[k, 0], values[k, 1] = even[j] * scale, odd[j] * scale
             columns[k] = j
             k += (even[j] != 0) | (odd[j] != 0)
@@ -53,7 +53,7 @@ def list_by_samples(
 @kernel
 def list_by_pixels(
     features: NDArray[Any],
-    words: NDArray[np.uint64],
+    eights: NDArray[np.uint64],
     rows: NDArray[np.intp],
     scale: Real,
     values: Floats,
@@ -61,15 +61,15 @@ def list_by_pixels(
     starts: NDArray[np.uint32],
 ) -> None:
     """List pairs of pixels; ``starts`` has a place to spare. First count, then put in place."""
-    n_words, d = words.shape[1], features.shape[1]
+    n_eights, d = eights.shape[1], features.shape[1]
     starts[:] = 0
     for i in range(len(rows)):
-        pixels, of_row = features[rows[i]], words[rows[i]]
-        for w in range(n_words):
+        pixels, of_row = features[rows[i]], eights[rows[i]]
+        for w in range(n_eights):
             if of_row[w] != 0:
                 for p in range(4 * w, 4 * w + 4):
                     starts[p + 2] += (pixels[2 * p] != 0) | (pixels[2 * p + 1] != 0)
-        for p in range(4 * n_words, d // 2):
+        for p in range(4 * n_eights, d // 2):
             starts[p + 2] += (pixels[2 * p] != 0) | (pixels[2 * p + 1] != 0)
         if d % 2 == 1:
             starts[d // 2 + 2] += pixels[d - 1] != 0
@@ -77,8 +77,8 @@ def list_by_pixels(
         starts[p] += starts[p - 1]
     # now [p + 1] is where pair p begins, and moves on with each sample, to where it ends
     for i in range(len(rows)):
-        pixels, of_row = features[rows[i]], words[rows[i]]
-        for w in range(n_words):
+        pixels, of_row = features[rows[i]], eights[rows[i]]
+        for w in range(n_eights):
             if of_row[w] != 0:
                 for p in range(4 * w, 4 * w + 4):
                     if (pixels[2 * p] != 0) | (pixels[2 * p + 1] != 0):
@@ -87,7 +87,7 @@ def list_by_pixels(
                         values[k, 0] = pixels[2 * p] * scale
                         values[k, 1] = pixels[2 * p + 1] * scale
                         samples[k] = i
-        for p in range(4 * n_words, (d + 1) // 2):
+        for p in range(4 * n_eights, (d + 1) // 2):
             even = pixels[2 * p] * scale
             odd = pixels[2 * p + 1] * scale if 2 * p + 1 < d else scale * 0
             if (even != 0) | (odd != 0):
@@ -100,7 +100,7 @@ def list_by_pixels(
 @kernel
 def list_group(
     features: NDArray[Any],
-    words: NDArray[np.uint64],
+    eights: NDArray[np.uint64],
     rows: NDArray[np.intp],
     batch_size: int,
     scale: Real,
@@ -111,7 +111,7 @@ def list_group(
     samples: NDArray[np.uint32],
     pixel_starts: NDArray[np.uint32],
     blank: NDArray[Any],
-    blank_words: NDArray[np.uint64],
+    blank_eights: NDArray[np.uint64],
 ) -> None:
     """Fetch rows, cut into batches, and list each by samples and by pixels.
 
@@ -120,11 +120,11 @@ def list_group(
     for b in range((len(rows) + batch_size - 1) // batch_size):
         of_batch = rows[b * batch_size : (b + 1) * batch_size]
         list_by_samples(
-            features, words, of_batch, blank, blank_words, scale, values[b], columns[b], starts[b]
+            features, eights, of_batch, blank, blank_eights, scale, values[b], columns[b], starts[b]
         )
         if len(pixel_starts) > 0:
             list_by_pixels(
-                features, words, of_batch, scale, pixel_values[b], samples[b], pixel_starts[b]
+                features, eights, of_batch, scale, pixel_values[b], samples[b], pixel_starts[b]
             )
 
 

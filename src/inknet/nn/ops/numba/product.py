@@ -44,9 +44,9 @@ def plain(
     Four rows of the matrix are taken at a time: that loads and stores the sums four times less.
     """
     d = matrix.shape[1]
-    nobody = np.empty(d, out.dtype)
+    unused = np.empty(d, out.dtype)
     for p in range(first, last):
-        even, odd = out[2 * p], nobody
+        even, odd = out[2 * p], unused
         if 2 * p + 1 < len(out):
             odd = out[2 * p + 1]
         even[:], odd[:] = start, start

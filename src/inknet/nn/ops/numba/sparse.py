@@ -54,9 +54,9 @@ class SparseBatch(Batch):
         # a pair has as many places as its two samples together, or up to two times fewer
         if _is_sparse(n_nonzero // 2, n, d):
             # a row is listed to its end before the next overwrites what was listed in vain
-            lists = _Room(1, n, d, self.dtype, n_nonzero + 1)
+            lists = _ListBuffers(1, n, d, self.dtype, n_nonzero + 1)
             lists.list(features, np.arange(n), n, training=training)
-            if lists.hand_over(0, n, self, training=training):
+            if lists.give(0, n, self, training=training):
                 return
         self._n, self._by_samples, self._by_pixels = n, None, None
         super().load(features)
@@ -109,7 +109,7 @@ class SparseGroup(BatchGroup):
         super().__init__(ops, n_batches, batch_size, n_features, dtype, sample)
         self._looks_sparse = sample is None or _looks_sparse(sample)
         if self._looks_sparse:
-            self._room = _Room(n_batches, batch_size, n_features, dtype)
+            self._buffers = _ListBuffers(n_batches, batch_size, n_features, dtype)
 
     def load(
         self, features: NDArray[Any], rows: NDArray[np.intp], *, training: bool = True
@@ -118,19 +118,19 @@ class SparseGroup(BatchGroup):
         is_listed = features.dtype == np.uint8 and features.flags.c_contiguous
         if not (self._looks_sparse and is_listed):
             return super().load(features, rows, training=training)
-        self._room.list(features, rows, self.batch_size, training=training)
+        self._buffers.list(features, rows, self.batch_size, training=training)
         batches = self._batches[: -(-len(rows) // self.batch_size)]
         for b, batch in enumerate(batches):
             assert isinstance(batch, SparseBatch)
             of_batch = rows[b * self.batch_size : (b + 1) * self.batch_size]
             # each batch by itself, so that it does not matter which ones are loaded together
-            if not self._room.hand_over(b, len(of_batch), batch, training=training):
+            if not self._buffers.give(b, len(of_batch), batch, training=training):
                 batch.load(features[of_batch], training=training)
         return batches
 
 
 class SparseRows(ListedRows):
-    """Rows that are lists already, for whoever takes the same ones again and again.
+    """Rows that are lists already, from which the same ones are taken again and again.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class SparseRows(ListedRows):
     ) -> None:
         self._ops, self._lists, self._n_features = ops, (values, columns, starts), n_features
         self._places = np.empty(n_features, np.int64)
-        self._room: list[tuple[NDArray[Any], ...]] = [(), ()]
+        self._buffers: list[tuple[NDArray[Any], ...]] = [(), ()]
 
     @classmethod
     def of(cls, ops: NumpyOps, features: NDArray[Any]) -> SparseRows | None:
@@ -175,14 +175,14 @@ class SparseRows(ListedRows):
         all_starts = self._lists[2]
         lengths = all_starts[rows + 1] - all_starts[rows]
         n_batches = -(-len(rows) // batch_size)
-        room = self._make_room(slot, int(lengths.sum()), n_batches, batch_size)
-        values, columns, starts, pixel_values, samples, pixel_starts = room
+        buffers = self._buffers_for(slot, int(lengths.sum()), n_batches, batch_size)
+        values, columns, starts, pixel_values, samples, pixel_starts = buffers
         listing.pair_listed(
             *self._lists,
             rows,
             batch_size,
             self._places,
-            *room[:5],
+            *buffers[:5],
             pixel_starts[: n_batches * training],
         )
         batches: list[Batch] = []
@@ -199,15 +199,15 @@ class SparseRows(ListedRows):
             begin += int(of_batch.sum())
         return batches
 
-    def _make_room(
+    def _buffers_for(
         self, slot: int, n_values: int, n_batches: int, batch_size: int
     ) -> tuple[NDArray[Any], ...]:
         """Return arrays for the lists of so many batches; the last ones, if they do."""
-        room = self._room[slot]
+        buffers = self._buffers[slot]
         starts = n_batches, -(-batch_size // 2) + 1
-        if not room or len(room[0]) < n_values or room[2].shape != starts:
+        if not buffers or len(buffers[0]) < n_values or buffers[2].shape != starts:
             dtype, size = self._lists[0].dtype, n_values + n_values // 8
-            room = (
+            buffers = (
                 np.empty((size, 2), dtype),
                 np.empty(size, np.uint32),
                 np.empty(starts, np.uint32),
@@ -215,11 +215,11 @@ class SparseRows(ListedRows):
                 np.empty(size, np.uint32),
                 np.empty((n_batches, -(-self._n_features // 2) + 2), np.uint32),
             )
-            self._room[slot] = room
-        return room
+            self._buffers[slot] = buffers
+        return buffers
 
 
-class _Room:
+class _ListBuffers:
     """Memory for the lists of some batches. What is never written to is never taken."""
 
     def __init__(
@@ -268,8 +268,8 @@ class _Room:
             _eights(blank),
         )
 
-    def hand_over(self, b: int, n: int, batch: SparseBatch, *, training: bool) -> bool:
-        """Let a batch hold the lists of its ``n`` rows, if these are short enough to be of use."""
+    def give(self, b: int, n: int, batch: SparseBatch, *, training: bool) -> bool:
+        """Give a batch the lists of its ``n`` rows, if these are short enough to be of use."""
         values, columns, starts = (part[b] for part in self._by_samples)
         starts = starts[: -(-n // 2) + 1]
         if not _is_sparse(int(starts[-1]), n, self._n_features):
@@ -297,9 +297,9 @@ def _looks_sparse(sample: NDArray[Any]) -> bool:
 def _eights(pixels: NDArray[Any]) -> NDArray[np.uint64]:
     """Return the same pixels, eight in one number; none, if the rows cannot be cut into eights."""
     if pixels.dtype == np.uint8 and pixels.shape[1] % 8 == 0:
-        words = pixels.view(np.uint64)
-        if words.flags.aligned:
-            return words
-    words = np.empty((len(pixels), 0), np.uint64)
-    words.flags.writeable = False
-    return words
+        eights = pixels.view(np.uint64)
+        if eights.flags.aligned:
+            return eights
+    eights = np.empty((len(pixels), 0), np.uint64)
+    eights.flags.writeable = False
+    return eights

@@ -36,7 +36,7 @@ VECTOR_BYTES = 64
 """As large as a register can be; where they are smaller, LLVM takes several."""
 
 LARGEST_BLOCK = 8 if llvmlite.binding.get_host_cpu_features().get("avx512f") else 2
-"""Vectors in a block. Two sums of each must fit into the registers, with one row beside them."""
+"""Vectors in a block. Two sums of each must fit into the registers, next to one row."""
 
 STRIP_BYTES = 8 * VECTOR_BYTES
 """Of each row of a matrix, what is multiplied before the next such part. Of 784 rows these are
@@ -162,12 +162,12 @@ def product(
     d = matrix.shape[1]
     lanes = VECTOR_BYTES // matrix.itemsize
     strip = STRIP_BYTES // matrix.itemsize
-    nobody = np.empty(d, out.dtype)
+    unused = np.empty(d, out.dtype)
     for left in range(0, d, strip):
         right = min(left + strip, d)
         for p in range(first, last):
             a, b = np.intp(starts[p]), np.intp(starts[p + 1])
-            even, odd = out[2 * p], nobody
+            even, odd = out[2 * p], unused
             if 2 * p + 1 < len(out):
                 odd = out[2 * p + 1]
             j = left
