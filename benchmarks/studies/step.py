@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from benchmarks.task import EPOCH, load_images
+from inknet.nn.architecture import Architecture
 from inknet.nn.layers import FirstDense
-from inknet.nn.network import Architecture, Network
+from inknet.nn.network import Network
 from inknet.nn.ops import NumpyOps
 from inknet.nn.ops.numba_ops import NumbaOps
 from inknet.nn.optimizers import Adam

@@ -15,8 +15,9 @@ from inknet.errors import InputError, quoted
 from inknet.files import refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
 from inknet.nn.activations import softmax
+from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
-from inknet.nn.network import Architecture, Network
+from inknet.nn.network import Network
 from inknet.nn.ops import fastest
 from inknet.seeds import Streams
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from inknet.errors import InputError, quoted
 from inknet.files import write_whole
-from inknet.nn.network import Architecture, Network
+from inknet.nn.architecture import Architecture
+from inknet.nn.network import Network
 
 if TYPE_CHECKING:
     from safetensors import safe_open

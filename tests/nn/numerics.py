@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import expit, log_softmax
 
-from inknet.nn.network import Architecture, Network
+from inknet.nn.architecture import Architecture
+from inknet.nn.network import Network
 
 ACTIVATION_VALUES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: np.where(z > 0, z, 0.0),

@@ -8,8 +8,9 @@ from numerics import central_difference, make_batch, make_network, objective
 from numpy.testing import assert_array_equal
 
 from inknet.nn.activations import ACTIVATIONS
+from inknet.nn.architecture import Architecture
 from inknet.nn.gradcheck import both_gradients, relative_error
-from inknet.nn.network import Architecture, Network
+from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, NumpyOps
 from inknet.nn.ops.numba_ops import NumbaOps
 

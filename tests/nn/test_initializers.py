@@ -5,8 +5,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.stats import kstest
 
+from inknet.nn.architecture import Architecture
 from inknet.nn.initializers import INITIALIZERS
-from inknet.nn.network import Architecture, Network
+from inknet.nn.network import Network
 
 
 def network(initializer="he", activation="relu", dtype="float64", **keywords):

@@ -6,7 +6,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 
 from inknet import MLP, InputError
-from inknet.nn.network import Architecture, Network
+from inknet.nn.architecture import Architecture
+from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY
 from inknet.nn.ops.numba_ops import NumbaOps
 from inknet.nn.predictor import Predictor

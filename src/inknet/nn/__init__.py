@@ -7,6 +7,7 @@ samples throughout: a batch is ``(n, d)``, a weight matrix ``(fan_in, fan_out)``
 computes ``x @ weight + bias``.
 """
 
-from inknet.nn.network import Architecture, Network
+from inknet.nn.architecture import Architecture
+from inknet.nn.network import Network
 
 __all__ = ["Architecture", "Network"]

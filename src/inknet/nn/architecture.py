@@ -1,0 +1,168 @@
+"""What a network is made of, and what of it must fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from inknet.nn.activations import ACTIVATIONS
+from inknet.nn.initializers import INITIALIZERS
+
+BATCH_NORM_PLACES = ("none", "before", "after")
+OUTPUTS = ("softmax", "sigmoid")
+LARGEST_BIAS = 1_000_000
+"""No network starts beyond this; it only keeps float32 from overflowing."""
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network is made of, before any weight has a value.
+
+    Attributes
+    ----------
+    layer_dims : sequence of int
+        The width of the input, of each hidden layer, and the number of classes.
+    activations : sequence of str
+        One for each layer after the input; the last one is ``"softmax"``, the others are among
+        ``relu``, ``leaky_relu``, ``sigmoid``, ``tanh`` and ``identity``. With ``"sigmoid"`` as the
+        last, each output is a yes or no of its own: for samples with any number of labels.
+    keep_probs : sequence of float
+        One for each layer after the input: the probability that dropout keeps a neuron, in
+        ``(0, 1]``. The output layer keeps all: its entry is 1.
+    batch_norm : str
+        ``"none"``, or batch normalization of each hidden layer ``"before"`` or ``"after"`` its
+        activation.
+    initializer : str
+        ``"he"``, ``"glorot"`` or ``"normal"``.
+    bias_start : float
+        Where the biases of the ReLU family start; all other biases start at 0. A small positive
+        value lets every neuron be active, and so learn, at first.
+
+    Raises
+    ------
+    ValueError
+        In one line that names the attribute, the value and what is allowed.
+    """
+
+    layer_dims: Sequence[int]
+    activations: Sequence[str]
+    keep_probs: Sequence[float]
+    batch_norm: str = "none"
+    initializer: str = "he"
+    bias_start: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("layer_dims", "activations", "keep_probs"):
+            object.__setattr__(self, name, _as_tuple(name, getattr(self, name)))
+        self._check_layer_dims()
+        self._check_activations()
+        self._check_keep_probs()
+        _check_one_of("batch_norm", self.batch_norm, BATCH_NORM_PLACES)
+        _check_one_of("initializer", self.initializer, INITIALIZERS)
+        if not _is_number(self.bias_start) or not abs(self.bias_start) <= LARGEST_BIAS:
+            raise ValueError(
+                f"bias_start is {self.bias_start!r}; expected a number within ±{LARGEST_BIAS:,}"
+            )
+        # NumPy's numbers were welcome, but a description that goes into files has Python's
+        object.__setattr__(self, "layer_dims", tuple(map(int, self.layer_dims)))
+        object.__setattr__(self, "activations", tuple(map(str, self.activations)))
+        object.__setattr__(self, "keep_probs", tuple(map(float, self.keep_probs)))
+        object.__setattr__(self, "bias_start", float(self.bias_start))
+
+    @property
+    def n_parameters(self) -> int:
+        """How many numbers a network of this architecture learns."""
+        return sum(prod(shape) for _, _, shape in parameter_shapes(self))
+
+    def _check_layer_dims(self) -> None:
+        if len(self.layer_dims) < 2:
+            raise ValueError(
+                f"layer_dims is {list(self.layer_dims)}; expected at least the width of the input "
+                "and the number of classes"
+            )
+        for width in self.layer_dims:
+            if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 1:
+                raise ValueError(
+                    f"layer_dims is {list(self.layer_dims)}; expected whole numbers from 1, "
+                    f"not {width!r}"
+                )
+        if self.layer_dims[-1] < 2 and self.activations[-1:] != ("sigmoid",):
+            raise ValueError(
+                f"layer_dims ends with {self.layer_dims[-1]}; expected 2 classes or more"
+            )
+
+    def _check_length(self, name: str) -> None:
+        n_given, n_layers = len(getattr(self, name)), len(self.layer_dims) - 1
+        if n_given != n_layers:
+            raise ValueError(
+                f"{name} has {n_given} entries; expected {n_layers}, one for each layer after the "
+                f"input of layer_dims {list(self.layer_dims)}"
+            )
+
+    def _check_activations(self) -> None:
+        self._check_length("activations")
+        *hidden, last = self.activations
+        for name in hidden:
+            if name == "softmax":
+                raise ValueError(
+                    "activations has softmax in the middle; it belongs to the output layer alone "
+                    f"(hidden layers: {', '.join(ACTIVATIONS)})"
+                )
+            _check_one_of("activations", name, ACTIVATIONS)
+        if last not in OUTPUTS:
+            raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
+
+    def require_softmax(self) -> None:
+        """Raise `ValueError` unless the outputs are classes, of which each sample has one."""
+        last = self.activations[-1]
+        if last != "softmax":
+            raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
+
+    def _check_keep_probs(self) -> None:
+        self._check_length("keep_probs")
+        for keep_prob in self.keep_probs:
+            if not _is_number(keep_prob) or not 0 < keep_prob <= 1:
+                raise ValueError(
+                    f"keep_probs is {list(self.keep_probs)}; expected probabilities above 0 and "
+                    f"up to 1, not {keep_prob!r}"
+                )
+        if self.keep_probs[-1] != 1:
+            raise ValueError(
+                f"keep_probs ends with {self.keep_probs[-1]:g}; the output layer drops nothing, "
+                "so its entry is 1.0"
+            )
+
+
+Shape = tuple[int, str, tuple[int, ...]]
+"""Which layer, which of its arrays, and the shape of that."""
+
+
+def parameter_shapes(architecture: Architecture) -> Iterator[Shape]:
+    """Name each array that is learned by gradients, layer after layer."""
+    last = len(architecture.layer_dims) - 2
+    for number, (fan_in, fan_out) in enumerate(pairwise(architecture.layer_dims)):
+        yield number, "weight", (fan_in, fan_out)
+        yield number, "bias", (fan_out,)
+        if architecture.batch_norm != "none" and number < last:
+            yield number, "gamma", (fan_out,)
+            yield number, "beta", (fan_out,)
+
+
+def _as_tuple(name: str, value: Any) -> tuple[Any, ...]:
+    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
+        raise ValueError(f"{name} is {value!r}; expected a list")
+    return tuple(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+
+
+def _check_one_of(name: str, value: Any, allowed: Any) -> None:
+    if not isinstance(value, str) or value not in allowed:
+        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(allowed)}")
