@@ -54,7 +54,7 @@ def test_backward_agrees_with_finite_differences_where_samples_have_weights(outp
 
     def loss():
         return network.loss_and_gradients(
-            x, targets, generator, label_smoothing=smoothing, weights=weights
+            x, targets, generator, label_smoothing=smoothing, sample_weight=weights
         )
 
     loss()

@@ -15,10 +15,8 @@ the same faster.
 """
 
 from abc import ABC, abstractmethod
-from math import prod
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inknet.nn.activations import ActivationFunction
 from inknet.nn.arrays import Arena, Floats
@@ -167,8 +165,7 @@ class Activation(Layer):
         if self.keep_prob == 1:
             self.ops.activate(self.function, x, output, slope)
         else:
-            words = random_words(generator, x.shape)
-            self.ops.activate_and_drop(self.function, words, self.keep_prob, x, output, slope)
+            self.ops.activate_and_drop(self.function, generator, self.keep_prob, x, output, slope)
         return output
 
     def backward(self, gradient: Floats) -> Floats:
@@ -280,7 +277,7 @@ class Dropout(Layer):
 
     def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
         mask, output = self._mask[: len(x)], self._output[: len(x)]
-        self.ops.drop(random_words(generator, x.shape), self.keep_prob, x, mask, output)
+        self.ops.drop(generator, self.keep_prob, x, mask, output)
         return output
 
     def backward(self, gradient: Floats) -> Floats:
@@ -289,10 +286,3 @@ class Dropout(Layer):
 
     def infer(self, x: Floats) -> Floats:
         return x
-
-
-def random_words(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint16]:
-    """Return random words of 16 bits, four from each draw of the generator."""
-    size = prod(shape)
-    words: NDArray[np.uint16] = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)
-    return words[:size].reshape(shape)

@@ -148,7 +148,7 @@ class Network:
         generator: np.random.Generator,
         *,
         label_smoothing: float = 0.0,
-        weights: Floats | None = None,
+        sample_weight: Floats | None = None,
     ) -> float:
         """Go forward and backward once: fill `gradients`, return the mean loss of the batch.
 
@@ -160,12 +160,12 @@ class Network:
             Draws the dropout masks.
         label_smoothing : float
             How much of each target is spread evenly over all classes.
-        weights : (n,), optional
+        sample_weight : (n,), optional
             How much each sample counts; without them, all count the same.
         """
         logits = self.forward(x, generator)
         gradient = self._logits_gradient[: len(x)]
-        loss = self.loss(logits, labels, label_smoothing, gradient, weights)
+        loss = self.loss(logits, labels, label_smoothing, gradient, sample_weight)
         self.backward(gradient)
         return loss
 
@@ -175,14 +175,14 @@ class Network:
         labels: Labels | Floats,
         label_smoothing: float,
         gradient: Floats,
-        weights: Floats | None = None,
+        sample_weight: Floats | None = None,
     ) -> float:
         """Return the mean loss of a batch, and write its gradient by the logits to ``gradient``."""
         if self.architecture.activations[-1] == "sigmoid":
             function: Callable[..., float] = self.ops.sigmoid_cross_entropy
         else:
             function = self.ops.softmax_cross_entropy
-        return function(logits, labels, label_smoothing, gradient, weights)
+        return function(logits, labels, label_smoothing, gradient, sample_weight)
 
     def first_broken_layer(self) -> tuple[int, str] | None:
         """Return which dense layer, from 1, first has a number that is not finite, and where.

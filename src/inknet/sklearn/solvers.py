@@ -299,7 +299,7 @@ class StochasticTraining:
             train.targets[rows],
             self._generator,
             label_smoothing=how.label_smoothing,
-            weights=weights,
+            sample_weight=weights,
         )
         if how.alpha:
             loss += self._l2.value(n)
@@ -380,7 +380,7 @@ def minimize_lbfgs(
             train.targets,
             generator,
             label_smoothing=label_smoothing,
-            weights=train.weights,
+            sample_weight=train.weights,
         )
         l2.add_gradient(n)
         return loss + l2.value(n), network.gradients.astype(np.float64)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 
 from inknet.nn.ops import parallel
@@ -26,3 +27,15 @@ def split_among(n_cores: int) -> Iterator[None]:
 
 
 _with_all_threads: list[object] = []
+
+
+class GivenBits:
+    """In place of a generator: draws the given bits, ``(n, d)`` uint16, every time."""
+
+    def __init__(self, bits):
+        self.bits, self.bit_generator = bits, self
+
+    def random_raw(self, n):
+        padded = np.zeros(4 * n, np.uint16)
+        padded[: self.bits.size] = self.bits.ravel()
+        return padded.view(np.uint64)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
-from splitting import split_among
+from splitting import GivenBits, split_among
 
 from inknet.data import load
 from inknet.data.augment import Distorter
@@ -85,7 +85,7 @@ def test_dropout_has_the_same_bits(n, d, dtype, seed, keep_prob):
     results = []
     for ops in BOTH:
         mask, out = empty(x.shape, dtype, 2)
-        ops.drop(words, keep_prob, x, mask, out)
+        ops.drop(GivenBits(words), keep_prob, x, mask, out)
         results.append((mask, out))
     for found, expected in zip(*results[::-1], strict=True):
         assert_array_equal(found, expected)
@@ -110,7 +110,7 @@ def test_activations_with_dropout_are_equal(name, n, d, dtype, seed, keep_prob, 
     for ops in BOTH:
         out, slope = empty(z.shape, dtype, 2)
         with np.errstate(invalid="ignore"):  # 0 · infinity
-            ops.activate_and_drop(ACTIVATIONS[name], words, keep_prob, z, out, slope)
+            ops.activate_and_drop(ACTIVATIONS[name], GivenBits(words), keep_prob, z, out, slope)
         results.append((out, slope))
     assert_array_equal(z, before)
     for found, expected in zip(*results[::-1], strict=True):
@@ -127,7 +127,7 @@ def test_dropout_of_what_is_no_number_is_no_number(dtype, bad):
     for ops in BOTH:
         mask, out = empty(x.shape, dtype, 2)
         with np.errstate(invalid="ignore"):
-            ops.drop(np.array([[0, 65535, 0]], np.uint16), 0.5, x, mask, out)
+            ops.drop(GivenBits(np.array([[0, 65535, 0]], np.uint16)), 0.5, x, mask, out)
         results.append(out)
     assert_array_equal(*results)
     assert np.isnan(results[1][0, 1]), "0 times it"

@@ -9,6 +9,7 @@ from scipy.ndimage import map_coordinates
 from scipy.special import expit, log_expit, log_softmax
 from scipy.special import softmax as scipy_softmax
 from sklearn.metrics import log_loss
+from splitting import GivenBits
 
 from inknet.nn.ops import NUMPY
 from inknet.nn.ops.numpy_ops import CHUNK
@@ -140,7 +141,7 @@ def test_dropout_keeps_the_words_below_its_limit(dtype, keep_prob):
     words = np.arange(2**16, dtype=np.uint16).reshape(256, 256)
     x = np.random.default_rng(0).normal(size=words.shape).astype(dtype)
     mask, out = np.full((2, *x.shape), np.nan, dtype)
-    NUMPY.drop(words, keep_prob, x, mask, out)
+    NUMPY.drop(GivenBits(words), keep_prob, x, mask, out)
     kept = mask != 0
     assert abs(kept.mean() - keep_prob) <= 2**-17, "each word is as likely as any other"
     assert (words[kept] < keep_prob * 2**16).all()

@@ -21,7 +21,14 @@ from numpy.typing import NDArray
 from inknet.nn.activations import ACTIVATIONS, LEAKY_SLOPE, ActivationFunction
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.kernel import Real, kernel
-from inknet.nn.ops.numpy_ops import Batch, BatchGroup, FoldedLayer, ListedRows, NumpyOps
+from inknet.nn.ops.numpy_ops import (
+    Batch,
+    BatchGroup,
+    FoldedLayer,
+    ListedRows,
+    NumpyOps,
+    random_bits,
+)
 from inknet.nn.ops.sparse import SparseBatch, SparseGroup, SparseRows
 
 # -- rows of a file -------------------------------------------------------------------------------
@@ -415,15 +422,21 @@ class NumbaOps(NumpyOps):
             super().activate(function, z, out, slope)
 
     def drop(
-        self, words: NDArray[np.uint16], keep_prob: float, x: Floats, mask: Floats, out: Floats
+        self,
+        generator: np.random.Generator,
+        keep_prob: float,
+        x: Floats,
+        mask: Floats,
+        out: Floats,
     ) -> None:
         """Make the mask and use it in one pass."""
-        _drop(words, round(keep_prob * 2**16), x.dtype.type(1 / keep_prob), x, mask, out)
+        bits = random_bits(generator, x.shape)
+        _drop(bits, round(keep_prob * 2**16), x.dtype.type(1 / keep_prob), x, mask, out)
 
     def activate_and_drop(
         self,
         function: ActivationFunction,
-        words: NDArray[np.uint16],
+        generator: np.random.Generator,
         keep_prob: float,
         z: Floats,
         out: Floats,
@@ -434,9 +447,10 @@ class NumbaOps(NumpyOps):
             real = z.dtype.type
             below, scale = real(_SLOPES_BELOW[function.name]), real(1 / keep_prob)
             limit = round(keep_prob * 2**16)
-            _rectify_and_drop(z, below, words, limit, scale, out, slope)
+            bits = random_bits(generator, z.shape)
+            _rectify_and_drop(z, below, bits, limit, scale, out, slope)
         else:
-            super().activate_and_drop(function, words, keep_prob, z, out, slope)
+            super().activate_and_drop(function, generator, keep_prob, z, out, slope)
 
     def column_sums(self, x: Floats, out: Floats) -> None:
         """Add row after row."""
@@ -453,11 +467,11 @@ class NumbaOps(NumpyOps):
         labels: Labels,
         smoothing: float,
         gradient: Floats,
-        weights: Floats | None = None,
+        sample_weight: Floats | None = None,
     ) -> float:
         """Go through the rows once; see `NumpyOps.softmax_cross_entropy`."""
-        if weights is not None:
-            return super().softmax_cross_entropy(logits, labels, smoothing, gradient, weights)
+        if sample_weight is not None:
+            return super().softmax_cross_entropy(logits, labels, smoothing, gradient, sample_weight)
         loss: float = _softmax_cross_entropy(logits, labels, smoothing, gradient)
         return loss
 
@@ -611,9 +625,9 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     ops.velocity_step(vector, vector, vector, 0.0, 0.9, True)
     ops.adam_step(vector, vector, vector, vector, 0.0, 0.9, 0.999, 1e-8, 1)
     ops.activate(ACTIVATIONS["relu"], matrix, matrix.copy(), matrix.copy())
-    words = np.zeros((8, 8), np.uint16)
-    ops.drop(words, 0.5, matrix, matrix.copy(), matrix.copy())
-    ops.activate_and_drop(ACTIVATIONS["relu"], words, 0.5, matrix, matrix.copy(), matrix.copy())
+    generator = np.random.default_rng(0)
+    ops.drop(generator, 0.5, matrix, matrix.copy(), matrix.copy())
+    ops.activate_and_drop(ACTIVATIONS["relu"], generator, 0.5, matrix, matrix.copy(), matrix.copy())
     ops.column_sums(matrix, vector)
     ops.softmax_cross_entropy(matrix, np.zeros(8, np.intp), 0.1, matrix.copy())
     ops.batch_norm_forward(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from math import sqrt
+from math import prod, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -153,6 +153,8 @@ class NumpyOps:
     """
 
     name = "numpy"
+    xp = np
+    """The library that makes the arrays: NumPy, or one with its interface."""
 
     def __init__(self, *, parallel: bool = False) -> None:
         self.parallel = parallel
@@ -282,24 +284,29 @@ class NumpyOps:
         function.derivative(out, slope)
 
     def drop(
-        self, words: NDArray[np.uint16], keep_prob: float, x: Floats, mask: Floats, out: Floats
+        self,
+        generator: np.random.Generator,
+        keep_prob: float,
+        x: Floats,
+        mask: Floats,
+        out: Floats,
     ) -> None:
         """Write the mask of dropout, 0 or ``1 / keep_prob``, and ``x · mask`` to ``out``.
 
         Parameters
         ----------
-        words : (n, d)
-            Random; an element is kept if its word is below ``keep_prob · 2^16``.
+        generator
+            Draws 16 bits for each element, which is kept if they are below ``keep_prob · 2^16``.
         x, mask, out : (n, d)
         """
-        np.less(words, round(keep_prob * 2**16), out=mask)
+        np.less(random_bits(generator, x.shape), round(keep_prob * 2**16), out=mask)
         mask *= 1 / keep_prob
         np.multiply(x, mask, out=out)
 
     def activate_and_drop(
         self,
         function: ActivationFunction,
-        words: NDArray[np.uint16],
+        generator: np.random.Generator,
         keep_prob: float,
         z: Floats,
         out: Floats,
@@ -308,7 +315,7 @@ class NumpyOps:
         """Write ``f(z) · mask`` and its derivative ``f'(z) · mask``; see `activate` and `drop`."""
         self.activate(function, z, out, slope)
         mask = np.empty_like(z)
-        self.drop(words, keep_prob, out, mask, out)
+        self.drop(generator, keep_prob, out, mask, out)
         slope *= mask
 
     def column_sums(self, x: Floats, out: Floats) -> None:
@@ -326,7 +333,7 @@ class NumpyOps:
         labels: Labels,
         smoothing: float,
         gradient: Floats,
-        weights: Floats | None = None,
+        sample_weight: Floats | None = None,
     ) -> float:
         """Loss of a batch, and its gradient with respect to the logits.
 
@@ -349,7 +356,7 @@ class NumpyOps:
         labels : (n,)
         smoothing : float
             0 for plain cross-entropy (Szegedy et al. 2016, section 7, for the smoothed one).
-        weights : (n,), optional
+        sample_weight : (n,), optional
             0 or more, and not all of them 0.
 
         Returns
@@ -373,7 +380,7 @@ class NumpyOps:
         gradient /= total[:, None]
         gradient -= smoothing / n_classes
         gradient[samples, labels] -= 1 - smoothing
-        return _weighted_mean(losses, gradient, weights)
+        return _weighted_mean(losses, gradient, sample_weight)
 
     def sigmoid_cross_entropy(
         self,
@@ -381,7 +388,7 @@ class NumpyOps:
         targets: Floats,
         smoothing: float,
         gradient: Floats,
-        weights: Floats | None = None,
+        sample_weight: Floats | None = None,
     ) -> float:
         """Loss of a batch whose every output is a yes or no, and its gradient by the logits.
 
@@ -400,7 +407,7 @@ class NumpyOps:
         logits, gradient : (n, K)
         targets : (n, K)
             0 or 1.
-        smoothing, weights
+        smoothing, sample_weight
             As in `softmax_cross_entropy`.
 
         Returns
@@ -412,7 +419,7 @@ class NumpyOps:
         losses = (np.logaddexp(logits.dtype.type(0), logits) - targets * logits).sum(axis=1)
         sigmoid(logits, gradient)
         gradient -= targets
-        return _weighted_mean(losses, gradient, weights)
+        return _weighted_mean(losses, gradient, sample_weight)
 
     def batch_norm_forward(
         self,
@@ -606,14 +613,21 @@ class NumpyOps:
         return predict
 
 
-def _weighted_mean(losses: Floats, gradient: Floats, weights: Floats | None) -> float:
+def random_bits(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint16]:
+    """Return 16 random bits for each element, four times 16 from each draw of the generator."""
+    size = prod(shape)
+    bits: NDArray[np.uint16] = generator.bit_generator.random_raw(-(-size // 4)).view(np.uint16)
+    return bits[:size].reshape(shape)
+
+
+def _weighted_mean(losses: Floats, gradient: Floats, sample_weight: Floats | None) -> float:
     """Return the mean of the losses ``(n,)``; weigh the rows of ``gradient`` in the same way."""
-    if weights is None:
+    if sample_weight is None:
         gradient /= len(losses)
         return float(losses.sum()) / len(losses)
-    total = float(weights.sum())
-    gradient *= (weights / total)[:, None]
-    return float(weights @ losses) / total
+    total = float(sample_weight.sum())
+    gradient *= (sample_weight / total)[:, None]
+    return float(sample_weight @ losses) / total
 
 
 def chunks(*vectors: Floats) -> Iterator[tuple[Floats, ...]]:
