@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.initializers import INITIALIZERS
+from inknet.nn.layers import HIDDEN, Activation, BatchNorm, Dense, Dropout, Layer
+from inknet.nn.losses import LOSSES
 
 BATCH_NORM_PLACES = ("none", "before", "after")
-OUTPUTS = ("softmax", "sigmoid")
 LARGEST_BIAS = 1_000_000
 """No network starts beyond this; it only keeps float32 from overflowing."""
 
@@ -77,7 +76,30 @@ class Architecture:
     @property
     def n_parameters(self) -> int:
         """How many numbers a network of this architecture learns."""
-        return sum(prod(shape) for _, _, shape in parameter_shapes(self))
+        arrays = [array for layer in self.layers() for array in layer.learned]
+        return sum(array.size for array in arrays if array.kind != "statistic")
+
+    def layers(self) -> list[Layer]:
+        """Return Dense, batch normalization and activation, dropout for each hidden layer.
+
+        And the last Dense. They have no arrays yet, so nothing here needs memory.
+        """
+        layers: list[Layer] = []
+        *hidden, output = pairwise(self.layer_dims)
+        settings = zip(hidden, self.activations[:-1], self.keep_probs[:-1], strict=True)
+        for (fan_in, width), name, keep_prob in settings:
+            activation = HIDDEN[name](width)
+            layers.append(Dense(fan_in, width, self.bias_start if activation.rectifies else 0.0))
+            if self.batch_norm == "before":
+                layers.append(BatchNorm(width))
+            if keep_prob < 1 and isinstance(activation, Activation) and self.batch_norm != "after":
+                activation, keep_prob = Activation(activation.function, keep_prob), 1.0
+            layers.append(activation)
+            if self.batch_norm == "after":
+                layers.append(BatchNorm(width))
+            if keep_prob < 1:
+                layers.append(Dropout(keep_prob))
+        return [*layers, Dense(*output)]
 
     def _check_layer_dims(self) -> None:
         if len(self.layer_dims) < 2:
@@ -111,10 +133,10 @@ class Architecture:
             if name == "softmax":
                 raise ValueError(
                     "activations has softmax in the middle; it belongs to the output layer alone "
-                    f"(hidden layers: {', '.join(ACTIVATIONS)})"
+                    f"(hidden layers: {', '.join(HIDDEN)})"
                 )
-            _check_one_of("activations", name, ACTIVATIONS)
-        if last not in OUTPUTS:
+            _check_one_of("activations", name, HIDDEN)
+        if last not in LOSSES:
             raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
 
     def require_softmax(self) -> None:
@@ -136,21 +158,6 @@ class Architecture:
                 f"keep_probs ends with {self.keep_probs[-1]:g}; the output layer drops nothing, "
                 "so its entry is 1.0"
             )
-
-
-Shape = tuple[int, str, tuple[int, ...]]
-"""Which layer, which of its arrays, and the shape of that."""
-
-
-def parameter_shapes(architecture: Architecture) -> Iterator[Shape]:
-    """Name each array that is learned by gradients, layer after layer."""
-    last = len(architecture.layer_dims) - 2
-    for number, (fan_in, fan_out) in enumerate(pairwise(architecture.layer_dims)):
-        yield number, "weight", (fan_in, fan_out)
-        yield number, "bias", (fan_out,)
-        if architecture.batch_norm != "none" and number < last:
-            yield number, "gamma", (fan_out,)
-            yield number, "beta", (fan_out,)
 
 
 def _as_tuple(name: str, value: Any) -> tuple[Any, ...]:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from itertools import pairwise
-from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.nn.activations import ACTIVATIONS
-from inknet.nn.architecture import Architecture, Shape, parameter_shapes
+from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Arena, Floats, Labels
 from inknet.nn.initializers import INITIALIZERS
-from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout, FirstDense, Layer
-from inknet.nn.losses import L2
+from inknet.nn.layers import KINDS, BatchNorm, Dense, Dropout, Layer, Learned
+from inknet.nn.losses import L2, LOSSES
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
 
 
@@ -33,7 +29,7 @@ class Network:
     statistics : (n_statistics,)
         The running means and variances of batch normalization: learned, but not by gradients.
     layers : list of Layer
-        In the order of the forward pass; the softmax is taken with the loss.
+        In the order of the forward pass; softmax and sigmoid are taken with the loss.
     n_weights, n_biases : int
         The lengths of the first two parts of the parameter vector.
 
@@ -45,11 +41,13 @@ class Network:
         Draws the initial weights; without it they are 0, for whoever fills them.
     dtype
         ``float32`` or ``float64``.
+    ops
+        What it computes with, until `use` names something else.
 
     Raises
     ------
     ValueError
-        If it is another type.
+        If it is another type, or the network does not fit in memory.
     """
 
     def __init__(
@@ -57,15 +55,17 @@ class Network:
         architecture: Architecture,
         generator: np.random.Generator | None,
         dtype: Any = np.float32,
+        ops: NumpyOps = NUMPY,
     ) -> None:
         if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"dtype is {dtype!r}; expected float32 or float64")
         self.architecture = architecture
         self.dtype: np.dtype[np.floating[Any]] = np.dtype(dtype)
+        self.layers = architecture.layers()
+        self.use(ops)
         self._allocate()
-        self.layers = self._build_layers()
-        self._initialize(generator)
-        self.use(NUMPY)
+        for layer in self.layers:
+            layer.start(generator, INITIALIZERS[architecture.initializer])
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
@@ -77,23 +77,18 @@ class Network:
         return len(self.parameters)
 
     @property
-    def _first(self) -> FirstDense:
-        first = self.layers[0]
-        assert isinstance(first, FirstDense)
-        return first
-
-    @property
     def dense_layers(self) -> list[Dense]:
         """The layers with weights, in order."""
         return [layer for layer in self.layers if isinstance(layer, Dense)]
 
     @property
-    def activation_layers(self) -> list[Activation]:
+    def activation_layers(self) -> list[Layer]:
         """The hidden layers' activations, in order."""
-        return [layer for layer in self.layers if isinstance(layer, Activation)]
+        others = Dense, BatchNorm, Dropout
+        return [layer for layer in self.layers if not isinstance(layer, others)]
 
     def use(self, ops: NumpyOps) -> None:
-        """Compute with these operations from now on; the buffers are made anew."""
+        """Compute with these operations from now on; the buffers will be new ones."""
         self.ops = ops
         for layer in self.layers:
             layer.ops = ops
@@ -105,10 +100,10 @@ class Network:
         for layer in self.layers:
             layer.release()
         self.use(self.ops)
-        self._logits_gradient = np.empty((0, 0), self.dtype)
+        self._logits_gradient: Floats = self.ops.xp.empty((0, 0), self.dtype)
 
     def l2(self, l2_lambda: float, *, on_biases: bool = False) -> L2:
-        """Return the price on this network's weights, or on its weights and biases."""
+        """Return the penalty on this network's weights, or on its weights and biases."""
         end = self.n_weights + (self.n_biases if on_biases else 0)
         return L2(self.parameters[:end], self.gradients[:end], l2_lambda, self.ops)
 
@@ -125,21 +120,21 @@ class Network:
             self._batch.load(x)
             x = self._batch
         if len(x) > self._prepared_for:
-            arena = Arena(self.dtype)
+            self._prepared_for, arena = len(x), Arena(self.dtype, self.ops.xp)
             for layer in self.layers:
-                layer.prepare(len(x), arena)
+                layer.release()
+                layer.arena = arena
             self._logits_gradient = arena.zeros(len(x), self.architecture.layer_dims[-1])
-            self._prepared_for = len(x)
-        signal = self._first.enter(x)
-        for layer in self.layers[1:]:
+        signal: Any = x
+        for layer in self.layers:
             signal = layer.forward(signal, generator)
-        return signal
+        logits: Floats = signal
+        return logits
 
     def backward(self, gradient: Floats) -> None:
         """Fill `gradients`, given the gradient of the loss with respect to the logits."""
-        for layer in reversed(self.layers[1:]):
+        for layer in reversed(self.layers):
             gradient = layer.backward(gradient)
-        self._first.leave(gradient)
 
     def loss_and_gradients(
         self,
@@ -161,7 +156,7 @@ class Network:
         label_smoothing : float
             How much of each target is spread evenly over all classes.
         sample_weight : (n,), optional
-            How much each sample counts; without them, all count the same.
+            How much each sample counts; without it, all count the same.
         """
         logits = self.forward(x, generator)
         gradient = self._logits_gradient[: len(x)]
@@ -178,22 +173,22 @@ class Network:
         sample_weight: Floats | None = None,
     ) -> float:
         """Return the mean loss of a batch, and write its gradient by the logits to ``gradient``."""
-        if self.architecture.activations[-1] == "sigmoid":
-            function: Callable[..., float] = self.ops.sigmoid_cross_entropy
-        else:
-            function = self.ops.softmax_cross_entropy
-        return function(logits, labels, label_smoothing, gradient, sample_weight)
+        loss = LOSSES[self.architecture.activations[-1]]
+        return loss(logits, labels, gradient, label_smoothing, sample_weight, self.ops)
 
     def first_broken_layer(self) -> tuple[int, str] | None:
         """Return which dense layer, from 1, first has a number that is not finite, and where.
 
-        Where is ``"weights"``, or ``"outputs"`` in the last forward pass; None if all are finite.
+        Where is ``"weights"``, which are all parameters up to the next dense layer, or
+        ``"outputs"`` in the last forward pass; None if all are finite.
         """
-        for number, layer in enumerate(self.dense_layers, 1):
-            if not (np.isfinite(layer.weight).all() and np.isfinite(layer.bias).all()):
+        number = 0
+        for layer in self.layers:
+            number += isinstance(layer, Dense)
+            if not all(self.ops.xp.isfinite(values).all() for values, _ in layer.parameters()):
                 return number, "weights"
-        for number, layer in enumerate(self.dense_layers, 1):
-            if not layer.outputs_are_finite():
+        for number, dense in enumerate(self.dense_layers, 1):
+            if not dense.outputs_are_finite():
                 return number, "outputs"
         return None
 
@@ -203,91 +198,36 @@ class Network:
             batch = self.ops.new_batch(self.dtype)
             batch.load(x, training=False)
             x = batch
-        signal = np.empty((len(x), self.architecture.layer_dims[1]), self.dtype)
-        x.times(self._first.weight, self._first.bias, signal)
-        for layer in self.layers[1:]:
+        signal: Any = x
+        for layer in self.layers:
             signal = layer.infer(signal)
-        return signal
+        logits: Floats = signal
+        return logits
 
-    # -- construction -----------------------------------------------------------------------------
+    # -- the arrays of all layers -----------------------------------------------------------------
 
     def _allocate(self) -> None:
-        """Make the vectors, and cut them into named views."""
-        shapes = list(parameter_shapes(self.architecture))
-        shapes.sort(key=lambda item: _VECTOR_ORDER[item[1]])
-        n_parameters = sum(prod(shape) for _, _, shape in shapes)
+        """Make the vectors, and give each layer its views of them."""
+        arrays = [(layer, array) for layer in self.layers for array in layer.learned]
+        # of one kind, arrays of one name lie together: all scales, then all shifts
+        names = list(dict.fromkeys(array.name for _, array in arrays))
+        arrays.sort(key=lambda pair: (KINDS.index(pair[1].kind), names.index(pair[1].name)))
+        sizes = {kind: sum(a.size for _, a in arrays if a.kind == kind) for kind in KINDS}
+        self.n_weights, self.n_biases = sizes["weight"], sizes["bias"]
+        n_parameters = sum(sizes.values()) - sizes["statistic"]
+        arena = Arena(self.dtype, self.ops.xp)
         try:
-            arena = Arena(self.dtype)
             self.parameters, self.gradients = arena.zeros(n_parameters), arena.zeros(n_parameters)
         except (MemoryError, ValueError, OverflowError):
             raise ValueError(
                 f"layer_dims is {list(self.architecture.layer_dims)}; a network of "
                 f"{n_parameters:,} parameters does not fit in memory"
             ) from None
-        self._parameter_views = _cut(self.parameters, shapes)
-        self._gradient_views = _cut(self.gradients, shapes)
-        self.n_weights = sum(prod(shape) for _, kind, shape in shapes if kind == "weight")
-        self.n_biases = sum(prod(shape) for _, kind, shape in shapes if kind == "bias")
-
-        normed = [
-            (layer, kind, shape)
-            for kind in ("running_mean", "running_var")
-            for layer, parameter, shape in shapes
-            if parameter == "gamma"
-        ]
-        self.statistics = np.zeros(sum(prod(shape) for _, _, shape in normed), self.dtype)
-        self._statistics_views = _cut(self.statistics, normed)
-
-    def _build_layers(self) -> list[Layer]:
-        """Return Dense, batch normalization and activation, dropout for each hidden layer."""
-        a = self.architecture
-        layers: list[Layer] = []
-        settings = zip(pairwise(a.layer_dims), a.activations, a.keep_probs, strict=True)
-        for number, ((_, width), activation, keep_prob) in enumerate(settings):
-            values, gradients = self._parameter_views[number], self._gradient_views[number]
-            dense = Dense if layers else FirstDense
-            layers.append(
-                dense(values["weight"], values["bias"], gradients["weight"], gradients["bias"])
-            )
-            if number == len(a.activations) - 1:
-                break
-            # dropout comes last: with the activation, unless batch normalization is in between
-            apart = keep_prob < 1 and a.batch_norm == "after"
-            function = ACTIVATIONS[activation]
-            hidden: list[Layer] = [Activation(function, width, 1.0 if apart else keep_prob)]
-            if a.batch_norm != "none":
-                statistics = self._statistics_views[number]
-                norm = BatchNorm(
-                    values["gamma"],
-                    values["beta"],
-                    gradients["gamma"],
-                    gradients["beta"],
-                    statistics["running_mean"],
-                    statistics["running_var"],
-                )
-                hidden = [norm, *hidden] if a.batch_norm == "before" else [*hidden, norm]
-            layers += hidden
-            if apart:
-                layers.append(Dropout(keep_prob, width))
-        return layers
-
-    def _initialize(self, generator: np.random.Generator | None) -> None:
-        for layer in self.layers:
-            if isinstance(layer, BatchNorm):
-                layer.gamma[:] = 1
-                layer.running_var[:] = 1
-        if generator is None:
-            return
-        a = self.architecture
-        spread = INITIALIZERS[a.initializer]
-        for dense, activation in zip(self.dense_layers, a.activations, strict=True):
-            shape = dense.weight.shape
-            # drawn in float64 whatever the type, so that both types start from the same network
-            dense.weight[:] = generator.normal(0, spread(*shape), shape)
-            if activation in ACTIVATIONS and ACTIVATIONS[activation].rectifies:
-                dense.bias[:] = a.bias_start
-
-    # -- names ------------------------------------------------------------------------------------
+        self.statistics: Floats = self.ops.xp.zeros(sizes["statistic"], self.dtype)
+        parameters = [pair for pair in arrays if pair[1].kind != "statistic"]
+        _share_out(self.parameters, parameters)
+        _share_out(self.gradients, parameters, "_gradient")
+        _share_out(self.statistics, arrays[len(parameters) :])
 
     def tensors(self) -> dict[str, Floats]:
         """Return every learned array under its name in a PyTorch state dict.
@@ -298,31 +238,17 @@ class Network:
         ``(fan_out, fan_in)``.
         """
         named: dict[str, Floats] = {}
-        number = -1
+        number = 0
         for layer in self.layers:
-            number += 1
-            if isinstance(layer, Dense):
-                named[f"layers.{number}.weight"] = layer.weight.T
-                named[f"layers.{number}.bias"] = layer.bias
-            elif isinstance(layer, BatchNorm):
-                named[f"layers.{number}.weight"] = layer.gamma
-                named[f"layers.{number}.bias"] = layer.beta
-                named[f"layers.{number}.running_mean"] = layer.running_mean
-                named[f"layers.{number}.running_var"] = layer.running_var
-            elif isinstance(layer, Activation) and layer.keep_prob < 1:
-                number += 1  # its dropout is a layer of its own there
+            for array in layer.learned:
+                named[f"layers.{number}.{array.key}"] = getattr(layer, array.name).T
+            number += layer.n_modules
         return named
 
 
-_VECTOR_ORDER = {"weight": 0, "bias": 1, "gamma": 2, "beta": 3}
-
-
-def _cut(vector: Floats, shapes: list[Shape]) -> dict[int, dict[str, Floats]]:
-    """Return views of the given shapes, one after the other, by layer and kind."""
-    views: dict[int, dict[str, Floats]] = {}
-    start = 0
-    for number, kind, shape in shapes:
-        end = start + prod(shape)
-        views.setdefault(number, {})[kind] = vector[start:end].reshape(shape)
-        start = end
-    return views
+def _share_out(vector: Floats, arrays: list[tuple[Layer, Learned]], suffix: str = "") -> None:
+    """Give the layers views of their arrays' shapes, one after the other."""
+    end = 0
+    for layer, array in arrays:
+        start, end = end, end + array.size
+        setattr(layer, array.name + suffix, vector[start:end].reshape(array.shape))

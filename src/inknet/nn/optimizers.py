@@ -71,12 +71,7 @@ class Nesterov(Optimizer):
     """
 
     def __init__(
-        self,
-        parameters: Floats,
-        ops: NumpyOps = NUMPY,
-        *,
-        beta: float = 0.9,
-        ahead: bool = True,
+        self, parameters: Floats, ops: NumpyOps = NUMPY, *, beta: float = 0.9, ahead: bool = True
     ) -> None:
         self.ops, self.beta, self.ahead = ops, beta, ahead
         self.velocity = Arena(parameters.dtype).zeros(len(parameters))

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.nn.arrays import Floats
-from inknet.nn.layers import BATCH_NORM_EPSILON, Activation, BatchNorm, Dense
+from inknet.nn.layers import Affine, Scaling
 from inknet.nn.network import Network
 from inknet.nn.ops import NumpyOps
 from inknet.nn.ops.numpy_ops import FoldedLayer
@@ -66,26 +66,29 @@ def fold(network: Network) -> list[FoldedLayer]:
     layer's ``(a · s + t) @ W + b = a @ (s · W) + (t @ W + b)``, where s and t are the scale and
     shift of the normalization.
     """
+    network.architecture.require_softmax()
     folded: list[FoldedLayer] = []
-    pending: tuple[Floats, Floats] | None = None
-    for layer in network.layers:
-        if isinstance(layer, Dense):
-            weight, bias = layer.weight.copy(), layer.bias.copy()
+    pending: Scaling | None = None
+    for operation in [operation for layer in network.layers for operation in layer.in_use()]:
+        if isinstance(operation, Affine):
+            weight, bias = operation.weight.copy(), operation.bias.copy()
             if pending is not None:
-                scale, shift = pending
-                bias += shift @ weight
-                weight *= scale[:, None]
+                bias += pending.shift @ weight
+                weight *= pending.scale[:, None]
                 pending = None
             folded.append(FoldedLayer(weight, bias, None))
-        elif isinstance(layer, Activation):
-            folded[-1] = folded[-1]._replace(function=layer.function)
-        elif isinstance(layer, BatchNorm):
-            scale = layer.gamma / np.sqrt(layer.running_var + BATCH_NORM_EPSILON)
-            shift = layer.beta - layer.running_mean * scale
-            if folded[-1].function is None:
-                folded[-1].weight[:] *= scale
-                folded[-1].bias[:] *= scale
-                folded[-1].bias[:] += shift
-            else:
-                pending = scale, shift
+        elif not folded or pending is not None:
+            raise ValueError(f"{network!r} has a layer that no dense layer can take up")
+        elif isinstance(operation, Scaling) and folded[-1].function is None:
+            folded[-1].weight[:] *= operation.scale
+            folded[-1].bias[:] *= operation.scale
+            folded[-1].bias[:] += operation.shift
+        elif isinstance(operation, Scaling):
+            pending = operation
+        elif folded[-1].function is None:
+            folded[-1] = folded[-1]._replace(function=operation)
+        else:
+            raise ValueError(f"{network!r} has two activations in a row")
+    if pending is not None or folded[-1].function is not None:
+        raise ValueError(f"{network!r} does not end with a dense layer")
     return folded
