@@ -18,7 +18,6 @@ from inknet.errors import InputError
 from inknet.exchange.inputs import Travelling, travelling
 from inknet.files import write_whole
 from inknet.mlp import MLP
-from inknet.nn.activations import LEAKY_SLOPE
 
 if TYPE_CHECKING:
     import onnx
@@ -31,14 +30,6 @@ IR_VERSION = 8
 
 LARGEST_FILE = (1 << 31) - 1
 """Bytes that protobuf can hold."""
-
-OPERATORS = {
-    "relu": ("Relu", {}),
-    "leaky_relu": ("LeakyRelu", {"alpha": LEAKY_SLOPE}),
-    "sigmoid": ("Sigmoid", {}),
-    "tanh": ("Tanh", {}),
-    "identity": ("Identity", {}),
-}
 
 
 def export_onnx(model: MLP, path: str | Path) -> None:
@@ -89,7 +80,7 @@ def _graph(model: Travelling) -> onnx.GraphProto:
     given = helper.make_tensor_value_info(signal, kind, ["N", *model.input_shape])
 
     def then(operator: str, *inputs: Any, **attributes: Any) -> None:
-        """Go on with a node on the signal; arrays become constants."""
+        """Add a node that takes the signal; arrays become constants."""
         nonlocal signal
         names = [signal]
         for array in inputs:
@@ -106,8 +97,7 @@ def _graph(model: Travelling) -> onnx.GraphProto:
     for weight, bias, function in model.layers:
         then("Gemm", weight, bias)
         if function is not None:
-            operator, attributes = OPERATORS[function.name]
-            then(operator, **attributes)
+            then(function.onnx, *function.arrays.values(), **function.attributes)
     then("Softmax", axis=1)
     nodes[-1].output[0] = "probabilities"
     answer = helper.make_tensor_value_info(

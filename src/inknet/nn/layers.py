@@ -34,7 +34,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from inknet.nn.activations import ACTIVATIONS, ActivationFunction
+from inknet.nn.activations import ACTIVATIONS, ActivationFunction, Elementwise
 from inknet.nn.arrays import Arena, Floats
 from inknet.nn.initializers import Spread, he
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
@@ -92,7 +92,7 @@ class Scaling(NamedTuple):
     shift: Floats
 
 
-Operation: TypeAlias = Affine | Scaling | ActivationFunction
+Operation: TypeAlias = Affine | Scaling | Elementwise
 """What a layer in use may compute; prediction and exports translate these."""
 
 

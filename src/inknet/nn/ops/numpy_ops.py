@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.nn.activations import ActivationFunction, sigmoid, softmax
+from inknet.nn.activations import ActivationFunction, Elementwise, sigmoid, softmax
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.parallel import in_parts
 
@@ -29,7 +29,7 @@ class FoldedLayer(NamedTuple):
 
     weight: Floats
     bias: Floats
-    function: ActivationFunction | None
+    function: Elementwise | None
 
 
 class Batch:
