@@ -27,9 +27,9 @@ class Architecture:
     layer_dims : sequence of int
         The width of the input, of each hidden layer, and the number of classes.
     activations : sequence of str
-        One for each layer after the input; the last one is ``"softmax"``, the others are among
-        ``relu``, ``leaky_relu``, ``sigmoid``, ``tanh`` and ``identity``. With ``"sigmoid"`` as the
-        last, each output is a yes or no of its own: for samples with any number of labels.
+        One for each layer after the input; the last one is ``"softmax"``, the others are names of
+        `inknet.nn.layers.HIDDEN`. With ``"sigmoid"`` as the last, each output is a yes or no of its
+        own: for samples with any number of labels.
     keep_probs : sequence of float
         One for each layer after the input: the probability that dropout keeps a neuron, in
         ``(0, 1]``. The output layer keeps all: its entry is 1.
@@ -64,13 +64,11 @@ class Architecture:
         _check_one_of("batch_norm", self.batch_norm, BATCH_NORM_PLACES)
         _check_one_of("initializer", self.initializer, INITIALIZERS)
         if not _is_number(self.bias_start) or not abs(self.bias_start) <= LARGEST_BIAS:
-            raise ValueError(
-                f"bias_start is {self.bias_start!r}; expected a number within ±{LARGEST_BIAS:,}"
-            )
+            expected = f"a number within ±{LARGEST_BIAS:,}"
+            raise ValueError(f"bias_start is {self.bias_start!r}; expected {expected}")
         # NumPy's numbers were welcome, but a description that goes into files has Python's
-        object.__setattr__(self, "layer_dims", tuple(map(int, self.layer_dims)))
-        object.__setattr__(self, "activations", tuple(map(str, self.activations)))
-        object.__setattr__(self, "keep_probs", tuple(map(float, self.keep_probs)))
+        for name, kind in (("layer_dims", int), ("activations", str), ("keep_probs", float)):
+            object.__setattr__(self, name, tuple(map(kind, getattr(self, name))))
         object.__setattr__(self, "bias_start", float(self.bias_start))
 
     @property
@@ -86,58 +84,18 @@ class Architecture:
         """
         layers: list[Layer] = []
         *hidden, output = pairwise(self.layer_dims)
-        settings = zip(hidden, self.activations[:-1], self.keep_probs[:-1], strict=True)
-        for (fan_in, width), name, keep_prob in settings:
+        for (fan_in, width), name, keep_prob in zip(hidden, self.activations, self.keep_probs):  # noqa: B905
             activation = HIDDEN[name](width)
             layers.append(Dense(fan_in, width, self.bias_start if activation.rectifies else 0.0))
-            if self.batch_norm == "before":
-                layers.append(BatchNorm(width))
-            if keep_prob < 1 and isinstance(activation, Activation) and self.batch_norm != "after":
-                activation, keep_prob = Activation(activation.function, keep_prob), 1.0
-            layers.append(activation)
-            if self.batch_norm == "after":
-                layers.append(BatchNorm(width))
+            block = [activation]
+            if self.batch_norm != "none":
+                block.insert(0 if self.batch_norm == "before" else 1, BatchNorm(width))
             if keep_prob < 1:
-                layers.append(Dropout(keep_prob))
+                block.append(Dropout(keep_prob))
+                if isinstance(block[-2], Activation):  # both can be done at once
+                    block[-2:] = [Activation(block[-2].function, keep_prob)]
+            layers += block
         return [*layers, Dense(*output)]
-
-    def _check_layer_dims(self) -> None:
-        if len(self.layer_dims) < 2:
-            raise ValueError(
-                f"layer_dims is {list(self.layer_dims)}; expected at least the width of the input "
-                "and the number of classes"
-            )
-        for width in self.layer_dims:
-            if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 1:
-                raise ValueError(
-                    f"layer_dims is {list(self.layer_dims)}; expected whole numbers from 1, "
-                    f"not {width!r}"
-                )
-        if self.layer_dims[-1] < 2 and self.activations[-1:] != ("sigmoid",):
-            raise ValueError(
-                f"layer_dims ends with {self.layer_dims[-1]}; expected 2 classes or more"
-            )
-
-    def _check_length(self, name: str) -> None:
-        n_given, n_layers = len(getattr(self, name)), len(self.layer_dims) - 1
-        if n_given != n_layers:
-            raise ValueError(
-                f"{name} has {n_given} entries; expected {n_layers}, one for each layer after the "
-                f"input of layer_dims {list(self.layer_dims)}"
-            )
-
-    def _check_activations(self) -> None:
-        self._check_length("activations")
-        *hidden, last = self.activations
-        for name in hidden:
-            if name == "softmax":
-                raise ValueError(
-                    "activations has softmax in the middle; it belongs to the output layer alone "
-                    f"(hidden layers: {', '.join(HIDDEN)})"
-                )
-            _check_one_of("activations", name, HIDDEN)
-        if last not in LOSSES:
-            raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
 
     def require_softmax(self) -> None:
         """Raise `ValueError` unless the outputs are classes, of which each sample has one."""
@@ -145,18 +103,49 @@ class Architecture:
         if last != "softmax":
             raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
 
+    def _check_layer_dims(self) -> None:
+        given = f"layer_dims is {list(self.layer_dims)}; expected"
+        if len(self.layer_dims) < 2:
+            raise ValueError(f"{given} at least the width of the input and the number of classes")
+        for width in self.layer_dims:
+            if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 1:
+                raise ValueError(f"{given} whole numbers from 1, not {width!r}")
+        last = self.layer_dims[-1]
+        if last < 2 and self.activations[-1:] != ("sigmoid",):
+            raise ValueError(f"layer_dims ends with {last}; expected 2 classes or more")
+
+    def _check_activations(self) -> None:
+        self._check_length("activations")
+        *hidden, last = self.activations
+        if "softmax" in hidden:
+            raise ValueError(
+                "activations has softmax in the middle; it belongs to the output layer alone "
+                f"(hidden layers: {', '.join(HIDDEN)})"
+            )
+        for name in hidden:
+            _check_one_of("activations", name, HIDDEN)
+        if last not in LOSSES:
+            raise ValueError(
+                f"activations ends with {last!r}; the output layer is 'softmax', or 'sigmoid' "
+                "where a sample may have any number of labels"
+            )
+
     def _check_keep_probs(self) -> None:
         self._check_length("keep_probs")
-        for keep_prob in self.keep_probs:
-            if not _is_number(keep_prob) or not 0 < keep_prob <= 1:
-                raise ValueError(
-                    f"keep_probs is {list(self.keep_probs)}; expected probabilities above 0 and "
-                    f"up to 1, not {keep_prob!r}"
-                )
-        if self.keep_probs[-1] != 1:
+        given, last = f"keep_probs is {list(self.keep_probs)}; expected", self.keep_probs[-1]
+        for value in self.keep_probs:
+            if not _is_number(value) or not 0 < value <= 1:
+                raise ValueError(f"{given} probabilities above 0 and up to 1, not {value!r}")
+        if last != 1:
+            expected = "the output layer drops nothing, so its entry is 1.0"
+            raise ValueError(f"keep_probs ends with {last:g}; {expected}")
+
+    def _check_length(self, name: str) -> None:
+        n_given, n_layers = len(getattr(self, name)), len(self.layer_dims) - 1
+        if n_given != n_layers:
             raise ValueError(
-                f"keep_probs ends with {self.keep_probs[-1]:g}; the output layer drops nothing, "
-                "so its entry is 1.0"
+                f"{name} has {n_given} entries; expected {n_layers}, one for each layer after the "
+                f"input of layer_dims {list(self.layer_dims)}"
             )
 
 

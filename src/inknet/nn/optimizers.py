@@ -13,58 +13,78 @@ from inknet.nn.ops import NUMPY, NumpyOps
 
 
 class Optimizer(ABC):
-    """A rule for a step downhill, with what it remembers between steps."""
+    """A rule for a step downhill, with what it remembers between steps.
 
+    Attributes
+    ----------
+    remembers : tuple of str
+        The names of its arrays, ``(n_parameters,)``, which start at 0.
+    steps_taken : int
+
+    Parameters
+    ----------
+    parameters : (n_parameters,)
+        What it will change; only length and type count here.
+    ops
+        What it computes with.
+    """
+
+    remembers: tuple[str, ...] = ()
     steps_taken: int = 0
 
-    @abstractmethod
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        """Change ``parameters`` in place, given ``gradients``; both ``(n_parameters,)``."""
+    def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY) -> None:
+        self.ops, arena = ops, Arena(parameters.dtype, ops.xp)
+        for name in self.remembers:
+            setattr(self, name, arena.zeros(len(parameters)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
     def arrays(self) -> dict[str, Floats]:
         """Return what it remembers besides `steps_taken`; what is written to them, it remembers."""
-        return {}
+        return {name: getattr(self, name) for name in self.remembers}
+
+    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
+        """Change ``parameters`` in place, given ``gradients``; both ``(n_parameters,)``."""
+        self.steps_taken += 1
+        self._step(parameters, gradients, learning_rate)
+
+    @abstractmethod
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        """Do what `step` says."""
 
 
 class GradientDescent(Optimizer):
     """``p = p - learning_rate · g``: straight downhill."""
 
-    def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY) -> None:
-        self.ops = ops
-
-    def __repr__(self) -> str:
-        return "GradientDescent()"
-
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        self.steps_taken += 1
-        self.ops.descent_step(parameters, gradients, learning_rate)
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        self.ops.descent_step(parameters, gradients, rate)
 
 
 class Momentum(Optimizer):
     """Follow a running mean of the gradients: ``v = beta · v + (1 - beta) · g``."""
 
+    remembers = ("velocity",)
+    velocity: Floats
+
     def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY, *, beta: float = 0.9) -> None:
-        self.ops, self.beta = ops, beta
-        self.velocity = Arena(parameters.dtype).zeros(len(parameters))
+        super().__init__(parameters, ops)
+        self.beta = beta
 
     def __repr__(self) -> str:
         return f"Momentum(beta={self.beta:g})"
 
-    def arrays(self) -> dict[str, Floats]:
-        return {"velocity": self.velocity}
-
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        self.steps_taken += 1
-        self.ops.momentum_step(parameters, gradients, self.velocity, learning_rate, self.beta)
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        self.ops.momentum_step(parameters, gradients, self.velocity, rate, self.beta)
 
 
-class Nesterov(Optimizer):
+class Nesterov(Momentum):
     """Momentum that looks ahead: ``v = beta · v - learning_rate · g``, and steps by the next ``v``.
 
     Here the learning rate is in the velocity, and there is no ``1 - beta``: at the same rate its
     steps are ``1 / (1 - beta)`` times as long as those of `Momentum`.
 
-    Parameters
+    Attributes
     ----------
     ahead : bool
         Without it, ``p = p + v``: the classical momentum of Polyak 1964.
@@ -73,24 +93,22 @@ class Nesterov(Optimizer):
     def __init__(
         self, parameters: Floats, ops: NumpyOps = NUMPY, *, beta: float = 0.9, ahead: bool = True
     ) -> None:
-        self.ops, self.beta, self.ahead = ops, beta, ahead
-        self.velocity = Arena(parameters.dtype).zeros(len(parameters))
+        super().__init__(parameters, ops, beta=beta)
+        self.ahead = ahead
 
     def __repr__(self) -> str:
         return f"Nesterov(beta={self.beta:g}{'' if self.ahead else ', ahead=False'})"
 
-    def arrays(self) -> dict[str, Floats]:
-        return {"velocity": self.velocity}
-
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        self.steps_taken += 1
-        self.ops.velocity_step(
-            parameters, gradients, self.velocity, learning_rate, self.beta, self.ahead
-        )
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        self.ops.velocity_step(parameters, gradients, self.velocity, rate, self.beta, self.ahead)
 
 
 class Adam(Optimizer):
     """Momentum, with each parameter's step divided by the typical size of its gradient."""
+
+    remembers = ("mean", "square")
+    mean: Floats
+    square: Floats
 
     def __init__(
         self,
@@ -101,44 +119,37 @@ class Adam(Optimizer):
         beta2: float = 0.999,
         epsilon: float = 1e-8,
     ) -> None:
-        self.ops = ops
+        super().__init__(parameters, ops)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        arena = Arena(parameters.dtype)
-        self.mean, self.square = arena.zeros(len(parameters)), arena.zeros(len(parameters))
 
     def __repr__(self) -> str:
         return f"Adam(beta1={self.beta1:g}, beta2={self.beta2:g})"
 
-    def arrays(self) -> dict[str, Floats]:
-        return {"mean": self.mean, "square": self.square}
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        self._step_part(slice(None), parameters, gradients, rate)
 
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        self.steps_taken += 1
-        self.ops.adam_step(
-            parameters,
-            gradients,
-            self.mean,
-            self.square,
-            learning_rate,
-            self.beta1,
-            self.beta2,
-            self.epsilon,
-            self.steps_taken,
-        )
+    def _step_part(
+        self, part: slice, parameters: Floats, gradients: Floats, rate: float, decay: float = 0.0
+    ) -> None:
+        arrays = parameters[part], gradients[part], self.mean[part], self.square[part]
+        constants = self.beta1, self.beta2, self.epsilon
+        self.ops.adam_step(*arrays, rate, *constants, self.steps_taken, decay)
 
 
 class AdamW(Adam):
     """Adam that also shrinks the weights: in each step by ``learning_rate · weight_decay`` of them.
 
-    As a price in the loss (L2), large weights would lose less where gradients are large, for Adam
+    As a penalty in the loss (L2), large weights would lose less where gradients are large, for Adam
     divides by these. Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
 
     Parameters
     ----------
-    n_weights
-        How many parameters shrink, from the first one on; without it, all.
     weight_decay
         From 0 to 1.
+    n_weights
+        How many parameters shrink, from the first one on; without it, all.
+    **constants
+        Those of `Adam`.
     """
 
     def __init__(
@@ -148,33 +159,19 @@ class AdamW(Adam):
         *,
         weight_decay: float = 0.01,
         n_weights: int | None = None,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
+        **constants: float,
     ) -> None:
-        super().__init__(parameters, ops, beta1=beta1, beta2=beta2, epsilon=epsilon)
+        super().__init__(parameters, ops, **constants)
         self.weight_decay = weight_decay
         self.n_weights = len(parameters) if n_weights is None else n_weights
 
     def __repr__(self) -> str:
         return f"AdamW(weight_decay={self.weight_decay:g}, {super().__repr__()[5:]}"
 
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        self.steps_taken += 1
-        decays = (slice(self.n_weights), self.weight_decay), (slice(self.n_weights, None), 0.0)
-        for part, weight_decay in decays:
-            self.ops.adam_step(
-                parameters[part],
-                gradients[part],
-                self.mean[part],
-                self.square[part],
-                learning_rate,
-                self.beta1,
-                self.beta2,
-                self.epsilon,
-                self.steps_taken,
-                learning_rate * weight_decay,
-            )
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        weights, others = slice(self.n_weights), slice(self.n_weights, None)
+        self._step_part(weights, parameters, gradients, rate, rate * self.weight_decay)
+        self._step_part(others, parameters, gradients, rate)
 
 
 OPTIMIZERS: dict[str, type[GradientDescent | Momentum | Adam]] = {
@@ -188,7 +185,7 @@ OPTIMIZERS: dict[str, type[GradientDescent | Momentum | Adam]] = {
 
 def clip_by_value(gradients: Floats, limit: float) -> None:
     """Force every component into ``[-limit, limit]``, in place."""
-    np.clip(gradients, -limit, limit, out=gradients)
+    gradients.clip(-limit, limit, out=gradients)
 
 
 def clip_by_norm(gradients: Floats, limit: float) -> None:
@@ -198,22 +195,22 @@ def clip_by_norm(gradients: Floats, limit: float) -> None:
     algorithm 1.
     """
     with np.errstate(over="ignore"):
-        norm = sqrt(float(np.dot(gradients, gradients)))
+        norm = sqrt(float(gradients @ gradients))
     if norm == inf:  # the squares were too large for the type, not the gradient: scale it first
-        gradients /= np.abs(gradients).max()
-        norm = sqrt(float(np.dot(gradients, gradients)))
+        gradients /= abs(gradients).max()
+        norm = sqrt(float(gradients @ gradients))
         gradients *= limit / norm
     elif norm > limit:
         gradients *= limit / norm
 
 
-def limit_norms(weight: Floats, limit: float) -> None:
+def limit_norms(weight: Floats, limit: float, ops: NumpyOps = NUMPY) -> None:
     """Shorten the weights into each neuron, ``(fan_in, fan_out)``, to Euclidean length ``limit``.
 
     Those that are shorter stay as they are. Srivastava, Hinton, Krizhevsky, Sutskever and
     Salakhutdinov 2014, "Dropout: a simple way to prevent neural networks from overfitting",
     section 5.1.
     """
-    norms = np.sqrt(np.einsum("ij,ij->j", weight, weight))
-    too_long = np.flatnonzero(norms > limit)
+    norms = ops.xp.sqrt(ops.xp.einsum("ij,ij->j", weight, weight))
+    too_long = ops.xp.flatnonzero(norms > limit)
     weight[:, too_long] *= limit / norms[too_long]
