@@ -57,11 +57,12 @@ MAY_IMPORT = {
     "data": FOUNDATIONS,
     "recipes": FOUNDATIONS | {"nn"},
     "model_file": FOUNDATIONS | {"nn"},
+    "predictor": {"nn"},
     "training": FOUNDATIONS | {"nn", "data", "recipes"},
     "report": FOUNDATIONS | {"training"},
-    "mlp": FOUNDATIONS | {"nn", "data", "recipes", "model_file", "training", "report"},
+    "mlp": FOUNDATIONS | {"nn", "data", "recipes", "model_file", "predictor", "training", "report"},
     "sklearn": FOUNDATIONS | {"nn", "recipes", "training"},
-    "exchange": FOUNDATIONS | {"nn", "model_file", "mlp"},
+    "exchange": FOUNDATIONS | {"nn", "model_file", "predictor", "mlp"},
     "runs": FOUNDATIONS | {"nn", "data", "recipes", "model_file", "training", "report", "mlp"},
 }
 TOPMOST = {"experiments", "cli", "__init__"}

@@ -22,7 +22,7 @@ from inknet.nn.ops import fastest
 from inknet.seeds import Streams
 
 if TYPE_CHECKING:
-    from inknet.nn.predictor import Predictor
+    from inknet.predictor import Predictor
     from inknet.recipes import AugmentRecipe, TrainingRecipe
     from inknet.report.evaluation import Evaluation
     from inknet.training.callbacks import Callback
@@ -303,7 +303,7 @@ class MLP:
         the model as it is now, and safe from many threads. With numba installed, the first answer
         may wait for the compiler.
         """
-        from inknet.nn.predictor import Predictor
+        from inknet.predictor import Predictor
 
         try:
             return Predictor(self.network, fastest())

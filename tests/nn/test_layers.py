@@ -10,9 +10,9 @@ from scipy.stats import binomtest
 from sklearn.preprocessing import StandardScaler
 
 from inknet.nn.activations import ACTIVATIONS
-from inknet.nn.arrays import Arena
 from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout
 from inknet.nn.ops import NUMPY
+from inknet.nn.ops.arena import Arena
 from inknet.nn.ops.numba_ops import NumbaOps
 
 FLOAT64 = np.dtype("float64")

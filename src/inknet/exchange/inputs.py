@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from inknet.mlp import MLP
 from inknet.nn.ops.numpy_ops import FoldedLayer
-from inknet.nn.predictor import fold
+from inknet.predictor import fold
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,12 @@ class Elementwise:
     attributes: Mapping[str, float] = field(default_factory=dict, kw_only=True)
     arrays: Mapping[str, Floats] = field(default_factory=dict, kw_only=True)
 
+    def __call__(self, z: Floats) -> Floats:
+        """Return ``f(z)``."""
+        out = np.empty_like(z)
+        self.value(z, out)
+        return out
+
 
 @dataclass(frozen=True)
 class ActivationFunction(Elementwise):

@@ -35,9 +35,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from inknet.nn.activations import ACTIVATIONS, ActivationFunction, Elementwise
-from inknet.nn.arrays import Arena, Floats
+from inknet.nn.arrays import Floats
 from inknet.nn.initializers import Spread, he
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
+from inknet.nn.ops.arena import Arena
 
 BATCH_NORM_EPSILON = 1e-5
 """Added to the variance, so that a constant feature does not divide by zero."""
@@ -84,12 +85,20 @@ class Affine(NamedTuple):
     weight: Floats
     bias: Floats
 
+    def __call__(self, x: Floats) -> Floats:
+        """Return it for a batch ``(n, d)``."""
+        return x @ self.weight + self.bias
+
 
 class Scaling(NamedTuple):
     """What batch normalization does in use: ``x · scale + shift``, feature by feature."""
 
     scale: Floats
     shift: Floats
+
+    def __call__(self, x: Floats) -> Floats:
+        """Return it for a batch ``(n, d)``."""
+        return x * self.scale + self.shift
 
 
 Operation: TypeAlias = Affine | Scaling | Elementwise
@@ -159,7 +168,7 @@ class Layer(ABC):
                 yield getattr(self, array.name), getattr(self, f"{array.name}_gradient")
 
     @abstractmethod
-    def forward(self, x: Floats, generator: np.random.Generator | None = None) -> Floats:
+    def forward(self, x: Any, generator: np.random.Generator | None = None) -> Floats:
         """Return ``y`` for the batch ``x``, both ``(n, d)``, as in training.
 
         ``generator`` draws what is random in it.
@@ -170,18 +179,24 @@ class Layer(ABC):
         """Return ``dJ/dx``, given ``dJ/dy``; store the gradients of the parameters."""
 
     @abstractmethod
-    def infer(self, x: Floats) -> Floats:
-        """Return ``y`` for the batch ``x`` as in use: nothing random, nothing remembered."""
-
     def in_use(self) -> list[Operation]:
-        """Return what `infer` computes, for prediction without the layer and for exports.
+        """Return what it computes in use, where nothing is random and nothing remembered.
 
-        Raises
-        ------
-        ValueError
-            If the layer does not define it.
+        `infer` does this; prediction and exports translate it.
         """
-        raise ValueError(f"{self!r} does not define in_use, so it cannot be exported")
+
+    def infer(self, x: Any) -> Floats:
+        """Return ``y`` for the batch ``x`` as in use."""
+        for operation in self.in_use():
+            x = operation(x)
+        y: Floats = x
+        return y
+
+    @property
+    def outputs(self) -> Floats:
+        """All that is in the buffer of outputs, the last `forward` first."""
+        kept: Floats = self._output
+        return kept
 
     def active_fraction(self) -> float:
         """Return what fraction of the inputs of the last `forward` was positive."""
@@ -217,8 +232,6 @@ class Dense(Layer):
 
     weight: Floats
     bias: Floats
-    weight_gradient: Floats
-    bias_gradient: Floats
 
     def __init__(self, fan_in: int, fan_out: int, bias_start: float = 0.0) -> None:
         self.fan_in, self.fan_out, self.bias_start = fan_in, fan_out, bias_start
@@ -267,10 +280,6 @@ class Dense(Layer):
             output += self.bias
         return output
 
-    def outputs_are_finite(self) -> bool:
-        """Return whether all outputs in the buffer are finite numbers."""
-        return bool(self.ops.xp.isfinite(self._output).all())
-
 
 class Activation(Layer):
     """``y = f(x)`` for each element, so ``dJ/dx = dJ/dy · f'(x)``; if asked to, with dropout.
@@ -313,11 +322,6 @@ class Activation(Layer):
         gradient *= self._slope[: len(gradient)]
         return gradient
 
-    def infer(self, x: Floats) -> Floats:
-        output: Floats = self.ops.xp.empty_like(x)
-        self.function.value(x, output)
-        return output
-
     def in_use(self) -> list[Operation]:
         return [self.function]
 
@@ -357,8 +361,6 @@ class BatchNorm(Layer):
 
     gamma: Floats
     beta: Floats
-    gamma_gradient: Floats
-    beta_gradient: Floats
     running_mean: Floats
     running_var: Floats
 
@@ -383,25 +385,14 @@ class BatchNorm(Layer):
         return output
 
     def backward(self, gradient: Floats) -> Floats:
-        normalized, gradients = (
-            self._normalized[: len(gradient)],
-            (self.gamma_gradient, self.beta_gradient),
-        )
-        self.ops.batch_norm_backward(gradient, normalized, self._deviation, self.gamma, *gradients)
+        normalized, deviation = self._normalized[: len(gradient)], self._deviation
+        own = self.gamma, self.gamma_gradient, self.beta_gradient
+        self.ops.batch_norm_backward(gradient, normalized, deviation, *own)
         return gradient
 
-    def infer(self, x: Floats) -> Floats:
-        scale, shift = self._scaling()
-        output: Floats = x * scale
-        output += shift
-        return output
-
     def in_use(self) -> list[Operation]:
-        return [self._scaling()]
-
-    def _scaling(self) -> Scaling:
         scale = self.gamma / self.ops.xp.sqrt(self.running_var + BATCH_NORM_EPSILON)
-        return Scaling(scale, self.beta - self.running_mean * scale)
+        return [Scaling(scale, self.beta - self.running_mean * scale)]
 
 
 def _made_with(function: ActivationFunction) -> Callable[[int], Layer]:

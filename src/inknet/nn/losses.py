@@ -5,7 +5,7 @@ Each loss also gives its gradient with respect to the logits: the first ``dJ/dy`
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops import NUMPY, NumpyOps
@@ -89,10 +89,9 @@ def sigmoid_cross_entropy(
     return ops.sigmoid_cross_entropy(logits, targets, label_smoothing, gradient, sample_weight)
 
 
-LOSSES: dict[str, Callable[..., float]] = {
-    "softmax": softmax_cross_entropy,
-    "sigmoid": sigmoid_cross_entropy,
-}
+Loss: TypeAlias = Callable[..., float]
+
+LOSSES: dict[str, Loss] = {"softmax": softmax_cross_entropy, "sigmoid": sigmoid_cross_entropy}
 """The loss that belongs to each function of the output layer."""
 
 

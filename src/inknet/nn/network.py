@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inknet.nn.architecture import Architecture
-from inknet.nn.arrays import Arena, Floats, Labels
+from inknet.nn.arrays import Floats, Labels
 from inknet.nn.initializers import INITIALIZERS
 from inknet.nn.layers import KINDS, BatchNorm, Dense, Dropout, Layer, Learned
 from inknet.nn.losses import L2, LOSSES
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
+from inknet.nn.ops.arena import Arena
+
+Rows: TypeAlias = NDArray[Any] | Batch
+"""Samples: uint8 pixels or numbers ``(n, n_features)``, or a batch that was loaded with them."""
 
 
 class Network:
@@ -100,7 +104,6 @@ class Network:
         for layer in self.layers:
             layer.release()
         self.use(self.ops)
-        self._logits_gradient: Floats = self.ops.xp.empty((0, 0), self.dtype)
 
     def l2(self, l2_lambda: float, *, on_biases: bool = False) -> L2:
         """Return the penalty on this network's weights, or on its weights and biases."""
@@ -109,7 +112,7 @@ class Network:
 
     # -- forward and backward ---------------------------------------------------------------------
 
-    def forward(self, x: NDArray[Any] | Batch, generator: np.random.Generator) -> Floats:
+    def forward(self, x: Rows, generator: np.random.Generator) -> Floats:
         """Return the logits ``(n, n_classes)`` of a batch, as in training.
 
         ``x`` are rows ``(n, n_features)``, uint8 pixels or numbers, or a `Batch` that was loaded
@@ -124,12 +127,10 @@ class Network:
             for layer in self.layers:
                 layer.release()
                 layer.arena = arena
-            self._logits_gradient = arena.zeros(len(x), self.architecture.layer_dims[-1])
-        signal: Any = x
-        for layer in self.layers:
+        signal = self.layers[0].forward(x, generator)
+        for layer in self.layers[1:]:
             signal = layer.forward(signal, generator)
-        logits: Floats = signal
-        return logits
+        return signal
 
     def backward(self, gradient: Floats) -> None:
         """Fill `gradients`, given the gradient of the loss with respect to the logits."""
@@ -137,13 +138,7 @@ class Network:
             gradient = layer.backward(gradient)
 
     def loss_and_gradients(
-        self,
-        x: NDArray[Any] | Batch,
-        labels: Labels | Floats,
-        generator: np.random.Generator,
-        *,
-        label_smoothing: float = 0.0,
-        sample_weight: Floats | None = None,
+        self, x: Rows, labels: Labels | Floats, generator: np.random.Generator, **options: Any
     ) -> float:
         """Go forward and backward once: fill `gradients`, return the mean loss of the batch.
 
@@ -153,28 +148,21 @@ class Network:
         labels : (n,); or (n, n_outputs), 0 or 1, if the outputs are sigmoids
         generator
             Draws the dropout masks.
-        label_smoothing : float
-            How much of each target is spread evenly over all classes.
-        sample_weight : (n,), optional
-            How much each sample counts; without it, all count the same.
+        **options
+            ``label_smoothing`` and ``sample_weight``, see `inknet.nn.losses`.
         """
         logits = self.forward(x, generator)
-        gradient = self._logits_gradient[: len(x)]
-        loss = self.loss(logits, labels, label_smoothing, gradient, sample_weight)
+        gradient = self.layers[-1].buffer("_output_gradient", *logits.shape)
+        loss = self.loss(logits, labels, gradient, **options)
         self.backward(gradient)
         return loss
 
     def loss(
-        self,
-        logits: Floats,
-        labels: Labels | Floats,
-        label_smoothing: float,
-        gradient: Floats,
-        sample_weight: Floats | None = None,
+        self, logits: Floats, labels: Labels | Floats, gradient: Floats, **options: Any
     ) -> float:
         """Return the mean loss of a batch, and write its gradient by the logits to ``gradient``."""
         loss = LOSSES[self.architecture.activations[-1]]
-        return loss(logits, labels, gradient, label_smoothing, sample_weight, self.ops)
+        return loss(logits, labels, gradient, ops=self.ops, **options)
 
     def first_broken_layer(self) -> tuple[int, str] | None:
         """Return which dense layer, from 1, first has a number that is not finite, and where.
@@ -188,21 +176,20 @@ class Network:
             if not all(self.ops.xp.isfinite(values).all() for values, _ in layer.parameters()):
                 return number, "weights"
         for number, dense in enumerate(self.dense_layers, 1):
-            if not dense.outputs_are_finite():
+            if not self.ops.xp.isfinite(dense.outputs).all():
                 return number, "outputs"
         return None
 
-    def infer(self, x: NDArray[Any] | Batch) -> Floats:
+    def infer(self, x: Rows) -> Floats:
         """Return the logits ``(n, n_classes)`` of a batch, as in use. Safe from many threads."""
         if not isinstance(x, Batch):
             batch = self.ops.new_batch(self.dtype)
             batch.load(x, training=False)
             x = batch
-        signal: Any = x
-        for layer in self.layers:
+        signal = self.layers[0].infer(x)
+        for layer in self.layers[1:]:
             signal = layer.infer(signal)
-        logits: Floats = signal
-        return logits
+        return signal
 
     # -- the arrays of all layers -----------------------------------------------------------------
 

@@ -8,8 +8,9 @@ from math import inf, sqrt
 
 import numpy as np
 
-from inknet.nn.arrays import Arena, Floats
+from inknet.nn.arrays import Floats
 from inknet.nn.ops import NUMPY, NumpyOps
+from inknet.nn.ops.arena import Arena
 
 
 class Optimizer(ABC):
@@ -27,13 +28,24 @@ class Optimizer(ABC):
         What it will change; only length and type count here.
     ops
         What it computes with.
+    **constants
+        The numbers at the head of each class, where others are wanted.
+
+    Raises
+    ------
+    TypeError
+        If the class has no constant of that name.
     """
 
     remembers: tuple[str, ...] = ()
     steps_taken: int = 0
 
-    def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY) -> None:
+    def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY, **constants: float) -> None:
         self.ops, arena = ops, Arena(parameters.dtype, ops.xp)
+        for name, value in constants.items():
+            if not isinstance(getattr(type(self), name, None), (int, float)):
+                raise TypeError(f"{type(self).__name__} has no constant {name!r}")
+            setattr(self, name, value)
         for name in self.remembers:
             setattr(self, name, arena.zeros(len(parameters)))
 
@@ -64,12 +76,9 @@ class GradientDescent(Optimizer):
 class Momentum(Optimizer):
     """Follow a running mean of the gradients: ``v = beta · v + (1 - beta) · g``."""
 
+    beta = 0.9
     remembers = ("velocity",)
     velocity: Floats
-
-    def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY, *, beta: float = 0.9) -> None:
-        super().__init__(parameters, ops)
-        self.beta = beta
 
     def __repr__(self) -> str:
         return f"Momentum(beta={self.beta:g})"
@@ -90,11 +99,7 @@ class Nesterov(Momentum):
         Without it, ``p = p + v``: the classical momentum of Polyak 1964.
     """
 
-    def __init__(
-        self, parameters: Floats, ops: NumpyOps = NUMPY, *, beta: float = 0.9, ahead: bool = True
-    ) -> None:
-        super().__init__(parameters, ops, beta=beta)
-        self.ahead = ahead
+    ahead = True
 
     def __repr__(self) -> str:
         return f"Nesterov(beta={self.beta:g}{'' if self.ahead else ', ahead=False'})"
@@ -106,21 +111,10 @@ class Nesterov(Momentum):
 class Adam(Optimizer):
     """Momentum, with each parameter's step divided by the typical size of its gradient."""
 
+    beta1, beta2, epsilon = 0.9, 0.999, 1e-8
     remembers = ("mean", "square")
     mean: Floats
     square: Floats
-
-    def __init__(
-        self,
-        parameters: Floats,
-        ops: NumpyOps = NUMPY,
-        *,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-    ) -> None:
-        super().__init__(parameters, ops)
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
 
     def __repr__(self) -> str:
         return f"Adam(beta1={self.beta1:g}, beta2={self.beta2:g})"
@@ -142,34 +136,23 @@ class AdamW(Adam):
     As a penalty in the loss (L2), large weights would lose less where gradients are large, for Adam
     divides by these. Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
 
-    Parameters
+    Attributes
     ----------
-    weight_decay
+    weight_decay : float
         From 0 to 1.
-    n_weights
-        How many parameters shrink, from the first one on; without it, all.
-    **constants
-        Those of `Adam`.
+    n_weights : int
+        How many parameters shrink, from the first one on; all, if there are fewer.
     """
 
-    def __init__(
-        self,
-        parameters: Floats,
-        ops: NumpyOps = NUMPY,
-        *,
-        weight_decay: float = 0.01,
-        n_weights: int | None = None,
-        **constants: float,
-    ) -> None:
-        super().__init__(parameters, ops, **constants)
-        self.weight_decay = weight_decay
-        self.n_weights = len(parameters) if n_weights is None else n_weights
+    weight_decay = 0.01
+    n_weights: float = inf
 
     def __repr__(self) -> str:
         return f"AdamW(weight_decay={self.weight_decay:g}, {super().__repr__()[5:]}"
 
     def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
-        weights, others = slice(self.n_weights), slice(self.n_weights, None)
+        n = int(min(self.n_weights, len(parameters)))
+        weights, others = slice(n), slice(n, None)
         self._step_part(weights, parameters, gradients, rate, rate * self.weight_decay)
         self._step_part(others, parameters, gradients, rate)
 

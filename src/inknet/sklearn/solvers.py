@@ -427,7 +427,7 @@ def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, floa
             hits = ((logits > 0) == (targets > 0)).all(axis=1)
         hits &= np.isfinite(logits).all(axis=1)
         right += float(hits.sum() if weights is None else weights @ hits)
-        loss += n * network.loss(logits, targets, 0.0, np.empty_like(logits), weights)
+        loss += n * network.loss(logits, targets, np.empty_like(logits), sample_weight=weights)
     return loss / samples.total_weight, right / samples.total_weight
 
 

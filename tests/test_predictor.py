@@ -10,7 +10,7 @@ from inknet.nn.architecture import Architecture
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY
 from inknet.nn.ops.numba_ops import NumbaOps
-from inknet.nn.predictor import Predictor
+from inknet.predictor import Predictor
 
 OPS = [pytest.param(NUMPY, id="numpy"), pytest.param(NumbaOps(), id="numba")]
 
