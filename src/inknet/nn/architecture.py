@@ -1,7 +1,5 @@
 """What a network is made of, and what of it must fit together."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -57,15 +55,18 @@ class Architecture:
 
     def __post_init__(self) -> None:
         for name in ("layer_dims", "activations", "keep_probs"):
-            object.__setattr__(self, name, _as_tuple(name, getattr(self, name)))
+            value = getattr(self, name)
+            if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
+                raise ValueError(f"{name} is {value!r}; expected a list")
+            object.__setattr__(self, name, tuple(value))
         self._check_layer_dims()
         self._check_activations()
         self._check_keep_probs()
         _check_one_of("batch_norm", self.batch_norm, BATCH_NORM_PLACES)
         _check_one_of("initializer", self.initializer, INITIALIZERS)
         if not _is_number(self.bias_start) or not abs(self.bias_start) <= LARGEST_BIAS:
-            expected = f"a number within ±{LARGEST_BIAS:,}"
-            raise ValueError(f"bias_start is {self.bias_start!r}; expected {expected}")
+            given = f"bias_start is {self.bias_start!r}"
+            raise ValueError(f"{given}; expected a number within ±{LARGEST_BIAS:,}")
         # NumPy's numbers were welcome, but a description that goes into files has Python's
         for name, kind in (("layer_dims", int), ("activations", str), ("keep_probs", float)):
             object.__setattr__(self, name, tuple(map(kind, getattr(self, name))))
@@ -118,17 +119,13 @@ class Architecture:
         self._check_length("activations")
         *hidden, last = self.activations
         if "softmax" in hidden:
-            raise ValueError(
-                "activations has softmax in the middle; it belongs to the output layer alone "
-                f"(hidden layers: {', '.join(HIDDEN)})"
-            )
+            allowed = f"the output layer alone (hidden layers: {', '.join(HIDDEN)})"
+            raise ValueError(f"activations has softmax in the middle; it belongs to {allowed}")
         for name in hidden:
             _check_one_of("activations", name, HIDDEN)
         if last not in LOSSES:
-            raise ValueError(
-                f"activations ends with {last!r}; the output layer is 'softmax', or 'sigmoid' "
-                "where a sample may have any number of labels"
-            )
+            expected = "'softmax', or 'sigmoid' for samples with any number of labels"
+            raise ValueError(f"activations ends with {last!r}; the output layer is {expected}")
 
     def _check_keep_probs(self) -> None:
         self._check_length("keep_probs")
@@ -143,16 +140,10 @@ class Architecture:
     def _check_length(self, name: str) -> None:
         n_given, n_layers = len(getattr(self, name)), len(self.layer_dims) - 1
         if n_given != n_layers:
+            expected = f"{n_layers}, one for each layer after the input of layer_dims"
             raise ValueError(
-                f"{name} has {n_given} entries; expected {n_layers}, one for each layer after the "
-                f"input of layer_dims {list(self.layer_dims)}"
+                f"{name} has {n_given} entries; expected {expected} {list(self.layer_dims)}"
             )
-
-
-def _as_tuple(name: str, value: Any) -> tuple[Any, ...]:
-    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
-        raise ValueError(f"{name} is {value!r}; expected a list")
-    return tuple(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -7,7 +7,7 @@ input lies within a step of 0, the two sides have different slopes, and the tria
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
@@ -15,10 +15,8 @@ from inknet.nn.arrays import Floats, Labels
 from inknet.nn.layers import Layer
 from inknet.nn.network import Network
 
-Gradient: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
 
-
-def differences(objective: Callable[[], float], values: Floats, step: float = 1e-5) -> Gradient:
+def differences(objective: Callable[[], float], values: Floats, step: float = 1e-5) -> Floats:
     """Differentiate ``objective()`` by each of the values that it reads; they are put back.
 
     Returns
@@ -46,7 +44,7 @@ def both_gradients(
     l2_on_biases: bool = False,
     seed: int = 0,
     **options: Any,
-) -> tuple[Gradient, Gradient]:
+) -> tuple[Floats, Floats]:
     """Differentiate the objective of a batch twice: by back-propagation, and by differences.
 
     Parameters
@@ -85,7 +83,7 @@ def both_gradients(
     return analytic, numerical
 
 
-def both_gradients_of_layer(layer: Layer, x: Floats, seed: int = 0) -> tuple[Gradient, Gradient]:
+def both_gradients_of_layer(layer: Layer, x: Floats, seed: int = 0) -> tuple[Floats, Floats]:
     """Do the same with one layer alone, of any kind; its objective weights its outputs at random.
 
     Parameters
@@ -101,21 +99,20 @@ def both_gradients_of_layer(layer: Layer, x: Floats, seed: int = 0) -> tuple[Gra
     analytic, numerical : float64
         The derivatives by each element of x, then by each of the layer's parameters.
     """
-    shape = layer.forward(x, np.random.default_rng(seed)).shape
-    upstream = np.random.default_rng(seed + 1).normal(size=shape)
+    y = layer.forward(x, np.random.default_rng(seed))
+    upstream = np.random.default_rng(seed + 1).normal(size=y.shape)
+    analytic = [layer.backward(upstream.copy()).copy()]
+    analytic += [gradient.copy() for _, gradient in layer.parameters()]
 
     def objective() -> float:
         return float((layer.forward(x, np.random.default_rng(seed)) * upstream).sum())
 
-    objective()
-    analytic = [layer.backward(upstream.copy()).copy()]
-    analytic += [gradient.copy() for _, gradient in layer.parameters()]
     values = [x, *(value for value, _ in layer.parameters())]
     numerical = [differences(objective, one) for one in values]
     return np.concatenate([one.ravel() for one in analytic]), np.concatenate(numerical)
 
 
-def relative_error(analytic: Gradient, numerical: Gradient) -> float:
+def relative_error(analytic: Floats, numerical: Floats) -> float:
     """Return ``|a - b| / (|a| + |b|)``: in float64 about 1e-9; at 1e-4 something is wrong."""
     size = float(np.linalg.norm(analytic) + np.linalg.norm(numerical))
     return float(np.linalg.norm(analytic - numerical)) / size if size else 0.0

@@ -25,8 +25,6 @@ What goes over many numbers is left to `ops`: the definitions in NumPy, or somet
 the same faster.
 """
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from math import prod
@@ -147,13 +145,12 @@ class Layer(ABC):
 
     def buffer(self, name: str, n: int, width: int) -> Floats:
         """Return the buffer of this name for n samples, ``(n, width)``; make it if need be."""
-        kept = vars(self).get(name)
+        kept: Floats | None = vars(self).get(name)
         if kept is None or len(kept) < n:
             self.arena = self.arena or Arena(np.dtype("float64"), self.ops.xp)
             kept = self.arena.zeros(n, width)
             setattr(self, name, kept)
-        rows: Floats = kept[:n]
-        return rows
+        return kept[:n]
 
     def release(self) -> None:
         """Give the buffers back: they are what has a name that begins with an underscore."""
@@ -191,12 +188,6 @@ class Layer(ABC):
             x = operation(x)
         y: Floats = x
         return y
-
-    @property
-    def outputs(self) -> Floats:
-        """All that is in the buffer of outputs, the last `forward` first."""
-        kept: Floats = self._output
-        return kept
 
     def active_fraction(self) -> float:
         """Return what fraction of the inputs of the last `forward` was positive."""

@@ -5,7 +5,7 @@ Each loss also gives its gradient with respect to the logits: the first ``dJ/dy`
 """
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops import NUMPY, NumpyOps
@@ -120,8 +120,7 @@ class L2:
 
     def value(self, n: float) -> float:
         """Return the penalty in a batch of n samples, or of samples whose weights sum to n."""
-        squared: Any = self.ops.xp.dot(self.decayed, self.decayed)
-        return self.l2_lambda / (2 * n) * float(squared)
+        return self.l2_lambda / (2 * n) * float(self.decayed @ self.decayed)
 
     def add_gradient(self, n: float) -> None:
         """Add ``l2_lambda / n · w``, the derivative of `value`, to the gradients."""

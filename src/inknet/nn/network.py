@@ -1,7 +1,5 @@
 """The network: a list of layers over one flat vector of parameters."""
 
-from __future__ import annotations
-
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -34,8 +32,8 @@ class Network:
         The running means and variances of batch normalization: learned, but not by gradients.
     layers : list of Layer
         In the order of the forward pass; softmax and sigmoid are taken with the loss.
-    n_weights, n_biases : int
-        The lengths of the first two parts of the parameter vector.
+    n_parameters, n_weights, n_biases : int
+        The lengths of the parameter vector and of its first two parts.
 
     Parameters
     ----------
@@ -63,9 +61,8 @@ class Network:
     ) -> None:
         if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"dtype is {dtype!r}; expected float32 or float64")
-        self.architecture = architecture
         self.dtype: np.dtype[np.floating[Any]] = np.dtype(dtype)
-        self.layers = architecture.layers()
+        self.architecture, self.layers = architecture, architecture.layers()
         self.use(ops)
         self._allocate()
         for layer in self.layers:
@@ -76,11 +73,6 @@ class Network:
         return f"Network({layers}; {self.n_parameters:,} parameters, {self.dtype})"
 
     @property
-    def n_parameters(self) -> int:
-        """How many numbers the network learns."""
-        return len(self.parameters)
-
-    @property
     def dense_layers(self) -> list[Dense]:
         """The layers with weights, in order."""
         return [layer for layer in self.layers if isinstance(layer, Dense)]
@@ -88,16 +80,13 @@ class Network:
     @property
     def activation_layers(self) -> list[Layer]:
         """The hidden layers' activations, in order."""
-        others = Dense, BatchNorm, Dropout
-        return [layer for layer in self.layers if not isinstance(layer, others)]
+        return [one for one in self.layers if not isinstance(one, (Dense, BatchNorm, Dropout))]
 
     def use(self, ops: NumpyOps) -> None:
         """Compute with these operations from now on; the buffers will be new ones."""
-        self.ops = ops
         for layer in self.layers:
             layer.ops = ops
-        self._prepared_for = 0
-        self._batch = ops.new_batch(self.dtype)
+        self.ops, self._prepared_for, self._batch = ops, 0, ops.new_batch(self.dtype)
 
     def release(self) -> None:
         """Give back the buffers of training, and the batch that is still in them."""
@@ -176,7 +165,7 @@ class Network:
             if not all(self.ops.xp.isfinite(values).all() for values, _ in layer.parameters()):
                 return number, "weights"
         for number, dense in enumerate(self.dense_layers, 1):
-            if not self.ops.xp.isfinite(dense.outputs).all():
+            if not self.ops.xp.isfinite(dense._output).all():
                 return number, "outputs"
         return None
 
@@ -201,15 +190,14 @@ class Network:
         arrays.sort(key=lambda pair: (KINDS.index(pair[1].kind), names.index(pair[1].name)))
         sizes = {kind: sum(a.size for _, a in arrays if a.kind == kind) for kind in KINDS}
         self.n_weights, self.n_biases = sizes["weight"], sizes["bias"]
-        n_parameters = sum(sizes.values()) - sizes["statistic"]
+        self.n_parameters = n = sum(sizes.values()) - sizes["statistic"]
         arena = Arena(self.dtype, self.ops.xp)
         try:
-            self.parameters, self.gradients = arena.zeros(n_parameters), arena.zeros(n_parameters)
+            self.parameters, self.gradients = arena.zeros(n), arena.zeros(n)
         except (MemoryError, ValueError, OverflowError):
-            raise ValueError(
-                f"layer_dims is {list(self.architecture.layer_dims)}; a network of "
-                f"{n_parameters:,} parameters does not fit in memory"
-            ) from None
+            given = f"layer_dims is {list(self.architecture.layer_dims)}"
+            problem = f"a network of {n:,} parameters does not fit in memory"
+            raise ValueError(f"{given}; {problem}") from None
         self.statistics: Floats = self.ops.xp.zeros(sizes["statistic"], self.dtype)
         parameters = [pair for pair in arrays if pair[1].kind != "statistic"]
         _share_out(self.parameters, parameters)

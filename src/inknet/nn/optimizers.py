@@ -152,9 +152,8 @@ class AdamW(Adam):
 
     def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
         n = int(min(self.n_weights, len(parameters)))
-        weights, others = slice(n), slice(n, None)
-        self._step_part(weights, parameters, gradients, rate, rate * self.weight_decay)
-        self._step_part(others, parameters, gradients, rate)
+        self._step_part(slice(n), parameters, gradients, rate, rate * self.weight_decay)
+        self._step_part(slice(n, None), parameters, gradients, rate)
 
 
 OPTIMIZERS: dict[str, type[GradientDescent | Momentum | Adam]] = {
