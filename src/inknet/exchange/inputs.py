@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inknet.errors import InputError
 from inknet.mlp import MLP
 from inknet.nn.ops.numpy_ops import FoldedLayer
 from inknet.predictor import fold
@@ -33,8 +34,12 @@ class Travelling:
 def travelling(model: MLP) -> Travelling:
     """Return what a model needs in order to be used elsewhere."""
     n_features = model.network.architecture.layer_dims[0]
+    try:
+        layers = fold(model.network)
+    except ValueError as error:
+        raise InputError(str(error)) from None
     return Travelling(
-        layers=fold(model.network),
+        layers=layers,
         class_names=model.facts.class_names,
         input_shape=model.facts.image_shape or (n_features,),
         pixels=bool(model.facts.pixels),

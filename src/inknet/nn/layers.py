@@ -179,7 +179,8 @@ class Layer(ABC):
     def in_use(self) -> list[Operation]:
         """Return what it computes in use, where nothing is random and nothing remembered.
 
-        `infer` does this; prediction and exports translate it.
+        `infer` does this; prediction and exports translate it. Arrays that a function of each
+        element uses are copies, so that a prediction does not change with the layer.
         """
 
     def infer(self, x: Any) -> Floats:
