@@ -145,12 +145,12 @@ class Layer(ABC):
 
     def buffer(self, name: str, n: int, width: int) -> Floats:
         """Return the buffer of this name for n samples, ``(n, width)``; make it if need be."""
-        kept: Floats | None = vars(self).get(name)
+        kept: Floats | None = self.__dict__.get(name)
         if kept is None or len(kept) < n:
             self.arena = self.arena or Arena(np.dtype("float64"), self.ops.xp)
             kept = self.arena.zeros(n, width)
             setattr(self, name, kept)
-        return kept[:n]
+        return kept if len(kept) == n else kept[:n]
 
     def release(self) -> None:
         """Give the buffers back: they are what has a name that begins with an underscore."""

@@ -120,14 +120,11 @@ class Adam(Optimizer):
         return f"Adam(beta1={self.beta1:g}, beta2={self.beta2:g})"
 
     def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
-        self._step_part(slice(None), parameters, gradients, rate)
+        self._move(parameters, gradients, self.mean, self.square, rate, 0.0)
 
-    def _step_part(
-        self, part: slice, parameters: Floats, gradients: Floats, rate: float, decay: float = 0.0
-    ) -> None:
-        arrays = parameters[part], gradients[part], self.mean[part], self.square[part]
-        constants = self.beta1, self.beta2, self.epsilon
-        self.ops.adam_step(*arrays, rate, *constants, self.steps_taken, decay)
+    def _move(self, p: Floats, g: Floats, m: Floats, v: Floats, rate: float, decay: float) -> None:
+        beta1, beta2 = self.beta1, self.beta2
+        self.ops.adam_step(p, g, m, v, rate, beta1, beta2, self.epsilon, self.steps_taken, decay)
 
 
 class AdamW(Adam):
@@ -152,8 +149,9 @@ class AdamW(Adam):
 
     def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
         n = int(min(self.n_weights, len(parameters)))
-        self._step_part(slice(n), parameters, gradients, rate, rate * self.weight_decay)
-        self._step_part(slice(n, None), parameters, gradients, rate)
+        for part, decay in ((slice(n), rate * self.weight_decay), (slice(n, None), 0.0)):
+            p, g, m, v = parameters[part], gradients[part], self.mean[part], self.square[part]
+            self._move(p, g, m, v, rate, decay)
 
 
 OPTIMIZERS: dict[str, type[GradientDescent | Momentum | Adam]] = {
