@@ -16,7 +16,7 @@ from inknet.nn import layers
 NN = Path(inknet.nn.__file__).parent
 README = NN.parents[2] / "README.md"
 ORDER = re.findall(r"^\d+\. `(\w+)`: ", inknet.nn.__doc__, re.MULTILINE)
-MOST_LINES = 720
+MOST_LINES = 700
 NOT_CODE = {
     tokenize.COMMENT,
     tokenize.NL,

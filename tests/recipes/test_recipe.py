@@ -120,7 +120,7 @@ def test_a_later_change_wins() -> None:
         ("network.activations=['relu']", "[network] activations has 1 entries; expected 2"),
         (
             "network.activations=['relu', 'softmax']",
-            "expected 'relu', 'leaky_relu', 'sigmoid', 'tanh' or 'prelu'",
+            "expected 'relu', 'leaky_relu', 'sigmoid' or 'tanh'",
         ),
         (
             "network.batch_norm=true",

@@ -387,55 +387,9 @@ class BatchNorm(Layer):
         return [Scaling(scale, self.beta - self.running_mean * scale)]
 
 
-class PReLU(Layer):
-    """``y = x`` where x is positive, else ``slope · x``, with a slope for each neuron to learn.
-
-    ``dJ/dslope = sum of dJ/dy · x`` over the samples whose x is not positive. He, Zhang, Ren and
-    Sun 2015, "Delving deep into rectifiers", section 2.1.
-
-    Parameters
-    ----------
-    width : int
-        The number of neurons, d.
-
-    Attributes
-    ----------
-    slope, slope_gradient : (d,)
-    """
-
-    rectifies = True
-
-    def __init__(self, width: int) -> None:
-        self.learned = (Learned("slope", (width,), "other", "weight", start=0.25),)
-
-    def __repr__(self) -> str:
-        return "PReLU()"
-
-    def forward(self, x: Floats, generator: np.random.Generator | None = None) -> Floats:
-        self._input = x
-        output = self.buffer("_output", *x.shape)
-        output[:] = self.infer(x)
-        return output
-
-    def backward(self, gradient: Floats) -> Floats:
-        xp = self.ops.xp
-        self.ops.column_sums(gradient * xp.minimum(self._input, 0), self.slope_gradient)
-        gradient *= xp.where(self._input > 0, 1, self.slope)
-        return gradient
-
-    def in_use(self) -> list[Operation]:
-        slope, xp = self.slope.copy(), self.ops.xp
-
-        def value(z: Floats, out: Floats) -> None:
-            xp.multiply(z, xp.where(z > 0, z.dtype.type(1), slope), out=out)
-
-        numpy = "np.where(z > 0, z, slope * z)"
-        return [Elementwise("prelu", value, numpy, "PRelu", arrays={"slope": slope})]
-
-
 def _made_with(function: ActivationFunction) -> Callable[[int], Layer]:
     return lambda width: Activation(function)
 
 
-HIDDEN = {name: _made_with(function) for name, function in ACTIVATIONS.items()} | {"prelu": PReLU}
+HIDDEN = {name: _made_with(function) for name, function in ACTIVATIONS.items()}
 """What may follow a hidden dense layer of a given width, by the names that recipes use."""

@@ -20,7 +20,7 @@ NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Unset = BeforeValidator(lambda value: None if value == "none" else value)
 """Lets ``--set key=none`` take a key back, since TOML has no word for nothing."""
-HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh", "prelu"]
+HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
 
 
 class Part(BaseModel):
