@@ -208,7 +208,7 @@ def test_the_check_fails_when_batch_norm_forgets_that_the_mean_moves():
     assert relative_error(*both_gradients(network, x, labels)) > 1e-2
 
 
-def test_the_check_fails_when_the_price_on_weights_is_forgotten():
+def test_the_check_fails_when_the_penalty_on_weights_is_forgotten():
     network = make_network([4, 6, 3], "tanh")
     x, labels = make_batch(network, 7)
     network.loss_and_gradients(x, labels, np.random.default_rng(0))
