@@ -103,6 +103,18 @@ Operation: TypeAlias = Affine | Scaling | Elementwise
 """What a layer in use may compute; prediction and exports translate these."""
 
 
+class Own:
+    """An attribute for a learned array or its gradient, made when it is first asked for."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: "Layer", owner: type) -> Floats:
+        layer.stand_alone()  # no network gave it one, or Python would have found that first
+        array: Floats = vars(layer)[self.name]
+        return array
+
+
 class Layer(ABC):
     """One step of the network.
 
@@ -124,16 +136,15 @@ class Layer(ABC):
     rectifies = False
     ops: NumpyOps = NUMPY
     arena: Arena | None = None
+    _input: Any
+    _output: Floats
 
-    def __getattr__(self, name: str) -> Any:
-        """Make the arrays of a layer that no network gave any; asked for what is missing alone."""
-        if name.removesuffix("_gradient") not in {array.name for array in self.learned}:
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+    def stand_alone(self) -> None:
+        """Make float64 arrays to learn in, for a layer that no network gave any."""
         for array in self.learned:
             for attribute in (array.name, f"{array.name}_gradient"):
                 setattr(self, attribute, self.ops.xp.zeros(array.shape))
         self.start(np.random.default_rng(0), he)
-        return getattr(self, name)
 
     def start(self, generator: np.random.Generator | None, spread: Spread) -> None:
         """Give the learned arrays their values before training.
@@ -222,8 +233,8 @@ class Dense(Layer):
         Of the same shapes.
     """
 
-    weight: Floats
-    bias: Floats
+    weight, bias = Own(), Own()
+    weight_gradient, bias_gradient = Own(), Own()
 
     def __init__(self, fan_in: int, fan_out: int, bias_start: float = 0.0) -> None:
         self.fan_in, self.fan_out, self.bias_start = fan_in, fan_out, bias_start
@@ -311,7 +322,7 @@ class Activation(Layer):
         return output
 
     def backward(self, gradient: Floats) -> Floats:
-        gradient *= self._slope[: len(gradient)]
+        gradient *= self.buffer("_slope", *gradient.shape)
         return gradient
 
     def in_use(self) -> list[Operation]:
@@ -351,10 +362,8 @@ class BatchNorm(Layer):
         The variance is the unbiased estimate.
     """
 
-    gamma: Floats
-    beta: Floats
-    running_mean: Floats
-    running_var: Floats
+    gamma, beta, running_mean, running_var = Own(), Own(), Own(), Own()
+    gamma_gradient, beta_gradient = Own(), Own()
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -377,7 +386,7 @@ class BatchNorm(Layer):
         return output
 
     def backward(self, gradient: Floats) -> Floats:
-        normalized, deviation = self._normalized[: len(gradient)], self._deviation
+        normalized, deviation = self.buffer("_normalized", *gradient.shape), self._deviation
         own = self.gamma, self.gamma_gradient, self.beta_gradient
         self.ops.batch_norm_backward(gradient, normalized, deviation, *own)
         return gradient
