@@ -31,9 +31,9 @@ def make_network(dtype="float32"):
 @pytest.fixture
 def path(tmp_path):
     """A sound model file."""
-    made = tmp_path / "model.safetensors"
-    save_model(made, make_network(), FACTS)
-    return made
+    file = tmp_path / "model.safetensors"
+    save_model(file, make_network(), FACTS)
+    return file
 
 
 @pytest.fixture
@@ -262,7 +262,7 @@ def test_a_description_with_something_wrong_in_it(path, parts, change, words):
         ("abc", "not a list of names"),
     ],
 )
-def test_names_of_classes_that_cannot_be_told_apart_or_printed(path, parts, names, words):
+def test_names_of_classes_that_cannot_be_distinguished_or_printed(path, parts, names, words):
     tensors, description = parts
     save_file(tensors, path, {"inknet": json.dumps(description | {"class_names": names})})
     assert words in refusal(path)

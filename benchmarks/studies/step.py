@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.task import EPOCH, load_images
-from inknet.nn.layers import FirstDense
-from inknet.nn.network import Architecture, Network
+from inknet.nn.architecture import Architecture
+from inknet.nn.network import Network
 from inknet.nn.ops import NumpyOps
 from inknet.nn.ops.numba import NumbaOps
 from inknet.nn.optimizers import Adam
@@ -60,8 +60,7 @@ def parts_of_a_step(ops: NumpyOps, n_steps: int) -> dict[str, float]:
         step += times[part][-1]
 
     network.forward(images.X_train[: EPOCH.batch_size], generator)  # makes the buffers
-    first, rest = network.layers[0], network.layers[1:]
-    assert isinstance(first, FirstDense)
+    first, rest = network.dense_layers[0], network.layers[1:]
     gradient = np.empty((EPOCH.batch_size, EPOCH.layer_dims[-1]), network.dtype)
     for _ in range(n_steps // BATCHES_AHEAD):
         n_rows = BATCHES_AHEAD * EPOCH.batch_size
@@ -74,7 +73,7 @@ def parts_of_a_step(ops: NumpyOps, n_steps: int) -> dict[str, float]:
             sums: dict[str, float] = defaultdict(float)
             step = 0.0
             with timed("first forward"):
-                signal = first.enter(batch)
+                signal = first.forward(batch, generator)
             for layer in rest:
                 with timed(repr(layer)):
                     signal = layer.forward(signal, generator)
@@ -89,7 +88,7 @@ def parts_of_a_step(ops: NumpyOps, n_steps: int) -> dict[str, float]:
                     back = layer.backward(back)
                 sums[_kind(layer)] += times[repr(layer)].pop()
             with timed("first backward"):
-                first.leave(back)
+                first.backward(back)
             with timed("optimizer"):
                 optimizer.step(network.parameters, network.gradients, EPOCH.learning_rate)
             for kind, seconds in sums.items():

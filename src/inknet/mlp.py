@@ -16,13 +16,14 @@ from inknet.errors import InputError
 from inknet.files import refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
 from inknet.nn.activations import softmax
+from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
-from inknet.nn.network import Architecture, Network
+from inknet.nn.network import Network
 from inknet.nn.ops import fastest
 from inknet.seeds import Streams
 
 if TYPE_CHECKING:
-    from inknet.nn.predictor import Predictor
+    from inknet.predictor import Predictor
     from inknet.recipes import AugmentRecipe, TrainingRecipe
     from inknet.recipes.options import TrainingOptions
     from inknet.report.evaluation import Evaluation
@@ -275,7 +276,7 @@ class MLP:
         the model as it is now, and safe from many threads. With numba installed, the first answer
         may wait for the compiler.
         """
-        from inknet.nn.predictor import Predictor
+        from inknet.predictor import Predictor
 
         try:
             return Predictor(self.network, fastest())

@@ -15,7 +15,8 @@ import numpy as np
 
 from inknet.errors import InputError, quoted
 from inknet.files import write_whole
-from inknet.nn.network import Architecture, Network
+from inknet.nn.architecture import Architecture
+from inknet.nn.network import Network
 
 if TYPE_CHECKING:
     from safetensors import safe_open
@@ -37,7 +38,7 @@ class ModelFacts:
     image_shape : (height, width) or None
         If its inputs are images.
     light_background : bool or None
-        Whether those images are dark ink on a light ground; None if their ground is not clear.
+        Whether those images are dark ink on a light background; None if it is not clear.
     pixels : bool or None
         Whether it was trained on uint8 pixels, scaled to 0–1, rather than on other numbers; None
         if it was not trained yet.
@@ -69,7 +70,7 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
     except ValueError as error:  # what could not be read again would be lost
         raise InputError(f"{path}: cannot be written: {quoted(error)}") from None
     try:
-        write_whole(path, lambda beside: save_file(tensors, beside, metadata))
+        write_whole(path, lambda unfinished: save_file(tensors, unfinished, metadata))
     except SafetensorError as error:
         raise InputError(f"{path}: cannot be written: {error}") from None
 
@@ -104,7 +105,7 @@ def load_model(path: Path) -> tuple[Network, ModelFacts]:
 
 
 def check_header_size(path: Path) -> None:
-    """Refuse a header that is larger than any of ours, before all of it is taken apart."""
+    """Refuse a header that is larger than any of ours, before all of it is parsed."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
     if size > LARGEST_HEADER:
@@ -161,7 +162,7 @@ def _check_extent(architecture: Architecture) -> None:
 
 
 def _class_names(value: Any) -> tuple[str, ...]:
-    """Return the names of the classes; they are printed, and told apart by what they are called."""
+    """Return the names of the classes; they can be printed, and no two are the same."""
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise ValueError("class_names is not a list of names")
     for name in value:

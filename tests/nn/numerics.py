@@ -6,7 +6,8 @@ from itertools import pairwise
 import numpy as np
 from scipy.special import expit, log_softmax
 
-from inknet.nn.network import Architecture, Network
+from inknet.nn.architecture import Architecture
+from inknet.nn.network import Network
 
 ACTIVATION_VALUES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: np.where(z > 0, z, 0.0),
@@ -45,12 +46,12 @@ def batch_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray) -> np.ndarray
     return gamma * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5) + beta
 
 
-def words_of_16_bits(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+def bits_of_16(generator: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Return random numbers below 2^16, four from each draw of 64 bits, the lowest bits first."""
     size = int(np.prod(shape))
     draws = map(int, generator.bit_generator.random_raw((size + 3) // 4))
-    words = [draw >> shift & 0xFFFF for draw in draws for shift in (0, 16, 32, 48)]
-    return np.array(words[:size]).reshape(shape)
+    bits = [draw >> shift & 0xFFFF for draw in draws for shift in (0, 16, 32, 48)]
+    return np.array(bits[:size]).reshape(shape)
 
 
 def training_logits(network: Network, x: np.ndarray, seed: int) -> np.ndarray:
@@ -78,7 +79,7 @@ def training_logits(network: Network, x: np.ndarray, seed: int) -> np.ndarray:
         if architecture.batch_norm == "after":
             x = normalized(x)
         if keep_prob < 1:
-            x = x * (words_of_16_bits(generator, x.shape) < keep_prob * 2**16) / keep_prob
+            x = x * (bits_of_16(generator, x.shape) < keep_prob * 2**16) / keep_prob
             place += 1
     return x
 
@@ -95,12 +96,12 @@ def objective(
 ) -> float:
     """Return loss plus L2 of a batch, from the network's tensors and architecture alone."""
     loss = smoothed_cross_entropy(training_logits(network, x, seed), labels, label_smoothing)
-    pays = [
+    decayed = [
         array
         for layer in network.dense_layers
         for array in ([layer.weight, layer.bias] if l2_on_biases else [layer.weight])
     ]
-    return loss + l2_lambda / (2 * len(x)) * sum(float((array**2).sum()) for array in pays)
+    return loss + l2_lambda / (2 * len(x)) * sum(float((array**2).sum()) for array in decayed)
 
 
 def make_network(

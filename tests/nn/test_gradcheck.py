@@ -8,8 +8,10 @@ from numerics import central_difference, make_batch, make_network, objective
 from numpy.testing import assert_array_equal
 
 from inknet.nn.activations import ACTIVATIONS
-from inknet.nn.gradcheck import both_gradients, relative_error
-from inknet.nn.network import Architecture, Network
+from inknet.nn.architecture import Architecture
+from inknet.nn.gradcheck import both_gradients, both_gradients_of_layer, relative_error
+from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout
+from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, NumpyOps
 from inknet.nn.ops.numba import NumbaOps
 
@@ -206,10 +208,53 @@ def test_the_check_fails_when_batch_norm_forgets_that_the_mean_moves():
     assert relative_error(*both_gradients(network, x, labels)) > 1e-2
 
 
-def test_the_check_fails_when_the_price_on_weights_is_forgotten():
+def test_the_check_fails_when_the_penalty_on_weights_is_forgotten():
     network = make_network([4, 6, 3], "tanh")
     x, labels = make_batch(network, 7)
     network.loss_and_gradients(x, labels, np.random.default_rng(0))
     without = network.gradients.copy()
     _, numerical = both_gradients(network, x, labels, l2_lambda=0.5)
     assert np.linalg.norm(without - numerical) > 1e-2 * np.linalg.norm(numerical)
+
+
+# -- and other networks, and layers alone -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_networks_of_sigmoid_outputs_are_checked_with_their_own_loss(smoothing):
+    architecture = Architecture([4, 5, 3], ["tanh", "sigmoid"], [0.8, 1.0], "before")
+    generator = np.random.default_rng(0)
+    network = Network(architecture, generator, "float64")
+    x, targets = generator.normal(size=(7, 4)), generator.integers(0, 2, (7, 3)).astype(float)
+    terms = {"label_smoothing": smoothing, "sample_weight": generator.uniform(0, 2, 7)}
+    assert relative_error(*both_gradients(network, x, targets, **terms)) <= LIMIT
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        Dense(4, 3),
+        BatchNorm(4),
+        Dropout(0.6),
+        *(Activation(function, 0.7) for function in ACTIVATIONS.values()),
+    ],
+    ids=repr,
+)
+def test_every_layer_is_right_alone(layer):
+    x = np.random.default_rng(3).normal(size=(6, 4))
+    before = x.copy()
+    analytic, numerical = both_gradients_of_layer(layer, x)
+    assert relative_error(analytic, numerical) <= LIMIT
+    assert len(analytic) == x.size + sum(value.size for value, _ in layer.parameters())
+    assert_array_equal(x, before)
+
+
+def test_a_layer_with_a_wrong_backward_is_found_alone():
+    layer = BatchNorm(4)
+    layer.backward = lambda gradient: gradient
+    assert (
+        relative_error(
+            *both_gradients_of_layer(layer, np.random.default_rng(3).normal(size=(6, 4)))
+        )
+        > 1e-2
+    )

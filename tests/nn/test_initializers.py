@@ -5,8 +5,9 @@ import pytest
 from numpy.testing import assert_array_equal
 from scipy.stats import kstest
 
+from inknet.nn.architecture import Architecture
 from inknet.nn.initializers import INITIALIZERS
-from inknet.nn.network import Architecture, Network
+from inknet.nn.network import Network
 
 
 def network(initializer="he", activation="relu", dtype="float64", **keywords):
@@ -69,8 +70,8 @@ def test_both_types_start_from_the_same_network():
 
 
 def test_batch_norm_starts_as_the_identity_of_standardized_features():
-    made = network(batch_norm="after")
-    norms = [layer for layer in made.layers if repr(layer).startswith("BatchNorm")]
+    built = network(batch_norm="after")
+    norms = [layer for layer in built.layers if repr(layer).startswith("BatchNorm")]
     assert len(norms) == 2
     for norm in norms:
         assert_array_equal(norm.gamma, 1)
@@ -80,5 +81,5 @@ def test_batch_norm_starts_as_the_identity_of_standardized_features():
 
 
 def test_layers_draw_different_weights():
-    made = network()
-    assert len(np.unique(made.parameters[: made.n_weights])) == made.n_weights
+    built = network()
+    assert len(np.unique(built.parameters[: built.n_weights])) == built.n_weights

@@ -10,40 +10,31 @@ from scipy.stats import binomtest
 from sklearn.preprocessing import StandardScaler
 
 from inknet.nn.activations import ACTIVATIONS
-from inknet.nn.arrays import Arena
-from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout, FirstDense
+from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout
 from inknet.nn.ops import NUMPY
+from inknet.nn.ops.arena import Arena
 from inknet.nn.ops.numba import NumbaOps
 
 FLOAT64 = np.dtype("float64")
 SHAPES = {"n": st.integers(1, 9), "fan_in": st.integers(1, 7), "fan_out": st.integers(1, 7)}
 
 
-def prepared(layer, batch_size=9, dtype=FLOAT64):
-    layer.prepare(batch_size, Arena(np.dtype(dtype)))
+def filled(layer, generator):
+    """Give a layer arrays that are all different from 0, and gradients that are not numbers."""
+    for array in layer.learned:
+        getattr(layer, array.name)[:] = generator.uniform(0.5, 2, array.shape)
+    for value, gradient in layer.parameters():
+        value[:] = generator.normal(size=value.shape)
+        gradient[:] = np.nan
     return layer
 
 
-def dense(generator, fan_in, fan_out, kind=Dense):
-    layer = kind(
-        generator.normal(size=(fan_in, fan_out)),
-        generator.normal(size=fan_out),
-        np.full((fan_in, fan_out), np.nan),
-        np.full(fan_out, np.nan),
-    )
-    return prepared(layer)
+def dense(generator, fan_in, fan_out):
+    return filled(Dense(fan_in, fan_out), generator)
 
 
-def norm(generator, width, batch_size=9):
-    layer = BatchNorm(
-        generator.normal(size=width),
-        generator.normal(size=width),
-        np.full(width, np.nan),
-        np.full(width, np.nan),
-        generator.normal(size=width),
-        generator.uniform(0.5, 2, width),
-    )
-    return prepared(layer, batch_size)
+def norm(generator, width):
+    return filled(BatchNorm(width), generator)
 
 
 @given(**SHAPES, seed=st.integers(0, 2**32))
@@ -72,25 +63,45 @@ def test_dense_agrees_with_sums_element_by_element(n, fan_in, fan_out, seed):
 
 @pytest.mark.parametrize("ops", [NUMPY, NumbaOps()], ids=lambda ops: ops.name)
 @pytest.mark.parametrize("share_of_zeros", [0.0, 0.9])
-def test_the_first_layer_computes_what_a_later_one_would(ops, share_of_zeros):
+def test_a_batch_of_data_gives_what_its_array_gives_but_no_gradient_of_the_data(
+    ops, share_of_zeros
+):
     generator = np.random.default_rng(0)
-    first, later = dense(generator, 4, 3, FirstDense), dense(np.random.default_rng(0), 4, 3)
-    first.ops = ops
+    layer, plain = (dense(np.random.default_rng(0), 4, 3) for _ in range(2))
+    layer.ops = ops
     x, upstream = generator.normal(size=(9, 4)), generator.normal(size=(9, 3))
     x *= generator.random(x.shape) >= share_of_zeros
     batch = ops.new_batch(FLOAT64)
     batch.load(x)
-    assert_allclose(first.enter(batch), later.forward(x, generator), rtol=1e-13)
-    first.leave(upstream.copy())
-    later.backward(upstream.copy())
-    assert_allclose(first.weight_gradient, later.weight_gradient, rtol=1e-13)
-    assert_allclose(first.bias_gradient, later.bias_gradient, rtol=1e-13)
+    assert_allclose(layer.forward(batch), plain.forward(x), rtol=1e-13)
+    assert_allclose(layer.infer(batch), plain.infer(x), rtol=1e-13)
+    assert len(layer.backward(upstream.copy())) == 0
+    assert plain.backward(upstream.copy()).shape == x.shape
+    assert_allclose(layer.weight_gradient, plain.weight_gradient, rtol=1e-13)
+    assert_allclose(layer.bias_gradient, plain.bias_gradient, rtol=1e-13)
+
+
+def test_a_layer_can_be_tried_alone():
+    layer = Dense(3, 2)
+    assert layer.weight.shape == (3, 2)
+    assert 0 < np.abs(layer.weight).max() < 5, "drawn by the rule of He"
+    x = np.ones((4, 3))
+    assert_allclose(layer.forward(x), x @ layer.weight + layer.bias)
+    assert_array_equal(layer.infer(x), layer.forward(x))
+    assert_allclose(layer.backward(np.ones((4, 2))), np.tile(layer.weight.sum(axis=1), (4, 1)))
+    assert_array_equal(layer.bias_gradient, [4, 4])
+    assert_allclose(BatchNorm(3).infer(x), x, rtol=1e-5)
+    assert_array_equal(Activation(ACTIVATIONS["relu"]).forward(-x), np.zeros((4, 3)))
+    with pytest.raises(ValueError, match="expected a generator"):
+        Dropout(0.5).forward(x)
+    with pytest.raises(AttributeError, match="no attribute 'wait'"):
+        layer.wait  # noqa: B018
 
 
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_activation_multiplies_the_gradient_by_the_slope(name):
     generator = np.random.default_rng(0)
-    layer = prepared(Activation(ACTIVATIONS[name], 4))
+    layer = Activation(ACTIVATIONS[name])
     x, upstream = generator.normal(size=(6, 4)), generator.normal(size=(6, 4))
     slopes = central_difference(lambda: float((ACTIVATION_VALUES[name](x) * upstream).sum()), x)
 
@@ -105,9 +116,9 @@ def test_activation_multiplies_the_gradient_by_the_slope(name):
 @pytest.mark.parametrize("name", sorted(ACTIVATIONS))
 def test_an_activation_with_dropout_is_one_followed_by_the_other(name, ops):
     generator = np.random.default_rng(0)
-    both = prepared(Activation(ACTIVATIONS[name], 20, 0.7))
+    both = Activation(ACTIVATIONS[name], 0.7)
     both.ops = ops
-    activation, dropout = prepared(Activation(ACTIVATIONS[name], 20)), prepared(Dropout(0.7, 20))
+    activation, dropout = Activation(ACTIVATIONS[name]), Dropout(0.7)
     for n in (9, 4):
         x, upstream = generator.normal(size=(2, n, 20))
         one_after_the_other = dropout.forward(
@@ -137,7 +148,7 @@ def test_batch_norm_forward_agrees_with_the_paper(n, width, seed):
 
 def test_batch_norm_standardizes_as_scikit_learn_does():
     generator = np.random.default_rng(0)
-    layer = norm(generator, 3, batch_size=50)
+    layer = norm(generator, 3)
     layer.gamma[:], layer.beta[:] = 1, 0
     x = generator.normal(-5, 100, (50, 3))  # so wide that epsilon is next to nothing
     assert_allclose(
@@ -216,7 +227,8 @@ def test_batch_norm_of_a_constant_feature_is_its_shift(n):
 @pytest.mark.parametrize("keep_prob", [0.1, 0.5, 0.8, 0.999])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_dropout_keeps_its_share_and_the_expected_value(keep_prob, dtype):
-    layer = prepared(Dropout(keep_prob, 100), 400, dtype)
+    layer = Dropout(keep_prob)
+    layer.arena = Arena(np.dtype(dtype))
     x = np.ones((400, 100), dtype)
     output = layer.forward(x, np.random.default_rng(1))
     kept = int(np.count_nonzero(output))
@@ -228,7 +240,7 @@ def test_dropout_keeps_its_share_and_the_expected_value(keep_prob, dtype):
 
 
 def test_dropout_silences_each_neuron_on_its_own():
-    layer = prepared(Dropout(0.5, 30), 2000)
+    layer = Dropout(0.5)
     kept = layer.forward(np.ones((2000, 30)), np.random.default_rng(0)) > 0
     correlations = np.corrcoef(kept, rowvar=False)[np.triu_indices(30, 1)]
     assert np.abs(correlations).max() < 4.5 / sqrt(2000)
@@ -236,7 +248,7 @@ def test_dropout_silences_each_neuron_on_its_own():
 
 def test_dropout_sends_the_gradient_through_the_same_mask():
     generator = np.random.default_rng(0)
-    layer = prepared(Dropout(0.6, 8))
+    layer = Dropout(0.6)
     for n in (6, 5):  # the second batch is shorter
         output = layer.forward(np.ones((n, 8)), generator).copy()
         upstream = generator.normal(size=(n, 8))
@@ -245,13 +257,13 @@ def test_dropout_sends_the_gradient_through_the_same_mask():
 
 def test_dropout_in_use_does_nothing():
     x = np.random.default_rng(0).normal(size=(4, 3))
-    assert_array_equal(Dropout(0.3, 3).infer(x), x)
+    assert_array_equal(Dropout(0.3).infer(x), x)
 
 
 def test_every_layer_says_what_it_is():
     generator = np.random.default_rng(0)
     assert repr(dense(generator, 4, 3)) == "Dense(4 → 3)"
     assert repr(norm(generator, 3)) == "BatchNorm(3)"
-    assert repr(Activation(ACTIVATIONS["tanh"], 3)) == "Activation(tanh)"
-    assert repr(Activation(ACTIVATIONS["tanh"], 3, 0.5)) == "Activation(tanh), Dropout(keep 0.5)"
-    assert repr(Dropout(0.25, 3)) == "Dropout(keep 0.25)"
+    assert repr(Activation(ACTIVATIONS["tanh"])) == "Activation(tanh)"
+    assert repr(Activation(ACTIVATIONS["tanh"], 0.5)) == "Activation(tanh), Dropout(keep 0.5)"
+    assert repr(Dropout(0.25)) == "Dropout(keep 0.25)"

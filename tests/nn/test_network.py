@@ -323,7 +323,7 @@ def test_infer_leaves_alone_what_backward_needs():
 
 @given(n=st.integers(1, 40), seed=st.integers(0, 2**32))
 @settings(max_examples=30, deadline=None)
-def test_each_row_is_judged_by_itself(n, seed):
+def test_each_row_is_computed_by_itself(n, seed):
     network = trained()
     x, _ = make_batch(network, n, seed)
     together = network.infer(x)
@@ -372,7 +372,7 @@ def test_without_a_generator_the_weights_are_0_and_the_scales_1():
     assert network.statistics.tolist() == [0, 0, 1, 1]
 
 
-def test_a_network_that_gave_its_buffers_back_goes_on_to_the_same_bits():
+def test_a_network_that_gave_its_buffers_back_continues_to_the_same_bits():
     networks = [make_network([4, 5, 3], batch_norm="before", keep_prob=0.8) for _ in range(2)]
     x, labels = make_batch(networks[0], 6)
     for n in (6, 3, 6):

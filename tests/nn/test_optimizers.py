@@ -33,10 +33,10 @@ def gradients_of_many_sizes(n=12, seed=0):
 
 def run(optimizer, gradients, learning_rates):
     parameters = np.linspace(-1, 1, gradients.shape[1])
-    made = optimizer(parameters)
+    one = optimizer(parameters)
     for gradient, rate in zip(gradients, learning_rates, strict=True):
-        made.step(parameters, gradient, rate)
-    assert made.steps_taken == len(gradients)
+        one.step(parameters, gradient, rate)
+    assert one.steps_taken == len(gradients)
     return parameters
 
 

@@ -1,28 +1,28 @@
-"""A model reduced to what prediction needs, as both exporters write it."""
+"""A model as the exporters need it: folded layers, class names and inputs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from inknet.errors import InputError
 from inknet.mlp import MLP
 from inknet.nn.ops.contract import FoldedLayer
-from inknet.nn.predictor import fold
+from inknet.predictor import fold
 
 
 @dataclass(frozen=True)
 class InferenceModel:
-    """A trained model with only the parts that prediction needs.
+    """What the exporters need of a model: layers for inference, and its inputs and classes.
 
     Attributes
     ----------
     layers : list of FoldedLayer
-        Weight, bias and activation of each layer, with batch normalization folded in.
+        Weight, bias and activation of each, batch normalization folded in.
     class_names : tuple of str
-        The name of each class.
     input_shape : tuple of int
-        The shape of one sample: ``(height, width)`` of an image, or ``(n_features,)``.
+        Of one sample: ``(height, width)`` of an image, or ``(n_features,)``.
     pixels : bool
-        Whether the inputs are uint8 pixels that must be scaled to 0–1.
+        Whether the inputs are uint8 pixels, to be scaled to 0–1.
     """
 
     layers: list[FoldedLayer]
@@ -32,10 +32,14 @@ class InferenceModel:
 
 
 def inference_model(model: MLP) -> InferenceModel:
-    """Return the parts of a model that prediction needs."""
+    """Return what a model needs in order to be used elsewhere."""
     n_features = model.network.architecture.layer_dims[0]
+    try:
+        layers = fold(model.network)
+    except ValueError as error:
+        raise InputError(str(error)) from None
     return InferenceModel(
-        layers=fold(model.network),
+        layers=layers,
         class_names=model.facts.class_names,
         input_shape=model.facts.image_shape or (n_features,),
         pixels=bool(model.facts.pixels),

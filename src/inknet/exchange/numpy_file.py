@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 import inknet
-from inknet.exchange.inputs import inference_model
+from inknet.exchange.inputs import InferenceModel, inference_model
 from inknet.files import write_text_whole
 from inknet.mlp import MLP
-from inknet.nn.ops.contract import FoldedLayer
+from inknet.nn.activations import ACTIVATIONS
+from inknet.nn.arrays import Floats
 
 WIDTH = 96  # characters of weights in a line
 
@@ -31,16 +32,22 @@ def export_numpy(model: MLP, path: str | Path) -> None:
     """
     template = (resources.files("inknet.exchange") / "model.py.txt").read_text("utf-8")
     program, weights = template.split("# -- weights --\n")
-    parts = inference_model(model)
+    described = inference_model(model)
     dtype = model.network.dtype.newbyteorder("<")
+    functions, names, arrays = _functions(described)
+    layers = [
+        f"    ({weight.shape[0]}, {weight.shape[1]}, {name!r}),"
+        for (weight, _, _), name in zip(described.layers, names, strict=True)
+    ]
     constants = {
         "VERSION": inknet.__version__,
-        "CLASSES": ascii(list(parts.class_names)),
-        "INPUT_SHAPE": repr(parts.input_shape),
-        "SCALE": repr(1 / 255 if parts.pixels else 1.0),
+        "CLASSES": ascii(list(described.class_names)),
+        "INPUT_SHAPE": repr(described.input_shape),
+        "SCALE": repr(1 / 255 if described.pixels else 1.0),
         "DTYPE": repr(dtype.str),
-        "LAYERS": _layers(parts.layers),
-        "WEIGHTS": "\n".join(_text(parts.layers, dtype)),
+        "LAYERS": "\n".join(["[", *layers, "]"]),
+        "FUNCTIONS": "\n\n\n".join(functions),
+        "WEIGHTS": "\n".join(_text(arrays, dtype)),
     }
     for name, value in constants.items():
         program = program.replace(f"<{name}>", value)
@@ -48,18 +55,34 @@ def export_numpy(model: MLP, path: str | Path) -> None:
     write_text_whole(Path(path), program + weights)
 
 
-def _layers(layers: list[FoldedLayer]) -> str:
-    rows = [
-        f"    ({weight.shape[0]}, {weight.shape[1]}, {function.name if function else 'softmax'!r}),"
-        for weight, _, function in layers
-    ]
-    return "[\n" + "\n".join(rows) + "\n]"
+def _functions(model: InferenceModel) -> tuple[list[str], list[str], list[Floats]]:
+    """Return the functions as text, the name of the one after each layer, and all arrays.
+
+    The arrays are first all weights and biases, then those that functions use.
+    """
+    functions = {name: _function(name, function.numpy) for name, function in ACTIVATIONS.items()}
+    names, arrays = [], [part for layer in model.layers for part in layer[:2]]
+    end = sum(array.size for array in arrays)
+    for number, (_, _, function) in enumerate(model.layers):
+        if function is None:
+            names.append("softmax")
+            continue
+        names.append(f"{function.name}_{number}" if function.arrays else function.name)
+        lines = []
+        for name, array in function.arrays.items():
+            start, end = end, end + array.size
+            lines.append(f"{name} = WEIGHTS[{start}:{end}]")
+            arrays.append(array)
+        functions[names[-1]] = _function(names[-1], function.numpy, lines)
+    return list(functions.values()), names, arrays
 
 
-def _text(layers: list[FoldedLayer], dtype: np.dtype[np.floating]) -> list[str]:
-    """Return weights and biases, layer by layer and row by row, as lines of base64."""
-    arrays: list[NDArray[np.floating]] = [
-        array.astype(dtype).ravel() for layer in layers for array in layer[:2]
-    ]
-    text = b64encode(np.concatenate(arrays).tobytes()).decode("ascii")
+def _function(name: str, expression: str, lines: Sequence[str] = ()) -> str:
+    return "\n    ".join([f"def {name}(z):", *lines, f"return {expression}"])
+
+
+def _text(arrays: list[Floats], dtype: np.dtype[np.floating]) -> list[str]:
+    """Return all arrays, row after row and one after the other, as lines of base64."""
+    numbers = np.concatenate([array.astype(dtype).ravel() for array in arrays])
+    text = b64encode(numbers.tobytes()).decode("ascii")
     return [text[i : i + WIDTH] for i in range(0, len(text), WIDTH)]

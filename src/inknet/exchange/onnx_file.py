@@ -18,7 +18,6 @@ from inknet.errors import InputError
 from inknet.exchange.inputs import InferenceModel, inference_model
 from inknet.files import write_whole
 from inknet.mlp import MLP
-from inknet.nn.activations import LEAKY_SLOPE
 
 if TYPE_CHECKING:
     import onnx
@@ -31,14 +30,6 @@ IR_VERSION = 8
 
 LARGEST_FILE = (1 << 31) - 1
 """The most bytes that protobuf can hold."""
-
-OPERATORS = {
-    "relu": ("Relu", {}),
-    "leaky_relu": ("LeakyRelu", {"alpha": LEAKY_SLOPE}),
-    "sigmoid": ("Sigmoid", {}),
-    "tanh": ("Tanh", {}),
-    "identity": ("Identity", {}),
-}
 
 
 def export_onnx(model: MLP, path: str | Path) -> None:
@@ -106,8 +97,7 @@ def _graph(model: InferenceModel) -> onnx.GraphProto:
     for weight, bias, function in model.layers:
         add("Gemm", weight, bias)
         if function is not None:
-            operator, attributes = OPERATORS[function.name]
-            add(operator, **attributes)
+            add(function.onnx, *function.arrays.values(), **function.attributes)
     add("Softmax", axis=1)
     nodes[-1].output[0] = "probabilities"
     graph_output = helper.make_tensor_value_info(

@@ -9,8 +9,9 @@ import numpy as np
 from inknet.errors import InputError
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts
+from inknet.nn.architecture import Architecture
 from inknet.nn.layers import BatchNorm
-from inknet.nn.network import Architecture, Network
+from inknet.nn.network import Network
 from inknet.seeds import Streams
 
 ACTIVATIONS = {"logistic": "sigmoid"}

@@ -24,8 +24,9 @@ from inknet.model_file import (
     check_header_size,
     load_model,
 )
+from inknet.nn.architecture import Architecture
 from inknet.nn.layers import BatchNorm
-from inknet.nn.network import Architecture, Network
+from inknet.nn.network import Network
 from inknet.seeds import Streams
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ Each is given by its value ``a = f(z)`` and its derivative ``f'(z)``. The deriva
 a function of ``a``: all of these allow it, and so a layer need not remember ``z``.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,15 +16,45 @@ LEAKY_SLOPE = 0.01
 
 
 @dataclass(frozen=True)
-class ActivationFunction:
-    """A function applied to every element, and its derivative.
+class Elementwise:
+    """A function applied to every element, and how exported files write it.
 
     Attributes
     ----------
     name : str
         The name used in recipes.
     value : (z, out) -> None
-        Write ``f(z)`` to ``out``; both ``(n, d)``, and not the same array.
+        Write ``f(z)`` to ``out``; both ``(n, d)`` or ``(d,)``, and not the same array.
+    numpy : str
+        ``f(z)`` as an expression of NumPy.
+    onnx : str
+        The operator of ONNX.
+    attributes : dict
+        What that operator takes besides arrays.
+    arrays : dict
+        Arrays ``(d,)`` in the expression, by their names in it; the operator's further inputs.
+    """
+
+    name: str
+    value: Callable[[Floats, Floats], None]
+    numpy: str
+    onnx: str
+    attributes: Mapping[str, float] = field(default_factory=dict, kw_only=True)
+    arrays: Mapping[str, Floats] = field(default_factory=dict, kw_only=True)
+
+    def __call__(self, z: Floats) -> Floats:
+        """Return ``f(z)``."""
+        out = np.empty_like(z)
+        self.value(z, out)
+        return out
+
+
+@dataclass(frozen=True)
+class ActivationFunction(Elementwise):
+    """A function applied to every element, and its derivative.
+
+    Attributes
+    ----------
     derivative : (a, out) -> None
         Write ``f'(z)`` to ``out``, given ``a = f(z)``; ``out`` is not ``a``.
     rectifies : bool
@@ -32,8 +62,6 @@ class ActivationFunction:
         positive bias.
     """
 
-    name: str
-    value: Callable[[Floats, Floats], None]
     derivative: Callable[[Floats, Floats], None]
     rectifies: bool = False
 
@@ -43,7 +71,7 @@ def relu(z: Floats, out: Floats) -> None:
     np.maximum(z, 0, out=out)
 
 
-def relu_derivative(a: Floats, out: Floats) -> None:
+def relu_slope(a: Floats, out: Floats) -> None:
     """Write 1 where the output is positive, else 0."""
     np.greater(a, 0, out=out)
 
@@ -54,7 +82,7 @@ def leaky_relu(z: Floats, out: Floats) -> None:
     np.maximum(z, out, out=out)
 
 
-def leaky_relu_derivative(a: Floats, out: Floats) -> None:
+def leaky_relu_slope(a: Floats, out: Floats) -> None:
     """Write 1 where the output is positive, else the slope."""
     np.greater(a, 0, out=out)
     np.maximum(out, LEAKY_SLOPE, out=out)
@@ -68,7 +96,7 @@ def sigmoid(z: Floats, out: Floats) -> None:
     out *= 0.5
 
 
-def sigmoid_derivative(a: Floats, out: Floats) -> None:
+def sigmoid_slope(a: Floats, out: Floats) -> None:
     """Write ``a (1 - a)``."""
     np.subtract(1, a, out=out)
     out *= a
@@ -79,7 +107,7 @@ def tanh(z: Floats, out: Floats) -> None:
     np.tanh(z, out=out)
 
 
-def tanh_derivative(a: Floats, out: Floats) -> None:
+def tanh_slope(a: Floats, out: Floats) -> None:
     """Write ``1 - a²``."""
     np.multiply(a, a, out=out)
     np.subtract(1, out, out=out)
@@ -90,7 +118,7 @@ def identity(z: Floats, out: Floats) -> None:
     np.copyto(out, z)
 
 
-def identity_derivative(a: Floats, out: Floats) -> None:
+def identity_slope(a: Floats, out: Floats) -> None:
     """Write 1."""
     out[:] = 1
 
@@ -107,14 +135,20 @@ def softmax(logits: Floats, out: Floats) -> None:
     out /= out.sum(axis=1, keepdims=True)
 
 
-ACTIVATIONS: dict[str, ActivationFunction] = {
-    function.name: function
-    for function in (
-        ActivationFunction("relu", relu, relu_derivative, rectifies=True),
-        ActivationFunction("leaky_relu", leaky_relu, leaky_relu_derivative, rectifies=True),
-        ActivationFunction("sigmoid", sigmoid, sigmoid_derivative),
-        ActivationFunction("tanh", tanh, tanh_derivative),
-        ActivationFunction("identity", identity, identity_derivative),
-    )
-}
+_TABLE = (
+    ActivationFunction("relu", relu, "np.maximum(z, 0)", "Relu", relu_slope, True),
+    ActivationFunction(
+        "leaky_relu",
+        leaky_relu,
+        f"np.maximum(z, {LEAKY_SLOPE} * z)",
+        "LeakyRelu",
+        leaky_relu_slope,
+        rectifies=True,
+        attributes={"alpha": LEAKY_SLOPE},
+    ),
+    ActivationFunction("sigmoid", sigmoid, "(1 + np.tanh(z / 2)) / 2", "Sigmoid", sigmoid_slope),
+    ActivationFunction("tanh", tanh, "np.tanh(z)", "Tanh", tanh_slope),
+    ActivationFunction("identity", identity, "z", "Identity", identity_slope),
+)
+ACTIVATIONS = {function.name: function for function in _TABLE}
 """What a hidden layer may use; softmax belongs to the output layer alone."""

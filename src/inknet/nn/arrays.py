@@ -1,6 +1,5 @@
-"""The array types of the mathematics, and memory for arrays that are used together."""
+"""The array types of the mathematics."""
 
-from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,42 +10,3 @@ Floats: TypeAlias = NDArray[np.floating[Any]]
 
 Labels: TypeAlias = NDArray[np.intp]
 """The class of each sample, ``(n,)``, counted from 0."""
-
-HUGE_PAGE = 2 * 2**20
-"""Bytes of a huge page of memory, on the processors and systems that have them."""
-
-
-class Arena:
-    """Memory for arrays that are used together, side by side, in huge pages where there are any.
-
-    Linux gives huge pages to large blocks alone, and NumPy asks for them from 4 MiB on. In pages of
-    4 KiB, scattered over the memory, arrays of this size push each other out of the cache: a step
-    of training takes a tenth longer, and differs from one process to the next.
-
-    Parameters
-    ----------
-    dtype
-        The type of all arrays.
-    xp
-        The library that makes them. If it is not NumPy, each array is what its ``zeros`` returns.
-    """
-
-    def __init__(self, dtype: np.dtype[np.floating[Any]], xp: Any = np) -> None:
-        self.dtype, self.xp = dtype, xp
-        self._block: Floats = np.empty(0, dtype)
-
-    def zeros(self, *shape: int) -> Floats:
-        """Return an array of zeros."""
-        if self.xp is not np:  # its memory may not be the processor's, and has no address here
-            of_library: Floats = self.xp.zeros(shape, self.dtype)
-            return of_library
-        size = prod(shape)
-        if len(self._block) < size:
-            page = HUGE_PAGE // self.dtype.itemsize
-            block = np.zeros((-(-size // page) + 2) * page, self.dtype)
-            until_page = -block.ctypes.data % HUGE_PAGE // self.dtype.itemsize
-            self._block = block[until_page:]
-        # each begins a cache line, 64 bytes
-        used = -(-size * self.dtype.itemsize // 64) * 64 // self.dtype.itemsize
-        array, self._block = self._block[:size], self._block[used:]
-        return array.reshape(shape)

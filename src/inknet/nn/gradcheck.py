@@ -1,41 +1,60 @@
-"""Proof that `backward` is right: finite differences against back-propagation."""
+"""Proof that `backward` is right: finite differences against back-propagation.
 
-from typing import Any, TypeAlias
+Moving a number a little both ways shows what an objective does:
+``dJ/dp ≈ (J(p + step) - J(p - step)) / (2 step)``, whose error shrinks with the square of the step.
+It costs two forward passes a number, so it is meant for small float64 networks. (Where a ReLU's
+input lies within a step of 0, the two sides have different slopes, and the trial is off.)
+"""
+
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from inknet.nn.arrays import Floats, Labels
+from inknet.nn.layers import Layer
 from inknet.nn.network import Network
 
-Gradient: TypeAlias = np.ndarray[Any, np.dtype[np.float64]]
+
+def differences(objective: Callable[[], float], values: Floats, step: float = 1e-5) -> Floats:
+    """Differentiate ``objective()`` by each of the values that it reads; they are put back.
+
+    Returns
+    -------
+    numerical : (values.size,) float64
+    """
+    flat = values.reshape(-1)
+    numerical = np.empty(flat.size)
+    for i, value in enumerate(flat.copy()):
+        flat[i] = value + step
+        above = objective()
+        flat[i] = value - step
+        below = objective()
+        flat[i] = value
+        numerical[i] = (above - below) / (2 * step)
+    return numerical
 
 
 def both_gradients(
     network: Network,
     x: Floats,
-    labels: Labels,
+    labels: Labels | Floats,
     *,
-    label_smoothing: float = 0.0,
     l2_lambda: float = 0.0,
     l2_on_biases: bool = False,
     seed: int = 0,
-    step: float = 1e-5,
-) -> tuple[Gradient, Gradient]:
-    """Differentiate the objective of a batch twice: by back-propagation, and by trying.
-
-    Trying moves each parameter a little both ways and sees what the objective does:
-    ``dJ/dp ≈ (J(p + step) - J(p - step)) / (2 step)``, whose error shrinks with the square of the
-    step. Meant for small float64 networks: it costs two forward passes a parameter. (Where a ReLU's
-    input lies within a step of 0, the two sides have different slopes, and the trial is off.)
+    **options: Any,
+) -> tuple[Floats, Floats]:
+    """Differentiate the objective of a batch twice: by back-propagation, and by differences.
 
     Parameters
     ----------
     x : (n, n_features)
-    labels : (n,)
+    labels : (n,); or (n, n_outputs) if the outputs are sigmoids
     seed
         Every pass draws its dropout masks from a new generator with this seed: the same masks.
-    step
-        How far each parameter is moved.
+    **options
+        Those of the loss: ``label_smoothing`` and ``sample_weight``.
 
     Returns
     -------
@@ -54,29 +73,46 @@ def both_gradients(
 
     def objective() -> float:
         logits = network.forward(x, np.random.default_rng(seed))
-        loss = network.ops.softmax_cross_entropy(
-            logits, labels, label_smoothing, np.empty_like(logits)
-        )
-        return loss + l2.value(len(x))
+        return network.loss(logits, labels, np.empty_like(logits), **options) + l2.value(len(x))
 
-    generator = np.random.default_rng(seed)
-    network.loss_and_gradients(x, labels, generator, label_smoothing=label_smoothing)
+    network.loss_and_gradients(x, labels, np.random.default_rng(seed), **options)
     l2.add_gradient(len(x))
     analytic = network.gradients.astype(np.float64)
-
-    numerical = np.empty_like(analytic)
-    for i, value in enumerate(network.parameters.copy()):
-        network.parameters[i] = value + step
-        above = objective()
-        network.parameters[i] = value - step
-        below = objective()
-        network.parameters[i] = value
-        numerical[i] = (above - below) / (2 * step)
+    numerical = differences(objective, network.parameters)
     network.statistics[:] = statistics
     return analytic, numerical
 
 
-def relative_error(analytic: Gradient, numerical: Gradient) -> float:
+def both_gradients_of_layer(layer: Layer, x: Floats, seed: int = 0) -> tuple[Floats, Floats]:
+    """Do the same with one layer alone, of any kind; its objective weights its outputs at random.
+
+    Parameters
+    ----------
+    layer
+        Not part of a network, or part of one of float64. Running statistics are moved.
+    x : (n, d) float64
+    seed
+        Of what the layer draws, which is the same in every pass.
+
+    Returns
+    -------
+    analytic, numerical : float64
+        The derivatives by each element of x, then by each of the layer's parameters.
+    """
+    y = layer.forward(x, np.random.default_rng(seed))
+    upstream = np.random.default_rng(seed + 1).normal(size=y.shape)
+    analytic = [layer.backward(upstream.copy()).copy()]
+    analytic += [gradient.copy() for _, gradient in layer.parameters()]
+
+    def objective() -> float:
+        return float((layer.forward(x, np.random.default_rng(seed)) * upstream).sum())
+
+    values = [x, *(value for value, _ in layer.parameters())]
+    numerical = [differences(objective, one) for one in values]
+    return np.concatenate([one.ravel() for one in analytic]), np.concatenate(numerical)
+
+
+def relative_error(analytic: Floats, numerical: Floats) -> float:
     """Return ``|a - b| / (|a| + |b|)``: in float64 about 1e-9; at 1e-4 something is wrong."""
     size = float(np.linalg.norm(analytic) + np.linalg.norm(numerical))
     return float(np.linalg.norm(analytic - numerical)) / size if size else 0.0

@@ -7,6 +7,10 @@ mind.
 
 from collections.abc import Callable
 from math import sqrt
+from typing import TypeAlias
+
+Spread: TypeAlias = Callable[[int, int], float]
+"""The standard deviation of normally distributed weights, from fan_in and fan_out."""
 
 
 def he(fan_in: int, fan_out: int) -> float:
@@ -31,9 +35,5 @@ def normal(fan_in: int, fan_out: int) -> float:
     return 0.01
 
 
-INITIALIZERS: dict[str, Callable[[int, int], float]] = {
-    "he": he,
-    "glorot": glorot,
-    "normal": normal,
-}
-"""The standard deviation of normally distributed weights, from fan_in and fan_out."""
+INITIALIZERS: dict[str, Spread] = {"he": he, "glorot": glorot, "normal": normal}
+"""The rules by the names that recipes use."""

@@ -1,26 +1,42 @@
 """The layers: each knows how to go forward, and how to send a gradient back.
 
 Every layer is a function ``y = f(x)`` of a batch. `forward` computes ``y`` and remembers what the
-way back needs. `backward` is handed ``dJ/dy``, the gradient of the objective with respect to its
+way back needs. `backward` is given ``dJ/dy``, the gradient of the objective with respect to its
 output; it stores the gradients of its own parameters and returns ``dJ/dx``, which is ``dJ/dy`` for
 the layer before. That is the chain rule, and it is all there is to back-propagation.
 
-`forward` and `backward` write into buffers made once by `prepare`, so the training loop allocates
-next to nothing. A buffer's content is good until the next call; `backward` may overwrite the
-gradient it was given. `infer` is the forward pass without the memory: it leaves the layer and its
-input untouched, so many threads may call it at once.
+A layer can be tried alone:
+
+>>> import numpy as np
+>>> layer = Dense(3, 2)
+>>> layer.forward(np.ones((4, 3))).shape
+(4, 2)
+>>> layer.backward(np.ones((4, 2))).shape
+(4, 3)
+>>> layer.bias_gradient
+array([4., 4.])
+
+`forward` and `backward` write into buffers that are made once and kept, so the training loop
+allocates next to nothing. A buffer's content is good until the next call; `backward` may overwrite
+the gradient it was given. `infer` is the forward pass without the memory: it leaves the layer and
+its input untouched, so many threads may call it at once.
 
 What goes over many numbers is left to `ops`: the definitions in NumPy, or something that computes
 the same faster.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from math import prod
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from inknet.nn.activations import ActivationFunction
-from inknet.nn.arrays import Arena, Floats
+from inknet.nn.activations import ACTIVATIONS, ActivationFunction, Elementwise
+from inknet.nn.arrays import Floats
+from inknet.nn.initializers import Spread, he
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
+from inknet.nn.ops.arena import Arena
 
 BATCH_NORM_EPSILON = 1e-5
 """Added to the variance, so that a constant feature does not divide by zero."""
@@ -28,38 +44,166 @@ BATCH_NORM_EPSILON = 1e-5
 BATCH_NORM_MOMENTUM = 0.1
 """Weight of the newest batch in the running statistics."""
 
+KINDS = ("weight", "bias", "other", "statistic")
+"""The kinds of arrays, in the order of a network's vectors. L2 applies to weights, and to biases if
+it is asked to; a statistic is learned, but not by gradients."""
+
+
+class Learned(NamedTuple):
+    """An array that a layer learns.
+
+    Attributes
+    ----------
+    name : str
+        The layer's attribute; ``NAME_gradient`` is its gradient, unless it is a statistic.
+    shape : tuple of int
+    kind : str
+        One of `KINDS`.
+    key : str
+        Its name in a PyTorch state dict, which holds it transposed.
+    start : float
+        Its value before training.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    kind: str
+    key: str
+    start: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return prod(self.shape)
+
+
+class Affine(NamedTuple):
+    """What a dense layer does in use: ``x @ weight + bias``."""
+
+    weight: Floats
+    bias: Floats
+
+    def __call__(self, x: Floats) -> Floats:
+        """Return it for a batch ``(n, d)``."""
+        return x @ self.weight + self.bias
+
+
+class Scaling(NamedTuple):
+    """What batch normalization does in use: ``x · scale + shift``, feature by feature."""
+
+    scale: Floats
+    shift: Floats
+
+    def __call__(self, x: Floats) -> Floats:
+        """Return it for a batch ``(n, d)``."""
+        return x * self.scale + self.shift
+
+
+Operation: TypeAlias = Affine | Scaling | Elementwise
+"""What a layer in use may compute; prediction and exports translate these."""
+
+
+class Own:
+    """An attribute for a learned array or its gradient, made when it is first asked for."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: "Layer", owner: type) -> Floats:
+        layer.stand_alone()  # no network gave it one, or Python would have found that first
+        array: Floats = vars(layer)[self.name]
+        return array
+
 
 class Layer(ABC):
     """One step of the network.
 
     Attributes
     ----------
+    learned : tuple of Learned
+        The arrays it learns. A network gives it views of its own vectors to keep them in; a layer
+        that stands alone makes float64 arrays when it first needs them.
+    n_modules : int
+        How many modules of a PyTorch ``nn.Sequential`` it stands for.
+    rectifies : bool
+        Whether its neurons can die, so that biases before it start above 0.
     ops : NumpyOps
         What it computes with.
     """
 
+    learned: tuple[Learned, ...] = ()
+    n_modules = 1
+    rectifies = False
     ops: NumpyOps = NUMPY
+    arena: Arena | None = None
+    _input: Any
+    _output: Floats
 
-    @abstractmethod
-    def prepare(self, batch_size: int, arena: Arena) -> None:
-        """Take buffers for batches of up to ``batch_size`` samples from ``arena``."""
+    def stand_alone(self) -> None:
+        """Make float64 arrays to learn in, for a layer that no network gave any."""
+        for array in self.learned:
+            for attribute in (array.name, f"{array.name}_gradient"):
+                setattr(self, attribute, self.ops.xp.zeros(array.shape))
+        self.start(np.random.default_rng(0), he)
+
+    def start(self, generator: np.random.Generator | None, spread: Spread) -> None:
+        """Give the learned arrays their values before training.
+
+        ``spread`` is one of `inknet.nn.initializers`. Without a generator, nothing is drawn.
+        """
+        for array in self.learned:
+            getattr(self, array.name)[:] = array.start
+
+    def buffer(self, name: str, n: int, width: int) -> Floats:
+        """Return the buffer of this name for n samples, ``(n, width)``; make it if need be."""
+        kept: Floats | None = self.__dict__.get(name)
+        if kept is None or len(kept) < n:
+            self.arena = self.arena or Arena(np.dtype("float64"), self.ops.xp)
+            kept = self.arena.zeros(n, width)
+            setattr(self, name, kept)
+        return kept if len(kept) == n else kept[:n]
 
     def release(self) -> None:
-        """Give the buffers back: whatever has a name of its own alone."""
+        """Give the buffers back: they are what has a name that begins with an underscore."""
         for name in [name for name in vars(self) if name.startswith("_")]:
             delattr(self, name)
+        self.arena = None
+
+    def parameters(self) -> Iterator[tuple[Floats, Floats]]:
+        """Return each parameter with its gradient."""
+        for array in self.learned:
+            if array.kind != "statistic":
+                yield getattr(self, array.name), getattr(self, f"{array.name}_gradient")
 
     @abstractmethod
-    def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
-        """Return ``y`` for the batch ``x``, both ``(n, d)``, as in training."""
+    def forward(self, x: Any, generator: np.random.Generator | None = None) -> Floats:
+        """Return ``y`` for the batch ``x``, both ``(n, d)``, as in training.
+
+        ``generator`` draws what is random in it.
+        """
 
     @abstractmethod
     def backward(self, gradient: Floats) -> Floats:
         """Return ``dJ/dx``, given ``dJ/dy``; store the gradients of the parameters."""
 
     @abstractmethod
-    def infer(self, x: Floats) -> Floats:
-        """Return ``y`` for the batch ``x`` as in use: nothing random, nothing remembered."""
+    def in_use(self) -> list[Operation]:
+        """Return what it computes in use, where nothing is random and nothing remembered.
+
+        `infer` does this; prediction and exports translate it. Arrays that a function of each
+        element uses are copies, so that a prediction does not change with the layer.
+        """
+
+    def infer(self, x: Any) -> Floats:
+        """Return ``y`` for the batch ``x`` as in use."""
+        for operation in self.in_use():
+            x = operation(x)
+        y: Floats = x
+        return y
+
+    def active_fraction(self) -> float:
+        """Return what fraction of the inputs of the last `forward` was positive."""
+        return float(self.ops.xp.count_nonzero(self._input > 0) / self._input.size)
 
 
 class Dense(Layer):
@@ -71,115 +215,132 @@ class Dense(Layer):
         dJ/dbias   = G.sum(axis=0)
         dJ/dx      = G @ weight.T
 
+    The data of a network come as a `Batch`, which may know of a shorter way through numbers that
+    are mostly zeros. There is no layer before it, so ``dJ/dx`` is left out then: `backward`
+    returns no rows.
+
     Parameters
     ----------
+    fan_in, fan_out : int
+        The widths of its input and output.
+    bias_start : float
+        Where the biases start.
+
+    Attributes
+    ----------
     weight, bias : (fan_in, fan_out), (fan_out,)
-        Views into the network's parameter vector.
     weight_gradient, bias_gradient
-        Views of the same shapes into its gradient vector.
+        Of the same shapes.
     """
 
-    def __init__(
-        self, weight: Floats, bias: Floats, weight_gradient: Floats, bias_gradient: Floats
-    ) -> None:
-        self.weight, self.bias = weight, bias
-        self.weight_gradient, self.bias_gradient = weight_gradient, bias_gradient
+    weight, bias = Own(), Own()
+    weight_gradient, bias_gradient = Own(), Own()
+
+    def __init__(self, fan_in: int, fan_out: int, bias_start: float = 0.0) -> None:
+        self.fan_in, self.fan_out, self.bias_start = fan_in, fan_out, bias_start
+        self.learned = (
+            Learned("weight", (fan_in, fan_out), "weight", "weight"),
+            Learned("bias", (fan_out,), "bias", "bias"),
+        )
 
     def __repr__(self) -> str:
-        return f"Dense({self.weight.shape[0]} → {self.weight.shape[1]})"
+        return f"Dense({self.fan_in} → {self.fan_out})"
 
-    def prepare(self, batch_size: int, arena: Arena) -> None:
-        fan_in, fan_out = self.weight.shape
-        self._output = arena.zeros(batch_size, fan_out)
-        self._input_gradient = arena.zeros(batch_size, fan_in)
+    def start(self, generator: np.random.Generator | None, spread: Spread) -> None:
+        super().start(generator, spread)
+        if generator is not None:
+            # drawn in float64 whatever the type, so that both types start from the same network
+            drawn = generator.normal(0, spread(self.fan_in, self.fan_out), self.weight.shape)
+            self.weight[:] = self.ops.xp.asarray(drawn)
+            self.bias[:] = self.bias_start
 
-    def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
+    def forward(self, x: Floats | Batch, generator: np.random.Generator | None = None) -> Floats:
         self._input = x
-        output = self._output[: len(x)]
-        self.ops.matmul(x, self.weight, output)
-        output += self.bias
-        return output
+        return self._times(x, self.buffer("_output", len(x), self.fan_out))
 
     def backward(self, gradient: Floats) -> Floats:
-        self.ops.matmul(self._input.T, gradient, self.weight_gradient)
+        x = self._input
         self.ops.column_sums(gradient, self.bias_gradient)
-        input_gradient = self._input_gradient[: len(gradient)]
+        if isinstance(x, Batch):
+            x.transposed_times(gradient, self.weight_gradient)
+            return gradient[:0]
+        self.ops.matmul(x.T, gradient, self.weight_gradient)
+        input_gradient = self.buffer("_input_gradient", *x.shape)
         self.ops.matmul(gradient, self.weight.T, input_gradient)
         return input_gradient
 
-    def outputs_are_finite(self) -> bool:
-        """Whether all outputs since `prepare` are finite numbers."""
-        return bool(self.ops.xp.isfinite(self._output).all())
+    def infer(self, x: Floats | Batch) -> Floats:
+        return self._times(x, self.ops.xp.empty((len(x), self.fan_out), self.weight.dtype))
 
-    def infer(self, x: Floats) -> Floats:
-        output: Floats = self.ops.xp.empty((len(x), len(self.bias)), self.bias.dtype)
-        self.ops.matmul(x, self.weight, output)
-        output += self.bias
+    def in_use(self) -> list[Operation]:
+        return [Affine(self.weight, self.bias)]
+
+    def _times(self, x: Floats | Batch, output: Floats) -> Floats:
+        if isinstance(x, Batch):
+            x.times(self.weight, self.bias, output)
+        else:
+            self.ops.matmul(x, self.weight, output)
+            output += self.bias
         return output
-
-
-class FirstDense(Dense):
-    """The dense layer that the data come to: as a `Batch`, and with nobody before it.
-
-    So ``dJ/dx`` is left out, and the products are the batch's, which may know of a shorter way
-    through data that are mostly zeros.
-    """
-
-    def prepare(self, batch_size: int, arena: Arena) -> None:
-        self._output = arena.zeros(batch_size, self.weight.shape[1])
-
-    def enter(self, batch: Batch) -> Floats:
-        """Return ``y`` for a batch, as in training."""
-        self._batch = batch
-        output = self._output[: len(batch)]
-        batch.times(self.weight, self.bias, output)
-        return output
-
-    def leave(self, gradient: Floats) -> None:
-        """Store the gradients of the parameters, given ``dJ/dy``."""
-        self._batch.transposed_times(gradient, self.weight_gradient)
-        self.ops.column_sums(gradient, self.bias_gradient)
 
 
 class Activation(Layer):
     """``y = f(x)`` for each element, so ``dJ/dx = dJ/dy · f'(x)``; if asked to, with dropout.
 
-    Dropout follows most activations, and then both are done in one go: ``y = f(x) · mask``, and
-    ``dJ/dx = dJ/dy · f'(x) · mask``. See `Dropout`.
+    Dropout silences each output with probability ``1 - keep_prob``, so that no neuron is
+    indispensable: ``y = f(x) · mask`` where the mask is 0 or ``1 / keep_prob``. The division keeps
+    the expected value, so nothing needs scaling in use ("inverted" dropout). The gradient takes
+    the same mask: ``dJ/dx = dJ/dy · f'(x) · mask``. Probabilities are exact to 2^-17.
+    Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from
+    overfitting".
+
+    Parameters
+    ----------
+    function
+        One of `inknet.nn.activations.ACTIVATIONS`.
+    keep_prob : float
+        In ``(0, 1]``; below 1, `forward` needs its generator.
     """
 
-    def __init__(self, function: ActivationFunction, width: int, keep_prob: float = 1.0) -> None:
-        self.function, self.width, self.keep_prob = function, width, keep_prob
+    def __init__(self, function: ActivationFunction, keep_prob: float = 1.0) -> None:
+        self.function, self.keep_prob = function, keep_prob
+        self.rectifies, self.n_modules = function.rectifies, 1 if keep_prob == 1 else 2
 
     def __repr__(self) -> str:
-        dropout = f", {Dropout(self.keep_prob, self.width)}" if self.keep_prob < 1 else ""
+        dropout = f", {Dropout(self.keep_prob)}" if self.keep_prob < 1 else ""
         return f"Activation({self.function.name}){dropout}"
 
-    def prepare(self, batch_size: int, arena: Arena) -> None:
-        self._output = arena.zeros(batch_size, self.width)
-        self._slope = arena.zeros(batch_size, self.width)
-
-    def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
+    def forward(self, x: Floats, generator: np.random.Generator | None = None) -> Floats:
         self._input = x
-        output, slope = self._output[: len(x)], self._slope[: len(x)]
+        output, slope = self.buffer("_output", *x.shape), self.buffer("_slope", *x.shape)
         if self.keep_prob == 1:
             self.ops.activate(self.function, x, output, slope)
+        elif generator is None:
+            raise ValueError("dropout draws at random; expected a generator")
         else:
             self.ops.activate_and_drop(self.function, generator, self.keep_prob, x, output, slope)
         return output
 
     def backward(self, gradient: Floats) -> Floats:
-        gradient *= self._slope[: len(gradient)]
+        gradient *= self.buffer("_slope", *gradient.shape)
         return gradient
 
-    def infer(self, x: Floats) -> Floats:
-        output: Floats = self.ops.xp.empty_like(x)
-        self.function.value(x, output)
-        return output
+    def in_use(self) -> list[Operation]:
+        return [self.function]
 
-    def active_fraction(self) -> float:
-        """Fraction of the inputs of the last `forward` that were positive."""
-        return float(self.ops.xp.count_nonzero(self._input > 0) / self._input.size)
+
+class Dropout(Activation):
+    """Dropout by itself: that of an activation that is the identity."""
+
+    def __init__(self, keep_prob: float) -> None:
+        super().__init__(ACTIVATIONS["identity"], keep_prob)
+        self.n_modules = 1
+
+    def __repr__(self) -> str:
+        return f"Dropout(keep {self.keep_prob:g})"
+
+    def in_use(self) -> list[Operation]:
+        return []
 
 
 class BatchNorm(Layer):
@@ -191,98 +352,53 @@ class BatchNorm(Layer):
 
     Parameters
     ----------
-    gamma, beta : (d,)
-        Views into the parameter vector.
-    gamma_gradient, beta_gradient : (d,)
-        Views into the gradient vector.
+    width : int
+        The number of features, d.
+
+    Attributes
+    ----------
+    gamma, beta, gamma_gradient, beta_gradient : (d,)
     running_mean, running_var : (d,)
-        Views into the network's vector of statistics. The variance is the unbiased estimate.
+        The variance is the unbiased estimate.
     """
 
-    def __init__(
-        self,
-        gamma: Floats,
-        beta: Floats,
-        gamma_gradient: Floats,
-        beta_gradient: Floats,
-        running_mean: Floats,
-        running_var: Floats,
-    ) -> None:
-        self.gamma, self.beta = gamma, beta
-        self.gamma_gradient, self.beta_gradient = gamma_gradient, beta_gradient
-        self.running_mean, self.running_var = running_mean, running_var
+    gamma, beta, running_mean, running_var = Own(), Own(), Own(), Own()
+    gamma_gradient, beta_gradient = Own(), Own()
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self.learned = (
+            Learned("gamma", (width,), "other", "weight", start=1.0),
+            Learned("beta", (width,), "other", "bias"),
+            Learned("running_mean", (width,), "statistic", "running_mean"),
+            Learned("running_var", (width,), "statistic", "running_var", start=1.0),
+        )
 
     def __repr__(self) -> str:
-        return f"BatchNorm({len(self.gamma)})"
+        return f"BatchNorm({self.width})"
 
-    def prepare(self, batch_size: int, arena: Arena) -> None:
+    def forward(self, x: Floats, generator: np.random.Generator | None = None) -> Floats:
+        normalized, output = self.buffer("_normalized", *x.shape), self.buffer("_output", *x.shape)
         self._deviation = self.ops.xp.empty_like(self.gamma)
-        self._normalized = arena.zeros(batch_size, len(self.gamma))
-        self._output = arena.zeros(batch_size, len(self.gamma))
-
-    def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
-        normalized, output = self._normalized[: len(x)], self._output[: len(x)]
-        self.ops.batch_norm_forward(
-            x,
-            self.gamma,
-            self.beta,
-            self.running_mean,
-            self.running_var,
-            BATCH_NORM_MOMENTUM,
-            BATCH_NORM_EPSILON,
-            normalized,
-            self._deviation,
-            output,
-        )
+        own = self.gamma, self.beta, self.running_mean, self.running_var
+        constants = BATCH_NORM_MOMENTUM, BATCH_NORM_EPSILON
+        self.ops.batch_norm_forward(x, *own, *constants, normalized, self._deviation, output)
         return output
 
     def backward(self, gradient: Floats) -> Floats:
-        normalized = self._normalized[: len(gradient)]
-        self.ops.batch_norm_backward(
-            gradient,
-            normalized,
-            self._deviation,
-            self.gamma,
-            self.gamma_gradient,
-            self.beta_gradient,
-        )
+        normalized, deviation = self.buffer("_normalized", *gradient.shape), self._deviation
+        own = self.gamma, self.gamma_gradient, self.beta_gradient
+        self.ops.batch_norm_backward(gradient, normalized, deviation, *own)
         return gradient
 
-    def infer(self, x: Floats) -> Floats:
+    def in_use(self) -> list[Operation]:
         scale = self.gamma / self.ops.xp.sqrt(self.running_var + BATCH_NORM_EPSILON)
-        output: Floats = x * scale
-        output += self.beta - self.running_mean * scale
-        return output
+        return [Scaling(scale, self.beta - self.running_mean * scale)]
 
 
-class Dropout(Layer):
-    """Silence each input with probability ``1 - keep_prob``, so that no neuron is indispensable.
+def _made_with(function: ActivationFunction) -> Callable[[int], Layer]:
+    return lambda width: Activation(function)
 
-    ``y = x · mask`` where the mask is 0 or ``1 / keep_prob``: the division keeps the expected
-    value, so nothing needs scaling in use ("inverted" dropout). The gradient takes the same mask.
-    Probabilities are exact to 2^-17, as 16 random bits decide on each element.
-    Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from
-    overfitting".
-    """
 
-    def __init__(self, keep_prob: float, width: int) -> None:
-        self.keep_prob, self.width = keep_prob, width
-
-    def __repr__(self) -> str:
-        return f"Dropout(keep {self.keep_prob:g})"
-
-    def prepare(self, batch_size: int, arena: Arena) -> None:
-        self._mask = arena.zeros(batch_size, self.width)
-        self._output = arena.zeros(batch_size, self.width)
-
-    def forward(self, x: Floats, generator: np.random.Generator) -> Floats:
-        mask, output = self._mask[: len(x)], self._output[: len(x)]
-        self.ops.drop(generator, self.keep_prob, x, mask, output)
-        return output
-
-    def backward(self, gradient: Floats) -> Floats:
-        gradient *= self._mask[: len(gradient)]
-        return gradient
-
-    def infer(self, x: Floats) -> Floats:
-        return x
+HIDDEN = {name: _made_with(function) for name, function in ACTIVATIONS.items()}
+"""What may follow a hidden dense layer of a given width, by the names that recipes use."""

@@ -1,25 +1,109 @@
-"""What training makes small: the loss on a batch, and a price on large weights.
+"""What training makes small: the loss on a batch, and a penalty on large weights.
 
 The objective of a batch of n samples is ``J = loss + l2_lambda / (2 n) · sum of squared weights``.
-The loss is softmax cross-entropy with label smoothing, see
-`inknet.nn.ops.NumpyOps.softmax_cross_entropy`.
+Each loss also gives its gradient with respect to the logits: the first ``dJ/dy`` of the way back.
 """
 
-import numpy as np
+from collections.abc import Callable
+from typing import TypeAlias
 
-from inknet.nn.arrays import Floats
+from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops import NUMPY, NumpyOps
 
 
+def softmax_cross_entropy(
+    logits: Floats,
+    labels: Labels,
+    gradient: Floats,
+    label_smoothing: float = 0.0,
+    sample_weight: Floats | None = None,
+    ops: NumpyOps = NUMPY,
+) -> float:
+    """Return the loss of a batch of samples with one class each; write its gradient.
+
+    The target of a sample puts ``1 - label_smoothing`` on its class and spreads ``label_smoothing``
+    evenly over all K classes: ``t_k = (1 - label_smoothing) [k = label] + label_smoothing / K``.
+    With ``p = softmax(logits)``::
+
+        loss = mean over samples of  - sum_k t_k log p_k
+        d loss / d logits = (p - t) / n
+
+    Why the second line: ``log p_k = z_k - log(sum_j exp z_j)`` and the targets sum to 1, so a
+    sample's loss is ``log(sum_j exp z_j) - sum_k t_k z_k``. The derivative of the first term with
+    respect to ``z_k`` is ``exp z_k / sum_j exp z_j``, or ``p_k``; of the second, ``t_k``. With
+    sample weights, the mean is ``sum_i w_i loss_i / sum_i w_i``, and ``w_i / sum_i w_i`` takes the
+    place of ``1 / n``.
+
+    Parameters
+    ----------
+    logits, gradient : (n, K)
+        The gradient is written to its array.
+    labels : (n,)
+    label_smoothing : float
+        0 for plain cross-entropy (Szegedy et al. 2016, section 7, for the smoothed one).
+    sample_weight : (n,), optional
+        0 or more, and not all of them 0.
+
+    Returns
+    -------
+    float
+        The mean loss.
+    """
+    return ops.softmax_cross_entropy(logits, labels, label_smoothing, gradient, sample_weight)
+
+
+def sigmoid_cross_entropy(
+    logits: Floats,
+    targets: Floats,
+    gradient: Floats,
+    label_smoothing: float = 0.0,
+    sample_weight: Floats | None = None,
+    ops: NumpyOps = NUMPY,
+) -> float:
+    """Return the loss of a batch whose every output is a yes or no; write its gradient.
+
+    With ``p = sigmoid(logits)`` and targets moved towards the middle, ``t = (1 - label_smoothing)
+    target + label_smoothing / 2``::
+
+        loss = mean over samples of  - sum_k (t_k log p_k + (1 - t_k) log(1 - p_k))
+        d loss / d logits = (p - t) / n
+
+    Why the second line: ``log p_k = z_k - log(1 + exp z_k)`` and ``log(1 - p_k) =
+    - log(1 + exp z_k)``, so an output's loss is ``log(1 + exp z_k) - t_k z_k``. Its derivative is
+    ``exp z_k / (1 + exp z_k) - t_k``, the first of which is ``p_k``.
+
+    Parameters
+    ----------
+    logits, gradient : (n, K)
+        The gradient is written to its array.
+    targets : (n, K)
+        0 or 1.
+    label_smoothing, sample_weight
+        As in `softmax_cross_entropy`.
+
+    Returns
+    -------
+    float
+        The mean loss.
+    """
+    return ops.sigmoid_cross_entropy(logits, targets, label_smoothing, gradient, sample_weight)
+
+
+Loss: TypeAlias = Callable[..., float]
+
+LOSSES: dict[str, Loss] = {"softmax": softmax_cross_entropy, "sigmoid": sigmoid_cross_entropy}
+"""The loss that belongs to each function of the output layer."""
+
+
 class L2:
-    """The price on large weights: ``l2_lambda / (2 n) · sum(w²)`` for a batch of n samples.
+    """The penalty on large weights: ``l2_lambda / (2 n) · sum(w²)`` for a batch of n samples.
 
     Parameters
     ----------
     decayed, gradients : (n_decayed,)
-        The parameters that pay, and the same part of the gradient vector; both are views.
+        The parameters that it falls on, and the same part of the gradient vector; both are views.
     l2_lambda : float
-        How much they pay; at 0 nothing is computed. Since the price of a batch is divided by its
+        How large it is; at 0 nothing is computed. Since the penalty of a batch is divided by its
         size and the loss is a mean, one value means the same at every batch size only if it is
         multiplied by it. With Adam, which divides each gradient by its typical size, this is not
         the weight decay of AdamW.
@@ -35,8 +119,8 @@ class L2:
         return f"L2({self.l2_lambda:g})"
 
     def value(self, n: float) -> float:
-        """Return the price in a batch of n samples, or of samples that together weigh n."""
-        return self.l2_lambda / (2 * n) * float(np.dot(self.decayed, self.decayed))
+        """Return the penalty in a batch of n samples, or of samples whose weights sum to n."""
+        return self.l2_lambda / (2 * n) * float(self.decayed @ self.decayed)
 
     def add_gradient(self, n: float) -> None:
         """Add ``l2_lambda / n · w``, the derivative of `value`, to the gradients."""

@@ -1,146 +1,20 @@
 """The network: a list of layers over one flat vector of parameters."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import pairwise
-from math import prod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.nn.activations import ACTIVATIONS
-from inknet.nn.arrays import Arena, Floats, Labels
+from inknet.nn.architecture import Architecture
+from inknet.nn.arrays import Floats, Labels
 from inknet.nn.initializers import INITIALIZERS
-from inknet.nn.layers import Activation, BatchNorm, Dense, Dropout, FirstDense, Layer
-from inknet.nn.losses import L2
+from inknet.nn.layers import KINDS, BatchNorm, Dense, Dropout, Layer, Learned
+from inknet.nn.losses import L2, LOSSES
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
+from inknet.nn.ops.arena import Arena
 
-BATCH_NORM_PLACES = ("none", "before", "after")
-OUTPUTS = ("softmax", "sigmoid")
-LARGEST_BIAS = 1_000_000
-"""No network starts beyond this; it only keeps float32 from overflowing."""
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """What a network is made of, before any weight has a value.
-
-    Attributes
-    ----------
-    layer_dims : sequence of int
-        The width of the input, of each hidden layer, and the number of classes.
-    activations : sequence of str
-        One for each layer after the input; the last one is ``"softmax"``, the others are among
-        ``relu``, ``leaky_relu``, ``sigmoid``, ``tanh`` and ``identity``. With ``"sigmoid"`` as the
-        last, each output is a yes or no of its own: for samples with any number of labels.
-    keep_probs : sequence of float
-        One for each layer after the input: the probability that dropout keeps a neuron, in
-        ``(0, 1]``. The output layer keeps all: its entry is 1.
-    batch_norm : str
-        ``"none"``, or batch normalization of each hidden layer ``"before"`` or ``"after"`` its
-        activation.
-    initializer : str
-        ``"he"``, ``"glorot"`` or ``"normal"``.
-    bias_start : float
-        Where the biases of the ReLU family start; all other biases start at 0. A small positive
-        value lets every neuron be active, and so learn, at first.
-
-    Raises
-    ------
-    ValueError
-        In one line that names the attribute, the value and what is allowed.
-    """
-
-    layer_dims: Sequence[int]
-    activations: Sequence[str]
-    keep_probs: Sequence[float]
-    batch_norm: str = "none"
-    initializer: str = "he"
-    bias_start: float = 0.01
-
-    def __post_init__(self) -> None:
-        for name in ("layer_dims", "activations", "keep_probs"):
-            object.__setattr__(self, name, _as_tuple(name, getattr(self, name)))
-        self._check_layer_dims()
-        self._check_activations()
-        self._check_keep_probs()
-        _check_one_of("batch_norm", self.batch_norm, BATCH_NORM_PLACES)
-        _check_one_of("initializer", self.initializer, INITIALIZERS)
-        if not _is_number(self.bias_start) or not abs(self.bias_start) <= LARGEST_BIAS:
-            raise ValueError(
-                f"bias_start is {self.bias_start!r}; expected a number within ±{LARGEST_BIAS:,}"
-            )
-        # NumPy's numbers were welcome, but a description that goes into files has Python's
-        object.__setattr__(self, "layer_dims", tuple(map(int, self.layer_dims)))
-        object.__setattr__(self, "activations", tuple(map(str, self.activations)))
-        object.__setattr__(self, "keep_probs", tuple(map(float, self.keep_probs)))
-        object.__setattr__(self, "bias_start", float(self.bias_start))
-
-    @property
-    def n_parameters(self) -> int:
-        """How many numbers a network of this architecture learns."""
-        return sum(prod(shape) for _, _, shape in _parameter_shapes(self))
-
-    def _check_layer_dims(self) -> None:
-        if len(self.layer_dims) < 2:
-            raise ValueError(
-                f"layer_dims is {list(self.layer_dims)}; expected at least the width of the input "
-                "and the number of classes"
-            )
-        for width in self.layer_dims:
-            if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 1:
-                raise ValueError(
-                    f"layer_dims is {list(self.layer_dims)}; expected whole numbers from 1, "
-                    f"not {width!r}"
-                )
-        if self.layer_dims[-1] < 2 and self.activations[-1:] != ("sigmoid",):
-            raise ValueError(
-                f"layer_dims ends with {self.layer_dims[-1]}; expected 2 classes or more"
-            )
-
-    def _check_length(self, name: str) -> None:
-        n_given, n_layers = len(getattr(self, name)), len(self.layer_dims) - 1
-        if n_given != n_layers:
-            raise ValueError(
-                f"{name} has {n_given} entries; expected {n_layers}, one for each layer after the "
-                f"input of layer_dims {list(self.layer_dims)}"
-            )
-
-    def _check_activations(self) -> None:
-        self._check_length("activations")
-        *hidden, last = self.activations
-        for name in hidden:
-            if name == "softmax":
-                raise ValueError(
-                    "activations has softmax in the middle; it belongs to the output layer alone "
-                    f"(hidden layers: {', '.join(ACTIVATIONS)})"
-                )
-            _check_one_of("activations", name, ACTIVATIONS)
-        if last not in OUTPUTS:
-            raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
-
-    def require_softmax(self) -> None:
-        """Raise `ValueError` unless the outputs are classes, of which each sample has one."""
-        last = self.activations[-1]
-        if last != "softmax":
-            raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
-
-    def _check_keep_probs(self) -> None:
-        self._check_length("keep_probs")
-        for keep_prob in self.keep_probs:
-            if not _is_number(keep_prob) or not 0 < keep_prob <= 1:
-                raise ValueError(
-                    f"keep_probs is {list(self.keep_probs)}; expected probabilities above 0 and "
-                    f"up to 1, not {keep_prob!r}"
-                )
-        if self.keep_probs[-1] != 1:
-            raise ValueError(
-                f"keep_probs ends with {self.keep_probs[-1]:g}; the output layer drops nothing, "
-                "so its entry is 1.0"
-            )
+Rows: TypeAlias = NDArray[Any] | Batch
+"""Samples: uint8 pixels or numbers ``(n, n_features)``, or a batch that was loaded with them."""
 
 
 class Network:
@@ -157,9 +31,9 @@ class Network:
     statistics : (n_statistics,)
         The running means and variances of batch normalization: learned, but not by gradients.
     layers : list of Layer
-        In the order of the forward pass; the softmax is taken with the loss.
-    n_weights, n_biases : int
-        The lengths of the first two parts of the parameter vector.
+        In the order of the forward pass; softmax and sigmoid are taken with the loss.
+    n_parameters, n_weights, n_biases : int
+        The lengths of the parameter vector and of its first two parts.
 
     Parameters
     ----------
@@ -170,12 +44,12 @@ class Network:
     dtype
         ``float32`` or ``float64``.
     ops
-        What makes the arrays, and computes until `use` names another.
+        What it computes with, until `use` names something else.
 
     Raises
     ------
     ValueError
-        If it is another type.
+        If it is another type, or the network does not fit in memory.
     """
 
     def __init__(
@@ -187,28 +61,16 @@ class Network:
     ) -> None:
         if dtype not in ("float32", "float64", np.float32, np.float64):
             raise ValueError(f"dtype is {dtype!r}; expected float32 or float64")
-        self.architecture = architecture
         self.dtype: np.dtype[np.floating[Any]] = np.dtype(dtype)
-        self.ops = ops
-        self._allocate()
-        self.layers = self._build_layers()
-        self._initialize(generator)
+        self.architecture, self.layers = architecture, architecture.layers()
         self.use(ops)
+        self._allocate()
+        for layer in self.layers:
+            layer.start(generator, INITIALIZERS[architecture.initializer])
 
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
         return f"Network({layers}; {self.n_parameters:,} parameters, {self.dtype})"
-
-    @property
-    def n_parameters(self) -> int:
-        """How many numbers the network learns."""
-        return len(self.parameters)
-
-    @property
-    def _first(self) -> FirstDense:
-        first = self.layers[0]
-        assert isinstance(first, FirstDense)
-        return first
 
     @property
     def dense_layers(self) -> list[Dense]:
@@ -216,33 +78,30 @@ class Network:
         return [layer for layer in self.layers if isinstance(layer, Dense)]
 
     @property
-    def activation_layers(self) -> list[Activation]:
+    def activation_layers(self) -> list[Layer]:
         """The hidden layers' activations, in order."""
-        return [layer for layer in self.layers if isinstance(layer, Activation)]
+        return [one for one in self.layers if not isinstance(one, (Dense, BatchNorm, Dropout))]
 
     def use(self, ops: NumpyOps) -> None:
-        """Compute with these operations from now on; the buffers are made anew."""
-        self.ops = ops
+        """Compute with these operations from now on; the buffers will be new ones."""
         for layer in self.layers:
             layer.ops = ops
-        self._prepared_for = 0
-        self._batch = ops.new_batch(self.dtype)
+        self.ops, self._prepared_for, self._batch = ops, 0, ops.new_batch(self.dtype)
 
     def release(self) -> None:
         """Give back the buffers of training, and the batch that is still in them."""
         for layer in self.layers:
             layer.release()
         self.use(self.ops)
-        self._logits_gradient = self.ops.xp.empty((0, 0), self.dtype)
 
     def l2(self, l2_lambda: float, *, on_biases: bool = False) -> L2:
-        """Return the price on this network's weights, or on its weights and biases."""
+        """Return the penalty on this network's weights, or on its weights and biases."""
         end = self.n_weights + (self.n_biases if on_biases else 0)
         return L2(self.parameters[:end], self.gradients[:end], l2_lambda, self.ops)
 
     # -- forward and backward ---------------------------------------------------------------------
 
-    def forward(self, x: NDArray[Any] | Batch, generator: np.random.Generator) -> Floats:
+    def forward(self, x: Rows, generator: np.random.Generator) -> Floats:
         """Return the logits ``(n, n_classes)`` of a batch, as in training.
 
         ``x`` are rows ``(n, n_features)``, uint8 pixels or numbers, or a `Batch` that was loaded
@@ -253,30 +112,22 @@ class Network:
             self._batch.load(x)
             x = self._batch
         if len(x) > self._prepared_for:
-            arena = Arena(self.dtype, self.ops.xp)
+            self._prepared_for, arena = len(x), Arena(self.dtype, self.ops.xp)
             for layer in self.layers:
-                layer.prepare(len(x), arena)
-            self._logits_gradient = arena.zeros(len(x), self.architecture.layer_dims[-1])
-            self._prepared_for = len(x)
-        signal = self._first.enter(x)
+                layer.release()
+                layer.arena = arena
+        signal = self.layers[0].forward(x, generator)
         for layer in self.layers[1:]:
             signal = layer.forward(signal, generator)
         return signal
 
     def backward(self, gradient: Floats) -> None:
         """Fill `gradients`, given the gradient of the loss with respect to the logits."""
-        for layer in reversed(self.layers[1:]):
+        for layer in reversed(self.layers):
             gradient = layer.backward(gradient)
-        self._first.leave(gradient)
 
     def loss_and_gradients(
-        self,
-        x: NDArray[Any] | Batch,
-        labels: Labels | Floats,
-        generator: np.random.Generator,
-        *,
-        label_smoothing: float = 0.0,
-        sample_weight: Floats | None = None,
+        self, x: Rows, labels: Labels | Floats, generator: np.random.Generator, **options: Any
     ) -> float:
         """Go forward and backward once: fill `gradients`, return the mean loss of the batch.
 
@@ -286,139 +137,72 @@ class Network:
         labels : (n,); or (n, n_outputs), 0 or 1, if the outputs are sigmoids
         generator
             Draws the dropout masks.
-        label_smoothing : float
-            How much of each target is spread evenly over all classes.
-        sample_weight : (n,), optional
-            How much each sample counts; without them, all count the same.
+        **options
+            ``label_smoothing`` and ``sample_weight``, see `inknet.nn.losses`.
         """
         logits = self.forward(x, generator)
-        gradient = self._logits_gradient[: len(x)]
-        loss = self.loss(logits, labels, label_smoothing, gradient, sample_weight)
+        gradient = self.layers[-1].buffer("_output_gradient", *logits.shape)
+        loss = self.loss(logits, labels, gradient, **options)
         self.backward(gradient)
         return loss
 
     def loss(
-        self,
-        logits: Floats,
-        labels: Labels | Floats,
-        label_smoothing: float,
-        gradient: Floats,
-        sample_weight: Floats | None = None,
+        self, logits: Floats, labels: Labels | Floats, gradient: Floats, **options: Any
     ) -> float:
         """Return the mean loss of a batch, and write its gradient by the logits to ``gradient``."""
-        if self.architecture.activations[-1] == "sigmoid":
-            function: Callable[..., float] = self.ops.sigmoid_cross_entropy
-        else:
-            function = self.ops.softmax_cross_entropy
-        return function(logits, labels, label_smoothing, gradient, sample_weight)
+        loss = LOSSES[self.architecture.activations[-1]]
+        return loss(logits, labels, gradient, ops=self.ops, **options)
 
     def first_broken_layer(self) -> tuple[int, str] | None:
         """Return which dense layer, from 1, first has a number that is not finite, and where.
 
-        Where is ``"weights"``, or ``"outputs"`` in the last forward pass; None if all are finite.
+        Where is ``"weights"``, which are all parameters up to the next dense layer, or
+        ``"outputs"`` in the last forward pass; None if all are finite.
         """
-        for number, layer in enumerate(self.dense_layers, 1):
-            if not (
-                self.ops.xp.isfinite(layer.weight).all() and self.ops.xp.isfinite(layer.bias).all()
-            ):
+        number = 0
+        for layer in self.layers:
+            number += isinstance(layer, Dense)
+            if not all(self.ops.xp.isfinite(values).all() for values, _ in layer.parameters()):
                 return number, "weights"
-        for number, layer in enumerate(self.dense_layers, 1):
-            if not layer.outputs_are_finite():
+        for number, dense in enumerate(self.dense_layers, 1):
+            if not self.ops.xp.isfinite(dense._output).all():
                 return number, "outputs"
         return None
 
-    def infer(self, x: NDArray[Any] | Batch) -> Floats:
+    def infer(self, x: Rows) -> Floats:
         """Return the logits ``(n, n_classes)`` of a batch, as in use. Safe from many threads."""
         if not isinstance(x, Batch):
             batch = self.ops.new_batch(self.dtype)
             batch.load(x, training=False)
             x = batch
-        signal: Floats = self.ops.xp.empty((len(x), self.architecture.layer_dims[1]), self.dtype)
-        x.times(self._first.weight, self._first.bias, signal)
+        signal = self.layers[0].infer(x)
         for layer in self.layers[1:]:
             signal = layer.infer(signal)
         return signal
 
-    # -- construction -----------------------------------------------------------------------------
+    # -- the arrays of all layers -----------------------------------------------------------------
 
     def _allocate(self) -> None:
-        """Make the vectors, and cut them into named views."""
-        shapes = list(_parameter_shapes(self.architecture))
-        shapes.sort(key=lambda item: _VECTOR_ORDER[item[1]])
-        n_parameters = sum(prod(shape) for _, _, shape in shapes)
+        """Make the vectors, and give each layer its views of them."""
+        arrays = [(layer, array) for layer in self.layers for array in layer.learned]
+        # of one kind, arrays of one name lie together: all scales, then all shifts
+        names = list(dict.fromkeys(array.name for _, array in arrays))
+        arrays.sort(key=lambda pair: (KINDS.index(pair[1].kind), names.index(pair[1].name)))
+        sizes = {kind: sum(a.size for _, a in arrays if a.kind == kind) for kind in KINDS}
+        self.n_weights, self.n_biases = sizes["weight"], sizes["bias"]
+        self.n_parameters = n = sum(sizes.values()) - sizes["statistic"]
+        arena = Arena(self.dtype, self.ops.xp)
         try:
-            arena = Arena(self.dtype, self.ops.xp)
-            self.parameters, self.gradients = arena.zeros(n_parameters), arena.zeros(n_parameters)
+            self.parameters, self.gradients = arena.zeros(n), arena.zeros(n)
         except (MemoryError, ValueError, OverflowError):
-            raise ValueError(
-                f"layer_dims is {list(self.architecture.layer_dims)}; a network of "
-                f"{n_parameters:,} parameters does not fit in memory"
-            ) from None
-        self._parameter_views = _cut(self.parameters, shapes)
-        self._gradient_views = _cut(self.gradients, shapes)
-        self.n_weights = sum(prod(shape) for _, kind, shape in shapes if kind == "weight")
-        self.n_biases = sum(prod(shape) for _, kind, shape in shapes if kind == "bias")
-
-        normed = [
-            (layer, kind, shape)
-            for kind in ("running_mean", "running_var")
-            for layer, parameter, shape in shapes
-            if parameter == "gamma"
-        ]
-        n_statistics = sum(prod(shape) for _, _, shape in normed)
-        self.statistics: Floats = self.ops.xp.zeros(n_statistics, self.dtype)
-        self._statistics_views = _cut(self.statistics, normed)
-
-    def _build_layers(self) -> list[Layer]:
-        """Return Dense, batch normalization and activation, dropout for each hidden layer."""
-        a = self.architecture
-        layers: list[Layer] = []
-        settings = zip(pairwise(a.layer_dims), a.activations, a.keep_probs, strict=True)
-        for number, ((_, width), activation, keep_prob) in enumerate(settings):
-            values, gradients = self._parameter_views[number], self._gradient_views[number]
-            dense = Dense if layers else FirstDense
-            layers.append(
-                dense(values["weight"], values["bias"], gradients["weight"], gradients["bias"])
-            )
-            if number == len(a.activations) - 1:
-                break
-            # dropout comes last: with the activation, unless batch normalization is in between
-            apart = keep_prob < 1 and a.batch_norm == "after"
-            function = ACTIVATIONS[activation]
-            hidden: list[Layer] = [Activation(function, width, 1.0 if apart else keep_prob)]
-            if a.batch_norm != "none":
-                statistics = self._statistics_views[number]
-                norm = BatchNorm(
-                    values["gamma"],
-                    values["beta"],
-                    gradients["gamma"],
-                    gradients["beta"],
-                    statistics["running_mean"],
-                    statistics["running_var"],
-                )
-                hidden = [norm, *hidden] if a.batch_norm == "before" else [*hidden, norm]
-            layers += hidden
-            if apart:
-                layers.append(Dropout(keep_prob, width))
-        return layers
-
-    def _initialize(self, generator: np.random.Generator | None) -> None:
-        for layer in self.layers:
-            if isinstance(layer, BatchNorm):
-                layer.gamma[:] = 1
-                layer.running_var[:] = 1
-        if generator is None:
-            return
-        a = self.architecture
-        spread = INITIALIZERS[a.initializer]
-        for dense, activation in zip(self.dense_layers, a.activations, strict=True):
-            shape = dense.weight.shape
-            # drawn in float64 whatever the type, so that both types start from the same network
-            dense.weight[:] = self.ops.xp.asarray(generator.normal(0, spread(*shape), shape))
-            if activation in ACTIVATIONS and ACTIVATIONS[activation].rectifies:
-                dense.bias[:] = a.bias_start
-
-    # -- names ------------------------------------------------------------------------------------
+            given = f"layer_dims is {list(self.architecture.layer_dims)}"
+            problem = f"a network of {n:,} parameters does not fit in memory"
+            raise ValueError(f"{given}; {problem}") from None
+        self.statistics: Floats = self.ops.xp.zeros(sizes["statistic"], self.dtype)
+        parameters = [pair for pair in arrays if pair[1].kind != "statistic"]
+        _share_out(self.parameters, parameters)
+        _share_out(self.gradients, parameters, "_gradient")
+        _share_out(self.statistics, arrays[len(parameters) :])
 
     def tensors(self) -> dict[str, Floats]:
         """Return every learned array under its name in a PyTorch state dict.
@@ -429,59 +213,17 @@ class Network:
         ``(fan_out, fan_in)``.
         """
         named: dict[str, Floats] = {}
-        number = -1
+        number = 0
         for layer in self.layers:
-            number += 1
-            if isinstance(layer, Dense):
-                named[f"layers.{number}.weight"] = layer.weight.T
-                named[f"layers.{number}.bias"] = layer.bias
-            elif isinstance(layer, BatchNorm):
-                named[f"layers.{number}.weight"] = layer.gamma
-                named[f"layers.{number}.bias"] = layer.beta
-                named[f"layers.{number}.running_mean"] = layer.running_mean
-                named[f"layers.{number}.running_var"] = layer.running_var
-            elif isinstance(layer, Activation) and layer.keep_prob < 1:
-                number += 1  # its dropout is a layer of its own there
+            for array in layer.learned:
+                named[f"layers.{number}.{array.key}"] = getattr(layer, array.name).T
+            number += layer.n_modules
         return named
 
 
-_VECTOR_ORDER = {"weight": 0, "bias": 1, "gamma": 2, "beta": 3}
-
-_Shape = tuple[int, str, tuple[int, ...]]
-"""Which layer, which of its arrays, and the shape of that."""
-
-
-def _parameter_shapes(architecture: Architecture) -> Iterator[_Shape]:
-    last = len(architecture.layer_dims) - 2
-    for number, (fan_in, fan_out) in enumerate(pairwise(architecture.layer_dims)):
-        yield number, "weight", (fan_in, fan_out)
-        yield number, "bias", (fan_out,)
-        if architecture.batch_norm != "none" and number < last:
-            yield number, "gamma", (fan_out,)
-            yield number, "beta", (fan_out,)
-
-
-def _cut(vector: Floats, shapes: list[_Shape]) -> dict[int, dict[str, Floats]]:
-    """Return views of the given shapes, one after the other, by layer and kind."""
-    views: dict[int, dict[str, Floats]] = {}
-    start = 0
-    for number, kind, shape in shapes:
-        end = start + prod(shape)
-        views.setdefault(number, {})[kind] = vector[start:end].reshape(shape)
-        start = end
-    return views
-
-
-def _as_tuple(name: str, value: Any) -> tuple[Any, ...]:
-    if isinstance(value, (str, bytes)) or not isinstance(value, (Sequence, np.ndarray)):
-        raise ValueError(f"{name} is {value!r}; expected a list")
-    return tuple(value)
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-
-
-def _check_one_of(name: str, value: Any, allowed: Any) -> None:
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} is {value!r}; expected one of {', '.join(allowed)}")
+def _share_out(vector: Floats, arrays: list[tuple[Layer, Learned]], suffix: str = "") -> None:
+    """Give the layers views of their arrays' shapes, one after the other."""
+    end = 0
+    for layer, array in arrays:
+        start, end = end, end + array.size
+        setattr(layer, array.name + suffix, vector[start:end].reshape(array.shape))

@@ -8,178 +8,150 @@ from math import inf, sqrt
 
 import numpy as np
 
-from inknet.nn.arrays import Arena, Floats
+from inknet.nn.arrays import Floats
 from inknet.nn.ops import NUMPY, NumpyOps
+from inknet.nn.ops.arena import Arena
 
 
 class Optimizer(ABC):
-    """A rule for a step downhill, with what it remembers between steps."""
+    """A rule for a step downhill, with what it remembers between steps.
 
+    Attributes
+    ----------
+    remembers : tuple of str
+        The names of its arrays, ``(n_parameters,)``, which start at 0.
+    steps_taken : int
+
+    Parameters
+    ----------
+    parameters : (n_parameters,)
+        What it will change; only length and type count here.
+    ops
+        What it computes with.
+    **constants
+        The numbers at the head of each class, where others are wanted.
+
+    Raises
+    ------
+    TypeError
+        If the class has no constant of that name.
+    """
+
+    remembers: tuple[str, ...] = ()
     steps_taken: int = 0
 
-    @abstractmethod
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        """Change ``parameters`` in place, given ``gradients``; both ``(n_parameters,)``."""
+    def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY, **constants: float) -> None:
+        self.ops, arena = ops, Arena(parameters.dtype, ops.xp)
+        for name, value in constants.items():
+            if not isinstance(getattr(type(self), name, None), (int, float)):
+                raise TypeError(f"{type(self).__name__} has no constant {name!r}")
+            setattr(self, name, value)
+        for name in self.remembers:
+            setattr(self, name, arena.zeros(len(parameters)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
 
     def arrays(self) -> dict[str, Floats]:
         """Return what it remembers besides `steps_taken`; what is written to them, it remembers."""
-        return {}
+        return {name: getattr(self, name) for name in self.remembers}
+
+    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
+        """Change ``parameters`` in place, given ``gradients``; both ``(n_parameters,)``."""
+        self.steps_taken += 1
+        self._step(parameters, gradients, learning_rate)
+
+    @abstractmethod
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        """Do what `step` says."""
 
 
 class GradientDescent(Optimizer):
     """``p = p - learning_rate · g``: straight downhill."""
 
-    def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY) -> None:
-        self.ops = ops
-
-    def __repr__(self) -> str:
-        return "GradientDescent()"
-
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        self.steps_taken += 1
-        self.ops.descent_step(parameters, gradients, learning_rate)
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        self.ops.descent_step(parameters, gradients, rate)
 
 
 class Momentum(Optimizer):
     """Follow a running mean of the gradients: ``v = beta · v + (1 - beta) · g``."""
 
-    def __init__(self, parameters: Floats, ops: NumpyOps = NUMPY, *, beta: float = 0.9) -> None:
-        self.ops, self.beta = ops, beta
-        self.velocity = Arena(parameters.dtype, ops.xp).zeros(len(parameters))
+    beta = 0.9
+    remembers = ("velocity",)
+    velocity: Floats
 
     def __repr__(self) -> str:
         return f"Momentum(beta={self.beta:g})"
 
-    def arrays(self) -> dict[str, Floats]:
-        return {"velocity": self.velocity}
-
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        self.steps_taken += 1
-        self.ops.momentum_step(parameters, gradients, self.velocity, learning_rate, self.beta)
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        self.ops.momentum_step(parameters, gradients, self.velocity, rate, self.beta)
 
 
-class Nesterov(Optimizer):
+class Nesterov(Momentum):
     """Momentum that looks ahead: ``v = beta · v - learning_rate · g``, and steps by the next ``v``.
 
     Here the learning rate is in the velocity, and there is no ``1 - beta``: at the same rate its
     steps are ``1 / (1 - beta)`` times as long as those of `Momentum`.
 
-    Parameters
+    Attributes
     ----------
     ahead : bool
         Without it, ``p = p + v``: the classical momentum of Polyak 1964.
     """
 
-    def __init__(
-        self,
-        parameters: Floats,
-        ops: NumpyOps = NUMPY,
-        *,
-        beta: float = 0.9,
-        ahead: bool = True,
-    ) -> None:
-        self.ops, self.beta, self.ahead = ops, beta, ahead
-        self.velocity = Arena(parameters.dtype, ops.xp).zeros(len(parameters))
+    ahead = True
 
     def __repr__(self) -> str:
         return f"Nesterov(beta={self.beta:g}{'' if self.ahead else ', ahead=False'})"
 
-    def arrays(self) -> dict[str, Floats]:
-        return {"velocity": self.velocity}
-
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        self.steps_taken += 1
-        self.ops.velocity_step(
-            parameters, gradients, self.velocity, learning_rate, self.beta, self.ahead
-        )
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        self.ops.velocity_step(parameters, gradients, self.velocity, rate, self.beta, self.ahead)
 
 
 class Adam(Optimizer):
     """Momentum, with each parameter's step divided by the typical size of its gradient."""
 
-    def __init__(
-        self,
-        parameters: Floats,
-        ops: NumpyOps = NUMPY,
-        *,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-    ) -> None:
-        self.ops = ops
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
-        arena = Arena(parameters.dtype, ops.xp)
-        self.mean, self.square = arena.zeros(len(parameters)), arena.zeros(len(parameters))
+    beta1, beta2, epsilon = 0.9, 0.999, 1e-8
+    remembers = ("mean", "square")
+    mean: Floats
+    square: Floats
 
     def __repr__(self) -> str:
         return f"Adam(beta1={self.beta1:g}, beta2={self.beta2:g})"
 
-    def arrays(self) -> dict[str, Floats]:
-        return {"mean": self.mean, "square": self.square}
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        self._move(parameters, gradients, self.mean, self.square, rate, 0.0)
 
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        self.steps_taken += 1
-        self.ops.adam_step(
-            parameters,
-            gradients,
-            self.mean,
-            self.square,
-            learning_rate,
-            self.beta1,
-            self.beta2,
-            self.epsilon,
-            self.steps_taken,
-        )
+    def _move(self, p: Floats, g: Floats, m: Floats, v: Floats, rate: float, decay: float) -> None:
+        beta1, beta2 = self.beta1, self.beta2
+        self.ops.adam_step(p, g, m, v, rate, beta1, beta2, self.epsilon, self.steps_taken, decay)
 
 
 class AdamW(Adam):
     """Adam that also shrinks the weights: in each step by ``learning_rate · weight_decay`` of them.
 
-    As a price in the loss (L2), large weights would lose less where gradients are large, for Adam
+    As a penalty in the loss (L2), large weights would lose less where gradients are large, for Adam
     divides by these. Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
 
-    Parameters
+    Attributes
     ----------
-    n_weights
-        How many parameters shrink, from the first one on; without it, all.
-    weight_decay
+    weight_decay : float
         From 0 to 1.
+    n_weights : int
+        How many parameters shrink, from the first one on; all, if there are fewer.
     """
 
-    def __init__(
-        self,
-        parameters: Floats,
-        ops: NumpyOps = NUMPY,
-        *,
-        weight_decay: float = 0.01,
-        n_weights: int | None = None,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-    ) -> None:
-        super().__init__(parameters, ops, beta1=beta1, beta2=beta2, epsilon=epsilon)
-        self.weight_decay = weight_decay
-        self.n_weights = len(parameters) if n_weights is None else n_weights
+    weight_decay = 0.01
+    n_weights: float = inf
 
     def __repr__(self) -> str:
         return f"AdamW(weight_decay={self.weight_decay:g}, {super().__repr__()[5:]}"
 
-    def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        self.steps_taken += 1
-        decays = (slice(self.n_weights), self.weight_decay), (slice(self.n_weights, None), 0.0)
-        for part, weight_decay in decays:
-            self.ops.adam_step(
-                parameters[part],
-                gradients[part],
-                self.mean[part],
-                self.square[part],
-                learning_rate,
-                self.beta1,
-                self.beta2,
-                self.epsilon,
-                self.steps_taken,
-                learning_rate * weight_decay,
-            )
+    def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
+        n = int(min(self.n_weights, len(parameters)))
+        for part, decay in ((slice(n), rate * self.weight_decay), (slice(n, None), 0.0)):
+            p, g, m, v = parameters[part], gradients[part], self.mean[part], self.square[part]
+            self._move(p, g, m, v, rate, decay)
 
 
 OPTIMIZERS: dict[str, type[GradientDescent | Momentum | Adam]] = {
@@ -193,7 +165,7 @@ OPTIMIZERS: dict[str, type[GradientDescent | Momentum | Adam]] = {
 
 def clip_by_value(gradients: Floats, limit: float) -> None:
     """Force every component into ``[-limit, limit]``, in place."""
-    np.clip(gradients, -limit, limit, out=gradients)
+    gradients.clip(-limit, limit, out=gradients)
 
 
 def clip_by_norm(gradients: Floats, limit: float) -> None:
@@ -203,22 +175,22 @@ def clip_by_norm(gradients: Floats, limit: float) -> None:
     algorithm 1.
     """
     with np.errstate(over="ignore"):
-        norm = sqrt(float(np.dot(gradients, gradients)))
+        norm = sqrt(float(gradients @ gradients))
     if norm == inf:  # the squares were too large for the type, not the gradient: scale it first
-        gradients /= np.abs(gradients).max()
-        norm = sqrt(float(np.dot(gradients, gradients)))
+        gradients /= abs(gradients).max()
+        norm = sqrt(float(gradients @ gradients))
         gradients *= limit / norm
     elif norm > limit:
         gradients *= limit / norm
 
 
-def limit_norms(weight: Floats, limit: float) -> None:
+def limit_norms(weight: Floats, limit: float, ops: NumpyOps = NUMPY) -> None:
     """Shorten the weights into each neuron, ``(fan_in, fan_out)``, to Euclidean length ``limit``.
 
     Those that are shorter stay as they are. Srivastava, Hinton, Krizhevsky, Sutskever and
     Salakhutdinov 2014, "Dropout: a simple way to prevent neural networks from overfitting",
     section 5.1.
     """
-    norms = np.sqrt(np.einsum("ij,ij->j", weight, weight))
-    too_long = np.flatnonzero(norms > limit)
+    norms = ops.xp.sqrt(ops.xp.einsum("ij,ij->j", weight, weight))
+    too_long = ops.xp.flatnonzero(norms > limit)
     weight[:, too_long] *= limit / norms[too_long]

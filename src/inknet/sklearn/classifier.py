@@ -19,9 +19,10 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from inknet.nn.activations import softmax
+from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.layers import BatchNorm
-from inknet.nn.network import Architecture, Network
+from inknet.nn.network import Network
 from inknet.nn.optimizers import Nesterov
 from inknet.recipes import TrainingRecipe, training_recipe
 from inknet.recipes.options import StepOptions

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic.fields import FieldInfo
 from sklearn.utils._param_validation import Interval, Options, StrOptions
 
-from inknet.nn.network import BATCH_NORM_PLACES
+from inknet.nn.architecture import BATCH_NORM_PLACES
 from inknet.nn.schedules import SCHEDULES
 from inknet.recipes import TrainingRecipe
 from inknet.recipes.options import StepOptions

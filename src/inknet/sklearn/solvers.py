@@ -359,7 +359,8 @@ def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, floa
             hits = ((logits > 0) == (targets > 0)).all(axis=1)
         hits &= np.isfinite(logits).all(axis=1)
         right += float(hits.sum() if sample_weight is None else sample_weight @ hits)
-        loss += n * network.loss(logits, targets, 0.0, np.empty_like(logits), sample_weight)
+        gradient = np.empty_like(logits)
+        loss += n * network.loss(logits, targets, gradient, sample_weight=sample_weight)
     return loss / samples.total_weight, right / samples.total_weight
 
 

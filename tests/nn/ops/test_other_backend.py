@@ -22,7 +22,7 @@ from inknet.nn.optimizers import (
     clip_by_value,
     limit_norms,
 )
-from inknet.nn.predictor import Predictor
+from inknet.predictor import Predictor
 
 
 class FarArray(NDArrayOperatorsMixin):

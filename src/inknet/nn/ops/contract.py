@@ -15,7 +15,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.nn.activations import ActivationFunction
+from inknet.nn.activations import ActivationFunction, Elementwise
 from inknet.nn.arrays import Floats, Labels
 
 
@@ -24,7 +24,7 @@ class FoldedLayer(NamedTuple):
 
     weight: Floats
     bias: Floats
-    function: ActivationFunction | None
+    function: Elementwise | None
 
 
 class Ops(ABC):

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
-from inknet.nn.arrays import HUGE_PAGE, Arena
+from inknet.nn.ops.arena import HUGE_PAGE, Arena
 
 SHAPES = st.lists(
     st.one_of(st.tuples(), st.tuples(st.integers(0, 300)), st.tuples(*[st.integers(0, 60)] * 2)),

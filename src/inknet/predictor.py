@@ -1,7 +1,7 @@
 """One sample at a time, as fast as can be.
 
 A network in use is simpler than one in training. Batch normalization multiplies and adds fixed
-numbers, which the weights and biases beside it can take up; dropout does nothing. What is left are
+numbers, which the weights and biases next to it can take up; dropout does nothing. What is left are
 products and activations.
 """
 
@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.nn.activations import Elementwise
 from inknet.nn.arrays import Floats
-from inknet.nn.layers import BATCH_NORM_EPSILON, Activation, BatchNorm, Dense
+from inknet.nn.layers import Affine, Scaling
 from inknet.nn.network import Network
 from inknet.nn.ops import NumpyOps
 from inknet.nn.ops.contract import FoldedLayer
@@ -65,27 +66,35 @@ def fold(network: Network) -> list[FoldedLayer]:
     Before an activation, ``(x @ W + b) · s + t = x @ (W · s) + (b · s + t)``; after it, the next
     layer's ``(a · s + t) @ W + b = a @ (s · W) + (t @ W + b)``, where s and t are the scale and
     shift of the normalization.
+
+    Raises
+    ------
+    ValueError
+        If the network has anything else, or its outputs are no classes: nothing is skipped.
     """
+    network.architecture.require_softmax()
     folded: list[FoldedLayer] = []
-    pending: tuple[Floats, Floats] | None = None
-    for layer in network.layers:
-        if isinstance(layer, Dense):
-            weight, bias = layer.weight.copy(), layer.bias.copy()
+    pending: Scaling | None = None
+    operations = [(layer, operation) for layer in network.layers for operation in layer.in_use()]
+    for owner, operation in operations:
+        bare = bool(folded) and folded[-1].function is None  # the last product has no activation
+        if isinstance(operation, Affine):
+            weight, bias = operation.weight.copy(), operation.bias.copy()
             if pending is not None:
-                scale, shift = pending
-                bias += shift @ weight
-                weight *= scale[:, None]
+                bias += pending.shift @ weight
+                weight *= pending.scale[:, None]
                 pending = None
             folded.append(FoldedLayer(weight, bias, None))
-        elif isinstance(layer, Activation):
-            folded[-1] = folded[-1]._replace(function=layer.function)
-        elif isinstance(layer, BatchNorm):
-            scale = layer.gamma / np.sqrt(layer.running_var + BATCH_NORM_EPSILON)
-            shift = layer.beta - layer.running_mean * scale
-            if folded[-1].function is None:
-                folded[-1].weight[:] *= scale
-                folded[-1].bias[:] *= scale
-                folded[-1].bias[:] += shift
-            else:
-                pending = scale, shift
+        elif isinstance(operation, Scaling) and bare:
+            folded[-1].weight[:] *= operation.scale
+            folded[-1].bias[:] *= operation.scale
+            folded[-1].bias[:] += operation.shift
+        elif isinstance(operation, Scaling) and folded and pending is None:
+            pending = operation
+        elif isinstance(operation, Elementwise) and bare:
+            folded[-1] = folded[-1]._replace(function=operation)
+        else:
+            raise ValueError(f"{owner!r} cannot be predicted or exported where it is: {network!r}")
+    if pending is not None or folded[-1].function is not None:
+        raise ValueError(f"expected a dense layer at the end: {network!r}")
     return folded

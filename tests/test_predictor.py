@@ -6,10 +6,11 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import softmax
 
 from inknet import MLP, InputError
-from inknet.nn.network import Architecture, Network
+from inknet.nn.architecture import Architecture
+from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY
 from inknet.nn.ops.numba import NumbaOps
-from inknet.nn.predictor import Predictor
+from inknet.predictor import Predictor
 
 OPS = [pytest.param(NUMPY, id="numpy"), pytest.param(NumbaOps(), id="numba")]
 
