@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from commands import content, environment, inknet, refusal, running, wait_for
+from commands import content, default_signals, environment, inknet, refusal, running, wait_for
 from inknet import InputError
 from inknet.data import load
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
@@ -179,6 +179,7 @@ def start_slowly(place, *arguments, folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=default_signals,
     )
     assert process.stdout.readline() == "now\n", process.communicate()[1]
     return process
