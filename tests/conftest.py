@@ -35,6 +35,11 @@ def mnist() -> Dataset:
         pytest.skip("needs the whole of MNIST: set INKNET_DATA_DIR")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long: at the end it would keep one process busy, and the others idle."""
+    items.sort(key=lambda item: item.get_closest_marker("first") is None)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say so if the fuzzer had to do without the guidance of coverage."""
     if find_spec("atheris") is None:
