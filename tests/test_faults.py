@@ -176,11 +176,8 @@ class FullFrom:
 
 
 @pytest.fixture
-def recipe(tmp_path, monkeypatch):
+def recipe(monkeypatch, no_pictures):  # they are written like all others
     monkeypatch.setenv("INKNET_OPS", "numpy")
-    monkeypatch.setattr(
-        "inknet.runs.lifecycle._draw", lambda *_: []
-    )  # takes long, and writes like all others
     changes = ["data.limit=300", "network.hidden=[6]", "training.epochs=5"]
     return load_recipe("digits", changes, source="sample")
 

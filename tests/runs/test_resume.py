@@ -124,6 +124,7 @@ def kill(folder, n_kills, seed, expected):
     assert kills.while_writing >= n_kills // 10, "too few hit the writing of a checkpoint"
 
 
+@pytest.mark.first
 def test_a_training_killed_at_random_moments_ends_with_the_same_bits(whole, tmp_path):
     kill(tmp_path, 20, 0, whole)
 
@@ -403,8 +404,8 @@ def test_a_folder_called_unfinished_that_is_not_of_a_training_is_left_alone(tmp_
 
 def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run, monkeypatch):
     """Another process may begin a training, and be ended, while this one loads its data."""
-    from inknet.runs import lifecycle as module
     from inknet.recipes import load_recipe
+    from inknet.runs import lifecycle as module
 
     ours, aside = run / "unfinished", run.parent / "aside"
     ours.rename(aside)
