@@ -20,17 +20,12 @@ import signal
 import socket
 import sys
 import threading
+from pathlib import Path
+
+import inknet
 
 LARGEST_REQUEST = 1 << 18
-IMPORTED = [
-    "inknet.cli.app",
-    "inknet.mlp",
-    "inknet.experiments",
-    "inknet.nn.ops.numba_ops",
-    "inknet.recipes",
-    "inknet.report.page",
-    "inknet.report.plots",
-    "inknet.runs.lifecycle",
+IMPORTED_LATE = [  # where they are used, not with the package
     "jinja2",
     "matplotlib.backends.backend_agg",
     "matplotlib.figure",
@@ -80,10 +75,18 @@ def become(request: dict, output: int, complaints: int) -> None:
         os._exit(end.code or 0)
 
 
+def own_modules() -> list[str]:
+    """Return the names of all modules of inknet, but for those that no command imports."""
+    package = Path(inknet.__file__).parent
+    files = [file.relative_to(package.parent).with_suffix("") for file in package.rglob("*.py")]
+    names = [".".join(file.parts).removesuffix(".__init__") for file in sorted(files)]
+    return [name for name in names if not name.startswith("inknet.sklearn")]
+
+
 def main() -> None:
     """Serve until the other end of the socket is closed."""
     requests = socket.socket(fileno=int(sys.argv[1]))
-    for name in IMPORTED:
+    for name in own_modules() + IMPORTED_LATE:
         importlib.import_module(name)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C on the tests ends the socket
     keepers: set[int] = set()
