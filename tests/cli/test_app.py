@@ -9,6 +9,7 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ QUICK = ["--data", "sample", "--set", "training.epochs=2"]
 
 def inknet(
     *arguments: str | Path, folder: Path, expect: int = 0, **options: Any
-) -> subprocess.CompletedProcess[str]:
+) -> CompletedProcess[str]:
     """Run the command in a folder, on the fastest loops; hold its exit code against the expected."""
     options = {"COLUMNS": "100", "INKNET_OPS": "", **options}
     result = finish(*arguments, folder=folder, **options)
@@ -51,11 +52,16 @@ def refusal_while_training(*arguments: str | Path, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two epochs on the sample."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
+    """A run of two epochs on the sample, and what the command printed."""
     folder = tmp_path_factory.mktemp("work") / "run"
-    inknet("train", *QUICK, "--out", folder, folder=folder.parent)
-    return folder
+    return folder, inknet("train", *QUICK, "--out", folder, folder=folder.parent)
+
+
+@pytest.fixture(scope="module")
+def run(trained: tuple[Path, CompletedProcess[str]]) -> Path:
+    """The run alone."""
+    return trained[0]
 
 
 def test_train_leaves_everything_a_person_wants_to_look_at(run: Path) -> None:
@@ -72,9 +78,11 @@ def test_train_leaves_everything_a_person_wants_to_look_at(run: Path) -> None:
     }
 
 
-def test_train_prints_the_accuracy_that_the_metrics_hold(tmp_path: Path) -> None:
-    result = inknet("train", *QUICK, "--out", "run", folder=tmp_path)
-    test = json.loads((tmp_path / "run/metrics.json").read_text())["test"]
+def test_train_prints_the_accuracy_that_the_metrics_hold(
+    trained: tuple[Path, CompletedProcess[str]],
+) -> None:
+    run, result = trained
+    test = json.loads((run / "metrics.json").read_text())["test"]
     assert f"test accuracy {test['accuracy']:.2%} ({test['errors']} errors in 500)" in result.stdout
     assert result.stdout.count("epoch ") == 2
     assert result.stderr == ""
