@@ -18,8 +18,10 @@ fast: $(VENV)/installed ## install the compiled loops
 test: $(VENV)/installed-dev ## check style and types, run the tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(TEST_ENVIRONMENT) $(BIN)/pytest -n 2 --dist loadgroup $(TESTS) $(ARGS)
+	@# the types are checked while tests wait; what is said of them is printed after the tests
+	@said=$$(mktemp); trap 'rm -f $$said' EXIT; trap 'exit 130' INT; $(BIN)/mypy >$$said 2>&1 & types=$$!; \
+	$(TEST_ENVIRONMENT) $(BIN)/pytest -n 2 --dist loadgroup $(TESTS) $(ARGS); tests=$$?; \
+	wait $$types; types=$$?; echo "$(BIN)/mypy"; cat $$said; exit $$((tests ? tests : types))
 
 test-all: TESTS := -m "slow or not slow"
 test-all: test ## the same, with the tests that run for minutes

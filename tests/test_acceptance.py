@@ -18,10 +18,14 @@ def accuracy(folder: Path, recipe: str, *changes: str) -> float:
     return float(run.metrics["test"]["accuracy"])
 
 
+@pytest.mark.first
+@pytest.mark.usefixtures("no_pictures")
 def test_digits_reads_the_official_test_set_of_mnist(mnist: Dataset, tmp_path: Path) -> None:
     assert accuracy(tmp_path / "run", "digits") >= 0.984
 
 
+@pytest.mark.first
+@pytest.mark.usefixtures("no_pictures")
 def test_final_surpasses_the_study_it_comes_from(mnist: Dataset, tmp_path: Path) -> None:
     # the mean, as promised: where the last bits fall otherwise, patience may end one of them early
     runs = [train_run(load_recipe("final", seed=seed), tmp_path / str(seed)) for seed in range(3)]
@@ -31,6 +35,8 @@ def test_final_surpasses_the_study_it_comes_from(mnist: Dataset, tmp_path: Path)
     assert mean(run.metrics["test"]["accuracy"] for run in runs) >= 0.96
 
 
+@pytest.mark.first
+@pytest.mark.usefixtures("no_pictures")
 def test_digits_needs_no_more_than_the_sample(tmp_path: Path) -> None:
     accuracies = [
         accuracy(tmp_path / str(seed), "digits", "data.source=sample", f"seed={seed}")

@@ -3,14 +3,13 @@
 import errno
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
 
 import pytest
 
-from commands import INKNET, content, environment, inknet, running, wait_for
+from commands import content, finish, inknet, running, wait_for
 from inknet import InputError, files
 from inknet.recipes import load_recipe
 from inknet.runs import resume_run, train_run
@@ -57,22 +56,10 @@ def no_traceback(result, codes):
 # -- the size of files is limited ------------------------------------------------------------------
 
 
-def limited(n_bytes, *arguments, folder):
-    return subprocess.run(
-        [INKNET, "train", *arguments],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, n_bytes)),
-    )
-
-
 def fill_up_to(n_bytes, folder, whole):
     run = folder / "run"
-    result = limited(n_bytes, *options(**SHORT), "--out", "run", folder=folder)
+    arguments = ["train", *options(**SHORT), "--out", "run"]
+    result = finish(*arguments, folder=folder, file_size=n_bytes)
     complaint = no_traceback(result, (0, 2))
     if result.returncode == 2:
         assert "cannot be written" in complaint or "diverged" in complaint
@@ -97,7 +84,8 @@ def test_a_limit_that_comes_later_leaves_the_checkpoint_from_before(whole, tmp_p
     run = tmp_path / "run"
     interrupted(run, signal.SIGINT, wait=" 4/", **SHORT)
     before = content(run)
-    result = limited(20_000, "--resume", "run", "--checkpoint-seconds", "0", folder=tmp_path)
+    arguments = ["train", "--resume", "run", "--checkpoint-seconds", "0"]
+    result = finish(*arguments, folder=tmp_path, file_size=20_000)
     no_traceback(result, (2,))
     assert "checkpoint.safetensors: cannot be written" in result.stderr
     assert "the checkpoint before it, if any, is still whole" in result.stderr
@@ -147,15 +135,7 @@ def disk(tmp_path):
 )
 def test_a_full_disk_costs_no_checkpoint(n_kilobytes, whole, disk):
     folder = disk(f"size={n_kilobytes}k")
-    result = subprocess.run(
-        [INKNET, "train", *options(**SHORT), "--out", "run"],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    result = finish("train", *options(**SHORT), "--out", "run", folder=folder)
     complaint = no_traceback(result, (0, 1, 2))
     if result.returncode:
         assert "o space left on device" in complaint
@@ -196,11 +176,8 @@ class FullFrom:
 
 
 @pytest.fixture
-def recipe(tmp_path, monkeypatch):
+def recipe(monkeypatch, no_pictures):  # they are written like all others
     monkeypatch.setenv("INKNET_OPS", "numpy")
-    monkeypatch.setattr(
-        "inknet.runs.results._draw", lambda *_: []
-    )  # takes long, and writes like all others
     changes = ["data.limit=300", "network.hidden=[6]", "training.epochs=5"]
     return load_recipe("digits", changes, source="sample")
 
@@ -271,8 +248,8 @@ def test_the_results_that_are_there_stay_until_the_new_ones_are(tmp_path):
     inknet("train", *options(**SHORT), "--out", "run", folder=tmp_path)
     before = content(tmp_path / "run")
     assert set(before) == set(FILES)
-    again = [*options(**SHORT), "--out", "run", "--force", "--seed", "5"]
-    result = limited(20_000, *again, folder=tmp_path)
+    again = ["train", *options(**SHORT), "--out", "run", "--force", "--seed", "5"]
+    result = finish(*again, folder=tmp_path, file_size=20_000)
     assert re.search(r"cannot be written", no_traceback(result, (2,)))
     after = content(tmp_path / "run")
     assert {name: after[name] for name in before} == before

@@ -44,6 +44,7 @@ def test_the_python_blocks_run_one_after_the_other(
     assert float(accuracy) == np.mean(digits == truth) > 0.9
 
 
+@pytest.mark.first
 def test_the_shell_blocks_run_one_after_the_other(tmp_path: Path) -> None:
     write_photo(tmp_path)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}

@@ -9,33 +9,28 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from subprocess import CompletedProcess
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from commands import default_signals, finish, running, start, wait_for
 from inknet.data import load
 from inknet.data.mnist import fetch_mnist
 from inknet.recipes import Recipe
 from inknet.runs import default_folder
 
-INKNET = Path(sys.executable).with_name("inknet")
 QUICK = ["--data", "sample", "--set", "training.epochs=2"]
 
 
 def inknet(
-    *arguments: str | Path, folder: Path, expect: int = 0, **environment: str
-) -> subprocess.CompletedProcess[str]:
-    """Run the command in a folder and hold its exit code against the expected one."""
-    result = subprocess.run(
-        [INKNET, *arguments],
-        cwd=folder,
-        env={**os.environ, "COLUMNS": "100", "OPENBLAS_NUM_THREADS": "1", **environment},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    *arguments: str | Path, folder: Path, expect: int = 0, **options: Any
+) -> CompletedProcess[str]:
+    """Run the command in a folder, on the fastest loops; hold its exit code against the expected."""
+    options = {"COLUMNS": "100", "INKNET_OPS": "", **options}
+    result = finish(*arguments, folder=folder, **options)
     assert result.returncode == expect, result.stdout + result.stderr
     return result
 
@@ -57,11 +52,16 @@ def refusal_while_training(*arguments: str | Path, folder: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of two epochs on the sample."""
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
+    """A run of two epochs on the sample, and what the command printed."""
     folder = tmp_path_factory.mktemp("work") / "run"
-    inknet("train", *QUICK, "--out", folder, folder=folder.parent)
-    return folder
+    return folder, inknet("train", *QUICK, "--out", folder, folder=folder.parent)
+
+
+@pytest.fixture(scope="module")
+def run(trained: tuple[Path, CompletedProcess[str]]) -> Path:
+    """The run alone."""
+    return trained[0]
 
 
 def test_train_leaves_everything_a_person_wants_to_look_at(run: Path) -> None:
@@ -78,9 +78,11 @@ def test_train_leaves_everything_a_person_wants_to_look_at(run: Path) -> None:
     }
 
 
-def test_train_prints_the_accuracy_that_the_metrics_hold(tmp_path: Path) -> None:
-    result = inknet("train", *QUICK, "--out", "run", folder=tmp_path)
-    test = json.loads((tmp_path / "run/metrics.json").read_text())["test"]
+def test_train_prints_the_accuracy_that_the_metrics_hold(
+    trained: tuple[Path, CompletedProcess[str]],
+) -> None:
+    run, result = trained
+    test = json.loads((run / "metrics.json").read_text())["test"]
     assert f"test accuracy {test['accuracy']:.2%} ({test['errors']} errors in 500)" in result.stdout
     assert result.stdout.count("epoch ") == 2
     assert result.stderr == ""
@@ -96,7 +98,8 @@ def test_train_names_its_folder_by_time_and_recipe(tmp_path: Path) -> None:
 def test_the_same_seed_gives_the_same_bits_and_another_seed_does_not(
     run: Path, tmp_path: Path
 ) -> None:
-    inknet("train", *QUICK, "--out", "again", folder=tmp_path)
+    # an interpreter of its own, with other hashes
+    inknet("train", *QUICK, "--out", "again", folder=tmp_path, fresh=True)
     inknet("train", *QUICK, "--out", "other", "--seed", "1", folder=tmp_path)
     model = (run / "model.safetensors").read_bytes()
     assert (tmp_path / "again/model.safetensors").read_bytes() == model
@@ -324,16 +327,9 @@ def test_a_forced_run_that_fails_leaves_the_old_one_as_it_was(run: Path, tmp_pat
 def test_two_runs_at_once_never_overwrite_each_other(tmp_path: Path) -> None:
     trainings = []
     for _ in range(2):
-        training = subprocess.Popen(
-            [INKNET, "train", *QUICK, "--out", "run"],
-            cwd=tmp_path,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        trainings.append(training)
-        time.sleep(0.5)  # so that both are at work, but do not end in the same instant
-    complaints = [training.communicate(timeout=120)[1] for training in trainings]
+        trainings.append(start("train", *QUICK, "--out", "run", folder=tmp_path, INKNET_OPS=""))
+        time.sleep(0.2)  # so that both are at work, but do not end in the same instant
+    complaints = [training.communicate()[1] for training in trainings]
     assert sorted(training.returncode for training in trainings) == [0, 2]
     refused = "".join(complaints)
     assert "another process is training into this folder" in refused or "holds a" in refused
@@ -368,6 +364,7 @@ def test_a_second_ctrl_c_while_results_are_written_loses_nothing_that_was_learne
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=default_signals,
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "saving\n"
@@ -386,16 +383,8 @@ def test_a_second_ctrl_c_while_results_are_written_loses_nothing_that_was_learne
 
 
 def test_ctrl_c_while_results_are_written_loses_nothing(tmp_path: Path) -> None:
-    with subprocess.Popen(
-        [INKNET, "train", *QUICK, "--out", "run"],
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        while "epoch 2/2" not in process.stdout.readline():
-            assert process.poll() is None
+    with running("train", *QUICK, "--out", "run", folder=tmp_path, INKNET_OPS="") as process:
+        wait_for(process, "epoch 2/2")
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
@@ -409,15 +398,8 @@ def test_ctrl_c_while_results_are_written_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_full_disk_is_named_and_leaves_nothing(tmp_path: Path) -> None:
     # a limit on the size of files stands in for the full disk: the model has 900 kB
-    arguments = " ".join(["train", *QUICK, "--out", "run"])
-    result = subprocess.run(
-        ["bash", "-c", f"ulimit -f 300; exec {INKNET} {arguments}"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    arguments = ["train", *QUICK, "--out", "run"]
+    result = finish(*arguments, folder=tmp_path, file_size=300 * 1024, INKNET_OPS="")
     assert result.returncode == 2
     no_checkpoint, no_model = result.stderr.splitlines()
     assert "checkpoint.safetensors: cannot be written" in no_checkpoint

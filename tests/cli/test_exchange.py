@@ -2,22 +2,18 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from safetensors.numpy import load_file, save_file
 
+from commands import finish
 from inknet import MLP
-
-INKNET = Path(sys.executable).with_name("inknet")
 
 
 def inknet(*arguments, folder, expect=0):
-    result = subprocess.run(
-        [INKNET, *map(str, arguments)], cwd=folder, capture_output=True, text=True, check=False
-    )
+    result = finish(*arguments, folder=folder, INKNET_OPS="")
     assert result.returncode == expect, result.stdout + result.stderr
     return result
 

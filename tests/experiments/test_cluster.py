@@ -14,7 +14,7 @@ from pathlib import Path
 
 from studying import processes, runs, words
 
-from commands import environment, inknet, refusal, running, wait_for
+from commands import environment, inknet, running, start, wait_for
 
 DASK = Path(sys.executable).with_name("dask")
 
@@ -111,7 +111,11 @@ def test_workers_on_other_ops_make_failed_runs_not_mixed_results(tmp_path, monke
 def test_an_address_where_no_scheduler_answers_is_one_line_and_leaves_nothing(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        for address in (f"tcp://127.0.0.1:{port}", "tcp://127.0.0.1:1", "nonsense://x", ""):
-            line = refusal(*words(), "--dask", address, folder=tmp_path)
-            assert "no Dask scheduler answers there" in line
+        nobody = (f"tcp://127.0.0.1:{port}", "tcp://127.0.0.1:1", "nonsense://x", "")
+        # at once, as each waits for an answer
+        trials = [start(*words(), "--dask", address, folder=tmp_path) for address in nobody]
+        for trial in trials:
+            (line,) = trial.communicate()[1].splitlines()
+            assert trial.returncode == 2
+            assert line.startswith("inknet: ") and "no Dask scheduler answers there" in line
     assert os.listdir(tmp_path) == []  # noqa: PTH208

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from readers import READERS
 
+from fuzz import MEGABYTES_ALLOWED, SECONDS_ALLOWED
+
 FUZZ = Path(__file__).with_name("fuzz.py")
 CORPUS = Path(__file__).with_name("corpus")
 
@@ -66,17 +68,17 @@ def test_without_atheris_the_corpus_is_mutated_and_the_summary_says_so(tmp_path)
 
 def test_the_fuzzer_finds_readers_that_break_the_rules(tmp_path):
     """Make a reader raise, loop, wait and take memory; the fuzzer must report each."""
-    for name, fault, says in [
-        ("raises", "[][0]", "IndexError"),
-        ("loops", "all(iter(lambda: 1, 0))", "in file"),
-        ("loops-in-c", "sum(range(10**12))", "in file"),
-        ("waits", "__import__('time').sleep(60)", "Timeout (0:00:05)!"),
-        ("fills", "bytearray(600 << 20)", "MB were taken to read"),
+    for name, fault, limits, says in [
+        ("raises", "[][0]", {}, "IndexError"),
+        ("loops", "all(iter(lambda: 1, 0))", {"SECONDS_ALLOWED": 0.3}, "in file"),
+        ("loops-in-c", "sum(range(10**12))", {"SECONDS_ALLOWED": 0.3}, "in file"),
+        ("waits", "__import__('time').sleep(60)", {"SECONDS_WAITED": 1}, "Timeout (0:00:01)!"),
+        ("fills", "bytearray(600 << 20)", {}, "MB were taken to read"),
     ]:
         code = (
             "import sys, dataclasses, fuzz; from readers import READERS; "
             f"READERS['csv'] = dataclasses.replace(READERS['csv'], read=lambda path: {fault}); "
-            "fuzz.SECONDS_WAITED = 5; "
+            f"vars(fuzz).update({limits}); "
             "fuzz.warmed_up = lambda reader, folder: fuzz.Trial(reader, folder); "
             f"sys.argv = ['fuzz', 'csv', '--engine=mutation', '--folder', {str(tmp_path / name)!r}]; "
             "fuzz.main()"
@@ -92,3 +94,7 @@ def test_the_fuzzer_finds_readers_that_break_the_rules(tmp_path):
         assert result.returncode in (1, -signal.SIGPROF), result.stderr
         assert says in result.stderr
         assert (tmp_path / name / "run" / "data.csv").exists(), "the input is kept"
+
+
+def test_the_limits_are_those_that_are_promised():
+    assert (SECONDS_ALLOWED, MEGABYTES_ALLOWED) == (2.0, 500)

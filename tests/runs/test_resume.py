@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from commands import content, environment, inknet, refusal, running, wait_for
+from commands import content, default_signals, environment, inknet, refusal, running, wait_for
 from inknet import InputError
 from inknet.data import load
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
@@ -124,6 +124,7 @@ def kill(folder, n_kills, seed, expected):
     assert kills.while_writing >= n_kills // 10, "too few hit the writing of a checkpoint"
 
 
+@pytest.mark.first
 def test_a_training_killed_at_random_moments_ends_with_the_same_bits(whole, tmp_path):
     kill(tmp_path, 20, 0, whole)
 
@@ -179,6 +180,7 @@ def start_slowly(place, *arguments, folder):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=default_signals,
     )
     assert process.stdout.readline() == "now\n", process.communicate()[1]
     return process

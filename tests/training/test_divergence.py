@@ -1,23 +1,18 @@
 """A training whose loss is no longer a number says where and what helps, and keeps the best."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 from samples import clouds, make_trainer
 
+from commands import finish
 from inknet import MLP
 from inknet.data import Dataset
 from inknet.errors import DivergedError
 from inknet.training.callbacks import Callback
 from inknet.training.divergence import MOST_ROLLBACKS
-
-INKNET = Path(sys.executable).with_name("inknet")
 
 # Each step makes the weights a hundred times as large, and turns their signs: the price on them is
 # l2_lambda / 2n · sum(w²), whose gradient step is w - rate · l2_lambda / n · w = w - 101 w.
@@ -263,15 +258,7 @@ def test_a_start_that_is_broken_is_no_reason_to_go_round_for_ever():
 
 
 def inknet(*arguments, folder, expect, ops):
-    result = subprocess.run(
-        [INKNET, *arguments],
-        cwd=folder,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "INKNET_OPS": ops, "COLUMNS": "300"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    result = finish(*arguments, folder=folder, INKNET_OPS=ops, COLUMNS="300")
     assert result.returncode == expect, result.stdout + result.stderr
     return result
 
