@@ -18,9 +18,12 @@ def warp_for(ops: NumpyOps) -> Warp:
     """Return `warp`, or its compiled loop if the ops are numba's."""
     if ops.name != "numba":
         return warp
-    from inknet.nn.ops.numba import images
+    from inknet.nn.ops.numba.images import warp as compiled
 
-    return images.warp
+    def warp_fast(pixels: NDArray[np.uint8], *rest: Any) -> None:
+        (compiled if pixels.flags.c_contiguous else warp)(pixels, *rest)
+
+    return warp_fast
 
 
 def warp(

@@ -19,9 +19,14 @@ def reader_for(ops: NumpyOps) -> Reader:
     """Return `read_rows`, or its compiled loop if the ops are numba's."""
     if ops.name != "numba":
         return read_rows
-    from inknet.nn.ops.numba import reading
+    from inknet.nn.ops.numba.reading import read_rows as compiled
 
-    return reading.read_rows
+    def read_fast(descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]) -> None:
+        n_read = compiled(descriptor, start, rows, out)
+        if n_read < len(rows):  # says which row is missing
+            read_rows(descriptor, start, rows[n_read:], out[n_read:])
+
+    return read_fast
 
 
 def read_rows(descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]) -> None:

@@ -7,7 +7,6 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.nn.ops import images
 from inknet.nn.ops.numba.kernel import kernel
 
 
@@ -59,10 +58,7 @@ def warp(
     background: int,
     out: NDArray[np.uint8],
 ) -> None:
-    """Take one image after the other; see `inknet.nn.ops.images.warp`."""
-    if not pixels.flags.c_contiguous:
-        images.warp(pixels, rows, matrices, fields, background, out)
-        return
+    """Take one image after the other; see `inknet.nn.ops.images.warp`. Pixels are contiguous."""
     pixels = np.asarray(pixels).view()
     pixels.flags.writeable = False  # as mapped files are: another type to the compiler
     _warp(pixels, rows, matrices, fields, background, out)

@@ -8,7 +8,6 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.nn.ops import reading
 from inknet.nn.ops.numba.kernel import kernel
 
 _pread: Any = numba.types.ExternalFunction(
@@ -28,8 +27,6 @@ def _read_rows(
     return len(rows)
 
 
-def read_rows(descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]) -> None:
-    """Read rows of a file; see `inknet.nn.ops.reading.read_rows`."""
-    n_read = _read_rows(descriptor, start, out[0].nbytes, rows, out.view(np.uint8))
-    if n_read < len(rows):
-        reading.read_rows(descriptor, start, rows[n_read:], out[n_read:])
+def read_rows(descriptor: int, start: int, rows: NDArray[np.intp], out: NDArray[Any]) -> int:
+    """Read rows of a file until one is not whole; return how many were read."""
+    return int(_read_rows(descriptor, start, out[0].nbytes, rows, out.view(np.uint8)))
