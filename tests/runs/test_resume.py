@@ -428,7 +428,13 @@ def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run, 
 def test_ops_that_cannot_be_had_are_refused_in_one_line(run, ops, expected):
     (run.parent / "numba.py").write_text("raise ImportError('none here')\n")
     line = refusal(
-        "train", "--resume", run, folder=run.parent, INKNET_OPS=ops, PYTHONPATH=_first(run.parent)
+        "train",
+        "--resume",
+        run,
+        folder=run.parent,
+        fresh=True,
+        INKNET_OPS=ops,
+        PYTHONPATH=_first(run.parent),
     )
     assert f"INKNET_OPS is {ops!r}" in line and expected in line
 
