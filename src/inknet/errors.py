@@ -1,12 +1,12 @@
-"""What inknet raises about what it was given."""
+"""The errors that inknet raises."""
 
 from pathlib import Path
 
-LONGEST_QUOTE = 500  # characters; what is longer says no more, and fills screens and logs
+LONGEST_QUOTE = 500  # characters; longer quotes only fill screens and logs
 
 
 class InputError(ValueError):
-    """Something given to inknet is not as it should be.
+    """An input of inknet is not valid.
 
     The message is one line that says what was given, where, and what was expected. The command
     line prints it and exits with code 2; a library user catches it as a ``ValueError``.
@@ -14,20 +14,20 @@ class InputError(ValueError):
 
 
 class DivergedError(InputError):
-    """The loss or the gradients are no longer finite numbers: the settings were too bold."""
+    """The loss or the gradients are no longer finite, most often from too high a learning rate."""
 
 
-class TrainingStopped(Exception):  # noqa: N818, it is no error
-    """A training was ended by Ctrl-C or SIGTERM, after its step.
+class TrainingStopped(Exception):  # noqa: N818, not an error
+    """A training was ended by Ctrl-C or SIGTERM, after its current step.
 
     Attributes
     ----------
     reason : str
         ``"interrupted"`` or ``"terminated"``.
     folder : Path
-        Of the run.
+        The folder of the run.
     resumable : bool
-        Whether a checkpoint is there.
+        Whether there is a checkpoint to resume from.
     """
 
     def __init__(self, reason: str, folder: Path, resumable: bool) -> None:
@@ -35,8 +35,8 @@ class TrainingStopped(Exception):  # noqa: N818, it is no error
         self.reason, self.folder, self.resumable = reason, folder, resumable
 
 
-class StudyStopped(Exception):  # noqa: N818, it is no error
-    """A study was ended by Ctrl-C or SIGTERM; the runs that are over are kept.
+class StudyStopped(Exception):  # noqa: N818, not an error
+    """A study was ended by Ctrl-C or SIGTERM; finished runs are kept.
 
     Attributes
     ----------
@@ -50,10 +50,10 @@ class StudyStopped(Exception):  # noqa: N818, it is no error
 
 
 def quoted(text: object) -> str:
-    """Return a text that someone else wrote so that it can stand in a message.
+    """Return a text from a foreign source in a form that is safe in a message.
 
-    Its line breaks and whatever else could steer a terminal are written as Python escapes, and
-    what is too long is cut.
+    Line breaks and everything else that could control a terminal are written as Python escapes.
+    Text that is too long is cut.
     """
     start = str(text)[: LONGEST_QUOTE + 1]
     shown = printable(start[:LONGEST_QUOTE])

@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, on Linux, macOS and Windows."""
+"""Files that are written whole or not at all, on Linux, macOS and Windows."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ from inknet.errors import InputError
 def refuse_link_out_of(folder: Path, path: Path) -> None:
     """Raise `InputError` if a path in a folder is a link to somewhere else.
 
-    A folder that came from someone else could otherwise point to any file of this machine.
+    Otherwise a folder from elsewhere could point to any file of this machine.
     """
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
@@ -30,47 +30,47 @@ def write_whole(
 ) -> None:
     """Let ``write`` fill a file next to ``path``, then put it in place in one step.
 
-    Whatever happens on the way (a full disk, a kill, a power cut), ``path`` afterwards is either
-    as it was before or complete: the new bytes are on the disk before the name points to them.
-    A new file has the permissions that the umask leaves; one that is replaced hands its own on.
+    After a full disk, a kill or a power cut, ``path`` is either as it was before or complete: the
+    new bytes are on the disk before the name points to them. A new file has the permissions that
+    the umask leaves. A file that replaces another gets the permissions of the old one.
 
     Parameters
     ----------
     path
-        Where the file shall appear; its folder exists.
+        Where the file goes; its folder exists.
     write
         Called with the path of an empty file in the same folder, with the same suffix.
     before_replacing
-        Called when the new file is whole, and the old one still there.
+        Called when the new file is complete and the old one is still in place.
 
     Raises
     ------
     InputError
-        If the folder does not exist or takes no files, or the disk is full.
+        If the folder does not exist or cannot be written to, or the disk is full.
     """
     try:
-        unfinished = _new_file_next_to(path)
+        temporary = _new_file_next_to(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     try:
-        permissions = _permissions(path if path.exists() else unfinished)
-        write(unfinished)
-        with unfinished.open("r+b") as file:  # Windows syncs only what is open for writing
+        permissions = _permissions(path if path.exists() else temporary)
+        write(temporary)
+        with temporary.open("r+b") as file:  # Windows syncs only what is open for writing
             os.fsync(file.fileno())
-        unfinished.chmod(permissions)  # a library may have put a file of its own there
+        temporary.chmod(permissions)  # a library may have replaced the file by another
         before_replacing()
-        unfinished.replace(path)
+        temporary.replace(path)
     except BaseException as error:
-        with suppress(OSError):  # what is reported is what came first
-            unfinished.unlink()
-        if isinstance(error, OSError):  # which often does not say what file it is about
+        with suppress(OSError):  # the first error is the one to report
+            temporary.unlink()
+        if isinstance(error, OSError):  # which often does not name the file
             raise InputError(f"{path}: cannot be written: {error.strerror or error}") from None
         raise
     _sync_folder(path.parent)
 
 
 def _new_file_next_to(path: Path) -> Path:
-    """Make an empty file in the same folder, with the same suffix, under a name of its own."""
+    """Make an empty file in the same folder, with the same suffix, under a new name."""
     new = path.with_name(f".{path.stem}-{token_hex(6)}{path.suffix}")
     new.touch(exist_ok=False)
     return new
@@ -81,9 +81,9 @@ def _permissions(path: Path) -> int:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Bring the new name to the disk, where the system can: Windows syncs no folder.
+    """Write the new name to the disk, if the system can: Windows cannot sync folders.
 
-    The file is in place and whole by now, so a folder that cannot be synced is no failure.
+    The file is complete and in place by now, so failing to sync the folder is no error.
     """
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)

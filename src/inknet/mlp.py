@@ -1,4 +1,4 @@
-"""MLP: the object that a user holds."""
+"""MLP: the classifier that users train, save and load."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 class MLP:
     """A multi-layer perceptron: a classifier made of dense layers.
 
-    Features are rows: ``X`` is ``(n_samples, n_features)``. An array of uint8 is taken as pixels
-    and scaled to 0–1 on the way in; any other numbers are taken as they are. Labels are whole
+    Features are rows: ``X`` is ``(n_samples, n_features)``. Values of type
+    uint8 are pixels and are scaled to 0–1; other numbers are used unchanged. Labels are whole
     numbers from 0.
 
     Parameters
@@ -56,9 +56,9 @@ class MLP:
     batch_norm : {"none", "before", "after"}
         Batch normalization of each hidden layer, before or after its activation.
     initializer : {"he", "glorot", "normal"}
-        How the weights start.
+        How the initial weights are drawn.
     bias_start : float
-        Where the biases of the ReLU family start.
+        Initial biases of layers with an activation of the ReLU family.
     dtype : {"float32", "float64"}
         Type of all numbers in the network.
     class_names : sequence of str, optional
@@ -158,14 +158,14 @@ class MLP:
         callbacks: Sequence[Callback] = (),
         **options: Unpack[TrainingOptions],
     ) -> History:
-        """Learn from labelled samples, starting from the present weights.
+        """Learn from labelled samples, starting from the current weights.
 
         Parameters
         ----------
         X_train, y_train : (n, n_features), (n,)
             Samples to learn from.
         X_val, y_val : (m, n_features), (m,), optional
-            Samples to watch the training with; early stopping needs them.
+            Samples to validate on after each epoch; early stopping needs them.
         learning_rate
             The highest rate of the schedule.
         num_epochs
@@ -173,17 +173,17 @@ class MLP:
         batch_size
             Samples in a step; ``"all"`` for full-batch training.
         print_interval
-            Print a line every so many epochs; without it, nothing.
+            Print a line every ``print_interval`` epochs; without it, nothing.
         patience
-            Stop after this many epochs without improvement, and take back the best weights.
+            Stop after this many epochs without improvement, and restore the best weights.
         augment
-            How images are distorted, as in the table of that name, see
-            `inknet.recipes.AugmentRecipe`: ``{"rotation": 10.0, "shift": 1.0}``.
+            How images are distorted, with the keys of `inknet.recipes.AugmentRecipe`:
+            ``{"rotation": 10.0, "shift": 1.0}``.
         callbacks
             Called at each event, see `inknet.training.callbacks`.
         **options
-            Whatever else a recipe can say of training, such as ``optimizer="momentum"``: all keys
-            of `inknet.recipes.TrainingRecipe`, with its defaults.
+            All other keys of `inknet.recipes.TrainingRecipe`, with its defaults, such as
+            ``optimizer="momentum"``.
 
         Returns
         -------
@@ -251,7 +251,7 @@ class MLP:
         self.history = trainer.history
         return trainer.run()
 
-    # -- use --------------------------------------------------------------------------------------
+    # -- inference --------------------------------------------------------------------------------
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return the probability of each class for each row of X, ``(n, n_classes)``."""
@@ -272,9 +272,9 @@ class MLP:
     def predictor(self) -> Predictor:
         """Return a function from one sample ``(n_features,)`` to the probabilities of its classes.
 
-        It answers in microseconds: for a program that gets its samples one by one. It is a copy of
-        the model as it is now, and safe from many threads. With numba installed, the first answer
-        may wait for the compiler.
+        It answers in microseconds, for programs that get samples one at a time. It is a copy of the
+        current model, and safe from many threads. With numba installed, the first answer may wait
+        for the compiler.
         """
         from inknet.predictor import Predictor
 
@@ -293,8 +293,8 @@ class MLP:
     def read_images(self, paths: Iterable[str | Path]) -> Floats:
         """Return the probability of each class for pictures of one character, ``(n, n_classes)``.
 
-        A picture of any size is made like those that the model was trained on, see
-        `inknet.data.images.fit_image`; one that has their size already is taken as it is.
+        A picture of any size is converted to the form of the training images, see
+        `inknet.data.images.fit_image`. One that already has their size is used unchanged.
 
         Raises
         ------
@@ -327,9 +327,9 @@ class MLP:
     def evaluate_copies_on(
         self, dataset: Dataset, augment: AugmentRecipe, n_copies: int, seed: int = 0
     ) -> Evaluation:
-        """Compare the mean answer to each image and distorted copies of it with its label.
+        """Compare the mean prediction over each image and distorted copies of it with its label.
 
-        Simard 2003 and Cireşan 2010 did not do this, so its result is no match for theirs.
+        Simard 2003 and Cireşan 2010 did not do this, so the results cannot be compared with theirs.
 
         Parameters
         ----------
@@ -338,7 +338,7 @@ class MLP:
         augment
             How copies are distorted.
         n_copies
-            How many of each image there are, besides itself.
+            How many copies of each image, besides itself.
         seed
             Decides how they are distorted.
         """
@@ -370,7 +370,7 @@ class MLP:
         network, facts = load_model(path)
         return cls.from_parts(network, facts, Streams.from_seed(0))
 
-    # -- what comes in ----------------------------------------------------------------------------
+    # -- inputs -----------------------------------------------------------------------------------
 
     def _dataset(self, X: ArrayLike, y: Any, part: str) -> Dataset:
         """Check features and labels, and return them as a dataset."""
@@ -392,5 +392,5 @@ class MLP:
         return checked_features(X, name, n_features, self.network.dtype)
 
     def _check_kind(self, dataset: Dataset) -> None:
-        """Refuse features of another kind than the model learned from, and those out of range."""
+        """Refuse features of another kind than those of the training, and those out of range."""
         refuse_other_scale(dataset.features, dataset.name, self.facts.pixels, self.network.dtype)

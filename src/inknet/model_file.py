@@ -1,7 +1,7 @@
 """A trained model as one safetensors file: named weights, and how to rebuild the network.
 
-The file is data and nothing else: named arrays, and one JSON text under ``inknet`` in its
-metadata. The format is that of https://github.com/huggingface/safetensors.
+The file holds only data: named arrays, and one JSON text under ``inknet`` in its metadata. The
+format is that of https://github.com/huggingface/safetensors.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 FORMAT = 1
 LARGEST_HEADER = 1 << 23  # bytes; room for 10,000 class names of 100 characters in any script
 DEEPEST_NETWORK = 1_000  # layers; each takes far more memory than it needs bytes in a file
-LARGEST_WIDTH = 10**36  # beyond any disk, and still short enough to be written out in a message
+LARGEST_WIDTH = 10**36  # larger than any disk, but short enough to print in a message
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """What a model knows about its data beyond the numbers.
+    """What a model file says about the data, besides the weights.
 
     Attributes
     ----------
@@ -67,10 +67,10 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
         _class_names(list(facts.class_names))
         if 2 * len(metadata["inknet"]) > LARGEST_HEADER:
             raise ValueError("the names of the classes are too long")
-    except ValueError as error:  # what could not be read again would be lost
+    except ValueError as error:  # a file that cannot be read again would be lost
         raise InputError(f"{path}: cannot be written: {quoted(error)}") from None
     try:
-        write_whole(path, lambda unfinished: save_file(tensors, unfinished, metadata))
+        write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
     except SafetensorError as error:
         raise InputError(f"{path}: cannot be written: {error}") from None
 
@@ -81,8 +81,8 @@ def load_model(path: Path) -> tuple[Network, ModelFacts]:
     Raises
     ------
     InputError
-        Naming the file and what is wrong with it: not there, not safetensors, not made by inknet,
-        or arrays that do not fit the network it describes.
+        Naming the file and what is wrong with it: missing, not safetensors, not written by inknet,
+        or with arrays that do not fit the network it describes.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -105,7 +105,7 @@ def load_model(path: Path) -> tuple[Network, ModelFacts]:
 
 
 def check_header_size(path: Path) -> None:
-    """Refuse a header that is larger than any of ours, before all of it is parsed."""
+    """Refuse a header that is larger than any that inknet writes, before parsing it."""
     with path.open("rb") as file:
         size = int.from_bytes(file.read(8), "little")
     if size > LARGEST_HEADER:
@@ -153,7 +153,7 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
 
 
 def _check_extent(architecture: Architecture) -> None:
-    """Refuse what no file can fill, and what a small file could fill but no memory hold."""
+    """Refuse networks too large for any file, and those that fit a small file but no memory."""
     n_layers = len(architecture.layer_dims) - 1
     if n_layers > DEEPEST_NETWORK:
         raise ValueError(f"{n_layers:,} layers, expected at most {DEEPEST_NETWORK:,}")

@@ -1,8 +1,8 @@
-"""One sample at a time, as fast as can be.
+"""Prediction of one sample at a time, as fast as possible.
 
-A network in use is simpler than one in training. Batch normalization multiplies and adds fixed
-numbers, which the weights and biases next to it can take up; dropout does nothing. What is left are
-products and activations.
+A network is simpler at inference than in training. Batch normalization multiplies and adds fixed
+numbers, which can be folded into the weights and biases next to it; dropout does nothing. Only
+products and activations are left.
 """
 
 from collections.abc import Callable
@@ -22,16 +22,16 @@ OneSample: TypeAlias = Callable[[NDArray[Any]], Floats]
 
 
 class Predictor:
-    """Gives the probabilities of one sample after the other; safe from many threads.
+    """Predicts the probabilities of single samples; safe from many threads.
 
-    It is a copy: what the network learns later does not reach it.
+    It is a copy: it does not change when the network learns more.
 
     Parameters
     ----------
     network
-        What predicts.
+        The network to predict with.
     ops
-        What to compute with.
+        The operations to compute with.
     """
 
     def __init__(self, network: Network, ops: NumpyOps) -> None:
@@ -43,7 +43,7 @@ class Predictor:
     def __call__(self, x: NDArray[Any]) -> Floats:
         """Return the probability of each class, ``(n_classes,)``, for a sample ``(n_features,)``.
 
-        uint8 pixels are scaled to 0–1; other numbers are taken as they are.
+        uint8 pixels are scaled to 0–1; other numbers are used unchanged.
 
         Raises
         ------
@@ -70,7 +70,7 @@ def fold(network: Network) -> list[FoldedLayer]:
     Raises
     ------
     ValueError
-        If the network has anything else, or its outputs are no classes: nothing is skipped.
+        If the network has any other operation, or its outputs are not classes.
     """
     network.architecture.require_softmax()
     folded: list[FoldedLayer] = []

@@ -1,4 +1,4 @@
-"""One seed decides everything random; each use has a stream of its own.
+"""One seed decides everything random; each use has a separate stream.
 
 Because the streams are separate, one use cannot disturb another: adding dropout does not change the
 order of the samples.

@@ -123,7 +123,7 @@ def test_evaluate_takes_a_model_file_and_says_which_part_of_the_source_it_judged
     run: Path, tmp_path: Path
 ) -> None:
     printed = inknet("evaluate", run / "model.safetensors", "--data", "sample", folder=tmp_path)
-    assert "sample, all of it, with what the model may have been trained on" in printed.stdout
+    assert "sample, all of it, including what the model may have been trained on" in printed.stdout
     assert "in 5,000)" in printed.stdout
 
 

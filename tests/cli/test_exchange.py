@@ -56,7 +56,7 @@ def test_export_writes_both_files_and_import_reads_what_came_from_elsewhere(fold
         (["export", "nothing", "--numpy", "x.py"], "nothing: no such model file"),
         (["export", "model.safetensors", "--numpy", "no/x.py"], "no/x.py: cannot be written"),
         (["import", "model.pt", "--out", "x.safetensors"], "model.pt: looks like a pickle"),
-        (["import", "state.safetensors", "--out", "model.pt"], "model.pt: is there already"),
+        (["import", "state.safetensors", "--out", "model.pt"], "model.pt: exists already"),
         (
             ["import", "state.safetensors", "--out", "x", "--image", "28"],
             "--image is '28'; expected",

@@ -120,8 +120,8 @@ def test_a_parameter_that_scikit_learn_refuses_is_refused_with_the_same_words(wr
         ({"schedule": "weekly"}, "The 'schedule' parameter of MLPClassifier must be a str among"),
         ({"class_weight": "fair"}, "The 'class_weight' parameter of MLPClassifier must be"),
         ({"callbacks": 3}, "The 'callbacks' parameter of MLPClassifier must be"),
-        ({"solver": "lbfgs", "dropout": 0.1}, "dropout=0.1 goes with the solvers 'sgd' and 'adam'"),
-        ({"solver": "lbfgs", "batch_norm": "after"}, "batch_norm='after' goes with the solvers"),
+        ({"solver": "lbfgs", "dropout": 0.1}, "dropout=0.1 needs the solver 'sgd' or 'adam'"),
+        ({"solver": "lbfgs", "batch_norm": "after"}, "batch_norm='after' needs the solver"),
         ({"batch_size": 1, "batch_norm": "after"}, "batch_norm needs batches of 2 samples or more"),
     ],
 )

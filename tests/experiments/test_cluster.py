@@ -92,7 +92,7 @@ def test_an_interrupted_study_on_a_cluster_goes_on_without_it(tmp_path):
             _, complaint = study.communicate(timeout=60)
         assert study.returncode == 130
         (line,) = complaint.splitlines()
-        assert "the same command continues" in line
+        assert "the same command resumes" in line
     own = tmp_path / "experiments/own"
     before = len(runs(own))
     assert 1 <= before < 4

@@ -73,7 +73,7 @@ def test_a_study_that_was_ended_goes_on_with_what_is_missing(whole, tmp_path, jo
     else:
         assert process.returncode == 128 + number
         assert len(complaint.splitlines()) == 1, complaint
-        assert "the same command continues" in complaint
+        assert "the same command resumes" in complaint
     kept = {name: (study / f"runs/{name}.json").stat().st_mtime_ns for name in before}
     result = inknet(*long, "--jobs", jobs, folder=tmp_path)
     assert result.stdout.count("after 120 epochs") == 4 - len(before)
@@ -151,11 +151,11 @@ def test_another_version_of_a_study_other_ops_and_strange_folders_are_refused(wh
         (["run", "--grid", "training.batchsize=3"], "training.batch_size"),
         (["run", "--grid", "training.batch_size"], "expected key=value,value"),
         (["run", "--grid", "training.batch_size=a,b"], "training.batch_size is 'a'; expected"),
-        (["run", "layers", "--grid", "seed=1"], "a NAME does not go along"),
+        (["run", "layers", "--grid", "seed=1"], "they cannot be combined with a NAME"),
         (["run", "layers", "--seeds", "0,x"], "expected whole numbers from 0"),
         (["run", "layers", "--seeds", "1,1"], "twice"),
-        (["run", "layers", "--jobs", "2", "--dask", "x"], "do not go together"),
-        (["run", "layers", "--name", "x"], "--name goes with"),
+        (["run", "layers", "--jobs", "2", "--dask", "x"], "cannot be combined"),
+        (["run", "layers", "--name", "x"], "--name needs"),
         (["run", "--grid", "seed=1,1"], "twice"),
         (["run", "--recipe", "digits", "--name", "../up"], "expected at most 80 letters"),
         (["run", "--recipe", "digits", "--name", "layers"], "the catalogue has a study"),

@@ -102,7 +102,7 @@ def test_a_later_change_wins() -> None:
         ("training.optimizer=sgd", "expected 'gradient_descent', 'momentum', 'adam' or 'adamw'"),
         (
             "training.weight_decay=0.1",
-            "[training] weight_decay is 0.1 and optimizer adam; it goes with adamw",
+            "[training] weight_decay is 0.1 and optimizer adam; it needs adamw",
         ),
         ("augment.rotation=-1.0", "augment.rotation is -1.0; expected greater than or equal to 0"),
         ("augment.tilt=1", "augment.tilt is not a recipe key; expected one of rotation, shear"),

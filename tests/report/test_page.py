@@ -128,7 +128,7 @@ def test_a_missing_picture_is_left_out_with_its_lesson(page, pictures):
     read = page(pictures)
     assert len(read.attributes("img")) == 3
     assert "What the first layer looks for" not in read.text
-    assert "What was taken for what" in read.text
+    assert "Which class was taken for which" in read.text
 
 
 def test_the_headline_says_how_good_it_is_and_how_it_ended(page):
@@ -169,7 +169,7 @@ def test_confusions_are_told_in_words_most_frequent_first(page):
 
 def test_no_error_at_all_is_said(page):
     perfect = Evaluation(np.diag([5, 6]), 0.0, ("a", "b"))
-    assert "None: every sample was read right." in page(evaluation=perfect).text
+    assert "None: every sample was read correctly." in page(evaluation=perfect).text
 
 
 def test_each_class_has_its_row(page):

@@ -73,17 +73,17 @@ def test_a_member_that_is_not_there_is_trained(folder):
 
 def test_what_cannot_be_an_ensemble_is_refused(folder):
     for arguments, says in (
-        (["--ensemble", "2", "--data", "sample"], "sample: has no test set of its own"),
+        (["--ensemble", "2", "--data", "sample"], "sample: has no official test set"),
         (["--ensemble", "1"], "--ensemble"),
-        (["--resume", "three/seed-5", "--ensemble", "2"], "--ensemble do not go with it"),
-        (command(3, "--force")[1:], "--force does not go with it"),
+        (["--resume", "three/seed-5", "--ensemble", "2"], "--ensemble cannot be combined with it"),
+        (command(3, "--force")[1:], "--force cannot be combined with it"),
         (command(3, "--set", "training.epochs=3")[1:], "seed-5: holds a run of another recipe"),
     ):
         assert says in refusal("train", *arguments, folder=folder)
     (folder / "other").mkdir()
     (folder / "other/thesis.tex").write_text("mine")
     line = refusal("train", *command(2)[1:], "--out", "other", folder=folder)
-    assert "other: holds thesis.tex, which is of no ensemble" in line
+    assert "other: holds thesis.tex, which does not belong to an ensemble" in line
 
 
 def test_copies_are_averaged_with_the_image_itself():

@@ -357,7 +357,7 @@ def test_to_go_on_takes_no_other_options(run):
         line = refusal("train", "--resume", "run", *other, folder=run.parent)
         assert "--resume keeps the recipe of the run" in line
     line = refusal("train", "--data", "sample", "--previous", folder=run.parent)
-    assert "--previous goes with --resume" in line
+    assert "--previous needs --resume" in line
     for seconds in ("-1", "soon"):
         line = refusal(
             "train", "--resume", "run", "--checkpoint-seconds", seconds, folder=run.parent
@@ -399,7 +399,7 @@ def test_a_folder_called_unfinished_that_is_not_of_a_training_is_left_alone(tmp_
         path.write_text("mine")
     line = refusal("train", *options(), "--out", "papers", *force, folder=tmp_path)
     assert f"{tmp_path / 'papers/unfinished'}: holds " in line
-    assert "which is not of a training" in line
+    assert "which does not belong to a training" in line
 
 
 def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run, monkeypatch):

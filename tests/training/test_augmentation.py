@@ -1,4 +1,4 @@
-"""Images are distorted on their way into a batch, anew in every epoch, the same for the same seed."""
+"""Images are distorted on the way to a batch, again in every epoch, the same for the same seed."""
 
 import numpy as np
 import pytest
@@ -166,11 +166,11 @@ def test_distortions_help_a_network_that_has_few_digits_to_learn_from():
 @pytest.mark.parametrize(
     ("dataset", "settings", "says"),
     [
-        (clouds(12), {"shift": 1.0}, "clouds: augment distorts images of uint8 pixels alone"),
+        (clouds(12), {"shift": 1.0}, "clouds: augment distorts only images of uint8 pixels"),
         (
             Dataset(np.zeros((9, 42), np.uint8), np.arange(9) % 3, ("a", "b", "c"), None, "rows"),
             {"shift": 1.0},
-            "rows: augment distorts images of uint8 pixels alone",
+            "rows: augment distorts only images of uint8 pixels",
         ),
     ],
 )

@@ -151,7 +151,7 @@ def test_the_lines_end_with_why_the_training_did(capsys):
     trainer.run()
     *lines, end = capsys.readouterr().out.splitlines()
     assert [line.split()[1] for line in lines] == ["1/9", "4/9", "5/9"]
-    assert end == "early stopping in epoch 5; took back the weights of epoch 3"
+    assert end == "early stopping in epoch 5; restored the weights of epoch 3"
 
 
 def test_a_callback_sees_which_epoch_early_stopping_took_for_the_best():
@@ -169,5 +169,5 @@ def test_a_callback_sees_which_epoch_early_stopping_took_for_the_best():
 
 def test_early_stopping_added_by_hand_needs_validation_data_too():
     trainer = make_trainer(clouds(24), callbacks=[EarlyStopping(3, "val_loss")])
-    with pytest.raises(InputError, match="watches validation data"):
+    with pytest.raises(InputError, match="needs validation data"):
         trainer.run()

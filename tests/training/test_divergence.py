@@ -243,7 +243,7 @@ def test_it_gives_up_after_ten_times():
     settings = {**GROWING, "l2_lambda": 8e4}  # 10,000 times as large; after ten halvings still 10
     trainer = make_trainer(clouds(24), callbacks=[copies], on_divergence="go_back", **settings)
     message = diverge(trainer)
-    assert "it went back 10 times, with ever lower rates, and that did not help" in message
+    assert "it went back 10 times, with lower and lower rates, without success" in message
     assert trainer.history.rollbacks == len(copies.problems) == MOST_ROLLBACKS == 10
     assert np.isfinite(trainer.network.parameters).all()
 

@@ -1,7 +1,7 @@
 """The command line: one command, one function call, one printed answer.
 
-The commands are plain functions in the modules next to this one; `COMMANDS` and `GROUPS` say what
-each is called.
+The commands are plain functions in the modules next to this one; `COMMANDS` and `GROUPS` give their
+names.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
 }
 GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
     "data": (
-        "Look at sources of data.",
+        "Inspect sources of data.",
         {
             "list": data.list_sources,
             "fetch": data.fetch,
@@ -57,15 +57,15 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
 
 
 def main() -> None:
-    """Run the command line; a problem with what was given is one line and exit code 2."""
+    """Run the command line; a problem with the input is one line and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal that knows no "×" prints "?"
-    os.environ["MPLBACKEND"] = "agg"  # pictures go to files, whatever notebooks are set up for
+            stream.reconfigure(errors="replace")  # a terminal without "×" prints "?"
+    os.environ["MPLBACKEND"] = "agg"  # pictures go to files, whatever backend notebooks set
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     try:
         code = new_app()(standalone_mode=False)
-        # typer's word for a Ctrl-C that nobody else took
+        # typer's code for a Ctrl-C that nothing else handled
         if code == EXIT_STOPPED[INTERRUPTED.text]:
             _fail(INTERRUPTED.text, code)
         sys.exit(code)
@@ -73,12 +73,12 @@ def main() -> None:
         what = how_to_resume(stop.folder) if stop.resumable else "no checkpoint was saved"
         _fail(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except StudyStopped as stop:
-        what = "the runs that are over are kept, the same command continues"
+        what = "finished runs are kept, the same command resumes"
         _fail(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except InputError as error:
         _fail(str(error))
     except TyperException as error:
-        # `inknet` alone has shown its help, and has nothing to add
+        # `inknet` without a command has shown its help already
         _fail(f"{message} (see inknet --help)" if (message := error.format_message()) else "")
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
@@ -87,7 +87,7 @@ def main() -> None:
 
 def _fail(message: str, code: int = EXIT_BAD_INPUT) -> None:
     if message:
-        # what was given is quoted in messages, and must neither break the line nor steer a terminal
+        # messages quote input, which must neither break the line nor control a terminal
         print(f"inknet: {printable(message)}", file=sys.stderr)
     sys.exit(code)
 

@@ -1,4 +1,4 @@
-"""What the commands share: options, tables, and how things are called from here."""
+"""What the commands share: options, tables, and paths as the user sees them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def how_to_resume(folder: Path) -> str:
 
 
 def shortest(path: Path) -> str:
-    """Return a path as it is called from here, if it is below here."""
+    """Return a path relative to the current folder, if it is below it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
@@ -44,7 +44,7 @@ def new_table(texts: list[str], figures: list[str]) -> Table:
 
 
 def print_rich(renderable: Any, style: str | None = None) -> None:
-    """Print a table or a text that rich knows how to lay out."""
+    """Print a table or a text with rich."""
     from rich.console import Console
 
     Console(highlight=False, markup=False).print(renderable, style=style)

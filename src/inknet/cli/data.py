@@ -16,7 +16,7 @@ N_VERSIONS = 16
 
 
 def list_sources() -> None:
-    """List the sources and what each takes."""
+    """List the sources of data."""
     table = new_table(["SOURCE", "what it is"], [])
     table.add_row("mnist", "70,000 digits; from INKNET_DATA_DIR, the cache, or downloaded")
     table.add_row("sample", "5,000 of them, inside the package; needs no network")
@@ -28,7 +28,7 @@ def list_sources() -> None:
 
 
 def fetch() -> None:
-    """Download MNIST into the cache, if it is not on this machine."""
+    """Download MNIST into the cache, if it is not on this machine yet."""
     from inknet.data.mnist import fetch_mnist
 
     print(f"MNIST is in {fetch_mnist()}")
@@ -37,7 +37,7 @@ def fetch() -> None:
 def info(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP)],
 ) -> None:
-    """Say what is in a source."""
+    """Print what a source contains."""
     import numpy as np
 
     from inknet.data import load
@@ -45,7 +45,7 @@ def info(
     dataset = load(source)
     print(dataset)
     if dataset.n_official_test:
-        print(f"its own test set: the last {dataset.n_official_test:,}")
+        print(f"official test set: the last {dataset.n_official_test:,}")
     table = new_table(["class"], ["samples", "share"])
     counts = np.bincount(dataset.targets, minlength=dataset.n_classes)
     for name, count in zip(dataset.class_names, counts, strict=True):
@@ -69,7 +69,7 @@ def show(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides everything random.")] = 0,
 ) -> None:
-    """Draw images of a source, or with --augment what training makes of one of them."""
+    """Draw images of a source, or with --augment distorted versions of one, as in training."""
     import numpy as np
 
     from inknet.data import load

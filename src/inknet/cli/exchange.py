@@ -18,10 +18,10 @@ def export(
     ] = None,
     numpy: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write one Python file that needs NumPy alone."),
+        typer.Option(metavar="FILE", help="Write one Python file that needs only NumPy."),
     ] = None,
 ) -> None:
-    """Write a trained network in a form that needs no inknet."""
+    """Write a trained network in a form that does not need inknet."""
     from inknet.exchange import export_numpy, export_onnx
     from inknet.mlp import MLP
 
@@ -37,7 +37,7 @@ def export(
 def import_(
     file: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="A state dict of PyTorch's, in safetensors form."),
+        typer.Argument(metavar="FILE", help="A PyTorch state dict, as a safetensors file."),
     ],
     out: Annotated[Path, typer.Option(metavar="FILE", help="The model file to write.")] = Path(
         "model.safetensors"
@@ -57,11 +57,11 @@ def import_(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file in --out.")] = False,
 ) -> None:
-    """Make a model file of weights that were trained elsewhere."""
+    """Make a model file from weights that were trained elsewhere."""
     from inknet.exchange import read_state_dict
 
     if out.exists() and not force:
-        raise InputError(f"{out}: is there already; give another --out, or --force")
+        raise InputError(f"{out}: exists already; give another --out, or --force")
     model = read_state_dict(
         file,
         activation=activation,
@@ -77,5 +77,5 @@ def import_(
 def _image_shape(text: str) -> tuple[int, int]:
     match = re.fullmatch(r"([1-9]\d{0,8})[x×]([1-9]\d{0,8})", text)
     if match is None:
-        raise InputError(f"--image is {text!r}; expected HEIGHTxWIDTH, as 28x28")
+        raise InputError(f"--image is {text!r}; expected HEIGHTxWIDTH, such as 28x28")
     return int(match[1]), int(match[2])

@@ -40,7 +40,7 @@ class TableFormat(StrEnum):
 
 
 def list_studies(root: Root = DEFAULT_ROOT) -> None:
-    """List the studies, those of the catalogue and one's own, and how far they are."""
+    """List the studies of the catalogue and your own, with their progress."""
     from inknet.experiments.catalogue import load_study, study_names
     from inknet.experiments.results import StudyFolder, study_folders
 
@@ -67,7 +67,7 @@ def run(
     root: Root = DEFAULT_ROOT,
     recipe: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", help="A study of one's own: the recipe that is varied."),
+        typer.Option(metavar="NAME|FILE", help="Your own study: the recipe that is varied."),
     ] = None,
     grid: Annotated[
         list[str] | None,
@@ -79,23 +79,21 @@ def run(
     seeds: Annotated[
         str | None, typer.Option(metavar="N,…", help="The seeds; without it, 0,1,2.")
     ] = None,
-    name: Annotated[str | None, typer.Option(help="What a study of one's own is called.")] = None,
+    name: Annotated[str | None, typer.Option(help="The name of your own study.")] = None,
     changes: Changes = None,
     jobs: Annotated[int, typer.Option(min=1, help="How many processes share the runs.")] = 1,
     dask: Annotated[
         str | None,
         typer.Option(metavar="ADDRESS", help="Share the runs among the workers of a Dask cluster."),
     ] = None,
-    retry: Annotated[
-        bool, typer.Option("--retry", help="Try runs again that failed before.")
-    ] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Repeat runs that failed before.")] = False,
 ) -> None:
-    """Run what is missing of some studies; a study that was ended continues where it stopped."""
+    """Run the missing runs of some studies; an interrupted study resumes where it stopped."""
     from inknet.experiments.plan import plan_study
     from inknet.experiments.runner import run_plans
 
     if dask is not None and jobs > 1:
-        raise InputError("--jobs and --dask do not go together: choose where the runs are done")
+        raise InputError("--jobs and --dask cannot be combined: choose one of them")
     studies = _studies(names or [], recipe, grid or [], _seeds(seeds), name)
     plans = [plan_study(study, changes or []) for study in studies]
     with _backend(jobs, dask) as backend:
@@ -116,11 +114,11 @@ def _studies(
         if not names:
             raise InputError("no study is named; see inknet experiment list, or give a --grid")
         if name is not None:
-            raise InputError("--name goes with --recipe or --grid; a study has its name")
+            raise InputError("--name needs --recipe or --grid; other studies have a name")
         studies = load_studies(names)
         return [study.model_copy(update={"seeds": seeds}) if seeds else study for study in studies]
     if names:
-        raise InputError("--recipe and --grid make a study of one's own; a NAME does not go along")
+        raise InputError("--recipe and --grid make a study; they cannot be combined with a NAME")
     return [grid_study(recipe or "digits", grid, seeds or [0, 1, 2], name)]
 
 
@@ -131,7 +129,7 @@ def _seeds(listed: str | None) -> list[int] | None:
     if not all(number.isdecimal() and len(number) < 19 for number in numbers):
         raise InputError(f"--seeds {listed!r}: expected whole numbers from 0, such as 0,1,2")
     if len(set(map(int, numbers))) < len(numbers):
-        raise InputError(f"--seeds {listed!r}: a number is there twice")
+        raise InputError(f"--seeds {listed!r}: a number is given twice")
     return [int(number) for number in numbers]
 
 
@@ -147,7 +145,7 @@ def _backend(jobs: int, dask: str | None) -> Generator[Backend, None, None]:
 
 
 def _report(plan: Plan, result: Result, done: int, total: int) -> None:
-    """Say on one line what a run came to."""
+    """Print the result of a run on one line."""
     if result.outcome == "failed":
         what = f"failed: {result.error}"
     else:
@@ -160,7 +158,7 @@ def _report(plan: Plan, result: Result, done: int, total: int) -> None:
 
 
 def _conclude(folder: StudyFolder) -> None:
-    """Draw the picture of a study, and print what came of it."""
+    """Draw the picture of a study, and print its results."""
     from inknet.experiments.pictures import plot_study
     from inknet.experiments.results import PICTURE
 
@@ -173,7 +171,7 @@ def _conclude(folder: StudyFolder) -> None:
 def table(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]…", help="Studies or groups; without, all that were begun."),
+        typer.Argument(metavar="[NAME]…", help="Studies or groups; by default, all begun ones."),
     ] = None,
     root: Root = DEFAULT_ROOT,
     form: Annotated[TableFormat, typer.Option("--format", help="How to print it.")] = (
@@ -194,7 +192,7 @@ def table(
 
 
 def _begun(names: list[str], root: Path) -> list[StudySummary]:
-    """Return what came of some studies, or of all that were begun."""
+    """Return the results of some studies, or of all that were begun."""
     from inknet.experiments.results import study_folders
 
     if names:
@@ -206,7 +204,7 @@ def _begun(names: list[str], root: Path) -> list[StudySummary]:
 
 
 def _expand(names: list[str]) -> list[str]:
-    """Return the names of studies that names of studies and of groups stand for."""
+    """Return the names of studies, with each group replaced by its studies."""
     from inknet.experiments.catalogue import GROUPS, load_studies
 
     groups = (*GROUPS, "all")
@@ -219,7 +217,7 @@ def _expand(names: list[str]) -> list[str]:
 
 
 def _known(name: str, root: Path) -> StudySummary:
-    """Return what came of a study: one that was begun, or one of the catalogue without runs."""
+    """Return the results of a study: one that was begun, or one of the catalogue without runs."""
     from inknet.experiments.catalogue import NAME_FORM, load_study
     from inknet.experiments.results import StudyFolder
 
@@ -232,7 +230,7 @@ def show(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A study.")],
     root: Root = DEFAULT_ROOT,
 ) -> None:
-    """Say what a study is about, what came of it, and where its picture is."""
+    """Print what a study is about, its results, and where its picture is."""
     from inknet.experiments.results import PICTURE
 
     summary = _known(name, root)
@@ -270,19 +268,19 @@ def search(
     recipe: Annotated[
         str, typer.Argument(metavar="RECIPE", help="A recipe's name, or a TOML file.")
     ],
-    trials: Annotated[int, typer.Option(min=1, help="How many trials to make now.")] = 20,
+    trials: Annotated[int, typer.Option(min=1, help="How many trials to run now.")] = 20,
     vary: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KEY=LOW..HIGH",
-            help="What is searched, a range or KEY=VALUE,…; repeatable. Without it: rate, batch "
-            "size, label smoothing, L2 and dropout.",
+            help="What is searched, a range or KEY=VALUE,…; repeatable. Without it: learning "
+            "rate, batch size, label smoothing, L2 and dropout.",
         ),
     ] = None,
     changes: Changes = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of all trainings.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="The seed of all trainings.")] = 0,
     name: Annotated[
-        str | None, typer.Option(help="What the search is called; without it, as its recipe.")
+        str | None, typer.Option(help="The name of the search; without it, that of the recipe.")
     ] = None,
     storage: Annotated[
         str | None,
@@ -293,7 +291,7 @@ def search(
         typer.Option(metavar="FILE", help="The best recipe; without it, search/NAME.toml."),
     ] = None,
 ) -> None:
-    """Look for better hyperparameters; the same command continues the search."""
+    """Search for better hyperparameters; the same command resumes the search."""
     from inknet.experiments.catalogue import NAME_FORM
     from inknet.experiments.search import open_search
     from inknet.files import write_text_whole
@@ -325,7 +323,7 @@ def search(
 
 
 def _report_trial(trial: Any) -> None:
-    """Say on one line what a trial tried and reached."""
+    """Print the settings and the result of a trial on one line."""
     reached = f"{trial.value:.2%}" if trial.state.name == "COMPLETE" else trial.state.name.lower()
     tried = ", ".join(
         f"{key.rpartition('.')[2]} {value:.3g}"

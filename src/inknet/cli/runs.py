@@ -24,8 +24,8 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="SOURCE",
-            help="Without it, the run's own test data; with it, the source's own test set, or all "
-            f"of the source if it has none. {SOURCE_HELP}",
+            help="Without it, the test data of the run; with it, the official test set of the "
+            f"source, or all of it if it has none. {SOURCE_HELP}",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -33,12 +33,12 @@ def evaluate(
         int,
         typer.Option(
             min=0,
-            help="Answer by the mean over the image and so many copies of it, distorted as in "
-            "training. What this reaches is not the network alone.",
+            help="Average the predictions over the image and N copies of it, distorted as in "
+            "training. The result is not that of the network on the image only.",
         ),
     ] = 0,
 ) -> None:
-    """Evaluate a trained network on its own test data, or on another source."""
+    """Evaluate a trained network on its test data, or on another source."""
     from inknet.data import load
     from inknet.mlp import MLP
     from inknet.runs import Run
@@ -73,10 +73,10 @@ def evaluate(
 
 
 def _which_part(samples: Dataset) -> str:
-    """Say which part of a source was evaluated, and what to make of it."""
+    """Return which part of a source was evaluated, as text."""
     if samples.n_official_test:
-        return "its own test set"
-    return "all of it, with what the model may have been trained on"
+        return "its official test set"
+    return "all of it, including what the model may have been trained on"
 
 
 def predict(
@@ -86,10 +86,10 @@ def predict(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Say what is written in pictures of any size.
+    """Predict what is written in pictures of any size.
 
-    A picture is cropped to its ink, scaled and centred as the digits of MNIST were; one that has
-    the size of the training images already is taken as it is.
+    A picture is cropped to its ink, scaled and centred as the digits of MNIST were. One that
+    already has the size of the training images is used unchanged.
     """
     from inknet.mlp import MLP
 

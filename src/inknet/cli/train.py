@@ -51,11 +51,11 @@ def train(
     ensemble: Annotated[
         int | None,
         typer.Option(
-            min=2, metavar="N", help="Train N networks, with seeds in a row, that answer together."
+            min=2, metavar="N", help="Train N networks with consecutive seeds, used together."
         ),
     ] = None,
 ) -> None:
-    """Train a network and leave model, figures, pictures and a report in a run folder."""
+    """Train a network and save model, figures, pictures and a report in a run folder."""
     from inknet.data import MnistUnavailableError
     from inknet.recipes import load_recipe
     from inknet.runs import default_folder, resume_run, train_run
@@ -71,13 +71,14 @@ def train(
         if force or any(given is not None for given in others):
             raise InputError(
                 "--resume keeps the recipe of the run; "
-                "--data, --recipe, --out, --seed, --set, --force and --ensemble do not go with it"
+                "--data, --recipe, --out, --seed, --set, --force and --ensemble "
+                "cannot be combined with it"
             )
         run = resume_run(resume, previous=previous, callbacks=training.callbacks, **options)
         training.conclude(run)
         return
     if previous:
-        raise InputError("--previous goes with --resume")
+        raise InputError("--previous needs --resume")
 
     def train_on(source: str | None) -> Run:
         chosen = load_recipe(recipe or "digits", changes or [], source=source, seed=seed)
@@ -87,7 +88,7 @@ def train(
 
     if ensemble is not None:
         if force:
-            raise InputError("--ensemble keeps what is finished; --force does not go with it")
+            raise InputError("--ensemble keeps finished runs; --force cannot be combined with it")
         chosen = load_recipe(recipe or "digits", changes or [], source=data, seed=seed)
         training.together(chosen, out or default_folder(chosen), ensemble, options)
         return
@@ -100,7 +101,7 @@ def train(
 
 
 class _Training:
-    """What is printed about a training."""
+    """The printed output of a training."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -109,7 +110,7 @@ class _Training:
         self.console = Console(highlight=False, markup=False, soft_wrap=True)
 
     def introduce(self, recipe: Recipe, model: MLP, parts: Splits) -> None:
-        """Say what is about to be trained."""
+        """Print what is about to be trained."""
         widths = "-".join(map(str, model.network.architecture.layer_dims))
         self.console.print(
             f"recipe {printable(recipe.name)}, seed {recipe.seed}: {widths}, "
@@ -121,7 +122,7 @@ class _Training:
         )
 
     def callbacks(self, recipe: Recipe) -> list[Callback]:
-        """Return what prints while the training runs."""
+        """Return the callbacks that print during the training."""
         from inknet.training.callbacks import EpochLines
         from inknet.training.progress import ProgressBar
 
@@ -129,7 +130,7 @@ class _Training:
         return [lines, ProgressBar(self.console)]
 
     def conclude(self, run: Run) -> None:
-        """Say how it ended, and where everything is."""
+        """Print the result, and where everything is."""
         test, training = run.metrics["test"], run.metrics["training"]
         folder = Path(shortest(run.folder))
         self.console.print(
@@ -142,7 +143,7 @@ class _Training:
     def together(
         self, recipe: Recipe, folder: Path, n_members: int, options: dict[str, Any]
     ) -> None:
-        """Train an ensemble, and say what one network reaches and what all do."""
+        """Train an ensemble; print the errors of one network, and of all together."""
         from inknet.runs import resume_run, train_run
         from inknet.runs.ensemble import train_ensemble
 

@@ -1,6 +1,6 @@
 """The mathematics: everything between a batch of numbers and its gradient.
 
-A network in ten lines, by hand. Its layers and its loss are all that follows is about:
+A network and its training in ten lines. The modules below explain every part:
 
 >>> import numpy as np
 >>> from inknet.nn.activations import ACTIVATIONS
@@ -12,7 +12,7 @@ A network in ten lines, by hand. Its layers and its loss are all that follows is
 >>> for step in range(500):
 ...     signal, gradient = x, np.empty((4, 2))
 ...     for layer in layers:
-...         signal = layer.forward(signal)  # each remembers what its way back needs
+...         signal = layer.forward(signal)  # each remembers what its backward pass needs
 ...     loss = softmax_cross_entropy(signal, labels, gradient)
 ...     for layer in reversed(layers):
 ...         gradient = layer.backward(gradient)  # the chain rule
@@ -21,19 +21,19 @@ A network in ten lines, by hand. Its layers and its loss are all that follows is
 >>> print(signal.argmax(axis=1), f"{loss:.2f}")
 [0 1 1 0] 0.01
 
-Read it in this order. Each module uses only what the ones above it have explained:
+Read the modules in this order. Each one uses only what those above it have explained:
 
 1. `arrays`: the types of the arrays.
 2. `activations`: why a stack of layers is more than one matrix.
-3. `initializers`: how weights start, so that signals neither grow nor fade.
-4. `ops`: what is computed over many numbers, as formulas and as NumPy; how it becomes fast is for
-   later, or never. A `Batch` is what carries the data into the first layer.
+3. `initializers`: how to choose initial weights so that signals neither grow nor vanish.
+4. `ops`: the operations on whole arrays, as formulas and in NumPy. How they are made fast can be
+   read later, or never. A `Batch` carries the data into the first layer.
 5. `layers`: forward and backward of each layer, the chain rule line by line.
-6. `losses`: what training makes small, and the gradient that it starts from.
-7. `architecture`: which layers a network has, and what of them must fit together.
+6. `losses`: what training minimizes, and the gradient that back-propagation starts from.
+7. `architecture`: which layers a network has, and which settings must fit together.
 8. `network`: layers over one flat vector of parameters.
 9. `optimizers`: how gradients change parameters.
-10. `schedules`: how the learning rate changes on the way.
+10. `schedules`: how the learning rate changes during training.
 11. `gradcheck`: how to prove that all of it is right.
 
 Rows are samples throughout: a batch is ``(n, d)``, a weight matrix ``(fan_in, fan_out)``, and a

@@ -1,7 +1,7 @@
 """Activation functions: without them, a stack of layers would be one matrix.
 
-Each is given by its value ``a = f(z)`` and its derivative ``f'(z)``. The derivative is written as
-a function of ``a``: all of these allow it, and so a layer need not remember ``z``.
+Each is given by its value ``a = f(z)`` and its derivative ``f'(z)``. The derivative is written as a
+function of ``a``: all of these functions allow it, so a layer need not remember ``z``.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ LEAKY_SLOPE = 0.01
 
 @dataclass(frozen=True)
 class Elementwise:
-    """A function applied to every element, and how exported files write it.
+    """A function applied to every element, and its form in exported files.
 
     Attributes
     ----------
@@ -26,13 +26,13 @@ class Elementwise:
     value : (z, out) -> None
         Write ``f(z)`` to ``out``; both ``(n, d)`` or ``(d,)``, and not the same array.
     numpy : str
-        ``f(z)`` as an expression of NumPy.
+        ``f(z)`` as a NumPy expression.
     onnx : str
-        The operator of ONNX.
+        The ONNX operator.
     attributes : dict
-        What that operator takes besides arrays.
+        The attributes of that operator.
     arrays : dict
-        Arrays ``(d,)`` in the expression, by their names in it; the operator's further inputs.
+        Arrays ``(d,)`` that the expression uses, by name; further inputs of the operator.
     """
 
     name: str
@@ -77,7 +77,7 @@ def relu_slope(a: Floats, out: Floats) -> None:
 
 
 def leaky_relu(z: Floats, out: Floats) -> None:
-    """Write ``z`` where it is positive, else a hundredth of it: no neuron is ever quite dead."""
+    """Write ``z`` where it is positive, else a hundredth of it, so no neuron dies completely."""
     np.multiply(z, LEAKY_SLOPE, out=out)
     np.maximum(z, out, out=out)
 
@@ -114,7 +114,7 @@ def tanh_slope(a: Floats, out: Floats) -> None:
 
 
 def identity(z: Floats, out: Floats) -> None:
-    """Write ``z`` itself: with this alone, a stack of layers is one matrix after all."""
+    """Write ``z`` itself: with no other activation, a stack of layers is still one matrix."""
     np.copyto(out, z)
 
 
@@ -127,7 +127,7 @@ def softmax(logits: Floats, out: Floats) -> None:
     """Write ``exp(z_k) / sum_j exp(z_j)`` along each row; ``out`` may be ``logits`` itself.
 
     The largest logit of the row is subtracted first: the quotient stays the same, and no
-    exponential can overflow. Its derivative is taken together with the loss, in
+    exponential can overflow. Its derivative is combined with that of the loss, in
     `inknet.nn.ops.NumpyOps.softmax_cross_entropy`.
     """
     np.subtract(logits, logits.max(axis=1, keepdims=True), out=out)
@@ -151,4 +151,4 @@ _TABLE = (
     ActivationFunction("identity", identity, "z", "Identity", identity_slope),
 )
 ACTIVATIONS = {function.name: function for function in _TABLE}
-"""What a hidden layer may use; softmax belongs to the output layer alone."""
+"""What a hidden layer may use; softmax is for the output layer only."""

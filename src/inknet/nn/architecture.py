@@ -1,4 +1,4 @@
-"""What a network is made of, and what of it must fit together."""
+"""The architecture of a network, and the checks that its parts fit together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from inknet.nn.losses import LOSSES
 
 BATCH_NORM_PLACES = ("none", "before", "after")
 LARGEST_BIAS = 1_000_000
-"""No network starts beyond this; it only keeps float32 from overflowing."""
+"""Far above any useful start; this limit only keeps float32 from overflowing."""
 
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a network is made of, before any weight has a value.
+    """The layers of a network, before any weight has a value.
 
     Attributes
     ----------
@@ -26,8 +26,8 @@ class Architecture:
         The width of the input, of each hidden layer, and the number of classes.
     activations : sequence of str
         One for each layer after the input; the last one is ``"softmax"``, the others are names of
-        `inknet.nn.layers.HIDDEN`. With ``"sigmoid"`` as the last, each output is a yes or no of its
-        own: for samples with any number of labels.
+        `inknet.nn.layers.HIDDEN`. If the last is ``"sigmoid"``, each output is a separate yes or
+        no: for samples with any number of labels.
     keep_probs : sequence of float
         One for each layer after the input: the probability that dropout keeps a neuron, in
         ``(0, 1]``. The output layer keeps all: its entry is 1.
@@ -37,8 +37,8 @@ class Architecture:
     initializer : str
         ``"he"``, ``"glorot"`` or ``"normal"``.
     bias_start : float
-        Where the biases of the ReLU family start; all other biases start at 0. A small positive
-        value lets every neuron be active, and so learn, at first.
+        Initial biases of layers with an activation of the ReLU family; all others start at 0. A
+        small positive value makes every neuron active at first, so that it can learn.
 
     Raises
     ------
@@ -67,7 +67,7 @@ class Architecture:
         if not _is_number(self.bias_start) or not abs(self.bias_start) <= LARGEST_BIAS:
             given = f"bias_start is {self.bias_start!r}"
             raise ValueError(f"{given}; expected a number within ±{LARGEST_BIAS:,}")
-        # NumPy's numbers were welcome, but a description that goes into files has Python's
+        # NumPy's numbers are accepted, but a description that is saved needs Python's
         for name, kind in (("layer_dims", int), ("activations", str), ("keep_probs", float)):
             object.__setattr__(self, name, tuple(map(kind, getattr(self, name))))
         object.__setattr__(self, "bias_start", float(self.bias_start))
@@ -79,9 +79,10 @@ class Architecture:
         return sum(array.size for array in arrays if array.kind != "statistic")
 
     def layers(self) -> list[Layer]:
-        """Return Dense, batch normalization and activation, dropout for each hidden layer.
+        """Return the layers of each hidden block, then the output layer.
 
-        And the last Dense. They have no arrays yet, so nothing here needs memory.
+        A block is Dense, batch normalization and activation in either order, and dropout. The
+        layers have no arrays yet, so this takes almost no memory.
         """
         layers: list[Layer] = []
         *hidden, output = pairwise(self.layer_dims)
@@ -93,13 +94,13 @@ class Architecture:
                 block.insert(0 if self.batch_norm == "before" else 1, BatchNorm(width))
             if keep_prob < 1:
                 block.append(Dropout(keep_prob))
-                if isinstance(block[-2], Activation):  # both can be done at once
+                if isinstance(block[-2], Activation):  # one layer does both
                     block[-2:] = [Activation(block[-2].function, keep_prob)]
             layers += block
         return [*layers, Dense(*output)]
 
     def require_softmax(self) -> None:
-        """Raise `ValueError` unless the outputs are classes, of which each sample has one."""
+        """Raise `ValueError` unless each sample has exactly one class."""
         last = self.activations[-1]
         if last != "softmax":
             raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
@@ -119,7 +120,7 @@ class Architecture:
         self._check_length("activations")
         *hidden, last = self.activations
         if "softmax" in hidden:
-            allowed = f"the output layer alone (hidden layers: {', '.join(HIDDEN)})"
+            allowed = f"the output layer only (hidden layers: {', '.join(HIDDEN)})"
             raise ValueError(f"activations has softmax in the middle; it belongs to {allowed}")
         for name in hidden:
             _check_one_of("activations", name, HIDDEN)

@@ -1,9 +1,9 @@
-"""Proof that `backward` is right: finite differences against back-propagation.
+"""How to prove that `backward` is right: compare it with finite differences.
 
-Moving a number a little both ways shows what an objective does:
+Moving a number a little in both directions shows how the objective changes:
 ``dJ/dp ≈ (J(p + step) - J(p - step)) / (2 step)``, whose error shrinks with the square of the step.
-It costs two forward passes a number, so it is meant for small float64 networks. (Where a ReLU's
-input lies within a step of 0, the two sides have different slopes, and the trial is off.)
+It costs two forward passes per number, so it is meant for small float64 networks. (Where a ReLU's
+input lies within a step of 0, the two sides have different slopes, and the estimate is wrong.)
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from inknet.nn.network import Network
 
 
 def differences(objective: Callable[[], float], values: Floats, step: float = 1e-5) -> Floats:
-    """Differentiate ``objective()`` by each of the values that it reads; they are put back.
+    """Differentiate ``objective()`` with respect to each value that it reads; restore them.
 
     Returns
     -------
@@ -59,17 +59,17 @@ def both_gradients(
     Returns
     -------
     analytic, numerical : (n_parameters,) float64
-        The network itself is as before, but for its `gradients`.
+        The network is unchanged, except for its `gradients`.
 
     Raises
     ------
     ValueError
-        If the network is not float64: in float32, rounding hides what is looked for.
+        If the network is not float64: in float32, rounding errors hide the differences.
     """
     if network.dtype != np.float64:
         raise ValueError(f"the network is {network.dtype}; a gradient check needs float64")
     l2 = network.l2(l2_lambda, on_biases=l2_on_biases)
-    statistics = network.statistics.copy()  # each pass moves those of batch normalization
+    statistics = network.statistics.copy()  # each pass updates those of batch normalization
 
     def objective() -> float:
         logits = network.forward(x, np.random.default_rng(seed))
@@ -84,20 +84,20 @@ def both_gradients(
 
 
 def both_gradients_of_layer(layer: Layer, x: Floats, seed: int = 0) -> tuple[Floats, Floats]:
-    """Do the same with one layer alone, of any kind; its objective weights its outputs at random.
+    """Do the same for a single layer; the objective is a random weighted sum of its outputs.
 
     Parameters
     ----------
     layer
-        Not part of a network, or part of one of float64. Running statistics are moved.
+        Not part of a network, or part of a float64 network. Its running statistics change.
     x : (n, d) float64
     seed
-        Of what the layer draws, which is the same in every pass.
+        Decides what the layer draws; it draws the same in every pass.
 
     Returns
     -------
     analytic, numerical : float64
-        The derivatives by each element of x, then by each of the layer's parameters.
+        The derivatives with respect to each element of x, then to each of the layer's parameters.
     """
     y = layer.forward(x, np.random.default_rng(seed))
     upstream = np.random.default_rng(seed + 1).normal(size=y.shape)

@@ -1,8 +1,8 @@
-"""How weights start: small random numbers whose spread keeps signals from growing or fading.
+"""Initial weights: small random numbers whose spread keeps signals from growing or vanishing.
 
 A neuron sums ``fan_in`` products, so the variance of its input is ``fan_in`` times the variance of
-a weight times the mean square of a signal. Each rule below picks the weight's variance with that in
-mind.
+a weight times the mean square of a signal. Each rule below chooses the variance of the weights
+accordingly.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ Spread: TypeAlias = Callable[[int, int], float]
 
 
 def he(fan_in: int, fan_out: int) -> float:
-    """Return ``sqrt(2 / fan_in)``: ReLU halves the mean square, so it is doubled first.
+    """Return ``sqrt(2 / fan_in)``: ReLU halves the mean square, so the variance is doubled.
 
     He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers", equation 10.
     """
@@ -22,16 +22,16 @@ def he(fan_in: int, fan_out: int) -> float:
 
 
 def glorot(fan_in: int, fan_out: int) -> float:
-    """Return ``sqrt(2 / (fan_in + fan_out))``: a compromise of both directions.
+    """Return ``sqrt(2 / (fan_in + fan_out))``: a compromise of forward and backward pass.
 
     Glorot and Bengio 2010, "Understanding the difficulty of training deep feedforward neural
-    networks", equation 12. Made for tanh and sigmoid.
+    networks", equation 12. Meant for tanh and sigmoid.
     """
     return sqrt(2 / (fan_in + fan_out))
 
 
 def normal(fan_in: int, fan_out: int) -> float:
-    """Return 0.01, whatever the width: what was done before the rules above."""
+    """Return 0.01 for any width: common before the rules above."""
     return 0.01
 
 

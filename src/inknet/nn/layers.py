@@ -1,11 +1,11 @@
 """The layers: each knows how to go forward, and how to send a gradient back.
 
 Every layer is a function ``y = f(x)`` of a batch. `forward` computes ``y`` and remembers what the
-way back needs. `backward` is given ``dJ/dy``, the gradient of the objective with respect to its
-output; it stores the gradients of its own parameters and returns ``dJ/dx``, which is ``dJ/dy`` for
-the layer before. That is the chain rule, and it is all there is to back-propagation.
+backward pass needs. `backward` is given ``dJ/dy``, the gradient of the objective with respect to
+its output; it stores the gradients of its own parameters and returns ``dJ/dx``, which is ``dJ/dy``
+for the layer before. That is the chain rule, and it is all there is to back-propagation.
 
-A layer can be tried alone:
+A layer can be tried on its own:
 
 >>> import numpy as np
 >>> layer = Dense(3, 2)
@@ -16,13 +16,10 @@ A layer can be tried alone:
 >>> layer.bias_gradient
 array([4., 4.])
 
-`forward` and `backward` write into buffers that are made once and kept, so the training loop
-allocates next to nothing. A buffer's content is good until the next call; `backward` may overwrite
-the gradient it was given. `infer` is the forward pass without the memory: it leaves the layer and
-its input untouched, so many threads may call it at once.
-
-What goes over many numbers is left to `ops`: the definitions in NumPy, or something that computes
-the same faster.
+`forward` and `backward` write into buffers that are allocated once and kept. A buffer's content is
+valid until the next call; `backward` may overwrite the gradient it was given. `infer` is the
+forward pass without remembering: it changes neither the layer nor its input, so many threads may
+call it at the same time. Work on whole arrays is left to `ops`: NumPy, or a faster backend.
 """
 
 from abc import ABC, abstractmethod
@@ -45,8 +42,8 @@ BATCH_NORM_MOMENTUM = 0.1
 """Weight of the newest batch in the running statistics."""
 
 KINDS = ("weight", "bias", "other", "statistic")
-"""The kinds of arrays, in the order of a network's vectors. L2 applies to weights, and to biases if
-it is asked to; a statistic is learned, but not by gradients."""
+"""The kinds of arrays, in the order of a network's vectors. L2 applies to weights, and to biases on
+request; a statistic is learned, but not by gradients."""
 
 
 class Learned(NamedTuple):
@@ -62,7 +59,7 @@ class Learned(NamedTuple):
     key : str
         Its name in a PyTorch state dict, which holds it transposed.
     start : float
-        Its value before training.
+        Its initial value.
     """
 
     name: str
@@ -78,39 +75,39 @@ class Learned(NamedTuple):
 
 
 class Affine(NamedTuple):
-    """What a dense layer does in use: ``x @ weight + bias``."""
+    """A dense layer at inference: ``x @ weight + bias``."""
 
     weight: Floats
     bias: Floats
 
     def __call__(self, x: Floats) -> Floats:
-        """Return it for a batch ``(n, d)``."""
+        """Apply it to a batch ``(n, d)``."""
         return x @ self.weight + self.bias
 
 
 class Scaling(NamedTuple):
-    """What batch normalization does in use: ``x · scale + shift``, feature by feature."""
+    """Batch normalization at inference: ``x · scale + shift``, feature by feature."""
 
     scale: Floats
     shift: Floats
 
     def __call__(self, x: Floats) -> Floats:
-        """Return it for a batch ``(n, d)``."""
+        """Apply it to a batch ``(n, d)``."""
         return x * self.scale + self.shift
 
 
 Operation: TypeAlias = Affine | Scaling | Elementwise
-"""What a layer in use may compute; prediction and exports translate these."""
+"""What a layer may compute at inference; prediction and exports translate these."""
 
 
 class Own:
-    """An attribute for a learned array or its gradient, made when it is first asked for."""
+    """An attribute for a learned array or its gradient, allocated on first use."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
 
     def __get__(self, layer: "Layer", owner: type) -> Floats:
-        layer.stand_alone()  # no network gave it one, or Python would have found that first
+        layer.stand_alone()  # reached only while the layer has no array of this name
         array: Floats = vars(layer)[self.name]
         return array
 
@@ -121,12 +118,12 @@ class Layer(ABC):
     Attributes
     ----------
     learned : tuple of Learned
-        The arrays it learns. A network gives it views of its own vectors to keep them in; a layer
-        that stands alone makes float64 arrays when it first needs them.
+        The arrays it learns. In a network they are views into the network's vectors; a layer
+        outside any network allocates float64 arrays on first use.
     n_modules : int
-        How many modules of a PyTorch ``nn.Sequential`` it stands for.
+        How many modules of a PyTorch ``nn.Sequential`` it corresponds to.
     rectifies : bool
-        Whether its neurons can die, so that biases before it start above 0.
+        Whether its neurons can die; the biases before it then start above 0.
     ops : NumpyOps
         What it computes with.
     """
@@ -140,14 +137,14 @@ class Layer(ABC):
     _output: Floats
 
     def stand_alone(self) -> None:
-        """Make float64 arrays to learn in, for a layer that no network gave any."""
+        """Allocate float64 arrays, for a layer outside any network."""
         for array in self.learned:
             for attribute in (array.name, f"{array.name}_gradient"):
                 setattr(self, attribute, self.ops.xp.zeros(array.shape))
         self.start(np.random.default_rng(0), he)
 
     def start(self, generator: np.random.Generator | None, spread: Spread) -> None:
-        """Give the learned arrays their values before training.
+        """Give the learned arrays their initial values.
 
         ``spread`` is one of `inknet.nn.initializers`. Without a generator, nothing is drawn.
         """
@@ -155,7 +152,7 @@ class Layer(ABC):
             getattr(self, array.name)[:] = array.start
 
     def buffer(self, name: str, n: int, width: int) -> Floats:
-        """Return the buffer of this name for n samples, ``(n, width)``; make it if need be."""
+        """Return the buffer of this name, ``(n, width)``; allocate it if necessary."""
         kept: Floats | None = self.__dict__.get(name)
         if kept is None or len(kept) < n:
             self.arena = self.arena or Arena(np.dtype("float64"), self.ops.xp)
@@ -164,7 +161,7 @@ class Layer(ABC):
         return kept if len(kept) == n else kept[:n]
 
     def release(self) -> None:
-        """Give the buffers back: they are what has a name that begins with an underscore."""
+        """Free the buffers: all attributes whose names begin with an underscore."""
         for name in [name for name in vars(self) if name.startswith("_")]:
             delattr(self, name)
         self.arena = None
@@ -179,7 +176,7 @@ class Layer(ABC):
     def forward(self, x: Any, generator: np.random.Generator | None = None) -> Floats:
         """Return ``y`` for the batch ``x``, both ``(n, d)``, as in training.
 
-        ``generator`` draws what is random in it.
+        ``generator`` draws whatever is random, such as dropout masks.
         """
 
     @abstractmethod
@@ -188,21 +185,21 @@ class Layer(ABC):
 
     @abstractmethod
     def in_use(self) -> list[Operation]:
-        """Return what it computes in use, where nothing is random and nothing remembered.
+        """Return what it computes at inference, where nothing is random or remembered.
 
-        `infer` does this; prediction and exports translate it. Arrays that a function of each
-        element uses are copies, so that a prediction does not change with the layer.
+        `infer` does this; prediction and exports translate it. The arrays of an `Elementwise` are
+        copies, so a prediction does not change with the layer.
         """
 
     def infer(self, x: Any) -> Floats:
-        """Return ``y`` for the batch ``x`` as in use."""
+        """Return ``y`` for the batch ``x`` in inference mode."""
         for operation in self.in_use():
             x = operation(x)
         y: Floats = x
         return y
 
     def active_fraction(self) -> float:
-        """Return what fraction of the inputs of the last `forward` was positive."""
+        """Return the fraction of the inputs of the last `forward` that were positive."""
         return float(self.ops.xp.count_nonzero(self._input > 0) / self._input.size)
 
 
@@ -215,16 +212,15 @@ class Dense(Layer):
         dJ/dbias   = G.sum(axis=0)
         dJ/dx      = G @ weight.T
 
-    The data of a network come as a `Batch`, which may know of a shorter way through numbers that
-    are mostly zeros. There is no layer before it, so ``dJ/dx`` is left out then: `backward`
-    returns no rows.
+    The first layer of a network gets a `Batch`, whose product may skip zeros. Nothing needs its
+    ``dJ/dx``, so `backward` then returns no rows.
 
     Parameters
     ----------
     fan_in, fan_out : int
         The widths of its input and output.
     bias_start : float
-        Where the biases start.
+        Initial value of the biases.
 
     Attributes
     ----------
@@ -249,7 +245,7 @@ class Dense(Layer):
     def start(self, generator: np.random.Generator | None, spread: Spread) -> None:
         super().start(generator, spread)
         if generator is not None:
-            # drawn in float64 whatever the type, so that both types start from the same network
+            # drawn in float64 for either type, so that both start from the same network
             drawn = generator.normal(0, spread(self.fan_in, self.fan_out), self.weight.shape)
             self.weight[:] = self.ops.xp.asarray(drawn)
             self.bias[:] = self.bias_start
@@ -285,14 +281,13 @@ class Dense(Layer):
 
 
 class Activation(Layer):
-    """``y = f(x)`` for each element, so ``dJ/dx = dJ/dy · f'(x)``; if asked to, with dropout.
+    """``y = f(x)`` for each element, so ``dJ/dx = dJ/dy · f'(x)``; optionally with dropout.
 
-    Dropout silences each output with probability ``1 - keep_prob``, so that no neuron is
+    Dropout sets each output to 0 with probability ``1 - keep_prob``, so that no neuron becomes
     indispensable: ``y = f(x) · mask`` where the mask is 0 or ``1 / keep_prob``. The division keeps
-    the expected value, so nothing needs scaling in use ("inverted" dropout). The gradient takes
-    the same mask: ``dJ/dx = dJ/dy · f'(x) · mask``. Probabilities are exact to 2^-17.
-    Srivastava et al. 2014, "Dropout: a simple way to prevent neural networks from
-    overfitting".
+    the expected value, so inference needs no scaling ("inverted" dropout). The gradient takes the
+    same mask: ``dJ/dx = dJ/dy · f'(x) · mask``. Probabilities are exact to 2^-17. Srivastava et al.
+    2014, "Dropout: a simple way to prevent neural networks from overfitting".
 
     Parameters
     ----------
@@ -330,7 +325,7 @@ class Activation(Layer):
 
 
 class Dropout(Activation):
-    """Dropout by itself: that of an activation that is the identity."""
+    """Dropout without an activation function: its `Activation` is the identity."""
 
     def __init__(self, keep_prob: float) -> None:
         super().__init__(ACTIVATIONS["identity"], keep_prob)
@@ -344,11 +339,11 @@ class Dropout(Activation):
 
 
 class BatchNorm(Layer):
-    """Give every feature mean 0 and variance 1 over the batch, then a scale and shift it learns.
+    """Normalize each feature over the batch, then apply a scale and a shift that it learns.
 
-    ``normalized = (x - mean) / sqrt(variance + epsilon)``, ``y = gamma · normalized + beta``.
-    In use there is no batch to speak of, so `infer` takes the running mean and variance that
-    training collected. Ioffe and Szegedy 2015, "Batch normalization", algorithms 1 and 2.
+    ``normalized = (x - mean) / sqrt(variance + epsilon)``, ``y = gamma · normalized + beta``. At
+    inference the result must not depend on the batch, so `infer` uses the running mean and variance
+    that training collected. Ioffe and Szegedy 2015, "Batch normalization", algorithms 1 and 2.
 
     Parameters
     ----------
@@ -396,9 +391,9 @@ class BatchNorm(Layer):
         return [Scaling(scale, self.beta - self.running_mean * scale)]
 
 
-def _made_with(function: ActivationFunction) -> Callable[[int], Layer]:
+def _layer_for(function: ActivationFunction) -> Callable[[int], Layer]:
     return lambda width: Activation(function)
 
 
-HIDDEN = {name: _made_with(function) for name, function in ACTIVATIONS.items()}
+HIDDEN = {name: _layer_for(function) for name, function in ACTIVATIONS.items()}
 """What may follow a hidden dense layer of a given width, by the names that recipes use."""

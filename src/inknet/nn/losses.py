@@ -1,7 +1,8 @@
-"""What training makes small: the loss on a batch, and a penalty on large weights.
+"""What training minimizes: the loss on a batch, and a penalty on large weights.
 
 The objective of a batch of n samples is ``J = loss + l2_lambda / (2 n) · sum of squared weights``.
-Each loss also gives its gradient with respect to the logits: the first ``dJ/dy`` of the way back.
+Each loss also gives its gradient with respect to the logits: the first ``dJ/dy`` of the backward
+pass.
 """
 
 from collections.abc import Callable
@@ -37,7 +38,7 @@ def softmax_cross_entropy(
     Parameters
     ----------
     logits, gradient : (n, K)
-        The gradient is written to its array.
+        The gradient is written to ``gradient``.
     labels : (n,)
     label_smoothing : float
         0 for plain cross-entropy (Szegedy et al. 2016, section 7, for the smoothed one).
@@ -60,7 +61,7 @@ def sigmoid_cross_entropy(
     sample_weight: Floats | None = None,
     ops: NumpyOps = NUMPY,
 ) -> float:
-    """Return the loss of a batch whose every output is a yes or no; write its gradient.
+    """Return the loss of a batch in which every output is a yes or no; write its gradient.
 
     With ``p = sigmoid(logits)`` and targets moved towards the middle, ``t = (1 - label_smoothing)
     target + label_smoothing / 2``::
@@ -75,7 +76,7 @@ def sigmoid_cross_entropy(
     Parameters
     ----------
     logits, gradient : (n, K)
-        The gradient is written to its array.
+        The gradient is written to ``gradient``.
     targets : (n, K)
         0 or 1.
     label_smoothing, sample_weight
@@ -92,7 +93,7 @@ def sigmoid_cross_entropy(
 Loss: TypeAlias = Callable[..., float]
 
 LOSSES: dict[str, Loss] = {"softmax": softmax_cross_entropy, "sigmoid": sigmoid_cross_entropy}
-"""The loss that belongs to each function of the output layer."""
+"""The loss for each activation of the output layer."""
 
 
 class L2:
@@ -101,12 +102,12 @@ class L2:
     Parameters
     ----------
     decayed, gradients : (n_decayed,)
-        The parameters that it falls on, and the same part of the gradient vector; both are views.
+        The parameters that it applies to, and their part of the gradient vector; both are views.
     l2_lambda : float
-        How large it is; at 0 nothing is computed. Since the penalty of a batch is divided by its
-        size and the loss is a mean, one value means the same at every batch size only if it is
-        multiplied by it. With Adam, which divides each gradient by its typical size, this is not
-        the weight decay of AdamW.
+        Its strength; at 0 nothing is computed. The penalty of a batch is divided by the batch size,
+        and the loss is a mean. So for the same strength at another batch size, multiply the value
+        by the ratio of the sizes. With Adam, which divides each gradient by its typical size, this
+        is not the weight decay of AdamW.
     """
 
     def __init__(

@@ -18,11 +18,11 @@ Rows: TypeAlias = NDArray[Any] | Batch
 
 
 class Network:
-    """Layers in a row, over one flat vector of parameters and one of gradients.
+    """A sequence of layers over one flat vector of parameters and one of gradients.
 
-    Each layer holds views into the two vectors, so an optimizer steps, a norm is taken and a
-    checkpoint is written with whole-vector operations. The vector holds first all weights, then
-    all biases, then the scales and shifts of batch normalization: what L2 applies to is a prefix.
+    Each layer holds views into the two vectors, so an optimizer, a norm and a checkpoint need only
+    whole-vector operations. The vector holds first all weights, then all biases, then the scales
+    and shifts of batch normalization: what L2 applies to is a prefix.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Network:
     statistics : (n_statistics,)
         The running means and variances of batch normalization: learned, but not by gradients.
     layers : list of Layer
-        In the order of the forward pass; softmax and sigmoid are taken with the loss.
+        In the order of the forward pass; the output's softmax or sigmoid is part of the loss.
     n_parameters, n_weights, n_biases : int
         The lengths of the parameter vector and of its first two parts.
 
@@ -40,16 +40,16 @@ class Network:
     architecture
         What to build.
     generator
-        Draws the initial weights; without it they are 0, for whoever fills them.
+        Draws the initial weights; without it they are 0, to be filled later.
     dtype
         ``float32`` or ``float64``.
     ops
-        What it computes with, until `use` names something else.
+        The operations it computes with, until `use` changes them.
 
     Raises
     ------
     ValueError
-        If it is another type, or the network does not fit in memory.
+        If ``dtype`` is another type, or the network does not fit in memory.
     """
 
     def __init__(
@@ -83,13 +83,13 @@ class Network:
         return [one for one in self.layers if not isinstance(one, (Dense, BatchNorm, Dropout))]
 
     def use(self, ops: NumpyOps) -> None:
-        """Compute with these operations from now on; the buffers will be new ones."""
+        """Compute with these operations from now on, in new buffers."""
         for layer in self.layers:
             layer.ops = ops
         self.ops, self._prepared_for, self._batch = ops, 0, ops.new_batch(self.dtype)
 
     def release(self) -> None:
-        """Give back the buffers of training, and the batch that is still in them."""
+        """Free the buffers of training, and the batch in them."""
         for layer in self.layers:
             layer.release()
         self.use(self.ops)
@@ -105,7 +105,7 @@ class Network:
         """Return the logits ``(n, n_classes)`` of a batch, as in training.
 
         ``x`` are rows ``(n, n_features)``, uint8 pixels or numbers, or a `Batch` that was loaded
-        with them. ``generator`` draws the dropout masks. The result is a buffer, good until the
+        with them. ``generator`` draws the dropout masks. The result is a buffer, valid until the
         next call.
         """
         if not isinstance(x, Batch):
@@ -149,15 +149,15 @@ class Network:
     def loss(
         self, logits: Floats, labels: Labels | Floats, gradient: Floats, **options: Any
     ) -> float:
-        """Return the mean loss of a batch, and write its gradient by the logits to ``gradient``."""
+        """Return the mean loss of a batch; write its gradient with respect to the logits."""
         loss = LOSSES[self.architecture.activations[-1]]
         return loss(logits, labels, gradient, ops=self.ops, **options)
 
     def first_broken_layer(self) -> tuple[int, str] | None:
-        """Return which dense layer, from 1, first has a number that is not finite, and where.
+        """Return the first dense layer with a number that is not finite, counted from 1, and where.
 
-        Where is ``"weights"``, which are all parameters up to the next dense layer, or
-        ``"outputs"`` in the last forward pass; None if all are finite.
+        Where is ``"weights"``, for all parameters up to the next dense layer, or ``"outputs"``, for
+        those of the last forward pass. None if all are finite.
         """
         number = 0
         for layer in self.layers:
@@ -170,7 +170,7 @@ class Network:
         return None
 
     def infer(self, x: Rows) -> Floats:
-        """Return the logits ``(n, n_classes)`` of a batch, as in use. Safe from many threads."""
+        """Return the logits ``(n, n_classes)`` at inference. Safe from many threads."""
         if not isinstance(x, Batch):
             batch = self.ops.new_batch(self.dtype)
             batch.load(x, training=False)
@@ -183,9 +183,9 @@ class Network:
     # -- the arrays of all layers -----------------------------------------------------------------
 
     def _allocate(self) -> None:
-        """Make the vectors, and give each layer its views of them."""
+        """Allocate the vectors, and give each layer its views into them."""
         arrays = [(layer, array) for layer in self.layers for array in layer.learned]
-        # of one kind, arrays of one name lie together: all scales, then all shifts
+        # within a kind, arrays of one name lie together: all scales, then all shifts
         names = list(dict.fromkeys(array.name for _, array in arrays))
         arrays.sort(key=lambda pair: (KINDS.index(pair[1].kind), names.index(pair[1].name)))
         sizes = {kind: sum(a.size for _, a in arrays if a.kind == kind) for kind in KINDS}
@@ -200,17 +200,17 @@ class Network:
             raise ValueError(f"{given}; {problem}") from None
         self.statistics: Floats = self.ops.xp.zeros(sizes["statistic"], self.dtype)
         parameters = [pair for pair in arrays if pair[1].kind != "statistic"]
-        _share_out(self.parameters, parameters)
-        _share_out(self.gradients, parameters, "_gradient")
-        _share_out(self.statistics, arrays[len(parameters) :])
+        _assign_views(self.parameters, parameters)
+        _assign_views(self.gradients, parameters, "_gradient")
+        _assign_views(self.statistics, arrays[len(parameters) :])
 
     def tensors(self) -> dict[str, Floats]:
         """Return every learned array under its name in a PyTorch state dict.
 
         ``layers.N.weight`` and so on, N counting dense layers, batch normalizations, activations
-        and dropouts, so that a matching ``nn.Sequential`` called ``layers`` takes them. The arrays
-        are views: writing to them changes the network. A weight is given as PyTorch holds it,
-        ``(fan_out, fan_in)``.
+        and dropouts, so that a matching ``nn.Sequential`` called ``layers`` can load them. The
+        arrays are views: writing to them changes the network. A weight is given as PyTorch holds
+        it, ``(fan_out, fan_in)``.
         """
         named: dict[str, Floats] = {}
         number = 0
@@ -221,8 +221,8 @@ class Network:
         return named
 
 
-def _share_out(vector: Floats, arrays: list[tuple[Layer, Learned]], suffix: str = "") -> None:
-    """Give the layers views of their arrays' shapes, one after the other."""
+def _assign_views(vector: Floats, arrays: list[tuple[Layer, Learned]], suffix: str = "") -> None:
+    """Give each layer a view of the vector for each of its arrays, one after the other."""
     end = 0
     for layer, array in arrays:
         start, end = end, end + array.size

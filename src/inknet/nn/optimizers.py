@@ -14,22 +14,22 @@ from inknet.nn.ops.arena import Arena
 
 
 class Optimizer(ABC):
-    """A rule for a step downhill, with what it remembers between steps.
+    """A rule for one step downhill, with its state between steps.
 
     Attributes
     ----------
     remembers : tuple of str
-        The names of its arrays, ``(n_parameters,)``, which start at 0.
+        The names of the arrays of its state, ``(n_parameters,)``, which start at 0.
     steps_taken : int
 
     Parameters
     ----------
     parameters : (n_parameters,)
-        What it will change; only length and type count here.
+        What it will change; only their length and type matter here.
     ops
         What it computes with.
     **constants
-        The numbers at the head of each class, where others are wanted.
+        Other values for the constants at the top of each class.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class Optimizer(ABC):
         return f"{type(self).__name__}()"
 
     def arrays(self) -> dict[str, Floats]:
-        """Return what it remembers besides `steps_taken`; what is written to them, it remembers."""
+        """Return its state besides `steps_taken`: the arrays themselves, not copies."""
         return {name: getattr(self, name) for name in self.remembers}
 
     def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
@@ -63,7 +63,7 @@ class Optimizer(ABC):
 
     @abstractmethod
     def _step(self, parameters: Floats, gradients: Floats, rate: float) -> None:
-        """Do what `step` says."""
+        """Take the step, see `step`."""
 
 
 class GradientDescent(Optimizer):
@@ -130,15 +130,16 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam that also shrinks the weights: in each step by ``learning_rate · weight_decay`` of them.
 
-    As a penalty in the loss (L2), large weights would lose less where gradients are large, for Adam
-    divides by these. Loshchilov and Hutter 2019, "Decoupled weight decay regularization".
+    An L2 penalty in the loss would shrink weights with large gradients less, because Adam divides
+    by the size of the gradients. Loshchilov and Hutter 2019, "Decoupled weight decay
+    regularization".
 
     Attributes
     ----------
     weight_decay : float
         From 0 to 1.
     n_weights : int
-        How many parameters shrink, from the first one on; all, if there are fewer.
+        How many parameters shrink, counted from the first; all, if there are fewer.
     """
 
     weight_decay = 0.01

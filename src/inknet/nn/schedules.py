@@ -1,4 +1,4 @@
-"""How the learning rate changes on the way: a factor on the recipe's rate, from 0 to 1.
+"""How the learning rate changes during training: a factor on the recipe's rate, from 0 to 1.
 
 Each schedule is a function of progress, the fraction of all steps already taken, in ``[0, 1)``.
 """
@@ -38,8 +38,9 @@ ONE_CYCLE_PEAK = 0.3
 def one_cycle(progress: float) -> float:
     """Rise from 1/25 to 1 over the first 30 % of the steps, then fall to almost nothing.
 
-    Both ways follow half a cosine wave. Smith and Topin 2018, "Super-convergence: very fast
-    training of neural networks using large learning rates"; the constants are those of PyTorch.
+    Rise and fall each follow half a cosine wave. Smith and Topin 2018, "Super-convergence: very
+    fast training of neural networks using large learning rates"; the constants are those of
+    PyTorch.
     """
     if progress < ONE_CYCLE_PEAK:
         return 1 - (1 - ONE_CYCLE_START) * cosine(progress / ONE_CYCLE_PEAK)

@@ -1,4 +1,4 @@
-"""Recipes: all that decides a training run, and those that come with inknet."""
+"""Recipes: all settings of a training run, and the recipes that come with inknet."""
 
 from inknet.recipes.reading import augment_recipe, load_recipe, recipe_names, training_recipe
 from inknet.recipes.schema import AugmentRecipe, DataRecipe, NetworkRecipe, Recipe, TrainingRecipe

@@ -1,4 +1,4 @@
-"""Options of training as keyword arguments: names and types; all else is in the schema.
+"""Options of training as keyword arguments: names and types. Everything else is in the schema.
 
 A test compares them with the fields of `TrainingRecipe`, where an option has its default, its range
 and its description.

@@ -1,4 +1,4 @@
-"""Recipes are read: from TOML, by name or path, with some of their keys changed, and checked."""
+"""Reading recipes: from TOML, by name or path, with changed keys, and checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LARGEST_RECIPE = 1 << 16  # bytes
 LONGEST_LINE = 10_000  # characters
 MOST_DOTS = 300  # in a line: the time to parse a key grows with the square of its parts
 DEEPEST_NESTING = 8
-LARGEST_INTEGER = (1 << 63) - 1  # all that TOML promises to hold
+LARGEST_INTEGER = (1 << 63) - 1  # the range that TOML guarantees
 
 PartType = TypeVar("PartType", bound=Part)
 
@@ -49,11 +49,11 @@ def load_recipe(
         A name from `recipe_names`, or the path of a file that ends in ``.toml``.
     changes
         ``"table.key=value"`` each, the value written as in TOML (a bare word is a string, and
-        ``none`` takes an optional key back).
+        ``none`` unsets an optional key).
     settings
         Dotted keys and their values, set before the changes.
     source, seed
-        What takes the place of ``data.source`` and ``seed``, if given.
+        Replace ``data.source`` and ``seed``, if given.
 
     Raises
     ------
@@ -114,7 +114,7 @@ def _read(path: Path) -> str:
 
 
 def _parsed(text: str, where: str) -> dict[str, Any]:
-    """Parse TOML of a sane extent."""
+    """Parse TOML of reasonable size."""
     for number, line in enumerate(text.split("\n"), start=1):
         if len(line) > LONGEST_LINE:
             raise InputError(
@@ -127,14 +127,14 @@ def _parsed(text: str, where: str) -> dict[str, Any]:
         table = tomllib.loads(text)
     except RecursionError:
         raise InputError(f"{where}: not valid TOML: nested too deep") from None
-    except ValueError as error:  # TOML's own, and Python's for numbers of thousands of digits
+    except ValueError as error:  # invalid TOML, or numbers of thousands of digits
         raise InputError(f"{where}: not valid TOML: {quoted(error)}") from None
     _check_values(table, where)
     return table
 
 
 def _check_values(table: dict[str, Any], where: str) -> None:
-    """Refuse what no recipe has: tables in tables without end, and numbers too long to print."""
+    """Refuse what no recipe has: deeply nested tables, and numbers too long to print."""
     level: list[Any] = [table]
     for _ in range(DEEPEST_NESTING):
         values = [
@@ -194,10 +194,10 @@ def _first_problem(part: type[Part], error: ValidationError) -> str:
             f"did you mean {table}{near[0]}?" if near else f"expected one of {', '.join(siblings)}"
         )
         return f"{'.'.join(names)} is not a recipe key; {hint}"
-    if first["type"] == "value_error":  # from our own checks, which name the key themselves
+    if first["type"] == "value_error":  # from the schema's checks, which name the key themselves
         table = f"[{names[0]}] " if names else ""
         return table + str(first["ctx"]["error"])
-    # a key that takes one of several types yields a problem for each; they share the key's path
+    # a key of several possible types gives one problem for each; they share the key's path
     depth = next(
         (i for i in range(len(names), 0, -1) if ".".join(names[:i]) in _keys(part)), len(names)
     )

@@ -1,4 +1,4 @@
-"""The recipe: all that decides a training run, typed, read from TOML.
+"""The recipe: all settings of a training run, typed, read from TOML.
 
 A recipe has five parts: ``seed``, ``[data]``, ``[augment]``, ``[network]`` and ``[training]``.
 Every key has a default, an unknown key is refused, and each run keeps its recipe in its folder.
@@ -18,15 +18,15 @@ Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, Field(ge=1)]
 Unset = BeforeValidator(lambda value: None if value == "none" else value)
-"""Lets ``--set key=none`` take a key back, since TOML has no word for nothing."""
+"""Lets ``--set key=none`` unset a key, since TOML has no null."""
 HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
 
 
 class Part(BaseModel):
-    """A table of a recipe: fixed once read, nothing unknown in it, no value of another type.
+    """A table of a recipe: immutable, without unknown keys, with values of the given types.
 
-    A key that was retired stays readable in the recipes of older runs, as long as it has the value
-    that does nothing: `RETIRED` has these values.
+    Recipes of older runs may have keys that were retired since, if these have the value that does
+    nothing: `RETIRED` has these values.
     """
 
     RETIRED: ClassVar[dict[str, Any]] = {}
@@ -37,7 +37,7 @@ class Part(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _pass_over_retired_keys(cls, table: Any) -> Any:
+    def _skip_retired_keys(cls, table: Any) -> Any:
         if not isinstance(table, dict):
             return table
         for name, value in cls.RETIRED.items():
@@ -54,17 +54,17 @@ class DataRecipe(Part):
     source: str = "mnist"
     """``mnist``, ``sample``, or the path of a file or folder."""
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
-    """Fraction of the samples held back to watch the training and to stop it."""
+    """Fraction of the samples held back to validate the training, and to stop it early."""
     test: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Fraction of the samples held back to evaluate the result."""
     official_test: bool = True
-    """Evaluate on the test set that the source itself sets apart, if it has one."""
+    """Evaluate on the official test set of the source, if it has one."""
     stratified: bool = False
     """Give every part its share of each class."""
     limit: Annotated[Count | None, Unset] = None
     """Use at most this many samples, drawn at random; without it, all."""
     sorted_by_class: bool = False
-    """Put the training samples in the order of their classes; seen with `shuffle = false` alone."""
+    """Sort the training samples by class; it matters only with `shuffle = false`."""
 
     @model_validator(mode="after")
     def _leaves_some_for_training(self) -> DataRecipe:
@@ -77,7 +77,7 @@ class DataRecipe(Part):
 
 
 class AugmentRecipe(Part):
-    """How training images are distorted, newly in every epoch; see `inknet.data.augment`."""
+    """How training images are distorted, again in every epoch; see `inknet.data.augment`."""
 
     RETIRED = {"gentle_classes": []}
 
@@ -88,17 +88,17 @@ class AugmentRecipe(Part):
     scale: Fraction = 0.0
     """The largest change of height, and of width, as a fraction."""
     shift: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    """The furthest way in each direction, in pixels."""
+    """The largest shift in each direction, in pixels."""
     elastic_alpha: Annotated[float, Field(ge=0, le=10_000)] = 0.0
-    """The largest displacement of a pixel before neighbours' are smoothed; 0 for no such field."""
+    """The largest displacement of a pixel before smoothing; 0 for no elastic distortion."""
     elastic_sigma: Annotated[float, Field(ge=0.5, le=1000)] = 5.5
     """How far the smoothing reaches, in pixels."""
     swap: Fraction = 0.0
-    """Probability that a pixel is that of another image of the batch: noise that knows nothing of
-    where pixels lie."""
+    """Probability that a pixel is replaced by that of another image of the batch: noise that is
+    independent of the positions of pixels."""
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The last part of all epochs, as a fraction, in which all this grows weaker; the last epoch
-    sees the images as they are, since the network will be asked to read such."""
+    """The fraction of the epochs, at the end, in which all distortions become weaker. In the last
+    epoch there are none, because the network will be used on undistorted images."""
 
     @property
     def moves_pixels(self) -> bool:
@@ -123,15 +123,15 @@ class NetworkRecipe(Part):
     batch_norm: Literal["none", "before", "after"] = "none"
     """Batch normalization before or after the activation of each hidden layer."""
     initializer: Literal["he", "glorot", "normal"] = "he"
-    """How the weights start."""
+    """How the initial weights are drawn."""
     bias_start: float = 0.01
-    """Where the biases of the ReLU family start."""
+    """Initial biases of layers with an activation of the ReLU family."""
     dtype: Literal["float32", "float64"] = "float32"
     """Type of all numbers in the network."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> NetworkRecipe:
-        """Let the architecture check what concerns more than one key."""
+        """Let the architecture check the keys together."""
         self.architecture(n_features=1, n_classes=2)
         return self
 
@@ -172,19 +172,19 @@ class TrainingRecipe(Part):
     optimizer: Literal["gradient_descent", "momentum", "adam", "adamw"] = "adam"
     """How gradients become steps."""
     weight_decay: Fraction = 0.0
-    """What part of each weight ``adamw`` takes away in a step, times the learning rate."""
+    """In each step ``adamw`` shrinks each weight by this fraction times the learning rate."""
     learning_rate: Positive = 0.001
     """The highest rate of the schedule."""
     schedule: Literal["constant", "step", "cosine", "one_cycle"] = "cosine"
-    """How the rate changes on the way."""
+    """How the rate changes during training."""
     warmup: Fraction = 0.0
-    """In this part of the steps, the first ones, the rate rises from 0 to the schedule's."""
+    """In this fraction of the steps, at the beginning, the rate rises from 0 to the schedule's."""
     label_smoothing: Fraction = 0.0
     """How much of each target is spread evenly over all classes."""
     l2_lambda: NotNegative = 0.0
     """Penalty on large weights: l2_lambda / (2 · batch size) · their squared sum."""
     l2_on_biases: bool = False
-    """Whether biases have it too."""
+    """Whether the penalty applies to biases too."""
     clip_norm: Annotated[Positive | None, Unset] = None
     """Shorten gradients that are longer than this; without it, none."""
     clip_value: Annotated[Positive | None, Unset] = None
@@ -192,8 +192,7 @@ class TrainingRecipe(Part):
     max_norm: Annotated[Positive | None, Unset] = None
     """The largest Euclidean norm of the weights into a hidden neuron; without it, any."""
     average_decay: Fraction = 0.0
-    """Use a running average of the weights, which keeps this much of itself in a step; 0 uses the
-    weights themselves."""
+    """Use a running average of the weights, with this decay per step; 0 uses no average."""
     measured_samples: Annotated[Count | None, Unset] = None
     """After an epoch, measure loss and accuracy on this many training samples; without it, all."""
     patience: Annotated[Count | None, Unset] = None
@@ -209,7 +208,7 @@ class TrainingRecipe(Part):
         if self.weight_decay and self.optimizer != "adamw":
             raise ValueError(
                 f"weight_decay is {self.weight_decay:g} and optimizer {self.optimizer}; "
-                "it goes with adamw"
+                "it needs adamw"
             )
         return self
 
@@ -227,5 +226,5 @@ class Recipe(Part):
     training: TrainingRecipe = TrainingRecipe()
 
     def to_toml(self) -> str:
-        """Return the recipe as TOML, every key written out but those that are not set."""
+        """Return the recipe as TOML, with all keys except those that are not set."""
         return tomli_w.dumps(self.model_dump(exclude_none=True))

@@ -1,1 +1,1 @@
-"""What a run reached, told: figures, pictures and a page."""
+"""The report of a run: figures, pictures and a page."""

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """A model's answers held against the truth.
+    """A model's predictions compared with the true classes.
 
     Attributes
     ----------
     confusion : (n_classes, n_classes) int64
-        How often class ``row`` was answered as class ``column``.
+        How often class ``row`` was predicted as class ``column``.
     loss : float
         Mean cross-entropy, without label smoothing and L2.
     class_names : tuple of str
@@ -34,12 +34,12 @@ class Evaluation:
 
     @property
     def n_errors(self) -> int:
-        """How many of them were answered wrongly."""
+        """How many of them were predicted wrongly."""
         return self.n_samples - int(np.trace(self.confusion))
 
     @property
     def accuracy(self) -> float:
-        """Fraction of right answers, 0 to 1."""
+        """Fraction of correct predictions, 0 to 1."""
         return int(np.trace(self.confusion)) / self.n_samples
 
     @property
@@ -50,7 +50,7 @@ class Evaluation:
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """Of the answers "class c", the fraction that was right; 0 where c was never answered."""
+        """Of the predictions of class c, the fraction that was correct; 0 where there were none."""
         return _ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
 
     @property
@@ -91,12 +91,12 @@ def evaluate(
     labels: NDArray[np.integer[Any]],
     class_names: tuple[str, ...],
 ) -> Evaluation:
-    """Hold a model's answers against the truth.
+    """Compare a model's predictions with the true classes.
 
     Parameters
     ----------
     logits : (n, n_classes) floating
-        What softmax turns into probabilities; the logarithms of probabilities will do.
+        The input of softmax; the logarithms of probabilities are valid too.
     labels : (n,) integer
         The true classes.
     class_names

@@ -1,4 +1,4 @@
-"""What all pictures stand on: colours, an empty figure, measuring text, and saving.
+"""What all pictures share: colours, an empty figure, measuring text, and saving.
 
 Figures are built as objects and never through pyplot, so nothing global is touched and no window is
 opened.
@@ -37,7 +37,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 
 def legend_below(figure: Figure, axes: Axes, n_columns: int) -> None:
-    """Explain the marks of an axes in a row below all axes, where no curve can run."""
+    """Put the legend of an axes in a row below all axes, where it covers no curve."""
     marks, labels = axes.get_legend_handles_labels()
     figure.legend(
         marks, labels, loc="outside lower left", ncols=n_columns, fontsize=9, frameon=False
@@ -45,7 +45,7 @@ def legend_below(figure: Figure, axes: Axes, n_columns: int) -> None:
 
 
 def message_figure(message: str) -> Figure:
-    """Return a small picture of one sentence, for when there is nothing else to draw."""
+    """Return a small picture of one sentence, for when there is nothing to draw."""
     figure = new_figure(5, 1.2)
     figure.text(0.5, 0.5, message, ha="center", va="center", fontsize=10, color=INK)
     return figure
@@ -54,7 +54,7 @@ def message_figure(message: str) -> Figure:
 def save_figure(draw: Callable[[], Figure], path: Path) -> None:
     """Write what ``draw`` returns as PNG, whole or not at all; the same figure, the same bytes."""
     with warnings.catch_warnings():
-        # A class name in a script that the font lacks is drawn as boxes; that is no failure.
+        # A class name in a script that the font lacks is drawn as boxes; that is no error.
         warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
         figure = draw()
         write_whole(path, lambda file: figure.savefig(file, metadata={"Software": None}))
@@ -104,7 +104,7 @@ def shrink(text: Text, width: float) -> None:
 
 
 def shorten(name: str, limit: int) -> str:
-    """Return the name on one line with at most ``limit`` characters; the middle gives way."""
+    """Return the name on one line with at most ``limit`` characters; the middle is cut."""
     name = " ".join(name.split())
     if len(name) <= limit:
         return name

@@ -77,7 +77,7 @@ def weights_figure(weights: NDArray[np.floating[Any]], image_shape: tuple[int, i
     n_neurons = weights.shape[1]
     columns = _columns(n_neurons, height / width)
     rows = math.ceil(n_neurons / columns)
-    # About 1600 pixels in all, and 220 at most for one neuron. Each weight gets the same whole
+    # About 1600 pixels in total, and 220 at most for one neuron. Each weight gets the same whole
     # number of them, unless even one would be too many.
     fitting = min(1600 / (columns * (width + 1)), 220 / width)
     zoom = round(fitting) or fitting
@@ -90,7 +90,7 @@ def weights_figure(weights: NDArray[np.floating[Any]], image_shape: tuple[int, i
         max((columns * tile_width + frame + 2 * margin) / DPI, 4.6),
         (rows * tile_height + frame + margin + heading) / DPI,
     )
-    # Pixel for pixel, and one by one: a large image inside of axes would be resampled as a whole,
+    # Pixel for pixel, and one by one: a large image inside axes would be resampled as a whole,
     # in hundreds of megabytes.
     for number, tile in enumerate(tiles):
         row, column = divmod(number, columns)
@@ -144,19 +144,19 @@ def mistakes_figure(
     predicted_names: Sequence[str],
     probabilities: Sequence[float] | NDArray[np.floating[Any]],
 ) -> Figure:
-    """Draw misread images in the order given, each with what it is and what it was read as.
+    """Draw misread images in the order given, each with its true and its predicted class.
 
     Parameters
     ----------
     images : (k, height, width) uint8
-        The images, 0 (black) to 255 (white), the surest mistake first; ``k`` may be 0.
+        The images, 0 (black) to 255 (white), the most confident mistake first; ``k`` may be 0.
     true_names, predicted_names : sequence of k str
-        What each image is, and what the network read.
+        The true class of each image, and the predicted one.
     probabilities : sequence of k float
-        How sure the network was of what it read, 0 to 1.
+        The probability of the predicted class, 0 to 1.
     """
     if len(images) == 0:
-        return message_figure("No mistakes: every sample was read right.")
+        return message_figure("No mistakes: every sample was read correctly.")
     columns = max(len(images), 3)
     if columns > 6:
         columns = min((6, 5), key=lambda number: -len(images) % number)  # fewest empty places
@@ -239,9 +239,9 @@ def _draw_image(
 
 
 def _caption(true_name: str, predicted_name: str, probability: float) -> str:
-    """Say what an image is and what it was read as, on one line if the names are short."""
+    """Return the true and the predicted class as text, on one line if the names are short."""
     true_name, predicted_name = shorten(true_name, 18), shorten(predicted_name, 18)
-    # Rounding must not make a network certain that is not.
+    # Rounding must not show 100 % for less.
     percent = "> 99.9%" if probability > 0.9995 else f"{probability:.1%}"
     if len(true_name) + len(predicted_name) <= 4:
         return f"true {true_name}, read {predicted_name} ({percent})"

@@ -25,7 +25,7 @@ class _Lesson:
     reading: str
 
 
-# Known by the names of their files; shown in this order.
+# By the names of their files; shown in this order.
 _LESSONS = {
     "loss": _Lesson(
         "Learning, epoch by epoch",
@@ -34,9 +34,9 @@ _LESSONS = {
         "curve does not, it has begun to learn its samples by heart (overfitting).",
     ),
     "confusion_matrix": _Lesson(
-        "What was taken for what",
-        "Each row is a true class, each column an answer. Blue cells on the diagonal are right "
-        "answers. A strong orange cell is a pair of classes that the network confuses; if the cell "
+        "Which class was taken for which",
+        "Each row is a true class, each column a predicted one. Blue cells on the diagonal are "
+        "correct. A strong orange cell is a pair of classes that the network confuses; if the cell "
         "mirrored at the diagonal is strong too, the two look alike to it.",
     ),
     "weights": _Lesson(
@@ -46,9 +46,9 @@ _LESSONS = {
         "learned; what looks like noise is still close to its random start.",
     ),
     "mistakes": _Lesson(
-        "Where it was sure and wrong",
-        "The errors that the network was surest of. Some are badly written or badly labelled; the "
-        "ones that you read at a glance show what it has not learned.",
+        "The most confident mistakes",
+        "The errors that the network made with most confidence. Some are badly written or badly "
+        "labelled; the ones that you read at a glance show what it has not learned.",
     ),
 }
 
@@ -70,12 +70,12 @@ def write_report(
     pictures: Sequence[Path],
     summary: Mapping[str, str],
 ) -> None:
-    """Write ``report.html``: self-contained, readable on a phone, on paper and in the dark.
+    """Write ``report.html``: self-contained, readable on a phone, on paper and in dark mode.
 
     Parameters
     ----------
     path
-        Where the report shall appear.
+        Where the report goes.
     title
         The heading, such as the run's name.
     recipe_toml
@@ -83,7 +83,7 @@ def write_report(
     history
         What was measured in training.
     evaluation
-        The answers on the test samples; accuracy, errors and the tables come from it.
+        The predictions on the test samples; accuracy, errors and the tables come from it.
     pictures
         PNG files that `inknet.report.plots` and `images` wrote: ``loss.png``,
         ``confusion_matrix.png``, ``weights.png``, ``mistakes.png``. One that is not listed, or

@@ -99,9 +99,10 @@ def _draw_curves(axes: Axes, history: History, quantity: str) -> None:
 def confusion_figure(evaluation: Evaluation) -> Figure:
     """Draw the confusion matrix: rows are the true classes, columns the predicted ones.
 
-    The right answers (diagonal) and the errors are coloured on separate scales: on a common one,
-    a hundred right answers for each error would leave all errors white. Cells with 0 stay empty.
-    With very many classes (some hundred) the cells are too small for numbers and only coloured.
+    Correct predictions (the diagonal) and errors are coloured on separate scales: on a common one,
+    a hundred correct predictions for each error would leave all errors white. Cells with 0 stay
+    empty. With very many classes (some hundred) the cells are too small for numbers and only
+    coloured.
     """
     counts = evaluation.confusion
     n_classes = len(counts)
@@ -132,7 +133,7 @@ def _confusion_colours(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
     """Return the colour of each cell, ``(n_classes, n_classes, 3)``; a count of 0 is white.
 
     Blue stops at half its strength and orange at nine tenths: black numbers stay legible, and the
-    errors stand out from the right answers.
+    errors stand out from the correct predictions.
     """
     from matplotlib.colors import to_rgb
 
@@ -140,14 +141,14 @@ def _confusion_colours(counts: NDArray[np.int64]) -> NDArray[np.uint8]:
     right = np.eye(len(counts), dtype=bool)
     for cells, colour, strongest in ((right, BLUE, 0.5), (~right, ORANGE, 0.9)):
         share = counts[cells] / max(counts[cells].max(initial=0), 1)
-        # One single error must show next to a confusion that happened a hundred times.
+        # A single error must be visible next to a confusion that happened a hundred times.
         strength = np.where(share > 0, strongest * (0.12 + 0.88 * share), 0)
         colours[cells] -= np.outer(strength, 1 - np.array(to_rgb(colour)))
     return np.rint(255 * colours).astype(np.uint8)
 
 
 def _write_counts(axes: Axes, counts: NDArray[np.int64], size: float) -> None:
-    """Write each count that is not 0 into its cell, ``size`` points high, if that is legible."""
+    """Write each nonzero count into its cell, ``size`` points high, if that is legible."""
     if size < 4:
         return
     for row, column in np.argwhere(counts > 0):

@@ -1,8 +1,8 @@
-"""Ensembles: networks that differ in their seed alone, and answer together.
+"""Ensembles: networks that differ only in their seed, and predict together.
 
-The answer is the mean of their probabilities. It is reported apart from what one network reaches:
-an ensemble of N costs N trainings, and N times as much for every answer. Its folder has a run for
-each member, ``seed-0`` and so on, and ``ensemble.json``.
+The prediction is the mean of their probabilities. It is reported separately from that of one
+network, because an ensemble of N costs N trainings, and N times as much for every prediction. Its
+folder has a run for each member, ``seed-0`` and so on, and ``ensemble.json``.
 """
 
 from __future__ import annotations
@@ -35,18 +35,18 @@ def train_ensemble(
     train: Callable[[Recipe, Path], Run],
     resume: Callable[[Path], Run],
 ) -> dict[str, Any]:
-    """Train the members that are not yet there, and evaluate them together.
+    """Train the members that are missing, and evaluate all together.
 
     Parameters
     ----------
     recipe
-        Of all members; the first has its seed, the next have those that follow.
+        The recipe of all members; the first has its seed, the others have the seeds after it.
     folder
         Where the members' runs go.
     n_members
         How many.
     train, resume
-        Make the run of one member, from the beginning or from its last checkpoint.
+        Make the run of one member, from scratch or from its last checkpoint.
 
     Returns
     -------
@@ -56,15 +56,15 @@ def train_ensemble(
     Raises
     ------
     InputError
-        If the source has no test set of its own, so that what tests one member would train
-        another; or the folder holds other things.
+        If the source has no official test set, so that test samples of one member would be
+        training samples of another; or if the folder holds foreign files.
     """
     recipe = with_absolute_source(recipe)
     source = recipe.data.source
     if not (recipe.data.official_test and load(source).n_official_test):
         raise InputError(
-            f"{source}: has no test set of its own, so each seed would draw another; an ensemble "
-            "needs one that all members share"
+            f"{source}: has no official test set, so each seed would draw a different one; an "
+            "ensemble needs one that all members share"
         )
     members = [
         recipe.model_copy(update={"seed": recipe.seed + number}) for number in range(n_members)
@@ -91,7 +91,7 @@ def _refuse_foreign_files(folder: Path) -> None:
         raise InputError(f"{folder}: exists and is not a folder")
     for path in sorted(folder.iterdir()):
         if path.name != FILE and not path.name.startswith("seed-"):
-            raise InputError(f"{folder}: holds {path.name}, which is of no ensemble")
+            raise InputError(f"{folder}: holds {path.name}, which does not belong to an ensemble")
 
 
 def _finished(folder: Path, recipe: Recipe) -> Run:

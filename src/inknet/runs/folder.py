@@ -1,16 +1,16 @@
 """Run: the folder in which one training leaves its results.
 
 ===================== ============================================================================
-recipe.toml           all that decided the run; ``inknet train --recipe`` takes it again
+recipe.toml           all settings of the run; ``inknet train --recipe`` accepts it
 model.safetensors     the trained network
 history.csv           what each epoch measured
 metrics.json          the figures on the test data, sizes, times and versions
 loss.png              loss and accuracy over the epochs
 confusion_matrix.png  which class was taken for which, on the test data
 weights.png           every neuron of the first layer as an image
-mistakes.png          the test images the network was most sure about and wrong
+mistakes.png          the test images that the network misread with most confidence
 report.html           all of it on one page
-unfinished/           only until the run is whole, see `inknet.runs.unfinished`
+unfinished/           only until the run is complete, see `inknet.runs.unfinished`
 ===================== ============================================================================
 """
 
@@ -46,13 +46,13 @@ FILES = (
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, as its folder tells it."""
+    """A finished run, read from its folder."""
 
     folder: Path
 
     @classmethod
     def open(cls, folder: Path) -> Run:
-        """Return the run in a folder; raise `InputError` if there is none, or not a whole one."""
+        """Return the run in a folder; raise `InputError` if there is none, or only part of one."""
         if not folder.is_dir():
             raise InputError(f"{folder}: no such run folder")
         run = cls(folder)
@@ -62,7 +62,7 @@ class Run:
         return run
 
     def _file(self, name: str) -> Path:
-        """Return the path of a file of the run, which may have come from anywhere: no link out."""
+        """Return the path of a file of the run; refuse links out of the folder."""
         path = self.folder / name
         refuse_link_out_of(self.folder, path)
         return path
@@ -82,7 +82,7 @@ class Run:
         return MLP.load(self.folder)
 
     def test_data(self) -> Dataset:
-        """Return the test data of the run, divided again as it was then."""
+        """Return the test data of the run, split again in the same way."""
         return load_splits(self.recipe, Streams.from_seed(self.recipe.seed)).test
 
 
@@ -92,7 +92,7 @@ def list_runs(folder: Path) -> list[Run]:
     for path in sorted(folder.glob("*/metrics.json")):
         try:
             run = Run.open(path.parent)
-            run.metrics  # noqa: B018, what cannot be read is no run
+            run.metrics  # noqa: B018, a folder that cannot be read is no run
         except InputError:
             continue
         runs.append(run)
@@ -109,7 +109,7 @@ def list_unfinished(folder: Path) -> list[Path]:
 
 
 def default_folder(recipe: Recipe) -> Path:
-    """Return a folder below ``runs`` named by the present time and the recipe."""
+    """Return a folder below ``runs`` named after the current time and the recipe."""
     name = re.sub(r"[^\w.-]+", "-", recipe.name)[:80]
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
     endings = chain([""], (f"-{number}" for number in count(2)))
@@ -144,7 +144,7 @@ def check_folder(folder: Path, force: bool) -> None:
 def put_in_place(work: Path, folder: Path) -> None:
     """Move the files of a run to its folder, and remove what only an earlier run has.
 
-    ``metrics.json`` goes first and comes last: a folder that has it holds a whole run.
+    ``metrics.json`` is removed first and written last: a folder that has it holds a complete run.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Lifecycle: a training from its recipe to a finished run, in one go or resumed."""
+"""Lifecycle: a training from its recipe to a finished run, uninterrupted or resumed."""
 
 from __future__ import annotations
 
@@ -37,31 +37,30 @@ def train_run(
 ) -> Run:
     """Train as a recipe says, evaluate the result, and leave everything in a run folder.
 
-    Until the run is whole, it is in the folder's part `inknet.runs.unfinished`, with checkpoints
-    from which `resume_run` continues. What was in the folder before stays until then.
+    Until the run is complete, it is in a subfolder, see `inknet.runs.unfinished`, with checkpoints
+    from which `resume_run` continues. Earlier files in the folder stay until then.
 
     Parameters
     ----------
     recipe
-        All that decides the run.
+        All settings of the run.
     folder
         Where it goes.
     force
-        Replace the run that is in the folder already, finished or not; files that are not of a run
-        are kept.
+        Replace the run that is in the folder already, finished or not; foreign files are kept.
     callbacks
-        What is called while it trains.
+        Called while it trains.
     on_start
         Called with recipe, model and parts of the data, just before the training.
     checkpoint_seconds
-        There is a checkpoint at least this often, and after every epoch.
+        Save a checkpoint this often, and after every epoch.
     warn
         Called with one line when a checkpoint cannot be written; the training continues.
 
     Raises
     ------
     InputError
-        If data or recipe are not sound, the folder exists and ``force`` is not given, or another
+        If data or recipe are not valid, the folder exists and ``force`` is not given, or another
         process is training into it.
     DivergedError
         If the loss is no longer a finite number.
@@ -74,7 +73,7 @@ def train_run(
     recipe = with_absolute_source(recipe)
     prepared = prepare(recipe)
     with InterruptFlag() as interrupt, unfinished.at_work():
-        check_folder(folder, force)  # another run may have gone there meanwhile
+        check_folder(folder, force)  # another run may have been put there in the meantime
         unfinished.begin(recipe)
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
@@ -91,7 +90,7 @@ def resume_run(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
 ) -> Run:
-    """Resume a training that was ended, to the same bits as if it had not been.
+    """Resume a training that was ended; the result has the same bits as without the interruption.
 
     Parameters
     ----------
@@ -100,7 +99,7 @@ def resume_run(
     previous
         Resume from the checkpoint before the newest.
     callbacks
-        Returns what is called, as many and of the same kinds as before.
+        Returns the callbacks, as many and of the same kinds as before.
     on_start, checkpoint_seconds, warn
         As for `train_run`.
 
@@ -129,7 +128,7 @@ def resume_run(
 
 
 def _ops_in_use() -> str:
-    """Return the name of the ops; `InputError` if ``INKNET_OPS`` names none that can be had."""
+    """Return the name of the ops; `InputError` if ``INKNET_OPS`` names none that is available."""
     try:
         return fastest().name
     except ValueError as error:
@@ -161,7 +160,7 @@ def _train_and_write(
 
 
 def _keep_best(model: MLP, unfinished: Unfinished) -> str:
-    """Save the weights that a diverged training has given back; say where."""
+    """Save the weights that a diverged training has restored; say where."""
     history = model.history
     if history is None or len(history) == 0:
         return ""

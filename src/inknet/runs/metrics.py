@@ -1,4 +1,4 @@
-"""metrics.json: the figures of a run, as its folder tells them, taken for nothing but figures."""
+"""metrics.json: the figures of a run, read from its folder and checked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Figure = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Table(BaseModel):
-    """What inknet reads of a table; there may be more in it."""
+    """The keys of a table that inknet reads; it may have others."""
 
     model_config = ConfigDict(strict=True)
 
@@ -53,7 +53,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     Raises
     ------
     InputError
-        If it is not what a run writes: what inknet reads of it is missing or of another type.
+        If it is not a file that a run writes: a key is missing or of another type.
     """
     try:
         if path.stat().st_size > LARGEST_FILE:

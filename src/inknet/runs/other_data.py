@@ -12,14 +12,14 @@ from inknet.mlp import MLP
 
 
 def evaluation_part(dataset: Dataset) -> Dataset:
-    """Return what of a source a model is evaluated on: its own test set if it has one, or all."""
+    """Return what to evaluate on: the official test set of a source if it has one, or all of it."""
     if not dataset.n_official_test:
         return dataset
     return dataset.subset(np.arange(len(dataset) - dataset.n_official_test, len(dataset)))
 
 
 def matched(dataset: Dataset, model: MLP) -> Dataset:
-    """Return a dataset in the terms of a model: its class numbers, its ink on its background.
+    """Return a dataset in the form of a model's own: same class numbers, same ink and background.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Prepare: what a training starts from, the data and the network of its recipe."""
+"""Prepare: the data and the network that a training starts from."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a training starts from: the network as it is drawn, and the parts of the data."""
+    """What a training starts from: the initial network, and the parts of the data."""
 
     recipe: Recipe
     model: MLP
     parts: Splits
 
     def origin(self) -> dict[str, str]:
-        """Return the digests by which a checkpoint knows its recipe and data."""
+        """Return the digests by which a checkpoint identifies its recipe and data."""
         return origin_of(self.recipe, self.parts.train, self.parts.validation)
 
     def checkpointer(
@@ -54,7 +54,7 @@ class Prepared:
 
 
 def prepare(recipe: Recipe) -> Prepared:
-    """Load the data, divide them, and build the network; `InputError` if one is not sound."""
+    """Load the data, split them, and build the network; `InputError` if one is not valid."""
     streams = Streams.from_seed(recipe.seed)
     parts = load_splits(recipe, streams)
     return Prepared(recipe, _build(recipe, parts.train, streams), parts)
@@ -70,7 +70,7 @@ def with_absolute_source(recipe: Recipe) -> Recipe:
 
 
 def load_splits(recipe: Recipe, streams: Streams) -> Splits:
-    """Load the source of a recipe and divide it; `InputError` if it is not sound."""
+    """Load the source of a recipe and split it; `InputError` if it is not valid."""
     data = recipe.data
     dataset = load(data.source)
     absent = np.flatnonzero(np.bincount(dataset.targets, minlength=dataset.n_classes) == 0)

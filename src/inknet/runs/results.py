@@ -1,4 +1,4 @@
-"""Results: what a finished training is evaluated to, and the files its run folder gets."""
+"""Results: the evaluation of a finished training, and the files of its run folder."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _draw(
     history: History,
     evaluation: Evaluation,
 ) -> list[Path]:
-    """Draw the pictures of the run and return their paths; only images give the last two."""
+    """Draw the pictures of the run and return their paths; the last two only for images."""
     from inknet.report import images, plots
 
     loss, confusion, weights, mistakes = (folder / name for name in PICTURES)
@@ -102,14 +102,14 @@ def _draw(
     probabilities = np.empty_like(logits)
     softmax(logits, probabilities)
     predicted, names = logits.argmax(axis=1), model.facts.class_names
-    sureness = probabilities.max(axis=1)
+    confidence = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != test.targets)
-    wrong = wrong[np.argsort(-sureness[wrong], kind="stable")][:N_MISTAKES]
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:N_MISTAKES]
     images.plot_mistakes(
         test.images(wrong),
         [names[label] for label in test.targets[wrong]],
         [names[label] for label in predicted[wrong]],
-        sureness[wrong],
+        confidence[wrong],
         mistakes,
     )
     return [loss, confusion, weights, mistakes]

@@ -1,14 +1,14 @@
-"""Unfinished: where a training keeps what it needs to be resumed, until the run is whole.
+"""Unfinished: where a training keeps what it needs to resume, until the run is complete.
 
 A folder ``unfinished`` inside the run folder:
 
 =============================== ===================================================================
-recipe.toml                     all that decides the run
+recipe.toml                     all settings of the run
 checkpoint.safetensors          the newest checkpoint, see `inknet.training.checkpoint`
 checkpoint-previous.safetensors the one before it
-best-so-far.safetensors         the model that is left of a training that diverged
-lock                            held by the process that is at work here, as long as it lives
-results/                        the files of the run, until all are there and are put in place
+best-so-far.safetensors         the best model of a training that diverged
+lock                            held by the process that works here, until it ends
+results/                        the files of the run, until all are written and moved
 =============================== ===================================================================
 
 It is removed when the run is finished.
@@ -35,18 +35,18 @@ KEEPS_OPEN_FILES = os.name == "nt"
 """Whether the system refuses to remove a file that is open, such as a lock that is held."""
 NAME = "unfinished"
 BEST_SO_FAR = "best-so-far.safetensors"
-"""The model that is left of a training that diverged."""
+"""The best model of a training that diverged."""
 SAMPLED_ROWS = 1000
-"""How many rows of the data are looked at to tell whether they are the same."""
+"""How many rows of the data are compared to see whether they are the same."""
 
 
 class Unfinished:
-    """The folder of a training that is not over.
+    """The folder of a training that is not finished.
 
     Parameters
     ----------
     run_folder
-        The folder of the run that it shall become.
+        The folder of the run that it will become.
     """
 
     def __init__(self, run_folder: Path) -> None:
@@ -64,7 +64,7 @@ class Unfinished:
         path = self.folder / "recipe.toml"
         if not (self.run_folder.is_dir() and path.is_file() and self.has_checkpoint):
             if (self.run_folder / "metrics.json").is_file():
-                if self.folder.is_dir():  # left by a process that was ended while it tidied up
+                if self.folder.is_dir():  # left by a process that was ended while it cleaned up
                     with self.at_work():
                         pass
                 raise InputError(f"{self.run_folder}: this run is finished, there is nothing to do")
@@ -74,14 +74,14 @@ class Unfinished:
 
     @contextmanager
     def at_work(self) -> Iterator[None]:
-        """Hold the folder for this process alone, and clear what an earlier one left lying about.
+        """Lock the folder for this process, and remove what an earlier one left behind.
 
         If nothing can be resumed at the end, no trace is left.
 
         Raises
         ------
         InputError
-            If another process is at work here, the folder cannot be made, or is not of a training.
+            If another process works here, or the folder cannot be made or is not of a training.
         """
         from filelock import FileLock, Timeout
 
@@ -106,17 +106,17 @@ class Unfinished:
             yield
         finally:
             # where no checkpoint could be written, the best so far may be all there is
-            is_of_use = self.has_checkpoint or (self.folder / BEST_SO_FAR).exists()
-            if self.folder.is_dir() and not is_of_use:
+            is_needed = self.has_checkpoint or (self.folder / BEST_SO_FAR).exists()
+            if self.folder.is_dir() and not is_needed:
                 self.remove(new_folders)
             lock.release()
-            if KEEPS_OPEN_FILES and not is_of_use:
-                with suppress(OSError):  # somebody else holds it already
+            if KEEPS_OPEN_FILES and not is_needed:
+                with suppress(OSError):  # another process holds it already
                     (self.folder / "lock").unlink(missing_ok=True)
                 _remove_empty([self.folder, *new_folders[1:]])
 
     def begin(self, recipe: Recipe) -> None:
-        """Forget what is there, and write the recipe."""
+        """Remove what is there, and write the recipe."""
         self._clear(keep={"lock"})
         write_text_whole(self.folder / "recipe.toml", recipe.to_toml())
 
@@ -130,12 +130,12 @@ class Unfinished:
     def remove(self, new_folders: list[Path] | None = None) -> None:
         """Remove the folder, and those above it that were made with it and are empty."""
         try:
-            # first what could be resumed: whoever is ended in between leaves a finished run
+            # checkpoints first: if the process ends in between, it leaves a finished run
             for name in (PREVIOUS, NEWEST):
                 (self.folder / name).unlink(missing_ok=True)
             self._clear(keep={"lock"})
             (self.folder / "lock").unlink(missing_ok=True)
-        except OSError:  # somebody else removed the folder, or the system keeps what is open
+        except OSError:  # another process removed the folder, or the system keeps open files
             return
         _remove_empty([self.folder, *(new_folders or [])[1:]])
 
@@ -145,7 +145,7 @@ class Unfinished:
         Raises
         ------
         InputError
-            If it is damaged, or of another recipe or other data; the one before is offered then.
+            If it is damaged, or of another recipe or other data; the message offers the one before.
         """
         newest, before = self.folder / NEWEST, self.folder / PREVIOUS
         path = before if previous or not newest.exists() else newest
@@ -162,21 +162,21 @@ class Unfinished:
             try:
                 self.checkpoint(origin, previous=True)
             except InputError:
-                raise InputError(f"{error}; nor is the one before it of use") from None
+                raise InputError(f"{error}; the one before it is not usable either") from None
             raise InputError(
-                f"{error}; the checkpoint before it is sound: resume from that one with --previous"
+                f"{error}; the checkpoint before it is intact: resume from that one with --previous"
             ) from None
         return found
 
     def _refuse_foreign_files(self) -> None:
-        """Raise `InputError` if the folder is not one of ours: in ours, files are removed."""
+        """Raise `InputError` if the folder is not one of ours: in ours, files get removed."""
         names = {path.name for path in self.folder.iterdir()}
         foreign = sorted(name for name in names if not _is_ours(name))
         if not foreign and names and not names & {"lock", "recipe.toml"}:
             foreign = sorted(names)
         if foreign:
             raise InputError(
-                f"{self.folder}: holds {foreign[0]}, which is not of a training; "
+                f"{self.folder}: holds {foreign[0]}, which does not belong to a training; "
                 "move it away or choose another folder"
             )
 
@@ -199,7 +199,7 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 def _is_ours(name: str) -> bool:
-    """Whether a file of this name is one of a training, or one that was not written to its end."""
+    """Whether a file of this name is one of a training, or one that was not written completely."""
     names = ("recipe.toml", NEWEST, PREVIOUS, BEST_SO_FAR)
     unwritten = tuple(f".{Path(name).stem}" for name in names)
     # safetensors writes temporary files, too, under names such as .tmpa1B2c3
@@ -207,7 +207,7 @@ def _is_ours(name: str) -> bool:
 
 
 def origin_of(recipe: Recipe, train: Dataset, validation: Dataset) -> dict[str, str]:
-    """Return the digests that tell whether a checkpoint belongs to a recipe and its data."""
+    """Return the digests that show whether a checkpoint belongs to a recipe and its data."""
     data = hashlib.sha256()
     for part in (train, validation):
         data.update(f"{len(part)} {part.features.shape} {part.features.dtype}".encode())

@@ -1,7 +1,7 @@
-"""inknet's network in scikit-learn's clothes, from the extra ``sklearn``.
+"""A scikit-learn estimator with inknet's network, from the extra ``sklearn``.
 
-`classifier` has the estimator; `solvers` trains its network by scikit-learn's rules, and `rows`
-hands it batches of dense or sparse features.
+`classifier` has the estimator. `solvers` trains its network by scikit-learn's rules, and `rows`
+gives it batches of dense or sparse features.
 """
 
 try:

@@ -1,4 +1,4 @@
-"""`MLPClassifier`: scikit-learn's estimator of that name, with inknet's network in it."""
+"""`MLPClassifier`: scikit-learn's estimator of that name, with inknet's network."""
 
 from __future__ import annotations
 
@@ -63,15 +63,15 @@ def _fits_by_steps(estimator: MLPClassifier) -> bool:
 class MLPClassifier(ClassifierMixin, BaseEstimator):
     """A multi-layer perceptron with the parameters of ``sklearn.neural_network.MLPClassifier``.
 
-    What has the name of a parameter, attribute or method there means the same here; from
-    ``dropout`` on, the parameters are inknet's. docs/from-scikit-learn.md has the few differences.
+    Parameters, attributes and methods with the same name mean the same. The parameters from
+    ``dropout`` on are inknet's. docs/from-scikit-learn.md lists the few differences.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int, default=(100,)
         Width of each hidden layer.
     activation : {"identity", "logistic", "tanh", "relu", "leaky_relu"}, default="relu"
-        Of all hidden layers.
+        The activation of all hidden layers.
     solver : {"lbfgs", "sgd", "adam"}, default="adam"
         How weights are found: steps on batches by momentum or Adam, or L-BFGS on all samples.
     alpha : float, default=0.0001
@@ -80,7 +80,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         Samples in a step; ``"auto"`` is 200, or all if these are fewer.
     learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
         How the rate of ``sgd`` changes: not at all; as ``learning_rate_init / t ** power_t``, t
-        counting samples; or divided by 5 each time that nothing improves.
+        counting samples; or divided by 5 each time nothing improves.
     learning_rate_init : float, default=0.001
         The rate at the beginning, of ``sgd`` and ``adam``.
     power_t : float, default=0.5
@@ -97,14 +97,14 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     verbose : bool or int, default=False
         Whether to print a line an epoch.
     warm_start : bool, default=False
-        Whether `fit` continues from where it was.
+        Whether `fit` continues from the current weights.
     momentum : float, default=0.9
         How much of its velocity ``sgd`` keeps in a step.
     nesterovs_momentum : bool, default=True
         Whether that momentum looks ahead.
     early_stopping : bool, default=False
         Whether to hold back ``validation_fraction`` of the samples, stop when the accuracy on them
-        has not improved for ``n_iter_no_change`` epochs, and take back the best weights.
+        has not improved for ``n_iter_no_change`` epochs, and restore the best weights.
     validation_fraction : float, default=0.1
         See ``early_stopping``.
     beta_1, beta_2 : float, default=0.9, 0.999
@@ -116,7 +116,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     max_fun : int, default=15000
         Most evaluations of the objective by ``lbfgs``.
     dropout : float or sequence of float, default=0.0
-        The probability that a neuron is silenced in a step: of all hidden layers, or of each.
+        The probability that a neuron is dropped in a step: for all hidden layers, or for each.
     batch_norm : {"none", "before", "after"}, default="none"
         Batch normalization of each hidden layer, before or after its activation.
     SHARED OPTIONS
@@ -140,7 +140,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         For each hidden layer ``gamma``, ``beta``, ``running_mean`` and ``running_var`` of its batch
         normalization; empty without one.
     loss_ : float
-        The objective in the last epoch, each batch at its time.
+        The mean objective of the batches of the last epoch, each before its step.
     loss_curve_ : list of float
         The objective in each epoch.
     best_loss_ : float or None
@@ -154,9 +154,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     n_iter_ : int
         How many epochs, or iterations, the last fit took.
     n_layers_, n_outputs_ : int
-        Layers, that of the input counted; and width of the last.
+        The number of layers, with the input; and the width of the last.
     out_activation_ : {"softmax", "logistic"}
-        Of the last layer: logistic for two classes, and for samples with many labels.
+        The activation of the last layer: logistic for two classes, and for several labels.
     n_features_in_ : int
         Features seen during `fit`.
     feature_names_in_ : ndarray of shape (n_features_in_,)
@@ -265,7 +265,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
         validation_data : (X, y) or (X, y, sample_weight), optional
-            Samples to watch the training with; with ``early_stopping``, in place of
+            Samples to validate on after each epoch; with ``early_stopping``, they replace
             ``validation_fraction`` of the training samples.
 
         Returns
@@ -283,14 +283,14 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         sample_weight: ArrayLike | None = None,
         classes: ArrayLike | None = None,
     ) -> MLPClassifier:
-        """Learn further: one epoch over these samples.
+        """Continue training: one epoch over these samples.
 
         Parameters
         ----------
         X, y, sample_weight
             As for `fit`.
         classes : array-like of shape (n_classes,)
-            All labels there will be; needed in the first call.
+            All labels that will occur; needed in the first call.
 
         Returns
         -------
@@ -304,8 +304,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
                 raise ValueError(f"partial_fit does not support {reason}")
         if self.class_weight == "balanced":
             raise ValueError(
-                "class_weight 'balanced' is not supported for partial_fit: what is balanced is "
-                "known of all samples alone. Pass the weights as a dict"
+                "class_weight 'balanced' is not supported for partial_fit: it needs all samples. "
+                "Pass the weights as a dict"
             )
         if _check_partial_fit_first_call(self, classes):
             many = type_of_target(y).startswith("multilabel")
@@ -357,7 +357,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _fit_lbfgs(self, train: Samples, validation: Samples | None) -> None:
-        """Find the weights with L-BFGS, in float64 whatever the type of the features."""
+        """Find the weights with L-BFGS, in float64 for any type of the features."""
         network = self._network
         if network.dtype != np.float64:
             network = Network(network.architecture, None, np.float64)
@@ -453,7 +453,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             network.parameters[:], network.statistics[:] = self._best
 
     def _after_epoch(self, loss: float, training: StochasticTraining) -> None:
-        """Write down what the epoch brought, and whether anything got better by it."""
+        """Record the results of the epoch, and whether they improved."""
         self.n_iter_ += 1
         self.t_ += len(training.train)
         self.loss_ = loss
@@ -470,7 +470,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self._optimizer.iteration_ends(self.t_)
 
     def _score_improved(self, loss: float, score: float) -> bool:
-        """Note how the validation data fare; keep the best weights; say if better by `tol`."""
+        """Record the validation results; keep the best weights; return if better by `tol`."""
         if self.validation_scores_ is not None and self.validation_loss_curve_ is not None:
             self.validation_scores_.append(score)
             self.validation_loss_curve_.append(loss)
@@ -484,7 +484,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         return bool(score >= best + self.tol)
 
     def _is_to_stop(self) -> bool:
-        """Say whether a training that does not improve is over, or continues at a lower rate."""
+        """Return whether a training that does not improve is over, or continues at a lower rate."""
         what = "Validation score" if self.early_stopping else "Training loss"
         message = (
             f"{what} did not improve more than tol={self.tol:f} for {self.n_iter_no_change} "
@@ -498,7 +498,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     # -- before training --------------------------------------------------------------------------
 
     def _hidden_widths(self) -> list[int]:
-        """Return the widths of the hidden layers; refuse what does not go together."""
+        """Return the widths of the hidden layers; refuse invalid combinations."""
         sizes = self.hidden_layer_sizes
         widths = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
         if any(width <= 0 for width in widths):
@@ -510,13 +510,13 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             ):
                 if not is_off:
                     raise ValueError(
-                        f"{name}={getattr(self, name)!r} goes with the solvers 'sgd' and 'adam'; "
+                        f"{name}={getattr(self, name)!r} needs the solver 'sgd' or 'adam'; "
                         "'lbfgs' needs an objective that stays the same"
                     )
         return widths
 
     def _check_labels(self, y: Any, incremental: bool) -> Any:
-        """Learn which labels there are, or make sure that these are known."""
+        """Find out which labels there are, or check that these are known."""
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
@@ -548,7 +548,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         return targets
 
     def _weights(self, X: Matrix, y: Any, sample_weight: Any) -> Floats | None:
-        """Return how much each sample counts, by itself and by its class; None if all the same."""
+        """Return the weight of each sample, times that of its class; None if all are equal."""
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X)
@@ -581,7 +581,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     def _split(
         self, samples: Samples, random_state: np.random.RandomState
     ) -> tuple[Samples, Samples]:
-        """Hold back a part of the samples to watch the training with."""
+        """Hold back a part of the samples for validation."""
         targets = samples.targets
         # as scikit-learn does: only two classes are stratified
         stratify = targets.astype(bool) if targets.ndim == 2 and targets.shape[1] == 1 else None
@@ -652,7 +652,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         return Stepper(sgd, self.learning_rate_init, self.learning_rate, self.power_t)
 
     def _new_generator(self, random_state: np.random.RandomState) -> np.random.Generator:
-        """Return what draws dropout; without dropout, nothing is taken from ``random_state``."""
+        """Return the generator of dropout; without dropout, ``random_state`` is not used."""
         seed = random_state.randint(2**31) if np.any(self.dropout) else 0
         return np.random.default_rng(seed)
 
@@ -665,7 +665,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         dtype: np.dtype[np.floating[Any]],
         random_state: np.random.RandomState,
     ) -> None:
-        """Start from scratch: weights and biases as scikit-learn draws them, and nothing seen.
+        """Start from scratch: weights and biases as scikit-learn draws them, and an empty record.
 
         Glorot and Bengio 2010, equation 16, and for logistic units a third of that variance.
         """
@@ -709,7 +709,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _keep(self, network: Network) -> None:
-        """Let the fitted attributes be views into this network."""
+        """Make the fitted attributes views into this network."""
         self._network = network
         self.coefs_ = [dense.weight for dense in network.dense_layers]
         self.intercepts_ = [dense.bias for dense in network.dense_layers]
@@ -720,7 +720,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     def _current_network(self) -> Network:
         """Return the network of the fitted attributes.
 
-        They may be other arrays than those it was left with: set by hand, or just unpacked.
+        They may be new arrays: set by the user, or just unpickled.
         """
         dims = [len(self.coefs_[0]), *(len(bias) for bias in self.intercepts_)]
         architecture = self._architecture(dims)
@@ -750,10 +750,10 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         if "coefs_" in state:
             self._keep(self._current_network())
 
-    # -- use --------------------------------------------------------------------------------------
+    # -- inference --------------------------------------------------------------------------------
 
     def _logits(self, X: Matrix) -> Floats:
-        """Return what the last layer adds up, ``(n, n_outputs)``."""
+        """Return the logits, ``(n, n_outputs)``."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = self._current_network()
@@ -794,7 +794,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         if self.out_activation_ == "softmax":
             softmax(logits, logits)
             return logits
-        if self.n_outputs_ == 1:  # rather than 1 - p, which is 0 where p is next to 1
+        if self.n_outputs_ == 1:  # not 1 - p, which is 0 where p is almost 1
             logits = np.hstack([-logits, logits])
         probabilities: Floats = expit(logits)
         return probabilities

@@ -1,4 +1,4 @@
-"""The parameters of `MLPClassifier`: what each may be, and those that come from the recipe."""
+"""The parameters of `MLPClassifier`: allowed values, and the options that come from the recipe."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ ACTIVATIONS = {
 """scikit-learn's names of the hidden activations, and one more, with inknet's."""
 
 SHARED_OPTIONS = {name: TrainingRecipe.model_fields[name] for name in StepOptions.__annotations__}
-"""Parameters that are keys of a recipe too: defaults, ranges and descriptions are from there."""
+"""Parameters that are also keys of a recipe, which has their defaults, ranges and descriptions."""
 
 STOCHASTIC_SOLVERS = ("sgd", "adam")
 
 
 def _constraint(field: FieldInfo) -> list[Any]:
-    """Return scikit-learn's constraint for a number with limits; others, the recipe checks."""
+    """Return scikit-learn's constraint for a number with limits; the recipe checks all others."""
     limits = {
         kind: getattr(limit, kind)
         for limit in field.metadata

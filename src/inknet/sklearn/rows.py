@@ -1,4 +1,4 @@
-"""Batches of rows from a matrix that NumPy or SciPy holds; what is sparse stays sparse."""
+"""Batches of rows from a NumPy or SciPy matrix; a sparse matrix stays sparse."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ class Rows:
     Parameters
     ----------
     features : (n, d)
-        Of the network's type.
+        Features of the network's type.
     ops
-        The operations of the network that the batches are for.
+        The operations of the network.
     """
 
     def __init__(self, features: Matrix, ops: NumpyOps) -> None:
@@ -68,9 +68,9 @@ class Rows:
     def batches(
         self, order: NDArray[np.intp], batch_size: int, *, training: bool = True
     ) -> Generator[Batch]:
-        """Go through the rows in this order; each batch is good until the next is asked for.
+        """Go through the rows in this order; each batch is valid until the next is asked for.
 
-        Where there are many, a thread of its own makes the next ones ready.
+        If there are many, a separate thread prepares the next ones.
         """
         n_rows = max(1, ROWS_AHEAD // batch_size) * batch_size
         parts = [order[i : i + n_rows] for i in range(0, len(order), n_rows)]

@@ -1,8 +1,8 @@
 """How the estimator's network is trained: inknet's steps, by scikit-learn's rules.
 
 The rules are those of ``sklearn.neural_network``: how the learning rate changes, the penalty
-on large weights, what the loss of an epoch is. Same weights, same order of the samples and same
-type of numbers: the same network, but for rounding.
+on large weights, what the loss of an epoch is. With the same weights, order of the samples and
+type of numbers, the result is the same network up to rounding.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from inknet.recipes import TrainingRecipe
 
 LEAST_WORK_TO_COMPILE = 1_000_000_000
-"""Multiplications of a training, some 0.3 s of them, for which compiled loops are worth loading."""
+"""Multiplications of a training, about 0.3 s, from which compiled loops are worth loading."""
 
 SMALLEST_RATE = 1e-6
 MEASURED_AT_ONCE = 1024
@@ -42,7 +42,7 @@ MEASURED_AT_ONCE = 1024
 
 @dataclass
 class Samples:
-    """What is learned from, or watched.
+    """Samples to learn from, or to validate on.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Samples:
 
     @property
     def total_weight(self) -> float:
-        """What all samples weigh together."""
+        """The sum of the sample weights; their number if there are none."""
         return len(self) if self.sample_weight is None else float(self.sample_weight.sum())
 
 
@@ -72,12 +72,12 @@ class Stepper:
     Attributes
     ----------
     learning_rate : float
-        Of the steps of SGD; what Adam starts from.
+        The rate of SGD's steps; for Adam, the rate it starts from.
 
     Parameters
     ----------
     optimizer
-        What takes the steps.
+        What changes the parameters.
     learning_rate_init : float
     rule : {"constant", "invscaling", "adaptive"}
     power_t : float
@@ -97,16 +97,16 @@ class Stepper:
 
     @property
     def n_parameters(self) -> int:
-        """How many parameters it remembers something of."""
+        """How many parameters the optimizer's state is for."""
         return next(len(array) for array in self.optimizer.arrays().values())
 
     def iteration_ends(self, n_seen: int) -> None:
-        """Lower the rate with the number of samples seen, if that is the rule."""
+        """Lower the rate with the number of samples seen, if the rule says so."""
         if self.rule == "invscaling":
             self.learning_rate = self.learning_rate_init / (n_seen + 1) ** self.power_t
 
     def trigger_stopping(self, message: str, verbose: bool) -> bool:
-        """Say whether to stop now that nothing improves; if not, the rate was lowered."""
+        """Return whether to stop because nothing improves; if not, the rate was lowered."""
         stops = self.rule != "adaptive" or self.learning_rate <= SMALLEST_RATE
         if self.rule == "adaptive" and stops:
             message += " Learning rate too small."
@@ -137,18 +137,18 @@ class EpsilonHatAdam(Adam):
 
 
 class StochasticTraining(Training):
-    """Trains by steps on batches, an epoch at a time; a context in which the training happens.
+    """Trains by steps on batches, one epoch at a time; a context manager around the training.
 
     Parameters
     ----------
     estimator
-        What is fitted; for callbacks to look at.
+        The estimator that is fitted; callbacks can read it.
     network
         Changed in place.
     stepper
-        The optimizer and the rule for its learning rate.
+        The optimizer, and the rule for its learning rate.
     train, validation
-        Samples to learn from, and samples to watch (or None).
+        Samples to learn from, and samples to validate on (or None).
     settings
         How to train.
     random_state, generator
@@ -156,7 +156,7 @@ class StochasticTraining(Training):
     callbacks
         Called at each event.
     ops
-        What to compute with.
+        The operations to compute with.
     """
 
     def __init__(
@@ -195,15 +195,15 @@ class StochasticTraining(Training):
 
     @property
     def base_rate(self) -> float:
-        """What the schedule multiplies: the rate by scikit-learn's rule."""
+        """The rate that the schedule multiplies, by scikit-learn's rule."""
         return self.stepper.learning_rate
 
     def __enter__(self) -> StochasticTraining:
-        """Make ready."""
+        """Prepare the training."""
         self.stepper.optimizer.ops = self.network.ops
         with self._context as context:
             context.callback(self._leave)
-            # whether it overflowed is seen by the weights at the end
+            # an overflow shows in the weights at the end
             context.enter_context(np.errstate(over="ignore", invalid="ignore"))
             context.enter_context(threads_for(self.network.ops))
             self.begin()
@@ -216,7 +216,7 @@ class StochasticTraining(Training):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Give back what is not needed any more."""
+        """Release what is no longer needed."""
         if kind is KeyboardInterrupt:
             self.history.ending = INTERRUPTED
         elif kind is None:
@@ -229,14 +229,14 @@ class StochasticTraining(Training):
         self.stepper.optimizer.ops = NUMPY
 
     def run_epoch(self) -> float:
-        """Use every sample once; return the mean objective, of each batch at its time."""
+        """Use every sample once; return the mean objective of its batches, each before its step."""
         from sklearn.utils import shuffle
 
         began = perf_counter()
         if self.settings.shuffle:
             self._order = shuffle(self._order, random_state=self._random_state)
         total, size = 0.0, self.batch_size
-        # closed before the rows are read again, where a callback ends the epoch early
+        # closed before the rows are read again, in case a callback ends the epoch early
         with closing(self._rows.batches(self._order, size)) as batches:
             for start, batch in zip(range(0, len(self.train), size), batches, strict=True):
                 rows = self._order[start : start + size]
@@ -250,20 +250,20 @@ class StochasticTraining(Training):
         return total / len(self.train)
 
     def _learn(self, batch: Batch, rows: NDArray[np.intp]) -> float:
-        """Learn from one batch, which holds these rows; return its objective."""
+        """Learn from the batch of these rows; return its objective."""
         sample_weight = None
         n: float = len(rows)
         if self.train.sample_weight is not None:
             sample_weight = self.train.sample_weight[rows]
             n = float(sample_weight.sum())
-        if n <= 0:  # nothing to learn from samples that do not count
+        if n <= 0:  # samples with no weight teach nothing
             self.step += 1
             return 0.0
         penalty = self.l2.value(n) if self.l2.l2_lambda else 0.0
         return self.learn(batch, self.train.targets[rows], sample_weight) + penalty
 
     def validated(self) -> tuple[float, float]:
-        """Return loss and accuracy on the validation data, which are measured once for a step."""
+        """Return loss and accuracy on the validation data, measured at most once per step."""
         assert self.validation is not None
         assert self._validation_rows is not None
         if self._validated is None or self._validated[0] != self.step:
@@ -286,14 +286,14 @@ def minimize_lbfgs(
     ops: NumpyOps,
     on_iteration: Callable[[float], object],
 ) -> OptimizeResult:
-    """Train with SciPy's L-BFGS on all samples at once; return what SciPy says of it.
+    """Train with SciPy's L-BFGS on all samples at once; return SciPy's result.
 
     Byrd, Lu, Nocedal and Zhu 1995, "A limited memory algorithm for bound constrained optimization".
 
     Parameters
     ----------
     network
-        Its parameters are the start, and the result.
+        Its parameters are the starting point, and receive the result.
     options
         Those of SciPy's method ``"L-BFGS-B"``.
     on_iteration
@@ -338,9 +338,9 @@ def minimize_lbfgs(
 
 
 def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, float]:
-    """Return mean cross-entropy and accuracy in inference mode, samples weighed.
+    """Return mean cross-entropy and accuracy in inference mode, with sample weights.
 
-    With many labels, a sample is right if all of its labels are.
+    With several labels, a sample is right if all of its labels are right.
     """
     loss = right = 0.0
     starts = range(0, len(samples), MEASURED_AT_ONCE)
@@ -370,8 +370,8 @@ def ops_for(work: float) -> NumpyOps:
 
 
 def threads_for(ops: NumpyOps) -> AbstractContextManager[None]:
-    """Keep the BLAS library to one thread for operations that have threads of their own.
+    """Limit the BLAS library to one thread, for operations that have their own threads.
 
-    A small training does without either: it takes less time than to look for the library.
+    A small training needs neither: it takes less time than finding the library.
     """
     return one_blas_thread() if ops.parallel else nullcontext()

@@ -1,1 +1,1 @@
-"""Where the mathematics meets the data: batches, the loop, and what watches it."""
+"""Where the mathematics meets the data: batches, the loop, and its callbacks."""

@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from inknet.recipes import AugmentRecipe
 
 N_OTHERS = 240
-"""Images that are in a batch with the versions of one that are drawn."""
+"""How many other images are in the batch from which versions of one image are drawn."""
 
 
 class Draw(NamedTuple):
-    """What decides, with its images, how a batch is distorted.
+    """What decides how a batch is distorted, together with its images.
 
     Attributes
     ----------
     key : int
-        Of the epoch, or of the copies.
+        The key of the epoch, or of the copies.
     number : int
-        Of the batch in it.
+        The number of the batch in the epoch.
     strength : float
         How far the distortions go, from 0 (not at all) to 1.
     """
@@ -42,8 +42,8 @@ class Draw(NamedTuple):
 class Augmentation:
     """Distorts images of one dataset.
 
-    What it makes of a batch depends on the batch's images and a `Draw` alone: whatever was made
-    before, a training that resumes in the middle of an epoch gets the same.
+    The result depends only on the images of the batch and on a `Draw`, not on earlier batches. So a
+    training that resumes in the middle of an epoch gets the same images.
 
     Parameters
     ----------
@@ -52,18 +52,18 @@ class Augmentation:
     dataset
         Whose images they are for.
     ops
-        The operations that move the pixels.
+        The operations that warp the images.
 
     Raises
     ------
     InputError
-        If the samples are no images of uint8 pixels.
+        If the samples are not images of uint8 pixels.
     """
 
     def __init__(self, settings: AugmentRecipe, dataset: Dataset, ops: NumpyOps) -> None:
         shape = dataset.image_shape or square_shape(dataset.n_features)
         if shape is None or dataset.features.dtype != np.uint8:
-            raise InputError(f"{dataset.name}: augment distorts images of uint8 pixels alone")
+            raise InputError(f"{dataset.name}: augment distorts only images of uint8 pixels")
         self._settings = settings
         self._distorter = Distorter(shape, **settings.model_dump(exclude={"swap", "fade"}))
         self._background = 255 if replace(dataset, image_shape=shape).light_background else 0
@@ -72,8 +72,8 @@ class Augmentation:
     def versions(self, dataset: Dataset, position: int, n: int, key: int) -> NDArray[np.uint8]:
         """Return ``n`` versions of the image at a position, ``(n, height, width)``, for drawing.
 
-        They are made in one batch with images from all over the dataset, as in a training, where
-        pixels are swapped with those of other images and not with its own.
+        They are made in one batch with images from all over the dataset. As in a training, pixels
+        are then swapped with those of other images, not with those of the same one.
         """
         others = np.linspace(0, len(dataset) - 1, N_OTHERS).astype(np.intp)
         batch = dataset.subset(np.concatenate([np.full(n, position), others]))
@@ -83,7 +83,7 @@ class Augmentation:
         return out[:n].reshape(n, *self._distorter.image_shape)
 
     def strength(self, n_left: int, n_epochs: int) -> float:
-        """Return how far distortions go in an epoch that so many of all epochs follow."""
+        """Return how far distortions go in an epoch that is followed by ``n_left`` epochs."""
         n_fading = self._settings.fade * n_epochs
         return min(1.0, n_left / n_fading) if n_fading else 1.0
 
@@ -119,14 +119,15 @@ class Augmentation:
 def swap_pixels(
     images: NDArray[np.uint8], probability: float, generator: np.random.Generator
 ) -> None:
-    """Give each pixel of images ``(n, d)``, at random, the value that it has in another of them.
+    """Replace pixels of images ``(n, d)``, at random, by the same pixel of another image.
 
-    So every pixel keeps its distribution, and the network learns to do without any one of them;
-    what dropout of the inputs does without their becoming fainter. ``probability`` counts in 1/256.
+    So every pixel keeps its distribution, and the network learns not to depend on any single one.
+    It is like dropout of the inputs, but images do not become fainter. ``probability`` is rounded
+    to 1/256.
     """
     others = images[generator.permutation(len(images))]
     bytes_ = np.frombuffer(generator.bytes(images.size), np.uint8).reshape(images.shape)
-    # a masked copy goes pixel by pixel; exclusive or goes many at a time
+    # a masked copy takes pixels one by one; exclusive or takes many at a time
     mask = np.negative((bytes_ < round(256 * probability)).view(np.uint8))
     others ^= images
     others &= mask

@@ -1,8 +1,8 @@
-"""Averaging: the mean of the weights on the last stretch of the way.
+"""Averaging: a running mean of the weights over recent steps.
 
-Steps on batches wander around a minimum; the mean of many places on the way is nearer to it than
-the last one. Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging";
-the mean here forgets, so that it is always of recent places.
+Steps on batches wander around a minimum; the mean of many weights on the way is nearer to it than
+the last weights. Polyak and Juditsky 1992, "Acceleration of stochastic approximation by averaging";
+this mean is exponential, so old weights are forgotten.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from inknet.training.session import Session
 
 INTERVAL = 8
-"""Steps between two updates: a mean over hundreds of steps does not notice, and costs an eighth."""
+"""Steps between two updates: an eighth of the cost, as good for a mean over hundreds of steps."""
 
 
 class WeightAverage(Callback):
     """Keeps exponential moving averages of parameters and running statistics.
 
-    After each step ``a = d · a + (1 - d) · p``, done for `INTERVAL` steps at once. At first, when
-    there is little to average, d is ``(1 + step) / (10 + step)``, so that the beginning is soon
-    forgotten (the rule of TensorFlow's ``ExponentialMovingAverage``).
+    After each step ``a = d · a + (1 - d) · p``, applied for `INTERVAL` steps at a time. At first d
+    is at most ``(1 + step) / (10 + step)``, so that the first weights are soon forgotten (the rule
+    of TensorFlow's ``ExponentialMovingAverage``).
 
     Parameters
     ----------
@@ -41,18 +41,18 @@ class WeightAverage(Callback):
         self._kept: dict[str, Floats] = {}
 
     def on_train_begin(self, trainer: Session) -> None:
-        """Start from the present weights, unless the training resumes."""
+        """Start from the current weights, unless the training resumes."""
         own = _learned(trainer.network)
         if not self.arrays:
             self.arrays = {name: array.copy() for name, array in own.items()}
             return
-        found, self.arrays = self.arrays, {}  # not to be used, if they are refused
+        found, self.arrays = self.arrays, {}  # not used if they are refused
         for name, array in own.items():
             refuse_other_kind(f"the average {name}", found[name], array)
         self.arrays = found
 
     def on_step_end(self, trainer: Session) -> None:
-        """Take the new weights in."""
+        """Update the averages with the new weights."""
         if trainer.step % INTERVAL:
             return
         decay = min(self.decay, (1 + trainer.step) / (10 + trainer.step))
@@ -60,14 +60,14 @@ class WeightAverage(Callback):
             trainer.network.ops.average_step(self.arrays[name], array, 1 - decay**INTERVAL)
 
     def on_measure_begin(self, trainer: Session) -> None:
-        """Put the averages into the network; keep its own weights."""
+        """Put the averages into the network; keep the weights that it trains with."""
         own = _learned(trainer.network)
         for name, average in self.arrays.items():
             self._kept[name] = own[name].copy()
             own[name][:] = average
 
     def on_measure_end(self, trainer: Session) -> None:
-        """Give the network its own weights back."""
+        """Restore the weights that the network trains with."""
         own = _learned(trainer.network)
         for name, kept in self._kept.items():
             own[name][:] = kept

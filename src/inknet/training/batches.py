@@ -1,4 +1,4 @@
-"""Batches: rows of the dataset, fetched, scaled and converted a moment before they are needed."""
+"""Batches: rows of the dataset, fetched, scaled and converted just before they are needed."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Part = tuple[NDArray[np.intp], Draw]
 """Positions of several batches, and how the images of the first of them are distorted."""
 
 SAMPLE = 256
-"""Rows of the data that are looked at to see what they are like."""
+"""Rows of the data that are examined to see whether they are mostly zeros."""
 
 
 class BatchMaker:
-    """Turns positions of a dataset into batches, in buffers made once.
+    """Turns positions of a dataset into batches, in buffers that are allocated once.
 
-    A thread of its own makes the next batches ready while the network learns from these. What it
-    does depends on the positions alone, so the thread changes when things happen, not what.
+    A separate thread prepares the next batches while the network learns from the current ones. The
+    batches depend only on the positions, so the thread changes the timing, not the result.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ class BatchMaker:
     ops
         The network's operations.
     training
-        Whether gradients will be asked for.
+        Whether gradients will be needed.
     augmentation
-        What distorts the images; without it, they come as they are.
+        What distorts the images; without it, they stay unchanged.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class BatchMaker:
         self._file = file_rows(dataset.features)
         sample = np.asarray(dataset.features[:SAMPLE])
         batches_ahead = max(1, ROWS_AHEAD // self.batch_size)
-        # one group in use and one on its way; where all fits into one, there is none on its way
+        # one group in use and one being loaded; if all batches fit into one, only that one
         n_groups = 1 if batches_ahead >= len(self) else 2
         batches_ahead = min(batches_ahead, len(self))
         self._groups = [
@@ -87,7 +87,7 @@ class BatchMaker:
     ) -> Iterator[tuple[Batch, Labels]]:
         """Go through the positions in ``order``; yield batches of n rows and labels ``(n,)``.
 
-        The batches are buffers, each good until the next one is asked for. ``key`` and
+        The batches are buffers, each valid until the next one is asked for. ``key`` and
         ``strength`` decide how images are distorted, together with the number of their batch,
         counted from ``first``; see `Draw`.
         """
@@ -105,12 +105,12 @@ class BatchMaker:
                 yield from batches
 
     def whole(self) -> tuple[Batch, Labels]:
-        """Return the whole dataset in its own order as one batch; only if it is not several."""
+        """Return the whole dataset in its own order as one batch; only if it has just one."""
         ((batch, labels),) = self._load_alone(np.arange(len(self.dataset)), Draw(0))
         return batch, labels
 
     def _load_alone(self, positions: NDArray[np.intp], draw: Draw) -> list[tuple[Batch, Labels]]:
-        """Fill the one group with all of the dataset, unless it holds just that already."""
+        """Fill the only group with the whole dataset, unless it holds that already."""
         if self._augmentation is not None:
             return self._load(0, (positions, draw))
         if self._loaded is None or not np.array_equal(positions, self._loaded):

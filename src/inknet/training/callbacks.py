@@ -21,7 +21,7 @@ class Callback:
     """Called by the training at each event; override what you need.
 
     A callback may read everything in the `Session`, and may set ``trainer.stop_reason``. The order
-    of callbacks has no meaning: what one does for another, it does at an event of its own.
+    of callbacks has no meaning: what one must do before another has a separate event.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Callback:
         """After each step."""
 
     def on_measure_begin(self, trainer: Session) -> None:
-        """Before measuring, and at the end: put in place what the network is used with."""
+        """Before measuring, and at the end: put in the weights that the network is used with."""
 
     def measurements(self, trainer: Session) -> Mapping[str, Any]:
         """Return fields of the epoch's `EpochRecord` that this callback measured, by name."""
@@ -51,39 +51,39 @@ class Callback:
         """When ``trainer.history[-1]`` is known; the network has the weights that were measured."""
 
     def on_measure_end(self, trainer: Session) -> None:
-        """After measuring: give the network back the weights that it trains with."""
+        """After measuring: restore the weights that the network trains with."""
 
     def on_epoch_end(self, trainer: Session) -> None:
         """After each epoch; ``trainer.history[-1]`` holds its measurements."""
 
     def on_rollback(self, trainer: Session, problem: str) -> None:
-        """When a training that diverged has gone back; ``problem`` says why, on one line."""
+        """After a training that diverged has gone back; ``problem`` says why, in one line."""
 
     def on_safe_point(self, trainer: Session) -> None:
         """After each step, and each epoch, when all callbacks are done with it."""
 
     def on_choose_weights(self, trainer: Session) -> None:
-        """When the training is over: put other weights into the network, if these are better."""
+        """When the training is over: put other weights into the network, if they are better."""
 
     def on_train_end(self, trainer: Session) -> None:
         """After the last epoch, however it ended; the network is as it will be used."""
 
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
-        """Return what it must find again when a training resumes: arrays, and what JSON can hold.
+        """Return what it needs to resume: arrays, and values that JSON can hold.
 
-        Between two steps; the arrays may be its own, they are copied.
+        Called between two steps. The arrays need not be copies: they are copied.
         """
         return {}, {}
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
-        """Take back what `state` returned; the arrays are copies, and now its own."""
+        """Restore what `state` returned; the arrays are copies, which the callback may keep."""
 
 
 EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
 def listeners(callbacks: Sequence[Callback]) -> dict[str, list[Callable[..., None]]]:
-    """Return for each event the methods of those callbacks that do something then."""
+    """Return for each event the methods of the callbacks that override it."""
     methods = {event: [getattr(callback, event) for callback in callbacks] for event in EVENTS}
     return {
         event: [one for one in found if getattr(one, "__func__", one) is not vars(Callback)[event]]
@@ -94,8 +94,8 @@ def listeners(callbacks: Sequence[Callback]) -> dict[str, list[Callable[..., Non
 class LayerMonitor(Callback):
     """Samples gradient norms and active neurons of each layer, every tenth step.
 
-    A tenth of the steps tells the mean as well as all of them would, at a tenth of the cost. The
-    first step of an epoch is always among them, so that every epoch has a mean.
+    A tenth of the steps is enough for the mean, at a tenth of the cost. The first step of an epoch
+    is always among them, so every epoch has a mean.
     """
 
     name = "layer monitor"
@@ -123,7 +123,7 @@ class LayerMonitor(Callback):
         self._norms, self._active = list(values["norms"]), list(values["active"])
 
     def measurements(self, trainer: Session) -> Mapping[str, Any]:
-        """Return the means of the epoch's samples, and start again without any."""
+        """Return the means of the epoch's samples, and forget the samples."""
         if not self._norms:
             return {}
         means = {
@@ -149,22 +149,22 @@ class EarlyStopping(Callback):
         self._statistics: Floats | None = None
 
     def on_train_begin(self, trainer: Session) -> None:
-        """Refuse best weights, of a training that resumes, which are not of this network."""
+        """If the training resumes, refuse best weights that do not fit this network."""
         parameters, statistics = self._parameters, self._statistics
         if parameters is None or statistics is None:
             return
-        self._parameters = self._statistics = None  # not to be given back, if they are refused
+        self._parameters = self._statistics = None  # not restored if they are refused
         refuse_other_kind("the best parameters", parameters, trainer.network.parameters)
         refuse_other_kind("the best statistics", statistics, trainer.network.statistics)
         self._parameters, self._statistics = parameters, statistics
 
     def on_measured(self, trainer: Session) -> None:
-        """Remember the weights if they are the best so far; lose patience if not."""
+        """Remember the weights if they are the best so far; if not, stop when patience ends."""
         history = trainer.history
         record = history[-1]
         value = record.val_loss if self.monitor == "val_loss" else record.val_accuracy
         if value is None:
-            raise InputError("early stopping watches validation data, and there is none")
+            raise InputError("early stopping needs validation data, and there is none")
         score = -value if self.monitor == "val_loss" else value
         if score > self.best:
             self.best = score
@@ -188,7 +188,7 @@ class EarlyStopping(Callback):
         self._parameters, self._statistics = arrays.get("parameters"), arrays.get("statistics")
 
     def on_choose_weights(self, trainer: Session) -> None:
-        """Give the network its best weights back."""
+        """Restore the best weights."""
         if self._parameters is not None and self._statistics is not None:
             trainer.network.parameters[:] = self._parameters
             trainer.network.statistics[:] = self._statistics
@@ -205,7 +205,7 @@ class EpochLines(Callback):
         self._printed = 0
 
     def on_train_begin(self, trainer: Session) -> None:
-        """Say where it resumes, if it did not just begin."""
+        """Say at which step it resumes, unless it has just begun."""
         if trainer.step:
             self.print_line(f"resuming after step {trainer.step:,} of {trainer.total_steps:,}")
 
@@ -216,12 +216,12 @@ class EpochLines(Callback):
             self._print(trainer)
 
     def on_train_end(self, trainer: Session) -> None:
-        """Print the last line, unless it is there already, and why the training ended early."""
+        """Print the last line, unless it is printed already, and why the training ended early."""
         history = trainer.history
         if len(history) > self._printed:
             self._print(trainer)
         if history.ending == EARLY_STOPPING or history.ending.own_words:
-            best = f"; took back the weights of epoch {history.best_epoch}"
+            best = f"; restored the weights of epoch {history.best_epoch}"
             self.print_line(
                 f"{history.stopped} in epoch {trainer.epoch}{best if history.best_epoch else ''}"
             )
@@ -233,7 +233,7 @@ class EpochLines(Callback):
         )
 
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
-        """Return how far the lines got."""
+        """Return the epoch of the last line."""
         return {}, {"printed": self._printed}
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:

@@ -4,8 +4,8 @@ What it contains is in `inknet.training.state`. A training that resumes from a c
 the same bits as one that was never interrupted.
 
 The file is safetensors: the arrays, and one JSON object with everything else. Both are under one
-SHA-256, so a damaged file is refused, never loaded wrong. It is written under another name, synced
-and renamed, and the one before it is kept: whatever happens, one of the two is whole.
+SHA-256, so a damaged file is refused and never loaded. It is written under another name, synced and
+renamed, and the one before it is kept. Whatever happens, one of the two is whole.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 NEWEST = "checkpoint.safetensors"
 PREVIOUS = "checkpoint-previous.safetensors"
 FORMAT = 2
-"""Format 1 is that of inknet 0.1, which knew callbacks by their place in a list."""
+"""Format 1 is that of inknet 0.1, which identified callbacks by their position in a list."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Checkpoint:
     values : dict
         Everything else; JSON can hold it.
     origin : dict
-        What it belongs to: the digests of the recipe and of the data.
+        What it belongs to: digests of the recipe and of the data.
     """
 
     arrays: Arrays
@@ -81,12 +81,12 @@ class Checkpoint:
 
         try:
             write_whole(newest, write, before_replacing=keep_the_one_before)
-        except SafetensorError as error:  # which tells of a full disk in its own words
+        except SafetensorError as error:  # safetensors reports a full disk with its own error
             raise InputError(f"{newest}: cannot be written: {error}") from None
 
     @classmethod
     def load(cls, path: Path) -> Checkpoint:
-        """Read a checkpoint; raise `InputError` if it is not there, or not as it was written."""
+        """Read a checkpoint; raise `InputError` if it is missing or damaged."""
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
@@ -100,7 +100,7 @@ class Checkpoint:
             header = json.loads(file[8 : 8 + length])["__metadata__"]
             text, digest = header["checkpoint"], header["sha256"]
             if digest != _digest(text, arrays):
-                raise InputError(f"{path}: damaged, its checksum is another")
+                raise InputError(f"{path}: damaged, its checksum does not match")
             content = json.loads(text)
             if content["format"] == 1:
                 raise InputError(
@@ -121,7 +121,7 @@ class Checkpoint:
 
     @property
     def ops(self) -> str:
-        """What the training's hot loops ran on."""
+        """The operations that the training ran on."""
         history = self.values.get("history")
         return str(history.get("ops")) if isinstance(history, dict) else "unknown"
 
@@ -135,7 +135,7 @@ def _digest(text: str, arrays: Arrays) -> str:
 
 
 def _link_or_rename(path: Path, name: Path) -> None:
-    """Give a file a second name, if the file system has such; else its only one."""
+    """Give a file a second name if the file system has links; otherwise rename it."""
     link = name.with_name(f".{name.name}")
     try:
         link.unlink(missing_ok=True)
@@ -147,15 +147,15 @@ def _link_or_rename(path: Path, name: Path) -> None:
 
 
 class Checkpointer(Callback):
-    """Saves a checkpoint after every epoch, every `interval` seconds, and where training is ended.
+    """Saves a checkpoint after every epoch, every `interval` seconds, and when a signal comes.
 
-    The state is copied between two steps; a thread writes the copy while the training continues. An
-    epoch that ends while the checkpoint before is still being written has none of its own.
+    The state is copied between two steps; a thread writes the copy while the training continues. If
+    an epoch ends while the previous checkpoint is still being written, it gets none.
 
     Parameters
     ----------
     folder
-        Where they go.
+        Where the checkpoints go.
     origin
         What they belong to, see `Checkpoint`.
     interval
@@ -180,11 +180,11 @@ class Checkpointer(Callback):
         self._copies = Copies()
 
     def on_train_begin(self, trainer: Session) -> None:
-        """Take the epochs that are there already, in a training that resumes, for saved."""
+        """If the training resumes, count its epochs so far as saved."""
         self._epochs_saved = len(trainer.history)
 
     def on_safe_point(self, trainer: Session) -> None:
-        """Save if an epoch is over, if it is time, or if the training is ended from outside."""
+        """Save if an epoch is over, if it is time, or if a signal ended the training."""
         n_epochs, reason = len(trainer.history), trainer.stop_reason
         if isinstance(reason, Ending) and reason.by_signal:
             self._wait()
@@ -205,7 +205,7 @@ class Checkpointer(Callback):
         if not isinstance(trainer, Resumable):
             raise InputError("checkpoints are for trainings by a recipe, not for MLPClassifier")
         arrays, values = state_of(trainer)
-        # as text and back: what the values refer to changes with the next step
+        # a copy by way of text: the next step changes what the values refer to
         checkpoint = Checkpoint(
             self._copies.of(arrays), json.loads(json.dumps(values)), self.origin
         )
@@ -213,7 +213,7 @@ class Checkpointer(Callback):
         self._saved = monotonic()
 
     def _wait(self) -> None:
-        """Wait for the checkpoint on its way, and tell if it went wrong."""
+        """Wait for the checkpoint that is being written, and warn if it failed."""
         if self._writing is None:
             return
         try:

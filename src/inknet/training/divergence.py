@@ -1,4 +1,4 @@
-"""Divergence: a loss that is no longer a finite number, what broke, and the way back."""
+"""Divergence: a loss that is no longer finite, which layer broke first, and going back."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from inknet.nn.network import Network
 from inknet.training.state import Copies, Resumable, moment_of, restore_moment
 
 MOST_ROLLBACKS = 10
-"""How often a training that diverges goes back before it gives up: at a thousandth of the rate."""
+"""How often a training that diverges goes back before it stops, then at 1/1000 of the rate."""
 
 
 class ReturnPoint:
@@ -19,12 +19,12 @@ class ReturnPoint:
         self._copies = Copies()
 
     def remember(self, training: Resumable) -> None:
-        """Keep what a training that diverges from now on goes back to, or leaves behind."""
+        """Keep the current state, to go back to or to stop with if the training diverges."""
         arrays, moment = moment_of(training)
         training.safe = self._copies.of(arrays), moment
 
     def go_back(self, training: Resumable, error: DivergedError) -> None:
-        """Go back to where it was safe; return if the training continues from there.
+        """Restore the state that was kept; return if the training continues from it.
 
         Raises
         ------
@@ -40,7 +40,7 @@ class ReturnPoint:
         tried = training.history.rollbacks
         if tried == MOST_ROLLBACKS:
             raise DivergedError(
-                f"{error}; it went back {tried} times, with ever lower rates, and that did not help"
+                f"{error}; it went back {tried} times, with lower and lower rates, without success"
             )
         training.history.rollbacks = tried + 1
 
@@ -53,7 +53,7 @@ def diverged(training: Resumable, loss: float, what: str) -> DivergedError:
     training
         As it is now.
     loss, what
-        The number, and what it is.
+        The loss, and what to call it in the message.
     """
     goes_back = training.settings.on_divergence == "go_back"
     going_back = "" if goes_back else ', or on_divergence = "go_back"'
@@ -70,4 +70,4 @@ def _what_broke(network: Network) -> str:
         return f"layer {broken[0]} was the first, its {broken[1]} are not finite"
     if not np.isfinite(network.statistics).all():
         return "the running statistics of batch normalization are not finite"
-    return "every layer's weights and outputs are finite, the loss alone is not"
+    return "every layer's weights and outputs are finite, only the loss is not"

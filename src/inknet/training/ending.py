@@ -1,4 +1,4 @@
-"""Why a training ended: five causes, and whatever a callback says of its own."""
+"""Why a training ended: one of five causes, or a reason that a callback gives."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ class Ending:
     text : str
         In words, as in ``metrics.json``.
     own_words : bool
-        Whether a callback chose the words. So a callback that says ``"interrupted"`` is not taken
-        for Ctrl-C.
+        Whether a callback gave the text. So a callback that says ``"interrupted"`` is not taken for
+        Ctrl-C.
     """
 
     text: str
@@ -44,4 +44,4 @@ FAILED = Ending("failed")
 """An error came out of the training, or it diverged."""
 
 SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
-"""The signals that end a training, and how it is then called."""
+"""The signals that end a training, and the endings they give."""

@@ -29,7 +29,7 @@ class EpochRecord:
     seconds : float
         Wall time of the epoch's steps and measurements.
     training_seconds : float
-        Wall time of its steps alone.
+        Wall time of its steps only.
     gradient_norms : tuple of float
         For each Dense layer, the mean Euclidean norm of its gradient over the steps that were
         sampled, before clipping.
@@ -83,14 +83,14 @@ class History:
     records : list of EpochRecord
         One for each completed epoch.
     best_epoch : int or None
-        The epoch, counted from 1, whose weights early stopping gave back; None without early
-        stopping: the network keeps its last weights.
+        The epoch, counted from 1, whose weights early stopping restored; None without early
+        stopping, when the network keeps its last weights.
     ending : Ending
         Why the training ended.
     ops : str
-        What the hot loops ran on: ``"numpy"`` or ``"numba"``.
+        The operations it ran on: ``"numpy"`` or ``"numba"``.
     seconds : float
-        Wall time of the training so far, without the time between an interruption and resuming.
+        Wall time of the training so far, without the time from an interruption to resuming.
     rollbacks : int
         How often it diverged and went back.
     """

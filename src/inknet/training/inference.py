@@ -1,4 +1,4 @@
-"""What a network says about whole datasets, a large batch at a time."""
+"""Inference on whole datasets, a large batch at a time."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def measure(
 ) -> tuple[float, float]:
     """Return the mean cross-entropy and the accuracy over a dataset, in inference mode.
 
-    Plain cross-entropy, without label smoothing and L2: what is comparable between trainings.
-    ``loaded`` is all of the dataset as one batch, if there is one already: full-batch training
-    would else spend more time on fetching its samples again than on the step itself.
+    Plain cross-entropy, without label smoothing and L2, so that trainings can be compared.
+    ``loaded`` is the whole dataset as one batch, if it is loaded already: otherwise full-batch
+    training would spend more time on fetching its samples again than on the step itself.
     """
     if loaded is None:
         maker = _batch_maker(network, dataset)
@@ -63,7 +63,7 @@ def predict_over_copies(
 ) -> NDArray[np.float64]:
     """Return mean probabilities ``(n, n_classes)`` over each image and distorted copies of it.
 
-    Raises `InputError` if the settings distort nothing, or the samples are no images.
+    Raises `InputError` if the settings distort nothing, or the samples are not images.
     """
     if not augment.is_on:
         raise InputError(

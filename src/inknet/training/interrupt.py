@@ -13,12 +13,12 @@ from inknet.training.ending import SIGNALS, Ending
 class InterruptFlag:
     """While active, the first Ctrl-C or SIGTERM only sets a flag; a second one acts as usual.
 
-    A flag inside another is the same flag: what came before it, or comes while both are active,
-    both know of. Outside the main thread Python delivers no signals, and the flag stays down.
+    A flag inside another shares its state: both see a signal that came before the inner one, or
+    while both are active. Outside the main thread Python delivers no signals, and no flag is set.
     """
 
     _active: InterruptFlag | None = None
-    """The outermost flag of the main thread, which listens for all inside."""
+    """The outermost flag of the main thread, which listens for all flags inside it."""
 
     def __init__(self) -> None:
         self._reason: Ending | None = None

@@ -39,21 +39,21 @@ class Trainer(Training):
     network
         What to train.
     train, validation
-        Samples to learn from, and samples to watch (or None).
+        Samples to learn from, and samples to validate on (or None).
     settings
         How to train.
     streams
         The random generators for shuffling, dropout and distortions.
     callbacks
-        Called besides those that the settings ask for.
+        Called in addition to those that the settings ask for.
     augment
-        How the images are distorted that it learns from.
+        How the training images are distorted.
 
     Raises
     ------
     InputError
-        If the settings ask for patience and there is no validation data to watch, or for batches
-        of one sample and the network has batch normalization; or to distort what are no images.
+        If the settings ask for patience without validation data, for batches of one sample with
+        batch normalization, or for distortions of samples that are not images.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Trainer(Training):
         if uses_batch_norm and (settings.batch_size == 1 or len(train) == 1):
             raise InputError("batch_norm needs batches of 2 samples or more, not of 1")
         if settings.patience is not None and validation is None:
-            raise InputError("patience watches validation data: give X_val and y_val too")
+            raise InputError("patience needs validation data: give X_val and y_val too")
         self.train, self.validation, self.streams = train, validation, streams
         network.use(_fastest_ops())
         batch_size = len(train) if settings.batch_size == "all" else settings.batch_size
@@ -99,22 +99,22 @@ class Trainer(Training):
     def run(self) -> History:
         """Train until the last epoch, or until something sets `stop_reason`; return the history.
 
-        Ctrl-C or SIGTERM ends it after the current step, with all that was learned so far. A
+        Ctrl-C or SIGTERM ends it after the current step and keeps what was learned so far. A
         trainer runs once.
 
         Raises
         ------
         DivergedError
             If a loss is no longer a finite number, and the settings say to stop then, or going
-            back did not help. The network has the best weights so far, if early stopping knows
-            them, or those from the beginning of the epoch.
+            back did not help. The network has the best weights so far if there is early stopping,
+            otherwise those from the beginning of the epoch.
         """
         try:
             self.begin()
             with (
                 InterruptFlag() as interrupt,
                 one_blas_thread(),
-                # an overflow shows in the loss, which each step checks; NumPy need not warn as well
+                # an overflow shows in the loss, which each step checks: no need for warnings too
                 np.errstate(over="ignore", invalid="ignore"),
             ):
                 while len(self.history) < self.settings.epochs and self.stop_reason is None:
@@ -126,7 +126,7 @@ class Trainer(Training):
                         self.tell("on_rollback", str(error))
             reason = self.stop_reason
             self.history.ending = FINISHED if reason is None else Ending.of(reason)
-        finally:  # an error is no reason to keep the terminal, or the best weights
+        finally:  # after an error too: the progress bar ends, and the best weights are restored
             self.end()
         return self.history
 
@@ -153,7 +153,7 @@ class Trainer(Training):
 
     @property
     def base_rate(self) -> float:
-        """What the schedule multiplies: halved with each time that the training went back."""
+        """The rate that the schedule multiplies: halved each time the training went back."""
         return self.settings.learning_rate * 0.5**self.history.rollbacks
 
     @property
@@ -162,7 +162,7 @@ class Trainer(Training):
         return self.step - len(self.history) * self.steps_per_epoch
 
     def _remember_streams(self) -> None:
-        """Keep the state of the streams from which something is drawn for a whole epoch."""
+        """Keep the state of the streams that are drawn from once per epoch."""
         self.streams_before = {
             name: getattr(self.streams, name).bit_generator.state
             for name in ("shuffling", "augmentation")
@@ -184,29 +184,29 @@ class Trainer(Training):
 
     def _measure(self) -> Measured:
         """Return loss and accuracy on training and validation data; refuse what is not finite."""
-        # where every step has the same samples in the same order, they are there already
-        is_there = (
+        # if every step has the same samples in the same order, they are loaded already
+        is_loaded = (
             len(self.batch_maker) == 1
             and not self.settings.shuffle
             and self.augmentation is None
             and self._measured is self.train
         )
         on_train = measure(
-            self.network, self._measured, self.batch_maker.whole() if is_there else None
+            self.network, self._measured, self.batch_maker.whole() if is_loaded else None
         )
         self._check_finite(on_train[0], "the training loss")
         on_validation = None
         if self.validation:
             on_validation = measure(self.network, self.validation)
             self._check_finite(on_validation[0], "the validation loss")
-        # behind a sigmoid or tanh an infinite weight does not show in any loss
+        # an infinite weight before a sigmoid or tanh does not show in any loss
         for values in (self.network.parameters, self.network.statistics):
             if not np.isfinite(values).all():
                 self._check_finite(float(np.abs(values).max()), "the largest number learned")
         return on_train, on_validation or (None, None)
 
     def check_loss(self, loss: float) -> None:
-        """Raise `DivergedError` unless the loss of the step under way is finite."""
+        """Raise `DivergedError` unless the loss of the current step is finite."""
         if not isfinite(loss):
             raise diverged(self, loss, f"the loss of step {self.step + 1:,}")
 

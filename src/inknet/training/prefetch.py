@@ -1,4 +1,4 @@
-"""The prefetcher: a thread that loads the next batches while the network uses these."""
+"""The prefetcher: a thread that loads the next batches while the network uses the current ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def prefetch(
     """Yield ``load(slot, part)`` for each part; slots 0 and 1 take turns.
 
     While one part is in use, a thread loads the next one into the other slot. A single part is
-    loaded without a thread. Whoever stops early closes the generator: then no thread is left.
+    loaded without a thread. A caller that stops early must close the generator, which ends the
+    thread.
     """
     if len(parts) < 2:
         for part in parts:

@@ -33,7 +33,7 @@ class ProgressBar(Callback):
     REFRESH_SECONDS = 0.1
 
     def __init__(self, console: Console) -> None:
-        # refreshed by hand: a thread that redraws would take time from the steps
+        # refreshed in on_step_end: a thread that redraws would take time from the steps
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -56,11 +56,11 @@ class ProgressBar(Callback):
         self.progress.start()
 
     def on_step_end(self, trainer: Session) -> None:
-        """Move on, but draw no oftener than eyes can follow."""
+        """Advance, but do not redraw more often than eyes can follow."""
         if monotonic() - self._drawn >= self.REFRESH_SECONDS:
             self._drawn = monotonic()
             self.progress.update(self._task, completed=trainer.step, refresh=True)
 
     def on_train_end(self, trainer: Session) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         self.progress.stop()

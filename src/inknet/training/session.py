@@ -1,4 +1,4 @@
-"""The session: what a callback may read of a training, whoever leads it."""
+"""The session: what a callback may read of any training."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Session(Protocol):
 
     @property
     def optimizer(self) -> Optimizer:
-        """What takes the steps."""
+        """What changes the parameters."""
 
     @property
     def history(self) -> History:
@@ -54,7 +54,7 @@ class Session(Protocol):
 
     @property
     def base_rate(self) -> float:
-        """What the schedule multiplies: the highest learning rate, as it is by now."""
+        """The rate that the schedule multiplies: the highest learning rate, as it is now."""
 
     @property
     def learning_rate(self) -> float:

@@ -1,4 +1,4 @@
-"""The state of a training: everything that a checkpoint contains, written and read here alone.
+"""The state of a training: everything that a checkpoint contains, written and read only here.
 
 The state between two steps is arrays by name, and values that JSON can hold:
 
@@ -10,8 +10,8 @@ The state between two steps is arrays by name, and values that JSON can hold:
 `Values`                         all that is not an array
 ================================ ================================================================
 
-``safe`` is there only within an epoch, and only if a training that diverges goes back to it. A
-callback has its place in the state if it overrides `Callback.state`; it is known by its name.
+``safe`` is present only within an epoch, and only if a training that diverges goes back to it. A
+callback is part of the state if it overrides `Callback.state`; it is identified by its name.
 """
 
 from __future__ import annotations
@@ -50,13 +50,13 @@ class Moment(_Table):
     """How long the epoch has taken so far."""
     stop_reason: Ending | None
     streams: dict[str, dict[str, Any]]
-    """Of each random generator its state. What is drawn once for a whole epoch, the order of the
-    samples and the key of the distortions, is drawn again from the state before the epoch."""
+    """The state of each random generator. What is drawn once per epoch, the order of the samples
+    and the key of the distortions, is drawn again from the state before the epoch."""
     callbacks: dict[str, dict[str, Any]]
 
 
 class HistoryValues(_Table):
-    """The history, but for why the training ended: a training that resumes has not ended."""
+    """The history, without why the training ended: a training that resumes has not ended."""
 
     records: list[EpochRecord]
     best_epoch: int | None
@@ -82,7 +82,7 @@ class Resumable(Session, Protocol):
     epoch_seconds: float
     streams: Streams
     streams_before: dict[str, dict[str, Any]]
-    """The states, before the epoch, of the streams that are drawn from once an epoch."""
+    """The states, before the epoch, of the streams that are drawn from once per epoch."""
     safe: tuple[Arrays, Moment] | None
     """The state at the beginning of the epoch."""
 
@@ -99,11 +99,11 @@ class Resumable(Session, Protocol):
         """How many batches an epoch has."""
 
 
-# -- taking it -----------------------------------------------------------------------------------
+# -- taking the state ----------------------------------------------------------------------------
 
 
 def moment_of(training: Resumable) -> tuple[Arrays, Moment]:
-    """Return this moment of a training; the arrays are the training's own, to be copied."""
+    """Return this moment of a training; the arrays are not copies."""
     arrays = _own_arrays(training)
     callbacks = {}
     for name, callback in _by_name(training.callbacks).items():
@@ -130,8 +130,8 @@ def moment_of(training: Resumable) -> tuple[Arrays, Moment]:
 def state_of(training: Resumable) -> tuple[Arrays, dict[str, Any]]:
     """Return the state of a training between two steps: arrays, and what JSON can hold.
 
-    A new training with the same settings and data that takes it back by `restore` ends with the
-    same bits. The arrays are the training's own, to be copied.
+    A new training with the same settings and data that restores it by `restore` ends with the same
+    bits. The arrays are not copies.
     """
     arrays, moment = moment_of(training)
     safe = None
@@ -147,13 +147,13 @@ def state_of(training: Resumable) -> tuple[Arrays, dict[str, Any]]:
 
 
 class Copies:
-    """Copies of arrays, in buffers that are used again: new memory takes longer than to fill it."""
+    """Copies of arrays, in reused buffers: to allocate new memory takes longer than to fill it."""
 
     def __init__(self) -> None:
         self._buffers: Arrays = {}
 
     def of(self, arrays: Mapping[str, NDArray[Any]]) -> Arrays:
-        """Return copies; those that were returned before are no longer good."""
+        """Return copies; those that were returned before are overwritten."""
         for name, array in arrays.items():
             if name not in self._buffers:
                 self._buffers[name] = np.empty_like(array)
@@ -161,16 +161,16 @@ class Copies:
         return {name: self._buffers[name] for name in arrays}
 
 
-# -- taking it back ------------------------------------------------------------------------------
+# -- restoring the state -------------------------------------------------------------------------
 
 
 def restore(training: Resumable, arrays: Arrays, values: Mapping[str, Any]) -> None:
-    """Take back what `state_of` returned, in a training with the same settings and data.
+    """Restore what `state_of` returned, in a training with the same settings and data.
 
     Raises
     ------
     InputError
-        In one line, if it is the state of another training, or none.
+        In one line, if it is the state of another training, or not a state.
     """
     try:
         found = Values.model_validate_json(json.dumps(values))
@@ -195,7 +195,7 @@ def restore(training: Resumable, arrays: Arrays, values: Mapping[str, Any]) -> N
 
 
 def restore_moment(training: Resumable, arrays: Arrays, moment: Moment) -> None:
-    """Take back what `moment_of` returned; raise an error of any kind if it does not fit."""
+    """Restore what `moment_of` returned; raise an error of any kind if it does not fit."""
     for name, own in _own_arrays(training).items():
         refuse_other_kind(name, arrays[name], own)
         own[:] = arrays[name]

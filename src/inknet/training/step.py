@@ -1,6 +1,6 @@
 """One step of learning, and one record of an epoch: the part that all trainings share.
 
-`inknet.training.loop` leads a training by a recipe, `inknet.sklearn.solvers` one by scikit-learn's
+`inknet.training.loop` runs a training by a recipe, `inknet.sklearn.solvers` one by scikit-learn's
 rules. Both take their steps here.
 """
 
@@ -31,15 +31,15 @@ Measured = tuple[tuple[float, float], tuple[float, float] | tuple[None, None]]
 class Training:
     """A training in progress: its parts, how far it is, and how it takes a step.
 
-    It is the `Session` that callbacks see. Who leads it calls `begin`, `learn` for each batch,
+    It is the `Session` that callbacks see. A subclass calls `begin`, `learn` for each batch,
     `record` for each epoch, and `end`.
 
     Parameters
     ----------
     network
-        Changed in place. It has the operations to train with.
+        The network to train, with the operations to train with. Changed in place.
     optimizer
-        What takes the steps.
+        What changes the parameters.
     settings
         How to train.
     generator
@@ -82,11 +82,11 @@ class Training:
 
     @property
     def base_rate(self) -> float:
-        """What the schedule multiplies."""
+        """The rate that the schedule multiplies."""
         return self.settings.learning_rate
 
     def begin(self) -> None:
-        """Make ready, and tell the callbacks."""
+        """Prepare the training, and tell the callbacks."""
         self.history.ending = FAILED  # until it is known to have ended otherwise
         self.started = perf_counter() - self.history.seconds
         self.listeners = listeners(self.callbacks)
@@ -99,14 +99,14 @@ class Training:
             listen(self, *details)
 
     def schedule_factor(self) -> float:
-        """Return the part of the base rate that the next step has."""
+        """Return the factor on the base rate for the next step."""
         settings = self.settings
         factor = SCHEDULES[settings.schedule](self.step / self.total_steps)
         warm_steps = settings.warmup * self.total_steps
         return factor * min(1.0, (self.step + 1) / warm_steps) if warm_steps else factor
 
     def check_loss(self, loss: float) -> None:
-        """Raise an error if a training with such a loss shall not continue."""
+        """Raise an error if a training with such a loss must not continue."""
 
     def learn(
         self, x: Batch, targets: Labels | Floats, sample_weight: Floats | None = None
@@ -183,5 +183,5 @@ class Training:
         self.tell("on_measure_begin")
         self.tell("on_choose_weights")
         self.tell("on_train_end")
-        # in use, a model gives the same bits whatever it was trained with
+        # a trained model gives the same bits, whatever operations trained it
         self.network.use(NUMPY)

@@ -14,7 +14,7 @@ _over = Event()
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
-    """Keep the BLAS library to one thread; the last of several that overlap gives the rest back."""
+    """Limit the BLAS library to one thread; the last of overlapping trainings lifts the limit."""
     global _n_trainings, _keeper, _over
     with _lock:
         if _n_trainings == 0:
@@ -24,7 +24,7 @@ def one_blas_thread() -> Iterator[None]:
             limited.wait()
         _n_trainings += 1
     try:
-        # some libraries count threads for each calling thread: the keeper does not reach this one
+        # some libraries count threads for each calling thread: the keeper does not limit this one
         with ThreadpoolController().limit(limits=1, user_api="blas"):
             yield
     finally:
@@ -43,4 +43,4 @@ def _limit(limited: Event, over: Event) -> None:
             limited.set()
             over.wait()
     finally:
-        limited.set()  # nobody shall wait for a limit that could not be set
+        limited.set()  # nobody may wait for a limit that could not be set

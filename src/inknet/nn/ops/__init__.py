@@ -1,9 +1,9 @@
-"""The hot loops of training, behind one door.
+"""The operations of a training step, behind one interface.
 
-`contract` says what a backend must give, formula by formula; `formulas` gives it in NumPy that can
-be read, and `numba` in compiled loops. A training asks `fastest` for one of them and gives it to
-the network; nothing else in the code asks which one is in use. `batch` takes rows in, `parallel`
-splits large work, and `images` and `reading`, which are no formulas, are plain functions.
+`contract` says what a backend must provide, formula by formula. `formulas` provides it in readable
+NumPy, and `numba` in compiled loops. A training asks `fastest` for one of them and gives it to the
+network; nothing else in the code asks which one is in use. `batch` loads rows, and `parallel`
+splits large work. `images` and `reading` are plain functions, not formulas.
 """
 
 import sys
@@ -15,7 +15,7 @@ from inknet.nn.ops.batch import Batch
 from inknet.nn.ops.formulas import NumpyOps
 
 NUMPY = NumpyOps()
-"""The definitions, as they serve a model in use."""
+"""The definitions, which a model uses at inference."""
 
 VARIABLE = "INKNET_OPS"
 """The environment variable that chooses: ``numpy`` or ``numba``."""
@@ -24,12 +24,12 @@ VARIABLE = "INKNET_OPS"
 def fastest() -> NumpyOps:
     """Return numba's operations if numba is installed, else NumPy's; or what `VARIABLE` says.
 
-    They split large work among threads and expect that the BLAS library does not.
+    They split large work among threads, and expect that the BLAS library does not.
 
     Raises
     ------
     ValueError
-        If the variable names neither, or numba where it cannot be imported.
+        If the variable names neither, or names numba and it cannot be imported.
     """
     choice = environ.get(VARIABLE) or "any"
     if choice not in ("any", "numpy", "numba"):
@@ -38,7 +38,7 @@ def fastest() -> NumpyOps:
         return NumpyOps(parallel=True)
     try:
         return _numba()
-    # a shared library that is broken gives OSError; a version that has moved something, the others
+    # OSError: a broken shared library; the others: a version in which something has moved
     except (ImportError, OSError, AttributeError) as error:
         if choice == "numba":
             raise ValueError(f"{VARIABLE} is 'numba', which cannot be imported: {error}") from None

@@ -13,18 +13,18 @@ HUGE_PAGE = 2 * 2**20
 
 
 class Arena:
-    """Memory for arrays that are used together, side by side, in huge pages where there are any.
+    """Contiguous memory for arrays that are used together, in huge pages where available.
 
-    Linux gives huge pages to large blocks alone, and NumPy asks for them from 4 MiB on. In pages of
-    4 KiB, scattered over the memory, arrays of this size push each other out of the cache: a step
-    of training takes a tenth longer, and differs from one process to the next.
+    Linux gives huge pages to large blocks only, and NumPy asks for them from 4 MiB on. In pages of
+    4 KiB, scattered over the memory, arrays of this size evict each other from the cache. Then a
+    training step takes a tenth longer, and its time differs from one process to the next.
 
     Parameters
     ----------
     dtype
         The type of all arrays.
     xp
-        The library that makes them; of another than NumPy the arrays are its own zeros.
+        The array library. One other than NumPy allocates its zeros itself.
     """
 
     def __init__(self, dtype: np.dtype[np.floating[Any]], xp: ModuleType = np) -> None:
@@ -33,7 +33,7 @@ class Arena:
 
     def zeros(self, *shape: int) -> Floats:
         """Return an array of zeros."""
-        if self.xp is not np:  # memory that is not the processor's has no pages to choose from
+        if self.xp is not np:  # the memory of another device has no pages to choose
             elsewhere: Floats = self.xp.zeros(shape, self.dtype)
             return elsewhere
         size = prod(shape)
@@ -42,7 +42,7 @@ class Arena:
             block = np.zeros((-(-size // page) + 2) * page, self.dtype)
             until_page = -block.ctypes.data % HUGE_PAGE // self.dtype.itemsize
             self._block = block[until_page:]
-        # each begins a cache line, 64 bytes
+        # each array begins a cache line, 64 bytes
         used = -(-size * self.dtype.itemsize // 64) * 64 // self.dtype.itemsize
         array, self._block = self._block[:size], self._block[used:]
         return array.reshape(shape)

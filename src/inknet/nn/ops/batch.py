@@ -1,6 +1,6 @@
 """Rows of data on their way into the first layer.
 
-They come as NumPy's arrays, from files and tables; a batch makes them the backend's own.
+Rows come from files and tables as NumPy arrays; a batch converts them to the backend's arrays.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Batch:
         return len(self.features)
 
     def load(self, features: NDArray[Any], *, training: bool = True) -> None:
-        """Take in rows ``(n, d)``: uint8 pixels scaled to 0–1, other numbers as they are.
+        """Load rows ``(n, d)``: uint8 pixels scaled to 0–1, other numbers unchanged.
 
         The batch may refer to ``features`` until the next call. Without ``training`` it need not
         be ready for `transposed_times`.
@@ -76,9 +76,9 @@ class BatchGroup:
     ops, dtype
         As for a `Batch`.
     n_batches, batch_size, n_features : int
-        How many, and of what size, they are at most.
+        The most batches, the most rows of each, and the features of a row.
     sample : (k, n_features), optional
-        Some of the rows that are to come; they tell whether the data are mostly zeros.
+        Some of the rows to be loaded; they show whether the data are mostly zeros.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class BatchGroup:
     ) -> list[Batch]:
         """Fetch rows ``(m,)`` of the features ``(n, d)``; return them cut into batches.
 
-        The batches are buffers, good until the next call.
+        The batches are buffers, valid until the next call.
         """
         if self._stored.dtype != features.dtype or len(self._stored) < len(rows):
             shape = (self.n_batches * self.batch_size, self.n_features)
@@ -115,7 +115,7 @@ class BatchGroup:
 
 
 class ListedRows(ABC):
-    """Rows that list what is not 0 in them, from which batches are taken."""
+    """Rows stored as lists of their nonzero values, from which batches are taken."""
 
     @abstractmethod
     def load(
@@ -123,12 +123,12 @@ class ListedRows(ABC):
     ) -> list[Batch]:
         """Return these rows ``(m,)``, cut into batches.
 
-        The batches are good until the next call with the same ``slot``, 0 or 1.
+        The batches are valid until the next call with the same ``slot``, 0 or 1.
         """
 
 
 class Loading(Ops):
-    """How a backend takes in rows; not a formula, and most need nothing of their own."""
+    """How a backend loads rows. These are no formulas; most backends inherit them unchanged."""
 
     def new_batch(self, dtype: np.dtype[np.floating[Any]]) -> Batch:
         """Return an empty batch."""
@@ -146,10 +146,10 @@ class Loading(Ops):
         return BatchGroup(self, n_batches, batch_size, n_features, dtype, sample)
 
     def list_rows(self, features: NDArray[Any]) -> ListedRows | None:
-        """Return the rows ``(n, d)``, of the network's type, as lists of what is not 0.
+        """Return the rows ``(n, d)``, of the network's type, as lists of their nonzero values.
 
-        None if these operations have no shorter way through lists, or the rows are not so sparse
-        that it would be shorter.
+        None if these operations have no product for lists, or if the rows are not sparse enough
+        for it to be faster.
         """
         return None
 
@@ -160,5 +160,5 @@ class Loading(Ops):
         starts: NDArray[np.integer[Any]],
         n_features: int,
     ) -> ListedRows | None:
-        """Return rows that come as lists: the arrays of a CSR matrix; or None, as above."""
+        """Return rows that are given as the arrays of a CSR matrix; or None, as above."""
         return None

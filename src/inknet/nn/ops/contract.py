@@ -1,9 +1,9 @@
-"""What a backend must give: the formulas of a training step, and of one sample in use.
+"""What a backend must provide: the formulas of a training step, and of predicting one sample.
 
-`formulas` has all of them in NumPy; another backend derives from it and overrides what it does in
-another way. All arrays are C-contiguous and of one floating type unless said otherwise. Results are
-written into arrays that the caller made. n is the number of samples in a batch, d and k are widths,
-K is the number of classes, and p and g are parameters and gradients, ``(n_parameters,)``.
+`formulas` has all of them in NumPy; another backend derives from it and overrides what it does
+differently. All arrays are C-contiguous and of one floating type unless said otherwise. Results are
+written into arrays that the caller allocated. n is the number of samples in a batch, d and k are
+widths, K is the number of classes, and p and g are parameters and gradients, ``(n_parameters,)``.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from inknet.nn.arrays import Floats, Labels
 
 
 class FoldedLayer(NamedTuple):
-    """A dense layer in use: ``f(x @ weight + bias)``, without f in the last."""
+    """A dense layer at inference: ``f(x @ weight + bias)``; the last one has no f."""
 
     weight: Floats
     bias: Floats
@@ -246,7 +246,7 @@ class Ops(ABC):
     def average_step(self, average: Floats, values: Floats, rate: float) -> None:
         """Move a running average towards new values: ``a = a + rate · (x - a)``."""
 
-    # -- in use -----------------------------------------------------------------------------------
+    # -- inference --------------------------------------------------------------------------------
 
     @abstractmethod
     def one_sample(self, layers: list[FoldedLayer]) -> Callable[[NDArray[Any]], Floats]:

@@ -1,8 +1,8 @@
 """The formulas of `contract` in NumPy, and why they hold.
 
-Arrays come from `Ops.xp`, and functions that make none are NumPy's: these hand the work to the
-library that an array belongs to (NumPy's NEP 13 and 18). So a library with NumPy's interface is a
-backend by one class::
+New arrays come from `Ops.xp`. All other functions are NumPy's, which pass the work to the library
+that an array belongs to (NumPy's NEP 13 and 18). So one class turns a library with NumPy's
+interface into a backend::
 
     class CupyOps(NumpyOps):
         name, xp = "cupy", cupy
@@ -24,8 +24,8 @@ from inknet.nn.ops.contract import FoldedLayer
 from inknet.nn.ops.parallel import in_parts
 
 CHUNK = 65536
-"""Parameters an optimizer takes at a time: few enough that its passes over them stay in the cache,
-many enough that the calls cost nothing."""
+"""Parameters that an optimizer updates at a time: few enough to stay in the cache between passes,
+many enough that the calls cost next to nothing."""
 
 
 class NumpyOps(Loading):
@@ -34,7 +34,7 @@ class NumpyOps(Loading):
     Parameters
     ----------
     parallel : bool
-        Whether to split large work among threads; for where the BLAS library has one thread.
+        Whether to split large work among threads; meant for a BLAS library limited to one thread.
     """
 
     name = "numpy"
@@ -43,7 +43,7 @@ class NumpyOps(Loading):
         self.parallel = parallel
 
     def prepare(self, dtype: np.dtype[np.floating[Any]]) -> None:
-        """Do once whatever the first use of these operations would have to wait for."""
+        """Do what would delay the first use of these operations, such as compiling."""
 
     def in_parts(self, part: Callable[[int, int], None], n: int, n_multiplications: int) -> None:
         """Call ``part(first, last)`` until 0 to ``n`` is done; see `inknet.nn.ops.parallel`."""
@@ -61,7 +61,7 @@ class NumpyOps(Loading):
         self.in_parts(part, len(a), a.size * b.shape[1])
 
     def activate(self, function: ActivationFunction, z: Floats, out: Floats, slope: Floats) -> None:
-        """Take the derivative from the value: every activation allows it."""
+        """Compute the derivative from the value: every activation allows it."""
         function.value(z, out)
         function.derivative(out, slope)
 
@@ -124,8 +124,8 @@ class NumpyOps(Loading):
         """
         n, n_classes = logits.shape
         samples, labels = self.xp.arange(n), self.xp.asarray(labels)
-        # `gradient` holds, one after the other: the logits with their largest taken out, so that
-        # no exp overflows; the exponentials; the probabilities; and at last the gradient.
+        # `gradient` holds, one after the other: the logits minus their largest, so that no exp
+        # overflows; the exponentials; the probabilities; and finally the gradient.
         np.subtract(logits, logits.max(axis=1, keepdims=True), out=gradient)
         # sum_k t_k z_k of each sample
         expected = (1 - smoothing) * gradient[samples, labels]
@@ -163,7 +163,7 @@ class NumpyOps(Loading):
     def _weighted_mean(
         self, losses: Floats, gradient: Floats, sample_weight: Floats | None
     ) -> float:
-        """Return the mean of the losses ``(n,)``; weigh the rows of ``gradient`` alike."""
+        """Return the mean of the losses ``(n,)``; weight the rows of ``gradient`` too."""
         if sample_weight is None:
             gradient /= len(losses)
             return float(losses.sum()) / len(losses)
@@ -195,7 +195,7 @@ class NumpyOps(Loading):
         np.multiply(normalized, gamma, out=out)
         out += beta
 
-        if n > 1:  # a last batch of one sample says nothing of the variance, and little of the mean
+        if n > 1:  # one sample says nothing about the variance, and little about the mean
             running_mean += momentum * (mean - running_mean)
             running_var += momentum * (variance * (n / (n - 1)) - running_var)
 
@@ -210,9 +210,10 @@ class NumpyOps(Loading):
     ) -> None:
         """Take the sums first, then ``dJ/dx``.
 
-        Were mean and deviation constants, dJ/dx would be ``gamma / deviation · G``. But moving one
-        ``x`` moves the mean by 1/n, and with it all outputs, which gives ``mean(G)``; and it moves
-        the deviation by ``normalized / n``, which scales all outputs, and gives the last term.
+        If mean and deviation were constants, dJ/dx would be ``gamma / deviation · G``. But changing
+        one ``x`` changes the mean by 1/n and so moves all outputs: this gives ``mean(G)``. It also
+        changes the deviation by ``normalized / n`` and so scales all outputs: this gives the last
+        term.
         """
         n = len(gradient)
         gamma_gradient[:] = np.einsum("ij,ij->j", gradient, normalized)
@@ -253,7 +254,7 @@ class NumpyOps(Loading):
         beta: float,
         ahead: bool,
     ) -> None:
-        """Keep rolling, or look ahead: take the step that ``v`` would take next, if ``g`` stayed.
+        """Step by ``v``, or look ahead: by what the next ``v`` would be if ``g`` stayed the same.
 
         Looking ahead is Nesterov's momentum, in the form of Bengio, Boulanger-Lewandowski and
         Pascanu 2013, "Advances in optimizing recurrent networks", section 3.5.
@@ -283,7 +284,7 @@ class NumpyOps(Loading):
     ) -> None:
         """Divide each step by the typical size of its gradient.
 
-        ``m`` and ``v`` start at 0 and so lean towards it; dividing by ``1 - beta^step`` corrects
+        ``m`` and ``v`` start at 0 and are biased towards it; dividing by ``1 - beta^step`` corrects
         that. Kingma and Ba 2015, "Adam: a method for stochastic optimization", algorithm 1. The
         ``decay`` is that of Loshchilov and Hutter 2019, "Decoupled weight decay regularization",
         algorithm 2.
@@ -294,7 +295,7 @@ class NumpyOps(Loading):
         scratch = self.xp.empty(min(CHUNK, len(parameters)), parameters.dtype)
         for p, g, m, v in chunks(parameters, gradients, mean, square):
             t = scratch[: len(p)]
-            # m + (1 - beta1) (g - m) is the same as beta1 m + (1 - beta1) g, in one pass less
+            # m + (1 - beta1) (g - m) is the same as beta1 m + (1 - beta1) g, with one pass less
             np.subtract(g, m, out=t)
             t *= 1 - beta1
             m += t

@@ -1,4 +1,4 @@
-"""Images that take each pixel from another place of an old image."""
+"""Warping: new images that take each pixel from another position in an old one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from inknet.nn.ops.formulas import NumpyOps
 
 Warp: TypeAlias = Callable[[NDArray[np.uint8], NDArray[np.intp], Any, Any, int, Any], None]
-"""What `warp` is."""
+"""The type of `warp`."""
 
 
 def warp_for(ops: NumpyOps) -> Warp:
@@ -34,7 +34,7 @@ def warp(
     background: int,
     out: NDArray[np.uint8],
 ) -> None:
-    """Write images that take each pixel from another place of an old image.
+    """Write new images that take each pixel from another position in an old one.
 
     Pixel (y, x) of image i is what row ``rows[i]`` of the old ones has at ::
 
@@ -42,9 +42,9 @@ def warp(
         u = (m11 · x + (m10 · y + m12)) + field[1, y, x]
 
     rounded down to whole 1/256 of a pixel, and mixed from the four pixels around it, in
-    proportion to how near they are (bilinear interpolation). Outside of the old image is
-    ``background``. The places are computed in float32, in this order, all else in whole numbers:
-    every implementation gives the same bits.
+    proportion to how near they are (bilinear interpolation). Outside the old image
+    everything is ``background``. Positions are computed in float32, in this order, and all else in
+    integers, so every implementation gives the same bits.
 
     Parameters
     ----------
@@ -52,14 +52,14 @@ def warp(
     rows : (n,)
     matrices : (n, 2, 3)
     fields : (n, 2, height, width)
-        Where the places are, see above.
+        Displacements, see above.
     background
         From 0 to 255.
     out : (n, height · width)
     """
     height, width = fields.shape[2:]
     n, columns = len(rows), np.arange(width, dtype=np.float32)
-    # so wide an edge that no place, kept within one pixel of the image, has a neighbour beyond
+    # positions are clipped to one pixel beyond the image; with this edge all have neighbours
     padded = np.full((n, height + 3, width + 3), background, np.int32)
     padded[:, 1:-2, 1:-2] = pixels[rows].reshape(n, height, width)
     lines = np.arange(height, dtype=np.float32)[:, None]

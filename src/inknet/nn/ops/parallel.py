@@ -1,8 +1,8 @@
 """Several threads for one large piece of work.
 
-BLAS libraries have threads of their own, which wait for one another in busy loops. Where another
-program wants a core too, that makes training ten times slower. So training keeps the library to one
-thread, and splits what is large itself, among threads that sleep while they wait.
+BLAS libraries have their own threads, which wait for one another in busy loops. If another program
+needs a core too, that makes training ten times slower. So training limits the library to one thread
+and splits large work itself, among threads that sleep while they wait.
 """
 
 import os
@@ -16,7 +16,7 @@ from threading import Thread
 from typing import TypeAlias
 
 LEAST_WORK = 16_000_000
-"""Multiplications that a thread must have to do, some 0.3 ms, to be worth its waking."""
+"""The fewest multiplications for which waking a thread pays off; they take some 0.3 ms."""
 
 _Done: TypeAlias = SimpleQueue[BaseException | None]
 _Job: TypeAlias = tuple[Callable[[int, int], None], int, int, _Done]
@@ -26,9 +26,9 @@ _share: ContextVar[int] = ContextVar("_share", default=sys.maxsize)
 def in_parts(part: Callable[[int, int], None], n: int, n_multiplications: int) -> None:
     """Call ``part(first, last)`` until 0 to ``n`` is done, on as many cores as there is work for.
 
-    ``part`` runs in several threads at once, so it must write to its own part alone. How the work
+    ``part`` runs in several threads at once, so it must write only to its own part. How the work
     is split depends on its size and on the number of cores (or the share of them that `at_most`
-    leaves), never on what else these do.
+    leaves), never on how busy they are.
     """
     n_parts = min(n_multiplications // LEAST_WORK, n_cores(), _share.get(), n)
     if n_parts < 2:
@@ -50,8 +50,8 @@ def in_parts(part: Callable[[int, int], None], n: int, n_multiplications: int) -
 def at_most(n_threads: int) -> Iterator[None]:
     """Split the work of the calling thread among no more threads than that.
 
-    For several trainings side by side, each with its share of the cores; and for the same bits
-    on machines with more cores or fewer, since the last bits of a product depend on its split.
+    For several trainings in parallel, each with its share of the cores. Also for the same bits on
+    machines with different numbers of cores: the last bits of a product depend on its split.
     """
     token = _share.set(n_threads)
     try:

@@ -1,4 +1,4 @@
-"""Rows of a file, read one by one."""
+"""Reading rows of a file, one by one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from inknet.nn.ops.formulas import NumpyOps
 
 Reader: TypeAlias = Callable[[int, int, NDArray[np.intp], NDArray[Any]], None]
-"""What `read_rows` is."""
+"""The type of `read_rows`."""
 
 
 def reader_for(ops: NumpyOps) -> Reader:

@@ -1,9 +1,9 @@
-"""The hot loops in one pass each, compiled by numba.
+"""The operations as loops that numba compiles, most of them in one pass.
 
-Every kernel computes what `formulas` defines; a comment says what it does differently. NumPy goes
-over an array once for each operation; a kernel goes once for all, while the numbers are in
-registers. And it can look at the numbers: most pixels of a drawing are 0, so the first layer
-multiplies the others only; that is in `sparse`.
+Every kernel computes what `formulas` defines; a comment says what it does differently. NumPy passes
+over an array once for each operation; a kernel does all operations in one pass, while the numbers
+are in registers. A kernel can also look at the numbers: most pixels of a drawing are 0, so the
+first layer multiplies only the nonzero ones, see `sparse`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class NumbaOps(NumpyOps):
     name = "numba"
 
     def prepare(self, dtype: np.dtype[np.floating[Any]]) -> None:
-        """Compile every kernel for this type, or fetch it from disk; say so if it takes long."""
+        """Compile every kernel for this type, or load it from disk; say so if it takes long."""
         _compile(self, np.dtype(dtype))
 
     def new_batch(self, dtype: np.dtype[np.floating[Any]]) -> Batch:
@@ -51,7 +51,7 @@ class NumbaOps(NumpyOps):
         return SparseGroup(self, n_batches, batch_size, n_features, dtype, sample)
 
     def list_rows(self, features: NDArray[Any]) -> ListedRows | None:
-        """List what is not 0, if that is little enough; see `NumpyOps.list_rows`."""
+        """List the nonzero values, if they are few enough; see `NumpyOps.list_rows`."""
         return SparseRows.of(self, features)
 
     def listed_rows(
@@ -61,7 +61,7 @@ class NumbaOps(NumpyOps):
         starts: NDArray[np.integer[Any]],
         n_features: int,
     ) -> ListedRows | None:
-        """Take lists; see `NumpyOps.listed_rows`."""
+        """Take the arrays of a CSR matrix; see `NumpyOps.listed_rows`."""
         return SparseRows(
             self,
             np.ascontiguousarray(values),
@@ -71,7 +71,7 @@ class NumbaOps(NumpyOps):
         )
 
     def activate(self, function: ActivationFunction, z: Floats, out: Floats, slope: Floats) -> None:
-        """Take the ReLU family in one pass; NumPy's tanh is as fast as one can be."""
+        """Use one pass for the ReLU family; NumPy's tanh is as fast as a loop could be."""
         if function.name in _SLOPES_BELOW:
             loops.rectify(z, z.dtype.type(_SLOPES_BELOW[function.name]), out, slope)
         else:
@@ -251,14 +251,14 @@ class NumbaOps(NumpyOps):
         self.in_parts(part, len(average), 10 * len(average))
 
     def one_sample(self, layers: list[FoldedLayer]) -> Callable[[NDArray[Any]], Floats]:
-        """Do it all in one call, and skip what is 0: with ReLU, often half of each layer."""
+        """Compute all layers in one call, and skip zeros: with ReLU, often half of each layer."""
         dtype = layers[0].weight.dtype
         real = dtype.type
         parameters = np.concatenate([part.ravel() for layer in layers for part in layer[:2]])
         widths = np.array([len(layers[0].weight), *(len(layer.bias) for layer in layers)])
         functions = [layer.function or ACTIVATIONS["identity"] for layer in layers]
         if any(ACTIVATIONS.get(function.name) is not function for function in functions):
-            return super().one_sample(layers)  # the loop below knows no others
+            return super().one_sample(layers)  # the loop below has no others
         names = [function.name for function in functions]
         curves = np.array([{"tanh": 1, "sigmoid": 2}.get(name, 0) for name in names])
         slopes_below = np.array([_SLOPES_BELOW.get(name, 1.0) for name in names], dtype)

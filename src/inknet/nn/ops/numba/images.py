@@ -19,7 +19,7 @@ def _warp(
     background: int,
     out: NDArray[np.uint8],
 ) -> None:
-    """One image after the other: all places first, eight or more at once, then the pixels."""
+    """One image after the other: all positions first, eight or more at once, then the pixels."""
     real, whole = np.float32, np.int32
     height, width = fields.shape[2:]
     stride = width + 3
@@ -60,5 +60,5 @@ def warp(
 ) -> None:
     """Take one image after the other; see `inknet.nn.ops.images.warp`. Pixels are contiguous."""
     pixels = np.asarray(pixels).view()
-    pixels.flags.writeable = False  # as mapped files are: another type to the compiler
+    pixels.flags.writeable = False  # as memory-mapped files are: another type for the compiler
     _warp(pixels, rows, matrices, fields, background, out)

@@ -13,12 +13,13 @@ Real: TypeAlias = np.floating[Any]
 
 
 def kernel(function: Callable[..., Any], *, exact: bool = False) -> Any:
-    """Compile at the first call, and keep the result on disk where the disk can be written.
+    """Compile at the first call, and keep the result on disk if the disk is writable.
 
     Kernels release Python's global lock. ``error_model="numpy"`` lets a division by 0 give what
     IEEE 754 says instead of an exception; without that branch LLVM can vectorise loops that divide.
-    The `fastmath` flags allow sums in another order, nothing that changes what NaN or infinity do.
-    What is ``exact`` rounds as NumPy does: each operation by itself, in the order written.
+    The `fastmath` flags allow sums in another order, and nothing that changes the results of NaN or
+    infinity. An ``exact`` kernel rounds as NumPy does: each operation by itself, in the order
+    written.
     """
     options: dict[str, Any] = {
         "error_model": "numpy",

@@ -1,4 +1,4 @@
-"""Lists of what is not 0 in rows of features, by pairs of samples and by pairs of pixels."""
+"""Lists of the nonzero values in rows of features, by pairs of samples and by pairs of pixels."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def list_by_samples(
     columns: NDArray[np.uint32],
     starts: NDArray[np.uint32],
 ) -> None:
-    """List pairs of samples. A last one alone has the ``blank`` ``(1, d)`` for a partner.
+    """List pairs of samples. If the last one has no partner, its partner is ``blank``, ``(1, d)``.
 
-    ``eights`` are the same pixels, eight in one number: most of these are 0 and passed over.
+    ``eights`` are the same pixels, eight in one number: most of these are 0 and are skipped.
     """
     k = 0
     n_eights, d = eights.shape[1], features.shape[1]
@@ -39,7 +39,7 @@ def list_by_samples(
         for w in range(n_eights):
             if even_eights[w] | odd_eights[w] != 0:
                 for j in range(8 * w, 8 * w + 8):
-                    # written in any case, kept if not 0: quicker than a branch hard to predict
+                    # always written, kept if nonzero: faster than a branch that is hard to predict
                     values[k, 0], values[k, 1] = even[j] * scale, odd[j] * scale
                     columns[k] = j
                     k += (even[j] != 0) | (odd[j] != 0)
@@ -60,7 +60,7 @@ def list_by_pixels(
     samples: NDArray[np.uint32],
     starts: NDArray[np.uint32],
 ) -> None:
-    """List pairs of pixels; ``starts`` has a place to spare. First count, then put in place."""
+    """List pairs of pixels; ``starts`` has one spare element. First count, then fill."""
     n_eights, d = eights.shape[1], features.shape[1]
     starts[:] = 0
     for i in range(len(rows)):
@@ -75,7 +75,7 @@ def list_by_pixels(
             starts[d // 2 + 2] += pixels[d - 1] != 0
     for p in range(2, len(starts)):
         starts[p] += starts[p - 1]
-    # now [p + 1] is where pair p begins, and moves on with each sample, to where it ends
+    # now starts[p + 1] is where pair p begins; each sample moves it on, to where p ends
     for i in range(len(rows)):
         pixels, of_row = features[rows[i]], eights[rows[i]]
         for w in range(n_eights):
@@ -132,12 +132,12 @@ def list_group(
 def list_rows(
     features: Floats, values: Floats, columns: NDArray[np.uint32], starts: NDArray[np.int64]
 ) -> None:
-    """List single rows; ``values`` and ``columns`` have a place to spare."""
+    """List single rows; ``values`` and ``columns`` have one spare element."""
     k = 0
     for i in range(len(features)):
         starts[i] = k
         for j in range(features.shape[1]):
-            values[k], columns[k] = features[i, j], j  # written in any case, as above
+            values[k], columns[k] = features[i, j], j  # always written, as above
             k += features[i, j] != 0
     starts[len(features)] = k
 
@@ -161,7 +161,7 @@ def pair_samples(
             starts[i // 2] = k
         for source in range(all_starts[rows[i]], all_starts[rows[i] + 1]):
             column = all_columns[source]
-            if places[column] < starts[i // 2]:  # nothing there yet, of either
+            if places[column] < starts[i // 2]:  # neither sample has a value there yet
                 places[column], columns[k] = k, column
                 values[k, 0] = values[k, 1] = 0
                 k += 1
@@ -180,9 +180,9 @@ def pair_pixels(
     samples: NDArray[np.uint32],
     starts: NDArray[np.uint32],
 ) -> None:
-    """Make one by pairs of pixels; ``starts`` has a place to spare."""
+    """Make a list by pairs of pixels; ``starts`` has one spare element."""
     starts[:] = 0
-    places[:] = -1  # of each pair, the last sample that has something there
+    places[:] = -1  # for each pair, the last sample with a value there
     for i in range(len(rows)):
         for source in range(all_starts[rows[i]], all_starts[rows[i] + 1]):
             pair = all_columns[source] // 2
@@ -217,7 +217,7 @@ def pair_listed(
     samples: NDArray[np.uint32],
     pixel_starts: NDArray[np.uint32],
 ) -> None:
-    """Make the lists of several batches, each from where the one before ends at the latest."""
+    """Make the lists of several batches; each begins where the one before ends at the latest."""
     begin = 0
     for b in range((len(rows) + batch_size - 1) // batch_size):
         of_batch = rows[b * batch_size : (b + 1) * batch_size]

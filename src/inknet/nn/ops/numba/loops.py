@@ -1,4 +1,4 @@
-"""What is computed between the products, and by the optimizers, in one pass each."""
+"""The operations between the products, and the optimizer steps, in one pass each."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def rectify_and_drop(
     out: Floats,
     slope: Floats,
 ) -> None:
-    """Do both; ``slope`` has the mask in it."""
+    """Do both; ``slope`` includes the mask."""
     zero = z.dtype.type(0)
     for i in range(z.shape[0]):
         for j in range(z.shape[1]):
@@ -52,7 +52,7 @@ def rectify_and_drop(
             s = scale if value > 0 else slope_below * scale
             s = s if bits[i, j] < limit else zero
             slope[i, j] = s
-            out[i, j] = zero if value <= 0 and slope_below == 0 else value * s  # as _rectify
+            out[i, j] = zero if value <= 0 and slope_below == 0 else value * s  # as rectify
 
 
 @kernel
@@ -75,7 +75,7 @@ def add_scaled(x: Floats, factor: Real, out: Floats) -> None:
 def softmax_cross_entropy(
     logits: Floats, labels: Labels, smoothing: float, gradient: Floats
 ) -> float:
-    """Finish one row after the other, so that each is fetched once."""
+    """Finish one row after the other, so that each is read from memory once."""
     n, n_classes = logits.shape
     spread = smoothing / n_classes
     loss = 0.0

@@ -22,8 +22,8 @@ def predict(
 ) -> Floats:
     """Go through all layers; ``parameters`` has each one's weight and bias, row after row.
 
-    ``curves`` tells how each layer ends: 0 for a straight line with another slope below 0 (which
-    is 1 where there is no activation), 1 for tanh, 2 for the sigmoid.
+    ``curves`` gives the activation of each layer: 0 for a straight line with another slope below 0
+    (a slope of 1 for no activation), 1 for tanh, 2 for the sigmoid.
     """
     one, half = parameters.dtype.type(1), parameters.dtype.type(0.5)
     signal = np.empty(len(x), parameters.dtype)

@@ -1,9 +1,9 @@
-"""The product of pairs in lists with a matrix: numba's own loop, and what stands in for it.
+"""The product of listed pairs with a matrix: numba's own loop, or a faster form of it.
 
 `plain` works wherever numba does. `vectors` has a form of it that is written in LLVM's own language
-and takes a half to two thirds of the time; it uses parts of numba and llvmlite that may change with
-any version. So it is tried before its first use, and where anything is wrong with it, `plain` is
-used, and a line says so.
+and takes a half to two thirds of the time. It uses parts of numba and llvmlite that may change with
+any version. So it is tested before its first use. If the test fails, `plain` is used, and a line
+says so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from inknet.nn.arrays import Floats
 from inknet.nn.ops.numba.kernel import kernel
 
 Product: TypeAlias = Callable[..., None]
-"""What `plain` is."""
+"""The type of `plain`."""
 
 
 @kernel
@@ -41,7 +41,7 @@ def plain(
     k goes from ``starts[p]`` to ``starts[p + 1]``, for p from ``first`` to ``last``. The last pair
     may have one row only.
 
-    Four rows of the matrix are taken at a time: that loads and stores the sums four times less.
+    It takes four rows of the matrix at a time: the sums are loaded and stored a quarter as often.
     """
     d = matrix.shape[1]
     unused = np.empty(d, out.dtype)
@@ -59,7 +59,7 @@ def plain(
             odd_a, odd_b = values[k, 1], values[k + 1, 1]
             odd_c, odd_e = values[k + 2, 1], values[k + 3, 1]
             for j in range(d):
-                # all read before any is written: the compiler cannot know that they differ
+                # all read before any is written: the compiler cannot know that they do not overlap
                 w, x, y, z = a[j], b[j], c[j], e[j]
                 even[j] += even_a * w + even_b * x + even_c * y + even_e * z
                 odd[j] += odd_a * w + odd_b * x + odd_c * y + odd_e * z
@@ -74,7 +74,7 @@ def plain(
 
 @cache
 def product_for(dtype: np.dtype[np.floating[Any]]) -> Product:
-    """Return the form that is used for numbers of this type, after a test of the faster one."""
+    """Return the form to use for numbers of this type, after a test of the faster one."""
     product: Product = plain
     try:
         # any version may have moved any part of what the module uses

@@ -1,11 +1,11 @@
 """The first layer's products, for data that are mostly zeros: the pixels of a drawing.
 
-A batch lists what is not 0, and multiplies that alone. (Where a weight is infinite or NaN, 0 times
-it would be NaN; that is left out too. Such a network has diverged, and shows it in other places.)
+A batch lists its nonzero values and multiplies only those. (If a weight is infinite or NaN, 0 times
+it would be NaN; that is skipped too. Such a network has diverged, which shows in other places.)
 
-The products take most of their time to fetch rows of the weights, or of the gradient. So the lists
-go by pairs, and each row that is fetched serves two sums: on the way forward those of two samples,
-on the way back those of two pixels that are neighbours, which mostly have ink together.
+The products spend most of their time on fetching rows of the weights or of the gradient. So the
+lists go by pairs, and each row that is fetched serves two sums: in the forward pass those of two
+samples, in the backward pass those of two neighbouring pixels, which mostly have ink together.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from inknet.nn.ops.numba import listing
 from inknet.nn.ops.numba.product import product_for
 
 SPARSE = 0.5
-"""The largest part of the features of pairs of samples in which either has something else than 0,
-with which listing is the faster way."""
+"""Up to this fraction of places, listing is faster. A place is a feature of a pair of samples in
+which at least one of the two is nonzero."""
 
 _Lists: TypeAlias = tuple[Floats, NDArray[np.uint32], NDArray[np.uint32]]
 """By pairs of samples (or pixels): both values ``(k, 2)``, their pixel (or sample) ``(k,)``, and
-where each pair's begin."""
+where each pair begins."""
 
 
 class SparseBatch(Batch):
-    """A batch that lists what is not 0, if that is little enough."""
+    """A batch that lists its nonzero values, if they are few enough."""
 
     ops: NumpyOps
 
@@ -51,9 +51,9 @@ class SparseBatch(Batch):
             features = features.astype(self.dtype)
         n, d = features.shape
         n_nonzero = int(np.count_nonzero(features))
-        # a pair has as many places as its two samples together, or up to two times fewer
+        # a pair has as many places as its two samples together, or down to half as many
         if _is_sparse(n_nonzero // 2, n, d):
-            # a row is listed to its end before the next overwrites what was listed in vain
+            # one element to spare: a zero is written too, and then overwritten
             lists = _ListBuffers(1, n, d, self.dtype, n_nonzero + 1)
             lists.list(features, np.arange(n), n, training=training)
             if lists.give(0, n, self, training=training):
@@ -62,7 +62,7 @@ class SparseBatch(Batch):
         super().load(features)
 
     def hold(self, n: int, by_samples: _Lists, by_pixels: _Lists | None) -> None:
-        """Be the ``n`` rows that these lists hold."""
+        """Hold the ``n`` rows of these lists."""
         self._n, self._by_samples, self._by_pixels = n, by_samples, by_pixels
 
     def times(self, weight: Floats, bias: Floats, out: Floats) -> None:
@@ -93,8 +93,8 @@ class SparseBatch(Batch):
 class SparseGroup(BatchGroup):
     """Batches of pixels that are fetched and listed in one call.
 
-    One call, because each takes Python's lock back when it ends, and waits for it while another
-    thread has it: many small calls in two threads spend more time waiting than working.
+    One call, because each call takes Python's lock back when it ends, and waits while another
+    thread holds it: many small calls in two threads spend more time waiting than working.
     """
 
     def __init__(
@@ -123,14 +123,14 @@ class SparseGroup(BatchGroup):
         for b, batch in enumerate(batches):
             assert isinstance(batch, SparseBatch)
             of_batch = rows[b * self.batch_size : (b + 1) * self.batch_size]
-            # each batch by itself, so that it does not matter which ones are loaded together
+            # decided for each batch by itself, so it does not matter which ones are loaded together
             if not self._buffers.give(b, len(of_batch), batch, training=training):
                 batch.load(features[of_batch], training=training)
         return batches
 
 
 class SparseRows(ListedRows):
-    """Rows that are lists already, from which the same ones are taken again and again.
+    """Rows stored as lists, from which batches are taken in every epoch.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ class SparseRows(ListedRows):
 
     @classmethod
     def of(cls, ops: NumpyOps, features: NDArray[Any]) -> SparseRows | None:
-        """List rows ``(n, d)``, if there is little enough other than 0 in them."""
+        """List rows ``(n, d)``, if few enough of their values are nonzero."""
         n, d = features.shape
         n_nonzero = int(np.count_nonzero(features))
         if not _is_sparse(n_nonzero, n, d):
@@ -202,7 +202,7 @@ class SparseRows(ListedRows):
     def _buffers_for(
         self, slot: int, n_values: int, n_batches: int, batch_size: int
     ) -> tuple[NDArray[Any], ...]:
-        """Return arrays for the lists of so many batches; the last ones, if they do."""
+        """Return arrays for the lists of so many batches; the last ones, if they fit."""
         buffers = self._buffers[slot]
         starts = n_batches, -(-batch_size // 2) + 1
         if not buffers or len(buffers[0]) < n_values or buffers[2].shape != starts:
@@ -220,7 +220,7 @@ class SparseRows(ListedRows):
 
 
 class _ListBuffers:
-    """Memory for the lists of some batches. What is never written to is never taken."""
+    """Buffers for the lists of some batches. Parts that are never written to take no memory."""
 
     def __init__(
         self,
@@ -269,7 +269,7 @@ class _ListBuffers:
         )
 
     def give(self, b: int, n: int, batch: SparseBatch, *, training: bool) -> bool:
-        """Give a batch the lists of its ``n`` rows, if these are short enough to be of use."""
+        """Give a batch the lists of its ``n`` rows, if they are short enough to be faster."""
         values, columns, starts = (part[b] for part in self._by_samples)
         starts = starts[: -(-n // 2) + 1]
         if not _is_sparse(int(starts[-1]), n, self._n_features):
@@ -283,7 +283,7 @@ class _ListBuffers:
 
 
 def _is_sparse(n_places: int, n: int, d: int) -> bool:
-    """Tell whether so many places are listed for pairs among ``n`` samples of ``d`` features."""
+    """Say whether to list so many places for the pairs among ``n`` samples of ``d`` features."""
     return n_places <= SPARSE * (-(-n // 2) * d) and n * d < 2**32
 
 
@@ -295,7 +295,7 @@ def _looks_sparse(sample: NDArray[Any]) -> bool:
 
 
 def _eights(pixels: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return the same pixels, eight in one number; none, if the rows cannot be cut into eights."""
+    """Return the same pixels, eight in one number; none if the rows cannot be cut into eights."""
     if pixels.dtype == np.uint8 and pixels.shape[1] % 8 == 0:
         eights = pixels.view(np.uint64)
         if eights.flags.aligned:

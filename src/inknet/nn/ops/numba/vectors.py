@@ -30,7 +30,7 @@ from numpy.typing import NDArray
 from inknet.nn.arrays import Floats
 from inknet.nn.ops.numba.kernel import kernel
 
-as_array: Any = make_array  # numba has no types of its own
+as_array: Any = make_array  # numba has no type hints
 
 VECTOR_BYTES = 64
 """As large as a register can be; where they are smaller, LLVM takes several."""
@@ -39,8 +39,8 @@ LARGEST_BLOCK = 8 if llvmlite.binding.get_host_cpu_features().get("avx512f") els
 """Vectors in a block. Two sums of each must fit into the registers, next to one row."""
 
 STRIP_BYTES = 8 * VECTOR_BYTES
-"""Of each row of a matrix, what is multiplied before the next such part. Of 784 rows these are
-400 kB, which a core's own cache holds; whole, they would come from the one that cores share."""
+"""The part of each row of a matrix that is multiplied before the next part. For 784 rows this is
+400 kB, which fits in a core's own cache; whole rows would come from the cache that cores share."""
 
 _INDEX = ir.IntType(64)
 
@@ -155,9 +155,9 @@ def product(
 ) -> None:
     """Write pairs of rows of ``start + sparse @ matrix``; see `product.plain`.
 
-    By strips of columns, so that what is fetched of the matrix again and again stays in the cache;
-    and these by blocks, as large as possible. The last block may overlap the one before, and then
-    writes the same numbers again.
+    It goes by strips of columns, so that the part of the matrix that is fetched repeatedly stays in
+    the cache; and in a strip by blocks, as large as possible. The last block may overlap the one
+    before, and then writes the same numbers again.
     """
     d = matrix.shape[1]
     lanes = VECTOR_BYTES // matrix.itemsize
