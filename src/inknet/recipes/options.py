@@ -13,7 +13,6 @@ class StepOptions(TypedDict, total=False):
     """Options that `inknet.MLP.train` and `inknet.MLPClassifier` share under one name."""
 
     label_smoothing: float
-    gradient_noise: float
 
 
 class TrainingOptions(StepOptions, total=False):

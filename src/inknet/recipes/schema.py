@@ -189,8 +189,6 @@ class TrainingRecipe(Part):
     """Shorten gradients that are longer than this; without it, none."""
     clip_value: Annotated[Positive | None, Unset] = None
     """Force each component of the gradient into ± this; without it, none."""
-    gradient_noise: NotNegative = 0.0
-    """Standard deviation of the normal noise that is added to each gradient."""
     max_norm: Annotated[Positive | None, Unset] = None
     """The largest Euclidean norm of the weights into a hidden neuron; without it, any."""
     average_decay: Fraction = 0.0

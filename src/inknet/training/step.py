@@ -132,9 +132,6 @@ class Training:
         self.check_loss(loss)
         self.l2.add_gradient(len(x) if sample_weight is None else float(sample_weight.sum()))
         self.tell("on_gradients")
-        if settings.gradient_noise:
-            noise = self.generator.standard_normal(len(network.gradients), network.dtype)
-            network.gradients += settings.gradient_noise * noise
         if settings.clip_value is not None:
             clip_by_value(network.gradients, settings.clip_value)
         if settings.clip_norm is not None:
