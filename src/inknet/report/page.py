@@ -31,7 +31,7 @@ _LESSONS = {
         "Learning, epoch by epoch",
         "An epoch is one pass over all training samples. Falling loss and rising accuracy mean "
         "that the network learns. Where the training curve keeps improving and the validation "
-        "curve does not, it has begun to learn its samples by heart (overfitting).",
+        "curve does not, it has begun to memorize its samples (overfitting).",
     ),
     "confusion_matrix": _Lesson(
         "Which class was taken for which",
