@@ -13,9 +13,10 @@ from typing import Annotated, Any
 
 import typer
 
-from benchmarks.conductor import ROOT, say
+from benchmarks.conductor import say
 from benchmarks.machine import describe_machine
 from benchmarks.page import write_page
+from benchmarks.stale import FIGURES, digest
 from benchmarks.studies import (
     installing,
     learning,
@@ -39,7 +40,6 @@ STUDIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "size": installing.measure,
     "accuracy": learning.measure,
 }
-FIGURES = ROOT / "docs/performance.json"
 
 
 def main(
@@ -82,6 +82,7 @@ def timed(name: str, rounds: int) -> dict[str, Any]:
         "began": began.isoformat(timespec="seconds"),
         "seconds_measured": round(perf_counter() - started, 1),
         "machine": describe_machine(),
+        "ops": digest(),
         "rounds": rounds,
         **result,
     }

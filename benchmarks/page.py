@@ -17,6 +17,7 @@ from benchmarks.claims import (
     where_the_time_goes,
 )
 from benchmarks.pictures import LABELS, best_throughput, draw_all
+from benchmarks.stale import digest, stale
 from benchmarks.statistics import Spread, paired_ratio, spread
 from benchmarks.task import Task
 
@@ -29,7 +30,7 @@ def write_page(results: Results, page: Path) -> None:
 
 def render(results: Results, pictures: set[str]) -> str:
     """Return the page as Markdown, with those pictures of which the names are given."""
-    parts = [_head(results), _claims(claims(results))]
+    parts = [_head(results), *_age(results), _claims(claims(results))]
     sections = {
         "epoch": _epoch,
         "step": _step,
@@ -56,8 +57,8 @@ HEAD = """\
 # Performance
 
 How fast inknet is, against the other ways to train and use the same network on the same machine.
-`make bench` measures everything anew, and writes this page, its pictures and
-[the raw figures](performance.json)."""
+`make bench` measures everything again, and writes this page, its pictures and
+[the raw figures](performance.json); `make stale` says which figures are older than the code."""
 
 HOW = """\
 ## How this was measured
@@ -104,6 +105,18 @@ def _head(results: Results) -> str:
         ("versions", versions),
     ]
     return "\n".join([HEAD, "", *table(["", ""], rows)])
+
+
+def _age(results: Results) -> list[str]:
+    """Return a paragraph on the figures that are older than the operations, if there are any."""
+    old = stale(results, digest())
+    if not old:
+        return []
+    which = "All figures here" if len(old) == len(results) else f"The figures of {', '.join(old)}"
+    return [
+        f"**{which} are older than the operations they measured**: the code in "
+        "[`nn/ops`](../src/inknet/nn/ops) has changed since. `make bench` measures again."
+    ]
 
 
 def table(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> list[str]:
