@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.conductor import say
-from benchmarks.machine import describe_machine
+from inknet.experiments.machine import describe_machine
 from benchmarks.page import write_page
 from benchmarks.stale import FIGURES, digest
 from benchmarks.studies import (

@@ -148,7 +148,7 @@ def fit_seconds(estimator: type, X: Any, y: Any, seed: int, *, few: bool) -> flo
 
 def machine() -> str:
     """Say where and with what this was measured."""
-    from benchmarks.machine import describe_machine
+    from inknet.experiments.machine import describe_machine
     from inknet.nn.ops.parallel import n_cores
 
     return (
