@@ -14,7 +14,6 @@ from typing import Annotated, Any
 import typer
 
 from benchmarks.conductor import say
-from inknet.experiments.machine import describe_machine
 from benchmarks.page import write_page
 from benchmarks.stale import FIGURES, digest
 from benchmarks.studies import (
@@ -27,6 +26,7 @@ from benchmarks.studies import (
     step,
     training,
 )
+from inknet.experiments.machine import describe_machine
 
 STUDIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "epoch": training.measure_epoch,

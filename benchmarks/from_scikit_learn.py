@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import re
 import sys
 import warnings
@@ -21,7 +20,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import scipy
 import sklearn
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -31,6 +29,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.look_alikes import cover_types, newsgroups
 from inknet import MLPClassifier
 from inknet.data import load
+from inknet.experiments.machine import describe_machine, in_words
 
 PAGE = Path(__file__).parents[1] / "docs/from-scikit-learn.md"
 SEEDS = (0, 1, 2)
@@ -148,14 +147,9 @@ def fit_seconds(estimator: type, X: Any, y: Any, seed: int, *, few: bool) -> flo
 
 def machine() -> str:
     """Say where and with what this was measured."""
-    from inknet.experiments.machine import describe_machine
-    from inknet.nn.ops.parallel import n_cores
-
+    words = in_words(describe_machine(), ("numpy", "scipy", "scikit-learn"))
     return (
-        f"Measured by `python -m benchmarks.from_scikit_learn` on {n_cores()} cores of "
-        f"{describe_machine()['processor']}, {platform.system()}, "
-        f"Python {platform.python_version()}, NumPy "
-        f"{np.__version__}, SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}; the "
+        f"Measured by `python -m benchmarks.from_scikit_learn` on {words}; the "
         f"default parameters, mean accuracy of seeds 0–2, medians of {ROUNDS} fits in turns."
     )
 

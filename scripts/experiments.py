@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from figures import machine
 from inknet.experiments.catalogue import load_study, study_names
 from inknet.experiments.claims import claim_lines
+from inknet.experiments.machine import describe_machine, in_words
 from inknet.experiments.pictures import plot_study
 from inknet.experiments.plan import plan_study
 from inknet.experiments.results import StudyFolder
@@ -62,7 +62,7 @@ def main() -> None:
     head = HEAD.format(
         seeds=" to ".join(map(str, sorted(seeds))),
         legend=LEGEND,
-        machine=machine(),
+        machine=in_words(describe_machine()),
         ops=" and ".join(sorted(ops)),
     )
     parts = [head, *outcome(summaries)]

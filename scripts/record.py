@@ -17,7 +17,6 @@ import argparse
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -275,18 +274,9 @@ def measure_speed(rounds: int = 15) -> Results:
 
 def machine() -> str:
     """Say what this is measured on."""
-    import numba
-    import numpy
+    from inknet.experiments.machine import describe_machine, in_words
 
-    model = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.split(":")[1].strip()
-            break
-    return (
-        f"{len(os.sched_getaffinity(0))} cores of {model}, {platform.system()}, Python "
-        f"{platform.python_version()}, NumPy {numpy.__version__}, numba {numba.__version__}"
-    )
+    return in_words(describe_machine(), ("numpy", "numba"))
 
 
 # -- the page -------------------------------------------------------------------------------------
