@@ -38,11 +38,11 @@ experiments: fast ## run what is missing of all studies, and write docs/experime
 	$(BIN)/inknet experiment run all --jobs 2 $(ARGS)
 	$(BIN)/python scripts/experiments.py
 
-bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (about half an hour)
+bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (half an hour; ARGS="--again" for all)
 	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
-stale: ## say which figures of docs/performance.json are older than the operations; exit code 1 if any
-	@$(PYTHON) -m benchmarks.stale
+stale: $(VENV)/installed ## say which figures of docs/performance.md are older than the operations
+	@$(BIN)/python -m benchmarks.stale
 
 record: fast ## train for the fewest errors, and write docs/record.md (about 3 hours; ARGS="quick" for a part)
 	$(BIN)/python scripts/record.py $(ARGS)

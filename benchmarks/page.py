@@ -57,8 +57,8 @@ HEAD = """\
 # Performance
 
 How fast inknet is, against the other ways to train and use the same network on the same machine.
-`make bench` measures everything again, and writes this page, its pictures and
-[the raw figures](performance.json); `make stale` says which figures are older than the code."""
+`make bench` measures what is missing or older than the code (`--again`: everything), and writes
+this page, its pictures and [the raw figures](performance.json); `make stale` says what is older."""
 
 HOW = """\
 ## How this was measured

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from inknet.experiments.measured import MeasuredFile
 
 ROOT = Path(__file__).resolve().parent.parent
 OPS = ROOT / "src/inknet/nn/ops"
@@ -58,7 +59,7 @@ def stale(results: dict[str, Any], now: str) -> list[str]:
 
 def main() -> None:
     """Say which figures are older than the operations; end with code 1 if any is."""
-    results = json.loads(FIGURES.read_text("utf-8"))
+    results = MeasuredFile(FIGURES).entries()
     old = stale(results, digest())
     for name in results:
         print(f"{name}: {'older than the operations' if name in old else 'up to date'}")

@@ -16,6 +16,7 @@ from benchmarks.conductor import Company, Entry, Worker, WorkerError
 from benchmarks.page import render, write_page
 from benchmarks.statistics import fastest, paired_ratio, spread
 from benchmarks.task import BATCH_NORM, EPOCH, Task
+from inknet.experiments.measured import MeasuredFile
 
 SECONDS = {
     "inknet, numba ops": [0.2, 0.4, 0.2],
@@ -141,7 +142,7 @@ def test_the_page_is_written_with_its_pictures(results: dict[str, Any], tmp_path
 
 def test_the_page_in_docs_is_what_its_figures_say_and_says_if_they_are_older_than_the_ops() -> None:
     page = stale.FIGURES.with_suffix(".md").read_text("utf-8")
-    figures = json.loads(stale.FIGURES.read_text("utf-8"))
+    figures = MeasuredFile(stale.FIGURES).entries()
     pictures = set(re.findall(r"pictures/(.+)\.png", page))
     assert page == render(figures, pictures), "write it again with `python -m benchmarks page`"
     outdated = [name for name, study in figures.items() if study.get("ops") != stale.digest()]

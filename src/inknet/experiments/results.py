@@ -8,13 +8,12 @@ study.png       the picture of the study
 lock            held by the process that is at work here, as long as it lives
 =============== ==================================================================================
 
-A run's file appears whole or not at all, so a study that was ended at any moment goes on with the
-runs that have none.
+A run's file appears whole or not at all, so a study that was stopped at any moment continues with
+the runs that have none.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import inknet
 from inknet.errors import InputError, quoted
 from inknet.experiments.catalogue import Study, read_study
+from inknet.experiments.measured import write_json
 from inknet.experiments.plan import Plan
 from inknet.experiments.work import RESULT_FORMAT
 from inknet.files import refuse_link_out_of, write_text_whole
@@ -164,24 +164,23 @@ class StudyFolder:
     def put(self, result: dict[str, Any]) -> Result:
         """Keep a run that is over."""
         checked = Result.model_validate(result)
-        text = json.dumps(result, indent=1, allow_nan=False) + "\n"
-        write_text_whole(self.runs / f"{checked.name}.json", text)
+        write_json(self.runs / f"{checked.name}.json", result)
         return checked
 
     def _check(self, plan: Plan) -> None:
         """Raise `InputError` unless the folder is free, or holds runs of this very plan."""
         if not self.exists:
             try:
-                strangers = sorted(
+                foreign = sorted(
                     path.name for path in self.folder.iterdir() if path.name not in _OURS
                 )
             except FileNotFoundError:
                 return
             except OSError as error:
                 raise InputError(f"{self.folder}: cannot be used: {error.strerror}") from None
-            if strangers:
+            if foreign:
                 raise InputError(
-                    f"{self.folder}: holds {quoted(strangers[0])} and is not a study; "
+                    f"{self.folder}: holds {quoted(foreign[0])} and is not a study; "
                     "choose another place with --out"
                 )
             return
@@ -211,7 +210,7 @@ class StudyFolder:
             "ops": plan.jobs[0].ops,
             "inknet": inknet.__version__,
         }
-        write_text_whole(self.folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+        write_json(self.folder / "manifest.json", manifest)
 
 
 _OURS = {"lock", "runs", "study.toml"}
