@@ -1,4 +1,4 @@
-"""Measure inknet's MLPClassifier beside scikit-learn's: the tables of docs/from-scikit-learn.md.
+"""Compare inknet's MLPClassifier with scikit-learn's: the tables of docs/from-scikit-learn.md.
 
 ``python -m benchmarks.from_scikit_learn`` fits both with the same parameters and seeds, in turns,
 so that whatever else the machine does falls on both. It takes about ten minutes, and ends with code
@@ -96,7 +96,7 @@ def accuracies(train: tuple[Any, Any], test: tuple[Any, Any]) -> tuple[list[str]
 
 
 def parted(X: Any, y: Any) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """Return two thirds to learn from and a third to judge by."""
+    """Return two thirds for training and a third for testing."""
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=1 / 3, random_state=0)
     return (X_train, y_train), (X_test, y_test)
 

@@ -25,8 +25,8 @@ HEAD = """# The experiments
 Written by `make experiments` from the folders of the studies; nothing here is by hand.
 
 inknet grew out of a study of five models, tables over batch size, learning rate and depth, and a
-list of claims. Every row is a recipe, trained anew with each of {seeds} seeds. Each study is a file
-in [the catalogue](../src/inknet/experiments/studies), to be read, changed and run again:
+list of claims. Every row is a recipe, trained from scratch with each of {seeds} seeds. Each study
+is a file in [the catalogue](../src/inknet/experiments/studies), to be read, changed and run again:
 
     inknet experiment list
     inknet experiment run published --jobs 2
@@ -54,9 +54,9 @@ def main() -> None:
     for summary in summaries:
         folder = StudyFolder(root / summary.study.name)
         if folder.exists and folder.manifest().digest != plan_study(summary.study).digest:
-            sys.exit(f"{folder.folder}: was made by another version of the study")
+            sys.exit(f"{folder.folder}: is of another version of the study")
     if changed := [summary.study.name for summary in summaries if summary.changes]:
-        sys.exit(f"{root}: run with changes, which the page does not tell: {', '.join(changed)}")
+        sys.exit(f"{root}: run with changes, which the page does not say: {', '.join(changed)}")
     seeds = {len(summary.study.seeds) for summary in summaries}
     ops = {summary.ops for summary in summaries if summary.ops}
     head = HEAD.format(

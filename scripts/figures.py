@@ -2,7 +2,7 @@
 
 ``make figures`` trains every recipe as a user would, one process a seed, and writes the table in
 ``README.md`` and the pictures in ``docs/pictures``. It ends with code 1 if a promise is not kept.
-It needs Linux, where a process tells its peak memory in KiB.
+It needs Linux, where a process reports its peak memory in KiB.
 """
 
 from __future__ import annotations

@@ -3,12 +3,13 @@
 ``make record`` trains each recipe of `PROMISES` with seeds 0 to 2, one after the other, as a user
 would, and measures how fast images are distorted. ``make record ARGS="quick strong"`` does so for
 some, ``ARGS="distortions"`` measures the speed alone, and ``ARGS="page"`` writes the page only.
-What ``docs/record.json`` has of the same recipe is kept, so the work may be done in parts and goes
-on where it was ended; ``--again`` does it anew. It needs Linux, MNIST and a quiet machine.
+What ``docs/record.json`` has of the same recipe is kept, so the work may be done in parts and
+continues where it was stopped; ``--again`` measures it again. It needs Linux, MNIST and a machine
+without other work.
 
 ``python scripts/record.py --try strong augment.shift=2`` is how settings are chosen: it trains a
-recipe with other values, on 50,000 of the training images, and judges it on the other 10,000, which
-others have written. The test images are not looked at. The page lists what was tried.
+recipe with other values, on 50,000 of the training images, and evaluates it on the other 10,000, of
+other writers. The test images are not looked at. The page lists what was tried.
 """
 
 from __future__ import annotations
@@ -59,9 +60,9 @@ N_TEST = 10_000
 LEAST_SPEED = 60_000
 """Images a second on one core."""
 N_PARTS = 6
-"""Into which the training images are cut when settings are tried; one of them judges."""
-OTHER_HANDS = "other hands"
-"""What a trial says that was judged by images in a row; those before were drawn at random."""
+"""Into which the training images are cut when settings are tried; one of them is for evaluation."""
+OTHER_WRITERS = "other writers"
+"""In a trial that was evaluated on images in a row; those before were drawn at random."""
 
 Results = dict[str, Any]
 
@@ -193,11 +194,11 @@ def outcome(trained: Prepared) -> Results:
 
 
 def try_out(recipe: str, changes: list[str], seed: int) -> Results:
-    """Train a changed recipe without a sixth of the training images; judge it on these.
+    """Train a changed recipe without a sixth of the training images; evaluate it on these.
 
     MNIST has the images of a writer near one another, and none of the test images' writers has
     written for the training. So a seed holds back images in a row, from first to last those of the
-    seeds 0 to 5: drawn at random, they would be judged by a network that has learned their hands.
+    seeds 0 to 5: drawn at random, they would be by writers that the network has learned.
     """
     chosen = load_recipe(recipe, changes, source="mnist", seed=seed)
     prepared = prepare(chosen)
@@ -216,7 +217,7 @@ def try_out(recipe: str, changes: list[str], seed: int) -> Results:
         "recipe": recipe,
         "seed": seed,
         "settings": settings_of(chosen.model_dump(exclude_defaults=True)),
-        "held_back": OTHER_HANDS,
+        "held_back": OTHER_WRITERS,
         "errors": round((1 - last.val_accuracy) * len(parts.validation)),
         "loss": round(last.val_loss, 4),
         "processor_seconds": round(time.process_time() - began),
@@ -236,7 +237,7 @@ def settings_of(changed: Results) -> str:
 
 
 def digest(recipe: str) -> str:
-    """Return a short digest of a recipe, which tells whether it was changed."""
+    """Return a short digest of a recipe, which shows whether it was changed."""
     return hashlib.sha256(load_recipe(recipe).to_toml().encode()).hexdigest()[:12]
 
 
@@ -316,18 +317,18 @@ are the test errors of each seed, at the end."""
 
 HOW = """\
 - **Chosen on validation data.** While settings were tried, 10,000 of the 60,000 training images
-  were held back and judged them (below); of settings with about as many errors, those with the
-  lower loss were taken, for it is less a matter of luck. Then a training holds back a fiftieth
-  (`quick` a twentieth, for the curves), learns from all others, and is judged on the test images
+  were held back and used to compare them (below); of settings with about as many errors, those with
+  the lower loss were taken, for it is less a matter of luck. Then a training holds back a fiftieth
+  (`quick` a twentieth, for the curves), learns from all others, and is evaluated on the test images
   after its last epoch. No epoch is chosen: the network is what the last step leaves. `quick` took
   its fading over from `strong`, untried.
-- **Other hands** judged the last trials. MNIST has the digits of a writer near one another, and the
-  test images are by writers of whom nothing was learned. Of images held back at random, the network
-  has learned others by the same hand, and misreads far fewer: four layers trained for 60 epochs
-  misread 45 and 39 of these, and 49 and 76 of 10,000 in a row, with somewhat stronger distortions
-  (below). So those in a row judge now. All trials before were judged by hands that were known, and
-  that may be why what was better there, four layers and more epochs, was no better on the test
-  images.
+- **Other writers** were used to evaluate the last trials. MNIST has the digits of a writer near one
+  another, and the test images are by writers of whom nothing was learned. Of images held back at
+  random, the network has learned others by the same writer, and misreads far fewer: four layers
+  trained for 60 epochs misread 45 and 39 of these, and 49 and 76 of 10,000 in a row, with somewhat
+  stronger distortions (below). So those in a row are used now. All trials before were evaluated on
+  writers that were known, and that may be why what was better there, four layers and more epochs,
+  was no better on the test images.
 - **This is not the whole story**: earlier versions were measured on the test images as well, and
   that they missed is why others were tried. Of `strong` there were five, with 48, 52 and 51 errors;
   58; 52; 55; and 48, 55 and 60. Of `invariant` there was one, with 102, 100 and 99. What to try
@@ -346,16 +347,16 @@ HOW = """\
   networks as in `strong`, each over 64 epochs. They misread 50.3, 46.8 and 51.8 in the mean; and
   46, 40 and 49 together. A fifth then learned, at a temperature of 3, what they say together of
   each image as it is distorted, and no labels. One trial had promised more: of 10,000 images by
-  other hands, four teachers misread 40 to 46, and 34 together; their pupil 35, where a network that
-  learned the labels misread 47. So `record` is now `strong` for half as many epochs again, with as
-  many of them while distortions fade: untried, and chosen when it was known how many test images 64
-  and 96 epochs misread.
+  other writers, four teachers misread 40 to 46, and 34 together; their pupil 35, where a network
+  that learned the labels misread 47. So `record` is now `strong` for half as many epochs again,
+  with as many of them while distortions fade: untried, and chosen when it was known how many test
+  images 64 and 96 epochs misread.
 - **Deep or wide**: of networks with about as many weights, four layers made fewer errors than two
   on images held back at random. Six made no fewer, nor, in more time, did networks with two to
-  three times the weights (below). Judged by other hands, four layers left the loss of two over 60
-  epochs, and of all that was tried only fading made more than a chance difference.
+  three times the weights (below). Evaluated on other writers, four layers left the loss of two over
+  60 epochs, and of all that was tried only fading made more than a chance difference.
 - **Distortions** (`quick`, `strong`, `record`): every image is rotated, slanted, scaled, shifted
-  and elastically deformed anew in every epoch, while the batch is made ready;
+  and elastically deformed in a new way in every epoch, while the batch is made ready;
   [`augment.py`](../src/inknet/data/augment.py) has the formulas, and this is what
   `inknet data show --augment` draws of a digit:
 
@@ -382,13 +383,13 @@ HOW = """\
 - Tried in code that was not kept, since there was no gain: to show misread images more often, to
   soften the targets by what the network has said of an image before, teachers (above),
   sharpness-aware steps (Foret and others 2021), which take nearly twice the time, strokes made
-  thicker and thinner, though several digits that other hands wrote are misread for their thick
+  thicker and thinner, though several digits by other writers are misread for their thick
   strokes, distortions that fade to a part of their strength and not to none, and to bring distorted
   digits to their old size and place again (`normalize` in the table), since all of MNIST were
   brought to one size and centred. With that a network learns faster, and had a third less loss
   after 9 of 90 epochs, but in the end it misreads as many.
 - Time is that of the training, from its first step to its last measurement; loading the data,
-  judging and drawing come to a few seconds. While seeds 0 and 1 of `record` trained, other programs
+  evaluating and drawing take a few seconds. While seeds 0 and 1 of `record` trained, other programs
   used the two cores too; seed 2 had them nearly alone. `inknet train --recipe strong` is all it
   takes."""
 
@@ -490,7 +491,7 @@ def _misread(of_recipe: dict[str, list[Results]]) -> str:
 DISTORTIONS = re.compile(
     r"rotation (\S+), shear (\S+), scale (\S+), (?:shift (\S+), )?elastic alpha ([^\s,]+)"
 )
-"""How settings tell those distortions that are varied together."""
+"""How settings name those distortions that are varied together."""
 
 
 def _trials(trials: list[Results]) -> str:
@@ -498,13 +499,13 @@ def _trials(trials: list[Results]) -> str:
     parts = [
         "Errors among the 10,000 training images that were held back, after learning from the "
         "other 50,000. Each seed holds back others, so counts are to be compared seed by seed. "
-        "(A count of 100 has a standard error of 10.) Distortions are told as rotation / shear / "
+        "(A count of 100 has a standard error of 10.) Distortions are given as rotation / shear / "
         "scale / shift / elastic alpha."
     ]
-    for held_back, title in ((OTHER_HANDS, "other hands"), (None, "images drawn at random")):
-        judged = [one for one in trials if one.get("held_back") == held_back]
-        if judged:
-            parts += [f"### Judged by {title}", *_trials_by_recipe(judged)]
+    for held_back, title in ((OTHER_WRITERS, "other writers"), (None, "images drawn at random")):
+        compared = [one for one in trials if one.get("held_back") == held_back]
+        if compared:
+            parts += [f"### Evaluated on {title}", *_trials_by_recipe(compared)]
     return "\n\n".join(parts)
 
 
@@ -579,7 +580,7 @@ def _clock(seconds: float) -> str:
 # -- the pictures ---------------------------------------------------------------------------------
 
 COLOURS = {"quick": "#009E73", "strong": "#0072B2", "record": "#D55E00", "invariant": "#7A7A7A"}
-"""From Okabe and Ito's palette, told apart with every kind of colour vision."""
+"""From Okabe and Ito's palette, distinguished with every kind of colour vision."""
 MOST_SHOWN = 60
 MOST_PAIRS = 6
 
@@ -649,7 +650,7 @@ def main() -> None:
         nargs="+",
         dest="trial",
         metavar=("RECIPE", "KEY=VALUE"),
-        help="train it with other settings, and judge it on training images held back",
+        help="train it with other settings, and evaluate it on training images held back",
     )
     arguments = parser.parse_args()
     for part in arguments.parts:

@@ -55,7 +55,7 @@ class TestFigures(_Part):
 
 
 class Result(_Part):
-    """One run that is over."""
+    """One finished run."""
 
     format: Literal[1]
     name: str
@@ -122,7 +122,7 @@ class StudyFolder:
         return read_study(text, self.folder.name, str(path))
 
     def results(self) -> dict[str, Result]:
-        """Return the runs that are over, by name, in the order of the plan."""
+        """Return the finished runs, by name, in the order of the plan."""
         found = {}
         for name in self.manifest().runs:
             path = self.runs / f"{name}.json"
@@ -162,7 +162,7 @@ class StudyFolder:
             lock.release()
 
     def put(self, result: dict[str, Any]) -> Result:
-        """Keep a run that is over."""
+        """Save a finished run."""
         checked = Result.model_validate(result)
         write_json(self.runs / f"{checked.name}.json", result)
         return checked
@@ -187,7 +187,7 @@ class StudyFolder:
         manifest, remedy = self.manifest(), "move it away, or choose another place with --out"
         if manifest.digest != plan.digest:
             raise InputError(
-                f"{self.folder}: was made by another version of the study "
+                f"{self.folder}: is of another version of the study "
                 f"{plan.study.name}, with other recipes; {remedy}"
             )
         (ops,) = {job.ops for job in plan.jobs}
