@@ -7,7 +7,7 @@ BENCH_VENV := .venv-bench
 # Two test processes share the cores: a matrix product then does best on one thread.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: train fast test format figures experiments bench record test-all clean
+.PHONY: train fast test format figures experiments bench stale record test-all clean
 
 train: $(VENV)/installed ## train the digit network; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(ARGS)
@@ -38,8 +38,11 @@ experiments: fast ## run what is missing of all studies, and write docs/experime
 	$(BIN)/inknet experiment run all --jobs 2 $(ARGS)
 	$(BIN)/python scripts/experiments.py
 
-bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (about half an hour)
+bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (half an hour; ARGS="--again" for all)
 	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
+
+stale: $(VENV)/installed ## say which figures of docs/performance.md are older than the operations
+	@$(BIN)/python -m benchmarks.stale
 
 record: fast ## train for the fewest errors, and write docs/record.md (about 3 hours; ARGS="quick" for a part)
 	$(BIN)/python scripts/record.py $(ARGS)

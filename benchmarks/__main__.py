@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from time import perf_counter
 from typing import Annotated, Any
 
 import typer
 
-from benchmarks.conductor import ROOT, say
-from benchmarks.machine import describe_machine
+from benchmarks.conductor import say
 from benchmarks.page import write_page
+from benchmarks.stale import FIGURES, digest
 from benchmarks.studies import (
     installing,
     learning,
@@ -26,6 +24,9 @@ from benchmarks.studies import (
     step,
     training,
 )
+from inknet.errors import InputError
+from inknet.experiments.machine import describe_machine
+from inknet.experiments.measured import MeasuredFile, measured
 
 STUDIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "epoch": training.measure_epoch,
@@ -39,7 +40,6 @@ STUDIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "size": installing.measure,
     "accuracy": learning.measure,
 }
-FIGURES = ROOT / "docs/performance.json"
 
 
 def main(
@@ -49,42 +49,40 @@ def main(
     ] = None,
     rounds: Annotated[int, typer.Option(min=1, help="Turns of each contestant.")] = 9,
     figures: Annotated[Path, typer.Option(help="Where the raw figures are kept.")] = FIGURES,
+    again: Annotated[bool, typer.Option(help="Measure also what is up to date.")] = False,
 ) -> None:
-    """Measure inknet against its peers, and write docs/performance.md."""
-    from inknet.data.mnist import MnistUnavailableError, fetch_mnist
+    """Measure inknet against its peers, and write docs/performance.md.
+
+    What was measured of the code as it is now, on this machine, is kept.
+    """
+    from inknet.data.mnist import fetch_mnist
 
     chosen = [name for name in names or STUDIES if name != "page"]
     for name in chosen:
         if name not in STUDIES:
             sys.exit(f"no study is called {name!r}; expected {', '.join(STUDIES)} or page")
-    if chosen:
-        try:
+    kept = MeasuredFile(figures)
+    try:
+        results = kept.entries()
+        if chosen := [name for name in chosen if again or not is_current(results.get(name))]:
             fetch_mnist()
-        except MnistUnavailableError as error:
-            sys.exit(str(error))
-    results = json.loads(figures.read_text("utf-8")) if figures.exists() else {}
+    except InputError as error:
+        sys.exit(str(error))
     for name in chosen:
         say(f"{name}:")
-        results[name] = timed(name, rounds)
-        figures.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
-    if not results:
+        command = shlex.join(["python", "-m", "benchmarks", name, "--rounds", str(rounds)])
+        heading = {"command": command, "ops": digest(), "rounds": rounds}
+        kept.put(name, heading | measured(partial(STUDIES[name], rounds)))
+    if not (results := kept.entries()):
         sys.exit(f"{figures}: no figures yet; name a study, or none for all of them")
     write_page(results, figures.with_suffix(".md"))
     say(f"wrote {figures.with_suffix('.md')}")
 
 
-def timed(name: str, rounds: int) -> dict[str, Any]:
-    """Run a study; return its figures with what they were measured on, when and how."""
-    began, started = datetime.now(UTC), perf_counter()
-    result = STUDIES[name](rounds)
-    return {
-        "command": shlex.join(["python", "-m", "benchmarks", name, "--rounds", str(rounds)]),
-        "began": began.isoformat(timespec="seconds"),
-        "seconds_measured": round(perf_counter() - started, 1),
-        "machine": describe_machine(),
-        "rounds": rounds,
-        **result,
-    }
+def is_current(study: dict[str, Any] | None) -> bool:
+    """Say whether a study was measured of the operations as they are now, on this machine."""
+    now = {"ops": digest(), "machine": describe_machine()}
+    return study is not None and now.items() <= study.items()
 
 
 if __name__ == "__main__":

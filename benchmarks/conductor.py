@@ -33,7 +33,7 @@ class Entry:
     make : str
         ``module:class``.
     options : dict
-        What the class takes beside the task.
+        What the class takes besides the task.
     environment : dict
         Environment variables that the process is to have.
     """
@@ -122,13 +122,13 @@ class Worker:
 
 
 class Company:
-    """All contestants of one study, warmed up; whoever cannot take part is left out by name.
+    """All contestants of one study, warmed up; those that cannot take part are left out by name.
 
     Attributes
     ----------
     workers : dict of str to Worker
     missing : dict of str to str
-        Why whoever is left out is.
+        Why each of them is left out.
     busy_while_idle : float
         The largest share of a core that all the waiting processes took together during a turn.
     """
@@ -201,5 +201,5 @@ class Company:
 
 
 def say(line: str) -> None:
-    """Tell whoever waits how far it is."""
+    """Show the progress."""
     print(line, file=sys.stderr, flush=True)

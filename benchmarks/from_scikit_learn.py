@@ -1,4 +1,4 @@
-"""Measure inknet's MLPClassifier beside scikit-learn's: the tables of docs/from-scikit-learn.md.
+"""Compare inknet's MLPClassifier with scikit-learn's: the tables of docs/from-scikit-learn.md.
 
 ``python -m benchmarks.from_scikit_learn`` fits both with the same parameters and seeds, in turns,
 so that whatever else the machine does falls on both. It takes about ten minutes, and ends with code
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import platform
 import re
 import sys
 import warnings
@@ -21,7 +20,6 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
-import scipy
 import sklearn
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
@@ -31,6 +29,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.look_alikes import cover_types, newsgroups
 from inknet import MLPClassifier
 from inknet.data import load
+from inknet.experiments.machine import describe_machine, in_words
 
 PAGE = Path(__file__).parents[1] / "docs/from-scikit-learn.md"
 SEEDS = (0, 1, 2)
@@ -97,7 +96,7 @@ def accuracies(train: tuple[Any, Any], test: tuple[Any, Any]) -> tuple[list[str]
 
 
 def parted(X: Any, y: Any) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-    """Return two thirds to learn from and a third to judge by."""
+    """Return two thirds for training and a third for testing."""
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=1 / 3, random_state=0)
     return (X_train, y_train), (X_test, y_test)
 
@@ -148,14 +147,9 @@ def fit_seconds(estimator: type, X: Any, y: Any, seed: int, *, few: bool) -> flo
 
 def machine() -> str:
     """Say where and with what this was measured."""
-    from benchmarks.machine import describe_machine
-    from inknet.nn.ops.parallel import n_cores
-
+    words = in_words(describe_machine(), ("numpy", "scipy", "scikit-learn"))
     return (
-        f"Measured by `python -m benchmarks.from_scikit_learn` on {n_cores()} cores of "
-        f"{describe_machine()['processor']}, {platform.system()}, "
-        f"Python {platform.python_version()}, NumPy "
-        f"{np.__version__}, SciPy {scipy.__version__}, scikit-learn {sklearn.__version__}; the "
+        f"Measured by `python -m benchmarks.from_scikit_learn` on {words}; the "
         f"default parameters, mean accuracy of seeds 0–2, medians of {ROUNDS} fits in turns."
     )
 

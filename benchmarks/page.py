@@ -17,19 +17,20 @@ from benchmarks.claims import (
     where_the_time_goes,
 )
 from benchmarks.pictures import LABELS, best_throughput, draw_all
+from benchmarks.stale import digest, stale
 from benchmarks.statistics import Spread, paired_ratio, spread
 from benchmarks.task import Task
 
 
 def write_page(results: Results, page: Path) -> None:
-    """Write the page, and the pictures into the folder beside it."""
+    """Write the page, and the pictures into the folder next to it."""
     pictures = draw_all(results, page.parent / "pictures")
     page.write_text(render(results, {picture.stem for picture in pictures}), "utf-8")
 
 
 def render(results: Results, pictures: set[str]) -> str:
     """Return the page as Markdown, with those pictures of which the names are given."""
-    parts = [_head(results), _claims(claims(results))]
+    parts = [_head(results), *_age(results), _claims(claims(results))]
     sections = {
         "epoch": _epoch,
         "step": _step,
@@ -56,17 +57,17 @@ HEAD = """\
 # Performance
 
 How fast inknet is, against the other ways to train and use the same network on the same machine.
-`make bench` measures everything anew, and writes this page, its pictures and
-[the raw figures](performance.json)."""
+`make bench` measures what is missing or older than the code (`--again`: everything), and writes
+this page, its pictures and [the raw figures](performance.json); `make stale` says what is older."""
 
 HOW = """\
 ## How this was measured
 
-- Every contestant lives in a process of its own and waits there while another is measured. They
+- Every contestant has a process of its own and waits there while another is measured. They
   take turns, round by round, every other round in the opposite order, with a pause between two
   turns in which threads go to sleep. The processor time that the waiting ones used is watched.
 - A ratio is taken within each round, and the table gives the median of these ratios: noise that
-  slows down a whole round cancels. Quartiles are given beside every median.
+  slows down a whole round cancels. Quartiles are given next to every median.
 - Two epochs before the first round, and with them all compilation, are not counted.
 - Every contestant draws a new order of the images in each epoch, gathers its batches (the last
   one is short), draws its dropout masks, computes loss and gradients, and takes Adam's steps, in
@@ -104,6 +105,18 @@ def _head(results: Results) -> str:
         ("versions", versions),
     ]
     return "\n".join([HEAD, "", *table(["", ""], rows)])
+
+
+def _age(results: Results) -> list[str]:
+    """Return a paragraph on the figures that are older than the operations, if there are any."""
+    old = stale(results, digest())
+    if not old:
+        return []
+    which = "All figures here" if len(old) == len(results) else f"The figures of {', '.join(old)}"
+    return [
+        f"**{which} are older than the operations they measured**: the code in "
+        "[`nn/ops`](../src/inknet/nn/ops) has changed since. `make bench` measures again."
+    ]
 
 
 def table(head: Sequence[str], rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -207,11 +220,11 @@ def _step(study: Results) -> str:
             cells += [f"{1e6 * parts[key]:.0f}", f"{share:.0%}"]
         rows.append((words, *cells))
     totals: list[str] = []
-    beside: list[str] = []
+    fetching: list[str] = []
     for parts in study["parts"].values():
         totals += [f"{1e6 * parts['step']:.0f}", "100%"]
-        beside += [f"{1e6 * parts['beside']:.0f}", "–"]
-    rows += [("the step", *totals), ("in a thread beside it: fetching a batch", *beside)]
+        fetching += [f"{1e6 * parts['beside']:.0f}", "–"]
+    rows += [("the step", *totals), ("in a thread next to it: fetching a batch", *fetching)]
     head = ["", *(f"{label}, {unit}" for label in study["parts"] for unit in ("µs", "share"))]
     task = Task.from_json(study["task"])
     n_steps = -(-task.n_images // task.batch_size)
@@ -223,7 +236,7 @@ def _step(study: Results) -> str:
         "## Where the time of a step goes",
         "",
         "The parts of one step of the network above, median of many, in one thread and with "
-        f"nothing beside it. {n_steps} such steps, an epoch, would take {epochs}.",
+        f"nothing else running. {n_steps} such steps, an epoch, would take {epochs}.",
         "",
         *table(head, rows),
     ]
@@ -381,7 +394,7 @@ def _accuracy(study: Results) -> str:
     lines = [
         "## Accuracy of both ops",
         "",
-        f"Whole trainings by the recipe `{study['recipe']}`, judged on the official test images.",
+        f"Whole trainings by the recipe `{study['recipe']}`, evaluated on the official test set.",
         "",
         *table(head, rows),
     ]

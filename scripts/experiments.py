@@ -8,9 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from figures import machine
 from inknet.experiments.catalogue import load_study, study_names
 from inknet.experiments.claims import claim_lines
+from inknet.experiments.machine import describe_machine, in_words
 from inknet.experiments.pictures import plot_study
 from inknet.experiments.plan import plan_study
 from inknet.experiments.results import StudyFolder
@@ -25,8 +25,8 @@ HEAD = """# The experiments
 Written by `make experiments` from the folders of the studies; nothing here is by hand.
 
 inknet grew out of a study of five models, tables over batch size, learning rate and depth, and a
-list of claims. Every row is a recipe, trained anew with each of {seeds} seeds. Each study is a file
-in [the catalogue](../src/inknet/experiments/studies), to be read, changed and run again:
+list of claims. Every row is a recipe, trained from scratch with each of {seeds} seeds. Each study
+is a file in [the catalogue](../src/inknet/experiments/studies), to be read, changed and run again:
 
     inknet experiment list
     inknet experiment run published --jobs 2
@@ -54,15 +54,15 @@ def main() -> None:
     for summary in summaries:
         folder = StudyFolder(root / summary.study.name)
         if folder.exists and folder.manifest().digest != plan_study(summary.study).digest:
-            sys.exit(f"{folder.folder}: was made by another version of the study")
+            sys.exit(f"{folder.folder}: is of another version of the study")
     if changed := [summary.study.name for summary in summaries if summary.changes]:
-        sys.exit(f"{root}: run with changes, which the page does not tell: {', '.join(changed)}")
+        sys.exit(f"{root}: run with changes, which the page does not say: {', '.join(changed)}")
     seeds = {len(summary.study.seeds) for summary in summaries}
     ops = {summary.ops for summary in summaries if summary.ops}
     head = HEAD.format(
         seeds=" to ".join(map(str, sorted(seeds))),
         legend=LEGEND,
-        machine=machine(),
+        machine=in_words(describe_machine()),
         ops=" and ".join(sorted(ops)),
     )
     parts = [head, *outcome(summaries)]

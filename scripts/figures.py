@@ -2,14 +2,13 @@
 
 ``make figures`` trains every recipe as a user would, one process a seed, and writes the table in
 ``README.md`` and the pictures in ``docs/pictures``. It ends with code 1 if a promise is not kept.
-It needs Linux, where a process tells its peak memory in KiB.
+It needs Linux, where a process reports its peak memory in KiB.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -17,6 +16,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import mean, median
+
+from inknet.experiments.machine import describe_machine, in_words
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -119,25 +120,6 @@ def measure(work: Path) -> list[Row]:
     ]
 
 
-def machine() -> str:
-    """Say what this was measured on."""
-    import numpy
-
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        names = [
-            line.split(":")[1].strip()
-            for line in cpuinfo.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    return (
-        f"{os.cpu_count()} cores of {model}, {platform.system()}, "
-        f"Python {platform.python_version()}, NumPy {numpy.__version__}"
-    )
-
-
 def table(rows: list[Row]) -> str:
     """Return the rows as a Markdown table with a line on where they come from."""
     lines = ["| what | promised | measured |", "|---|---|---|"]
@@ -145,9 +127,10 @@ def table(rows: list[Row]) -> str:
         f"| {row.what} | {row.promised} | {row.measured}{'' if row.kept else ' (**missed**)'} |"
         for row in rows
     ]
+    machine = in_words(describe_machine())
     lines += [
         "",
-        f"Measured by `make figures` on {machine()}; times and memory are the largest seen.",
+        f"Measured by `make figures` on {machine}; times and memory are the largest seen.",
     ]
     return "\n".join(lines)
 

@@ -3,12 +3,13 @@
 ``make record`` trains each recipe of `PROMISES` with seeds 0 to 2, one after the other, as a user
 would, and measures how fast images are distorted. ``make record ARGS="quick strong"`` does so for
 some, ``ARGS="distortions"`` measures the speed alone, and ``ARGS="page"`` writes the page only.
-What ``docs/record.json`` has of the same recipe is kept, so the work may be done in parts and goes
-on where it was ended; ``--again`` does it anew. It needs Linux, MNIST and a quiet machine.
+What ``docs/record.json`` has of the same recipe is kept, so the work may be done in parts and
+continues where it was stopped; ``--again`` measures it again. It needs Linux, MNIST and a machine
+without other work.
 
 ``python scripts/record.py --try strong augment.shift=2`` is how settings are chosen: it trains a
-recipe with other values, on 50,000 of the training images, and judges it on the other 10,000, which
-others have written. The test images are not looked at. The page lists what was tried.
+recipe with other values, on 50,000 of the training images, and evaluates it on the other 10,000, of
+other writers. The test images are not looked at. The page lists what was tried.
 """
 
 from __future__ import annotations
@@ -16,18 +17,37 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
-import platform
 import re
 import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean, median
 from typing import Any
+
+import numpy as np
+
+from inknet.errors import InputError, StudyStopped
+from inknet.experiments import backends
+from inknet.experiments.catalogue import Row, Study
+from inknet.experiments.machine import in_words
+from inknet.experiments.measured import MeasuredFile, measured
+from inknet.experiments.plan import Job, plan_study
+from inknet.experiments.runner import run_plans
+from inknet.experiments.work import execute
+from inknet.nn.activations import softmax
+from inknet.nn.ops import NUMPY
+from inknet.nn.ops.parallel import n_cores
+from inknet.recipes import load_recipe
+from inknet.runs.prepare import Prepared, prepare
+from inknet.training.augmentation import Augmentation, Draw
+from inknet.training.callbacks import EpochLines
+from inknet.training.threads import one_blas_thread
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -36,12 +56,13 @@ RUNS = ROOT / "runs" / "record"
 INKNET = Path(sys.executable).with_name("inknet")
 SEEDS = (0, 1, 2)
 SPEED = "distortions"
+N_TEST = 10_000
 LEAST_SPEED = 60_000
 """Images a second on one core."""
 N_PARTS = 6
-"""Into which the training images are cut when settings are tried; one of them judges."""
-OTHER_HANDS = "other hands"
-"""What a trial says that was judged by images in a row; those before were drawn at random."""
+"""Into which the training images are cut when settings are tried; one of them is for evaluation."""
+OTHER_WRITERS = "other writers"
+"""In a trial that was evaluated on images in a row; those before were drawn at random."""
 
 Results = dict[str, Any]
 
@@ -102,71 +123,62 @@ REFERENCES = """\
 
 
 def train(recipe: str, seed: int) -> Results:
-    """Run ``inknet train``, or go on with it; return what it reached and what it cost."""
-    folder = RUNS / f"{recipe}-{seed}"
-    command: list[str | Path] = [INKNET, "train"]
-    if is_begun(folder, recipe, seed):
-        command += ["--resume", folder]
-    else:
-        shutil.rmtree(folder, ignore_errors=True)
-        command += ["--recipe", recipe, "--data", "mnist", "--seed", str(seed), "--out", folder]
-    load = os.getloadavg()[0]
-    began = time.perf_counter()
-    with subprocess.Popen(command) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"{recipe}, seed {seed}: exit code {process.returncode}")
+    """Train in a study of one run, unless it is there; return what it reached and what it cost."""
+    plan = plan_study(study_of(recipe, seed))
+    print(f"{recipe}, seed {seed}", flush=True)
+    (folder,) = run_plans([plan], RUNS, on_all_cores, retry=True)
+    run: Results = json.loads((folder.runs / f"{plan.jobs[0].name}.json").read_text("utf-8"))
+    if run["outcome"] != "finished":
+        raise InputError(f"{recipe}, seed {seed}: {run['error']}")
     return {
         "recipe": recipe,
         "digest": digest(recipe),
-        "seed": seed,
-        "wall_seconds": round(time.perf_counter() - began, 1),
-        "processor_seconds": round(usage.ru_utime + usage.ru_stime, 1),
-        "load_before": round(load, 1),
-        "machine": machine(),
-        **outcome(folder),
+        "errors": run["test"]["errors"],
+        **{name: run[name] for name in (*HEADING, *OUTCOME)},
     }
 
 
-def is_begun(folder: Path, recipe: str, seed: int) -> bool:
-    """Say whether a training in a folder is unfinished, and by the recipe as it is now."""
-    from inknet.recipes import load_recipe
-
-    begun = folder / "unfinished" / "recipe.toml"
-    now = load_recipe(recipe, source="mnist", seed=seed)
-    return begun.exists() and load_recipe(str(begun)) == now
+HEADING = ("began", "seconds_measured", "load_before", "machine", "processor_seconds", "seed")
+OUTCOME = (
+    *("seconds", "epochs", "parameters", "ops"),
+    *("validation_samples", "validation_error", "curve", "mistakes"),
+)
 
 
-def outcome(folder: Path) -> Results:
-    """Return the figures of a finished run, its curve, and the test images it misreads."""
-    import csv
+def study_of(recipe: str, seed: int) -> Study:
+    """Return the study of one training; a recipe that was changed makes another study."""
+    return Study(
+        name=f"{recipe}-{seed}-{digest(recipe)}",
+        title=f"The record: {recipe}, seed {seed}",
+        group="own",
+        recipe=recipe,
+        set={"data.source": "mnist"},
+        seeds=[seed],
+        varies="recipe",
+        rows=[Row(name=recipe)],
+    )
 
-    import numpy as np
 
-    from inknet.nn.activations import softmax
-    from inknet.runs import Run
+def on_all_cores(jobs: Sequence[Job]) -> backends.Results:
+    """Do one run after the other, each on all cores as a user would; see `execute`."""
+    for job in jobs:
+        began = time.process_time()
+        run = measured(partial(execute, job, n_cores(), outcome))
+        yield run | {"processor_seconds": round(time.process_time() - began, 1)}
 
-    run = Run.open(folder)
-    metrics, test = run.metrics, run.test_data()
-    if metrics["data"]["source"] != "mnist" or len(test) != 10_000:
-        sys.exit("these figures need MNIST: set INKNET_DATA_DIR, or run `inknet data fetch`")
-    probabilities = run.model().logits_on(test)
+
+def outcome(trained: Prepared) -> Results:
+    """Return the curve of a training, and the test images it misreads."""
+    test, history = trained.parts.test, trained.model.history
+    if trained.recipe.data.source != "mnist" or len(test) != N_TEST or history is None:
+        raise InputError("these figures need MNIST and its official test set")
+    probabilities = trained.model.logits_on(test)
     softmax(probabilities, probabilities)
     predicted = probabilities.argmax(axis=1)
-    wrong = np.flatnonzero(predicted != test.targets)
-    with (folder / "history.csv").open() as file:
-        rows = list(csv.DictReader(file))
-    seconds = np.cumsum([float(row["seconds"]) for row in rows])
-    errors = [100 * (1 - float(row["val_accuracy"])) for row in rows]
-    training = metrics["training"]
+    seconds = np.cumsum([record.seconds for record in history])
+    errors = [100 * (1 - (record.val_accuracy or 0.0)) for record in history]
     return {
-        "errors": metrics["test"]["errors"],
-        "seconds": training["seconds"],
-        "epochs": training["epochs"],
-        "parameters": training["parameters"],
-        "ops": training["ops"],
-        "validation_samples": metrics["data"]["validation"],
+        "validation_samples": len(trained.parts.validation),
         "validation_error": round(errors[-1], 4),
         "curve": [[round(float(s), 2), round(e, 4)] for s, e in zip(seconds, errors, strict=True)],
         "mistakes": [
@@ -176,42 +188,36 @@ def outcome(folder: Path) -> Results:
                 int(predicted[i]),
                 round(float(probabilities[i].max()), 4),
             ]
-            for i in wrong
+            for i in np.flatnonzero(predicted != test.targets)
         ],
     }
 
 
 def try_out(recipe: str, changes: list[str], seed: int) -> Results:
-    """Train a changed recipe without a sixth of the training images; judge it on these.
+    """Train a changed recipe without a sixth of the training images; evaluate it on these.
 
     MNIST has the images of a writer near one another, and none of the test images' writers has
     written for the training. So a seed holds back images in a row, from first to last those of the
-    seeds 0 to 5: drawn at random, they would be judged by a network that has learned their hands.
+    seeds 0 to 5: drawn at random, they would be by writers that the network has learned.
     """
-    import numpy as np
-
-    from inknet.recipes import load_recipe
-    from inknet.runs.prepare import prepare
-    from inknet.training.callbacks import EpochLines
-
     chosen = load_recipe(recipe, changes, source="mnist", seed=seed)
-    made = prepare(chosen)
-    dataset = replace(made.parts.train, rows=None)  # all images again, to divide them otherwise
+    prepared = prepare(chosen)
+    dataset = replace(prepared.parts.train, rows=None)  # all images again, to divide them otherwise
     rows = np.arange(len(dataset) - dataset.n_official_test)
     held_back = rows * N_PARTS // len(rows) == seed % N_PARTS
-    parts = made.parts._replace(
+    parts = prepared.parts._replace(
         train=dataset.subset(rows[~held_back]), validation=dataset.subset(rows[held_back])
     )
-    made = replace(made, parts=parts)
+    prepared = replace(prepared, parts=parts)
     began = time.process_time()
-    history = made.train([EpochLines(max(1, chosen.training.epochs // 10))])
+    history = prepared.train([EpochLines(max(1, chosen.training.epochs // 10))])
     last = history[-1]
     assert last.val_accuracy is not None and last.val_loss is not None
     return {
         "recipe": recipe,
         "seed": seed,
         "settings": settings_of(chosen.model_dump(exclude_defaults=True)),
-        "held_back": OTHER_HANDS,
+        "held_back": OTHER_WRITERS,
         "errors": round((1 - last.val_accuracy) * len(parts.validation)),
         "loss": round(last.val_loss, 4),
         "processor_seconds": round(time.process_time() - began),
@@ -231,9 +237,7 @@ def settings_of(changed: Results) -> str:
 
 
 def digest(recipe: str) -> str:
-    """Return a short digest of a recipe, which tells whether it was changed."""
-    from inknet.recipes import load_recipe
-
+    """Return a short digest of a recipe, which shows whether it was changed."""
     return hashlib.sha256(load_recipe(recipe).to_toml().encode()).hexdigest()[:12]
 
 
@@ -242,14 +246,8 @@ def measure_speed(rounds: int = 15) -> Results:
 
     The time is the processor's, so that of one core; the median over the rounds.
     """
-    import numpy as np
-
     from inknet.data import load
-    from inknet.nn.ops import NUMPY
     from inknet.nn.ops.numba import NumbaOps
-    from inknet.recipes import load_recipe
-    from inknet.training.augmentation import Augmentation, Draw
-    from inknet.training.threads import one_blas_thread
 
     dataset, settings = load("mnist"), load_recipe("strong").augment
     batch = 256
@@ -267,26 +265,8 @@ def measure_speed(rounds: int = 15) -> Results:
                 if number:
                     times.setdefault(ops.name, []).append(elapsed / repetitions / batch)
     return {
-        "images_per_second": {name: round(1 / median(values)) for name, values in times.items()},
-        "load_before": round(os.getloadavg()[0], 1),
-        "machine": machine(),
+        "images_per_second": {name: round(1 / median(values)) for name, values in times.items()}
     }
-
-
-def machine() -> str:
-    """Say what this is measured on."""
-    import numba
-    import numpy
-
-    model = platform.processor() or platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.split(":")[1].strip()
-            break
-    return (
-        f"{len(os.sched_getaffinity(0))} cores of {model}, {platform.system()}, Python "
-        f"{platform.python_version()}, NumPy {numpy.__version__}, numba {numba.__version__}"
-    )
 
 
 # -- the page -------------------------------------------------------------------------------------
@@ -294,7 +274,7 @@ def machine() -> str:
 
 def runs_of(results: Results, recipe: str) -> list[Results]:
     """Return the runs of a recipe, by seed."""
-    runs = [run for run in results["runs"].values() if run["recipe"] == recipe]
+    runs = [run for run in results.values() if run.get("recipe") == recipe and "mistakes" in run]
     return sorted(runs, key=lambda run: int(run["seed"]))
 
 
@@ -305,21 +285,21 @@ def error_of(runs: list[Results]) -> float:
 
 def render(results: Results) -> str:
     """Return the page as Markdown."""
-    measured = {name: runs for name in PROMISES if (runs := runs_of(results, name))}
+    of_recipe = {name: runs for name in PROMISES if (runs := runs_of(results, name))}
     parts = [
         "<!-- Written by `make record` from record.json. Nothing here is by hand. -->",
         "# The record",
         INTRODUCTION,
         "## What must hold",
-        _promises(results, measured),
+        _promises(results, of_recipe),
     ]
-    if measured:
-        parts += ["## Each run", _each_run(measured), CURVES]
-        parts += ["## Among the published ones", _published(measured), REFERENCES]
-        parts += ["## What is still misread", _misread(measured)]
+    if of_recipe:
+        parts += ["## Each run", _each_run(of_recipe), CURVES]
+        parts += ["## Among the published ones", _published(of_recipe), REFERENCES]
+        parts += ["## What is still misread", _misread(of_recipe)]
     parts += ["## How", HOW]
-    if results.get("trials"):
-        parts += ["## What was tried", _trials(results["trials"])]
+    if trials := [one for one in results.values() if "settings" in one]:
+        parts += ["## What was tried", _trials(trials)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -337,18 +317,18 @@ are the test errors of each seed, at the end."""
 
 HOW = """\
 - **Chosen on validation data.** While settings were tried, 10,000 of the 60,000 training images
-  were held back and judged them (below); of settings with about as many errors, those with the
-  lower loss were taken, for it is less a matter of luck. Then a training holds back a fiftieth
-  (`quick` a twentieth, for the curves), learns from all others, and is judged on the test images
+  were held back and used to compare them (below); of settings with about as many errors, those with
+  the lower loss were taken, for it is less a matter of luck. Then a training holds back a fiftieth
+  (`quick` a twentieth, for the curves), learns from all others, and is evaluated on the test images
   after its last epoch. No epoch is chosen: the network is what the last step leaves. `quick` took
   its fading over from `strong`, untried.
-- **Other hands** judged the last trials. MNIST has the digits of a writer near one another, and the
-  test images are by writers of whom nothing was learned. Of images held back at random, the network
-  has learned others by the same hand, and misreads far fewer: four layers trained for 60 epochs
-  misread 45 and 39 of these, and 49 and 76 of 10,000 in a row, with somewhat stronger distortions
-  (below). So those in a row judge now. All trials before were judged by hands that were known, and
-  that may be why what was better there, four layers and more epochs, was no better on the test
-  images.
+- **Other writers** were used to evaluate the last trials. MNIST has the digits of a writer near one
+  another, and the test images are by writers of whom nothing was learned. Of images held back at
+  random, the network has learned others by the same writer, and misreads far fewer: four layers
+  trained for 60 epochs misread 45 and 39 of these, and 49 and 76 of 10,000 in a row, with somewhat
+  stronger distortions (below). So those in a row are used now. All trials before were evaluated on
+  writers that were known, and that may be why what was better there, four layers and more epochs,
+  was no better on the test images.
 - **This is not the whole story**: earlier versions were measured on the test images as well, and
   that they missed is why others were tried. Of `strong` there were five, with 48, 52 and 51 errors;
   58; 52; 55; and 48, 55 and 60. Of `invariant` there was one, with 102, 100 and 99. What to try
@@ -367,16 +347,16 @@ HOW = """\
   networks as in `strong`, each over 64 epochs. They misread 50.3, 46.8 and 51.8 in the mean; and
   46, 40 and 49 together. A fifth then learned, at a temperature of 3, what they say together of
   each image as it is distorted, and no labels. One trial had promised more: of 10,000 images by
-  other hands, four teachers misread 40 to 46, and 34 together; their pupil 35, where a network that
-  learned the labels misread 47. So `record` is now `strong` for half as many epochs again, with as
-  many of them while distortions fade: untried, and chosen when it was known how many test images 64
-  and 96 epochs misread.
+  other writers, four teachers misread 40 to 46, and 34 together; their pupil 35, where a network
+  that learned the labels misread 47. So `record` is now `strong` for half as many epochs again,
+  with as many of them while distortions fade: untried, and chosen when it was known how many test
+  images 64 and 96 epochs misread.
 - **Deep or wide**: of networks with about as many weights, four layers made fewer errors than two
   on images held back at random. Six made no fewer, nor, in more time, did networks with two to
-  three times the weights (below). Judged by other hands, four layers left the loss of two over 60
-  epochs, and of all that was tried only fading made more than a chance difference.
+  three times the weights (below). Evaluated on other writers, four layers left the loss of two over
+  60 epochs, and of all that was tried only fading made more than a chance difference.
 - **Distortions** (`quick`, `strong`, `record`): every image is rotated, slanted, scaled, shifted
-  and elastically deformed anew in every epoch, while the batch is made ready;
+  and elastically deformed in a new way in every epoch, while the batch is made ready;
   [`augment.py`](../src/inknet/data/augment.py) has the formulas, and this is what
   `inknet data show --augment` draws of a digit:
 
@@ -403,28 +383,28 @@ HOW = """\
 - Tried in code that was not kept, since there was no gain: to show misread images more often, to
   soften the targets by what the network has said of an image before, teachers (above),
   sharpness-aware steps (Foret and others 2021), which take nearly twice the time, strokes made
-  thicker and thinner, though several digits that other hands wrote are misread for their thick
+  thicker and thinner, though several digits by other writers are misread for their thick
   strokes, distortions that fade to a part of their strength and not to none, and to bring distorted
   digits to their old size and place again (`normalize` in the table), since all of MNIST were
   brought to one size and centred. With that a network learns faster, and had a third less loss
   after 9 of 90 epochs, but in the end it misreads as many.
 - Time is that of the training, from its first step to its last measurement; loading the data,
-  judging and drawing come to a few seconds. While seeds 0 and 1 of `record` trained, other programs
+  evaluating and drawing take a few seconds. While seeds 0 and 1 of `record` trained, other programs
   used the two cores too; seed 2 had them nearly alone. `inknet train --recipe strong` is all it
   takes."""
 
 
-def _promises(results: Results, measured: dict[str, list[Results]]) -> str:
+def _promises(results: Results, of_recipe: dict[str, list[Results]]) -> str:
     lines = [
         "| recipe | network | asked | mean error | errors | longest training | held |",
         "|---|---|---|---:|---|---:|---|",
     ]
     for name, promise in PROMISES.items():
         asked = f"≤ {promise.error:.2f} %, ≤ {promise.minutes:g} min"
-        if name not in measured:
+        if name not in of_recipe:
             lines.append(f"| `{name}` | {promise.what} | {asked} | – | not measured | – | – |")
             continue
-        runs = measured[name]
+        runs = of_recipe[name]
         error, longest = error_of(runs), max(run["seconds"] for run in runs)
         counts = ", ".join(str(run["errors"]) for run in runs)
         held = error <= promise.error and longest <= 60 * promise.minutes
@@ -446,7 +426,7 @@ def _promises(results: Results, measured: dict[str, list[Results]]) -> str:
     return "\n".join(lines)
 
 
-def _each_run(measured: dict[str, list[Results]]) -> str:
+def _each_run(of_recipe: dict[str, list[Results]]) -> str:
     lines = [
         "| recipe | seed | errors | validation error | epochs | training | processor time "
         "| load before |",
@@ -456,14 +436,16 @@ def _each_run(measured: dict[str, list[Results]]) -> str:
         f"| `{name}` | {run['seed']} | {run['errors']} | {run['validation_error']:.2f} % | "
         f"{run['epochs']} | {_clock(run['seconds'])} | {_clock(run['processor_seconds'])} | "
         f"{run['load_before']:g} |"
-        for name, runs in measured.items()
+        for name, runs in of_recipe.items()
         for run in runs
     ]
-    machines = dict.fromkeys(run["machine"] for runs in measured.values() for run in runs)
+    machines = dict.fromkeys(
+        in_words(run["machine"], ("numpy", "numba")) for runs in of_recipe.values() for run in runs
+    )
     return "\n".join([*lines, "", f"Measured on {'; '.join(machines)}."])
 
 
-def _published(measured: dict[str, list[Results]]) -> str:
+def _published(of_recipe: dict[str, list[Results]]) -> str:
     lines = []
     for knows_pixels in (True, False):
         title = "with distortions" if knows_pixels else "without knowledge of pixels"
@@ -473,7 +455,7 @@ def _published(measured: dict[str, list[Results]]) -> str:
             for one in PUBLISHED
             if one.knows_pixels == knows_pixels
         ]
-        for name, runs in measured.items():
+        for name, runs in of_recipe.items():
             if (name != "invariant") == knows_pixels:
                 error, network = error_of(runs), PROMISES[name].what.split(",")[0]
                 longest = _clock(max(run["seconds"] for run in runs))
@@ -485,9 +467,9 @@ def _published(measured: dict[str, list[Results]]) -> str:
     return "\n".join(lines[1:])
 
 
-def _misread(measured: dict[str, list[Results]]) -> str:
-    name = best(measured)
-    runs, images = measured[name], _mistakes(measured[name])
+def _misread(of_recipe: dict[str, list[Results]]) -> str:
+    name = best(of_recipe)
+    runs, images = of_recipe[name], _mistakes(of_recipe[name])
     always = sum(count == len(runs) for count, _ in images.values())
     networks = (
         f"The {len(runs)} networks of `{name}` misread {len(images)} images, {always} of them all "
@@ -509,7 +491,7 @@ def _misread(measured: dict[str, list[Results]]) -> str:
 DISTORTIONS = re.compile(
     r"rotation (\S+), shear (\S+), scale (\S+), (?:shift (\S+), )?elastic alpha ([^\s,]+)"
 )
-"""How settings tell those distortions that are varied together."""
+"""How settings name those distortions that are varied together."""
 
 
 def _trials(trials: list[Results]) -> str:
@@ -517,13 +499,13 @@ def _trials(trials: list[Results]) -> str:
     parts = [
         "Errors among the 10,000 training images that were held back, after learning from the "
         "other 50,000. Each seed holds back others, so counts are to be compared seed by seed. "
-        "(A count of 100 has a standard error of 10.) Distortions are told as rotation / shear / "
+        "(A count of 100 has a standard error of 10.) Distortions are given as rotation / shear / "
         "scale / shift / elastic alpha."
     ]
-    for held_back, title in ((OTHER_HANDS, "other hands"), (None, "images drawn at random")):
-        judged = [one for one in trials if one.get("held_back") == held_back]
-        if judged:
-            parts += [f"### Judged by {title}", *_trials_by_recipe(judged)]
+    for held_back, title in ((OTHER_WRITERS, "other writers"), (None, "images drawn at random")):
+        compared = [one for one in trials if one.get("held_back") == held_back]
+        if compared:
+            parts += [f"### Evaluated on {title}", *_trials_by_recipe(compared)]
     return "\n\n".join(parts)
 
 
@@ -575,9 +557,9 @@ def _tried_table(tried: dict[str, dict[int, Results]]) -> str:
     return "\n".join(lines)
 
 
-def best(measured: dict[str, list[Results]]) -> str:
+def best(of_recipe: dict[str, list[Results]]) -> str:
     """Return the recipe with the lowest mean error."""
-    return min(measured, key=lambda name: error_of(measured[name]))
+    return min(of_recipe, key=lambda name: error_of(of_recipe[name]))
 
 
 def _mistakes(runs: list[Results]) -> dict[int, tuple[int, list[Any]]]:
@@ -598,7 +580,7 @@ def _clock(seconds: float) -> str:
 # -- the pictures ---------------------------------------------------------------------------------
 
 COLOURS = {"quick": "#009E73", "strong": "#0072B2", "record": "#D55E00", "invariant": "#7A7A7A"}
-"""From Okabe and Ito's palette, told apart with every kind of colour vision."""
+"""From Okabe and Ito's palette, distinguished with every kind of colour vision."""
 MOST_SHOWN = 60
 MOST_PAIRS = 6
 
@@ -609,14 +591,13 @@ def draw(results: Results) -> None:
     versions = ["data", "show", "--augment", "--number", "3600"]
     out = PICTURES / "record-versions.png"
     subprocess.run([INKNET, *versions, "--out", out], check=True, stdout=subprocess.DEVNULL)
-    measured = {name: runs for name in PROMISES if (runs := runs_of(results, name))}
-    if measured:
-        _draw_curves(measured, PICTURES / "record-curves.png")
-        _draw_mistakes(measured[best(measured)], PICTURES / "record-mistakes.png")
+    of_recipe = {name: runs for name in PROMISES if (runs := runs_of(results, name))}
+    if of_recipe:
+        _draw_curves(of_recipe, PICTURES / "record-curves.png")
+        _draw_mistakes(of_recipe[best(of_recipe)], PICTURES / "record-mistakes.png")
 
 
-def _draw_curves(measured: dict[str, list[Results]], path: Path) -> None:
-    import numpy as np
+def _draw_curves(of_recipe: dict[str, list[Results]], path: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter
@@ -624,7 +605,7 @@ def _draw_curves(measured: dict[str, list[Results]], path: Path) -> None:
     figure = Figure(figsize=(8, 4.6), dpi=110, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for name, runs in measured.items():
+    for name, runs in of_recipe.items():
         n = min(len(run["curve"]) for run in runs)
         seconds, errors = np.mean([run["curve"][:n] for run in runs], axis=0).T
         axes.plot(seconds, errors, color=COLOURS[name], linewidth=1.4, label=name)
@@ -644,8 +625,6 @@ def _draw_curves(measured: dict[str, list[Results]], path: Path) -> None:
 
 
 def _draw_mistakes(runs: list[Results], path: Path) -> None:
-    import numpy as np
-
     from inknet.data import load
     from inknet.report.images import plot_images
 
@@ -660,19 +639,6 @@ def _draw_mistakes(runs: list[Results], path: Path) -> None:
 # -- all of it ------------------------------------------------------------------------------------
 
 
-def read_results() -> Results:
-    """Return what was measured so far."""
-    results: Results = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {"runs": {}}
-    return results
-
-
-def save(results: Results) -> None:
-    """Keep what was measured so far."""
-    beside = RESULTS.with_suffix(".new")
-    beside.write_text(json.dumps(results, indent=1, sort_keys=True) + "\n", "utf-8")
-    beside.replace(RESULTS)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the record, and write docs/record.md.")
     parts = [*PROMISES, SPEED, "page"]
@@ -684,37 +650,43 @@ def main() -> None:
         nargs="+",
         dest="trial",
         metavar=("RECIPE", "KEY=VALUE"),
-        help="train it with other settings, and judge it on training images held back",
+        help="train it with other settings, and evaluate it on training images held back",
     )
     arguments = parser.parse_args()
-    if arguments.trial:
-        recipe, *changes = arguments.trial
-        trial = try_out(recipe, changes, arguments.seeds[0])
-        print(trial)
-        results = read_results()  # others may have been tried meanwhile
-        results.setdefault("trials", []).append(trial)
-        save(results)
-        PAGE.write_text(render(results), "utf-8")
-        return
     for part in arguments.parts:
         if part not in parts:
             parser.error(f"no part is called {part!r}; expected any of {', '.join(parts)}")
-    wanted = arguments.parts or parts
-    results = read_results()
-    if SPEED in wanted:
-        results[SPEED] = measure_speed()
-        save(results)
-    for recipe in PROMISES:
-        for seed in arguments.seeds if recipe in wanted else ():
-            name = f"{recipe}-{seed}"
-            known = results["runs"].get(name)
-            if known and known["digest"] == digest(recipe) and not arguments.again:
-                continue
-            results["runs"][name] = train(recipe, seed)
-            save(results)
-    draw(results)
+    kept = MeasuredFile(RESULTS)
+    try:
+        if arguments.trial:
+            recipe, *changes = arguments.trial
+            trial = measured(partial(try_out, recipe, changes, arguments.seeds[0]))
+            kept.put(f"trial of {recipe}, seed {trial['seed']}: {trial['settings']}", trial)
+            print(trial)
+        else:
+            measure(kept, arguments.parts or parts, arguments.seeds, arguments.again)
+    except (InputError, StudyStopped) as error:
+        sys.exit(str(error))
+    results = kept.entries()
     PAGE.write_text(render(results), "utf-8")
-    print(render(results).split("## Each run")[0])
+    if not arguments.trial:
+        draw(results)
+        print(render(results).split("## Each run")[0])
+
+
+def measure(kept: MeasuredFile, parts: Sequence[str], seeds: Sequence[int], again: bool) -> None:
+    """Measure what is missing of some parts, or all of them again."""
+    if SPEED in parts:
+        kept.put(SPEED, measured(measure_speed))
+    for recipe in PROMISES:
+        for seed in seeds if recipe in parts else ():
+            name = f"{recipe}-{seed}"
+            known = kept.entries().get(name)
+            if known and known["digest"] == digest(recipe) and not again:
+                continue
+            if again:
+                shutil.rmtree(RUNS / study_of(recipe, seed).name, ignore_errors=True)
+            kept.put(name, train(recipe, seed))
 
 
 if __name__ == "__main__":

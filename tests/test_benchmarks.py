@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from benchmarks import conductor
+from benchmarks import conductor, stale
 from benchmarks.claims import best_of, claims
 from benchmarks.conductor import Company, Entry, Worker, WorkerError
 from benchmarks.page import render, write_page
 from benchmarks.statistics import fastest, paired_ratio, spread
 from benchmarks.task import BATCH_NORM, EPOCH, Task
+from inknet.experiments.measured import MeasuredFile
 
 SECONDS = {
     "inknet, numba ops": [0.2, 0.4, 0.2],
@@ -137,6 +138,39 @@ def test_the_page_is_written_with_its_pictures(results: dict[str, Any], tmp_path
     pictures = re.findall(r"!\[.+\]\((.+)\)", page)
     assert pictures == ["pictures/performance-epoch.png"]
     assert (tmp_path / pictures[0]).is_file()
+
+
+def test_the_page_in_docs_is_what_its_figures_say_and_says_if_they_are_older_than_the_ops() -> None:
+    page = stale.FIGURES.with_suffix(".md").read_text("utf-8")
+    figures = MeasuredFile(stale.FIGURES).entries()
+    pictures = set(re.findall(r"pictures/(.+)\.png", page))
+    assert page == render(figures, pictures), "write it again with `python -m benchmarks page`"
+    outdated = [name for name, study in figures.items() if study.get("ops") != stale.digest()]
+    assert ("older than the operations" in page) == bool(outdated)
+
+
+def test_the_page_names_the_figures_that_are_older_than_the_ops(results: dict[str, Any]) -> None:
+    results["step"] = {**results["epoch"], "parts": {}, "ops": stale.digest()}
+    assert "**The figures of epoch are older than the operations" in render(results, set())
+    results["epoch"]["ops"] = stale.digest()
+    assert "older than the operations" not in render(results, set())
+    results["step"]["ops"] = results["epoch"]["ops"] = "of another time"
+    assert "**All figures here are older than the operations" in render(results, set())
+
+
+def test_words_do_not_change_the_digest_of_the_ops_and_code_does(tmp_path: Path) -> None:
+    code = 'def f(x: int = 1) -> str:\n    return f"{x:>{3}}" + "text"\n'
+    (tmp_path / "ops.py").write_text(code)
+    before = stale.digest(tmp_path)
+    assert before == "8940ae5bf732"  # with every version of Python
+    words = code.replace("    return", '    """About f."""\n\n    # a comment\n    return')
+    (tmp_path / "ops.py").write_text(f'"""About the module."""\n{words}')
+    assert stale.digest(tmp_path) == before
+    (tmp_path / "ops.py").write_text(code.replace("= 1", "= 2"))
+    assert stale.digest(tmp_path) != before
+    (tmp_path / "ops.py").write_text(code)
+    (tmp_path / "more.py").write_text("")
+    assert stale.digest(tmp_path) != before
 
 
 def test_a_task_comes_back_from_json() -> None:

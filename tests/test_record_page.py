@@ -1,6 +1,5 @@
 """docs/record.md says what docs/record.json has measured, and whether it is what was promised."""
 
-import json
 import re
 from dataclasses import replace
 
@@ -8,8 +7,16 @@ import numpy as np
 import pytest
 
 from inknet.data import load
-from inknet.recipes import load_recipe
+from inknet.experiments.measured import MeasuredFile
 from scripts import record
+
+MACHINE = {
+    "cores": 2,
+    "processor": "a processor",
+    "system": "Linux",
+    "python": "3.12",
+    "versions": {},
+}
 
 
 def run(recipe, seed, errors, seconds=50.0):
@@ -18,10 +25,10 @@ def run(recipe, seed, errors, seconds=50.0):
         "recipe": recipe,
         "digest": "0",
         "seed": seed,
-        "wall_seconds": seconds + 3,
+        "seconds_measured": seconds + 3,
         "processor_seconds": 1.9 * seconds,
         "load_before": 0.1,
-        "machine": "a machine",
+        "machine": MACHINE,
         "errors": errors,
         "seconds": seconds,
         "epochs": 3,
@@ -35,7 +42,7 @@ def run(recipe, seed, errors, seconds=50.0):
 
 
 def results(*runs):
-    return {"runs": {f"{one['recipe']}-{one['seed']}": one for one in runs}}
+    return {f"{one['recipe']}-{one['seed']}": one for one in runs}
 
 
 def row(page, name):
@@ -44,15 +51,17 @@ def row(page, name):
 
 
 def test_the_page_is_what_its_figures_say():
-    figures = record.read_results()
+    figures = MeasuredFile(record.RESULTS).entries()
     assert record.PAGE.read_text("utf-8") == record.render(figures)
     for picture in re.findall(r"\]\((pictures/[^)]+)\)", record.render(figures)):
         assert (record.DOCS / picture).is_file()
 
 
 def test_every_figure_is_of_the_recipe_as_it_is_now():
-    for one in record.read_results()["runs"].values():
-        assert one["digest"] == record.digest(one["recipe"]), f"measure {one['recipe']} anew"
+    for one in MeasuredFile(record.RESULTS).entries().values():
+        if "digest" not in one:
+            continue
+        assert one["digest"] == record.digest(one["recipe"]), f"measure {one['recipe']} again"
 
 
 def test_every_promise_is_held_against_the_mean_error_and_the_longest_time():
@@ -117,7 +126,7 @@ def test_what_was_measured_of_the_same_recipe_is_kept(tmp_path, monkeypatch, cap
     monkeypatch.setattr(record, "draw", lambda results: None)
     for name in ("RESULTS", "PAGE"):
         monkeypatch.setattr(record, name, tmp_path / name)
-    (tmp_path / "RESULTS").write_text(json.dumps(results(run("quick", 1, 70))))
+    MeasuredFile(tmp_path / "RESULTS").put("quick-1", run("quick", 1, 70))
     expected = []
     for arguments, more in (
         (["quick", "--seeds", "0"], [("quick", 0)]),
@@ -137,14 +146,28 @@ def test_what_was_measured_of_the_same_recipe_is_kept(tmp_path, monkeypatch, cap
     assert "no part is called 'quik'" in capsys.readouterr().err
 
 
-def test_an_unfinished_training_by_another_recipe_is_not_gone_on_with(tmp_path):
-    assert not record.is_begun(tmp_path, "quick", 1)
-    begun = tmp_path / "unfinished" / "recipe.toml"
-    begun.parent.mkdir()
-    for changes, is_same in (([], True), (["augment.fade=0.5"], False)):
-        begun.write_text(load_recipe("quick", changes, source="mnist", seed=1).to_toml())
-        assert record.is_begun(tmp_path, "quick", 1) == is_same
-    assert not record.is_begun(tmp_path, "quick", 2)
+def test_a_training_is_a_study_of_one_run_and_is_not_done_twice(tmp_path, monkeypatch):
+    mnist = replace(load("sample"), n_official_test=1000)
+    monkeypatch.setattr("inknet.runs.prepare.load", lambda source: mnist)
+    monkeypatch.setattr(record, "RUNS", tmp_path)
+    monkeypatch.setattr(record, "N_TEST", 1000)
+    changes = {"training.epochs": 2, "network.hidden": [16], "data.source": "mnist"}
+    study = record.study_of("quick", 0).model_copy(update={"set": changes})
+    monkeypatch.setattr(record, "study_of", lambda recipe, seed: study)
+    one = record.train("quick", 0)
+    assert one["errors"] == len(one["mistakes"]) > 0
+    assert [len(one["curve"]), one["epochs"], one["seed"]] == [2, 2, 0]
+    assert one["digest"] == record.digest("quick")
+    assert one["validation_error"] == one["curve"][-1][1]
+    monkeypatch.setattr(record, "on_all_cores", lambda jobs: pytest.fail("trained twice"))
+    assert record.train("quick", 0) == one
+    assert row(record.render(results(one)), "quick")[-1] == "**no** (1 of 3 seeds)"
+
+
+def test_a_changed_recipe_is_another_study(monkeypatch):
+    before = record.study_of("quick", 0).name
+    monkeypatch.setattr(record, "digest", lambda recipe: "0123456789ab")
+    assert record.study_of("quick", 0).name != before
 
 
 def test_every_promise_is_of_a_recipe_that_ships():
@@ -166,13 +189,11 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
     assert trial["settings"].startswith("hidden 32, rotation 15.0")
     other = trial | {"errors": 290, "settings": trial["settings"].replace("epochs 4", "epochs 5")}
     again = trial | {"errors": 2, "loss": trial["loss"] + 2, "seed": 0}
-    page = record.render({"runs": {}, "trials": [trial, again, other]})
+    page = record.render({"a": trial, "b": again, "c": other})
     told = page.split("**For `quick`**: ")[1].split("; and")[0]
     assert told.startswith("hidden 32, distortions 15.0 / 15.0 / 0.15 / 1.0 / 36.0, ")
     unmoved = trial | {"settings": trial["settings"].replace("shift 1.0, ", "")}
-    assert "distortions 15.0 / 15.0 / 0.15 / 0.0 / 36.0" in record.render(
-        {"runs": {}, "trials": [unmoved]}
-    )
+    assert "distortions 15.0 / 15.0 / 0.15 / 0.0 / 36.0" in record.render({"a": unmoved})
     assert "epochs" not in told and told.endswith(trial["settings"].split("batch size")[1])
     assert "| settings | seed 0 | seed 1 | mean loss |" in page
     rows = [line.split(" | ")[:4] for line in page.splitlines() if line.startswith("| epochs")]

@@ -75,7 +75,7 @@ def worker_on(folder: Path, size: int) -> Iterator[Worker]:
 
 
 def write_images(folder: Path, size: int) -> Path:
-    """Write MNIST over and over, moved by a few pixels, as an IDX file with labels beside it."""
+    """Write MNIST over and over, moved by a few pixels, as IDX files of images and labels."""
     mnist, generator = load_images(N_MNIST), np.random.default_rng(0)
     folder.mkdir()
     images, labels = folder / "train-images-idx3-ubyte", folder / "train-labels-idx1-ubyte"

@@ -1,6 +1,6 @@
 """Where the runs are done: in this process, on several of this machine, or on a cluster.
 
-All do the same with a list of jobs: yield the result of each as it is over, in any order. What a
+All do the same with a list of jobs: yield the result of each as it ends, in any order. What a
 worker does is `inknet.experiments.work.execute`; it writes nothing, so a run that is begun twice
 because a worker died is still kept once.
 """
@@ -65,7 +65,7 @@ def on_processes(n_processes: int) -> Backend:
                 if deaths == MOST_DEATHS:
                     raise InputError(
                         f"processes died {deaths} times, perhaps for want of memory; "
-                        f"{len(left)} runs are left, the same command goes on with them"
+                        f"{len(left)} runs are left, the same command continues with them"
                     ) from None
 
     return run
@@ -115,7 +115,7 @@ def on_cluster(address: str) -> Generator[Backend, None, None]:
         (await asyncio.wait_for(connecting, CONNECT_SECONDS)).abort()
 
     try:
-        asyncio.run(knock())  # a client that finds nobody goes on trying after its error
+        asyncio.run(knock())  # a client that finds nobody keeps trying after its error
         client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, TypeError):  # TimeoutError is an OSError
         raise InputError(f"--dask {quoted(address)}: no Dask scheduler answers there") from None

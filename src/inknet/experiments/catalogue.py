@@ -1,7 +1,7 @@
 """The catalogue: what a study is, as readable TOML.
 
 A study varies a recipe: each row sets some keys, and each row is run once for every seed. The file
-holds the published figures beside the rows, and the claim that the numbers shall decide.
+holds the published figures next to the rows, and the claim that the numbers shall decide.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Study(_Part):
     title: str
     group: Literal["published", "claims", "own"]
     about: str = ""
-    """What was told of the original, and what was chosen where nothing was told."""
+    """What is known of the original, and what was chosen where nothing is known."""
     recipe: str
     set: Settings = {}
     """For all rows."""

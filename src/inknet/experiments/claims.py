@@ -1,4 +1,4 @@
-"""What the numbers say about a claim, in two lines that are made of the numbers alone.
+"""What the numbers say about a claim, in two lines that follow from the numbers alone.
 
 A pair of rows is decided when every run of one lies above every run of the other: with three runs
 each, chance alone does that to one side in one of twenty cases. Otherwise, and with fewer runs, it
@@ -21,7 +21,7 @@ LEAST_RUNS = 3
 
 
 @dataclass(frozen=True)
-class Judged:
+class Comparison:
     """A pair of rows and what their runs say."""
 
     pair: Pair
@@ -35,9 +35,9 @@ def claim_lines(summary: StudySummary) -> list[str]:
     claim = summary.study.claim
     if claim is None:
         return []
-    judged = [_judged(summary, pair, claim.figure) for pair in claim.pairs]
-    known = [item for item in judged if item is not None]
-    if len(known) < len(judged):
+    comparisons = [_compare(summary, pair, claim.figure) for pair in claim.pairs]
+    known = [item for item in comparisons if item is not None]
+    if len(known) < len(comparisons):
         return [
             f"{_upper_first(FIGURE_NAMES[claim.figure])}: not all runs are there yet.",
             "So far the numbers say nothing about the claim.",
@@ -45,12 +45,12 @@ def claim_lines(summary: StudySummary) -> list[str]:
     return [_figures_line(claim, known), _verdict_line(known)]
 
 
-def _judged(summary: StudySummary, pair: Pair, figure: Figure) -> Judged | None:
+def _compare(summary: StudySummary, pair: Pair, figure: Figure) -> Comparison | None:
     rows = summary.row(pair.higher), summary.row(pair.lower)
     higher, lower = (row.figure(figure) if row.is_complete else None for row in rows)
     if higher is None or lower is None:
         return None
-    return Judged(pair, higher, lower, _verdict(higher.values, lower.values))
+    return Comparison(pair, higher, lower, _verdict(higher.values, lower.values))
 
 
 def _verdict(higher: Sequence[float], lower: Sequence[float]) -> Verdict:
@@ -61,18 +61,18 @@ def _verdict(higher: Sequence[float], lower: Sequence[float]) -> Verdict:
     return "against" if max(higher) < min(lower) else "open"
 
 
-def _figures_line(claim: Claim, judged: list[Judged]) -> str:
-    spreads = {item.pair.higher: item.higher for item in judged}
-    spreads |= {item.pair.lower: item.lower for item in judged}
+def _figures_line(claim: Claim, comparisons: list[Comparison]) -> str:
+    spreads = {item.pair.higher: item.higher for item in comparisons}
+    spreads |= {item.pair.lower: item.lower for item in comparisons}
     figures = "; ".join(f"{name}: {percent(spread)}" for name, spread in spreads.items())
     return f"{_upper_first(FIGURE_NAMES[claim.figure])} in percent: {figures}."
 
 
-def _verdict_line(judged: list[Judged]) -> str:
-    if any(min(len(j.higher.values), len(j.lower.values)) < LEAST_RUNS for j in judged):
+def _verdict_line(comparisons: list[Comparison]) -> str:
+    if any(min(len(j.higher.values), len(j.lower.values)) < LEAST_RUNS for j in comparisons):
         return f"With fewer than {LEAST_RUNS} runs of a row the numbers do not decide the claim."
-    if len(judged) == 1:
-        pair = judged[0].pair
+    if len(comparisons) == 1:
+        pair = comparisons[0].pair
         return {
             "for": f"Every run of {pair.higher} is above every run of {pair.lower}: "
             "the numbers bear the claim out.",
@@ -80,23 +80,23 @@ def _verdict_line(judged: list[Judged]) -> str:
             "the numbers contradict the claim.",
             "open": f"The runs of {pair.higher} and {pair.lower} overlap: "
             "the numbers do not decide the claim.",
-        }[judged[0].verdict]
+        }[comparisons[0].verdict]
     parts = []
     for verdict, says in (
         ("for", "bear the claim out"),
         ("against", "contradict it"),
         ("open", "leave it open"),
     ):
-        count = sum(item.verdict == verdict for item in judged)
-        if count == len(judged):
+        count = sum(item.verdict == verdict for item in comparisons)
+        if count == len(comparisons):
             return f"In all {count} comparisons the numbers {says.replace(' it', ' the claim')}."
         if count:
             which = "; ".join(
                 f"{item.pair.higher} and {item.pair.lower}"
-                for item in judged
+                for item in comparisons
                 if item.verdict == verdict
             )
-            parts.append(f"{says} in {count} of {len(judged)} ({which})")
+            parts.append(f"{says} in {count} of {len(comparisons)} ({which})")
     return f"The numbers {', '.join(parts[:-1])} and {parts[-1]}.".replace(
         "numbers contradict it", "numbers contradict the claim"
     )

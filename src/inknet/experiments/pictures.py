@@ -39,7 +39,7 @@ def study_figure(summary: StudySummary) -> Figure:
 
     rows = [row for row in summary.rows if row.results][:MOST_ROWS]
     if not rows:
-        return message_figure("No run of this study is over yet.")
+        return message_figure("No run of this study has finished yet.")
     figure = new_figure(10.5, max(3.6, 1.5 + 0.3 * len(rows)))
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
     dots, curves = figure.subplots(1, 2, width_ratios=[1, 1.25])

@@ -8,13 +8,12 @@ study.png       the picture of the study
 lock            held by the process that is at work here, as long as it lives
 =============== ==================================================================================
 
-A run's file appears whole or not at all, so a study that was ended at any moment goes on with the
-runs that have none.
+A run's file appears whole or not at all, so a study that was stopped at any moment continues with
+the runs that have none.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 import inknet
 from inknet.errors import InputError, quoted
 from inknet.experiments.catalogue import Study, read_study
+from inknet.experiments.measured import write_json
 from inknet.experiments.plan import Plan
 from inknet.experiments.work import RESULT_FORMAT
 from inknet.files import refuse_link_out_of, write_text_whole
@@ -55,7 +55,7 @@ class TestFigures(_Part):
 
 
 class Result(_Part):
-    """One run that is over."""
+    """One finished run."""
 
     format: Literal[1]
     name: str
@@ -122,7 +122,7 @@ class StudyFolder:
         return read_study(text, self.folder.name, str(path))
 
     def results(self) -> dict[str, Result]:
-        """Return the runs that are over, by name, in the order of the plan."""
+        """Return the finished runs, by name, in the order of the plan."""
         found = {}
         for name in self.manifest().runs:
             path = self.runs / f"{name}.json"
@@ -162,33 +162,32 @@ class StudyFolder:
             lock.release()
 
     def put(self, result: dict[str, Any]) -> Result:
-        """Keep a run that is over."""
+        """Save a finished run."""
         checked = Result.model_validate(result)
-        text = json.dumps(result, indent=1, allow_nan=False) + "\n"
-        write_text_whole(self.runs / f"{checked.name}.json", text)
+        write_json(self.runs / f"{checked.name}.json", result)
         return checked
 
     def _check(self, plan: Plan) -> None:
         """Raise `InputError` unless the folder is free, or holds runs of this very plan."""
         if not self.exists:
             try:
-                strangers = sorted(
+                foreign = sorted(
                     path.name for path in self.folder.iterdir() if path.name not in _OURS
                 )
             except FileNotFoundError:
                 return
             except OSError as error:
                 raise InputError(f"{self.folder}: cannot be used: {error.strerror}") from None
-            if strangers:
+            if foreign:
                 raise InputError(
-                    f"{self.folder}: holds {quoted(strangers[0])} and is not a study; "
+                    f"{self.folder}: holds {quoted(foreign[0])} and is not a study; "
                     "choose another place with --out"
                 )
             return
         manifest, remedy = self.manifest(), "move it away, or choose another place with --out"
         if manifest.digest != plan.digest:
             raise InputError(
-                f"{self.folder}: was made by another version of the study "
+                f"{self.folder}: is of another version of the study "
                 f"{plan.study.name}, with other recipes; {remedy}"
             )
         (ops,) = {job.ops for job in plan.jobs}
@@ -211,7 +210,7 @@ class StudyFolder:
             "ops": plan.jobs[0].ops,
             "inknet": inknet.__version__,
         }
-        write_text_whole(self.folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+        write_json(self.folder / "manifest.json", manifest)
 
 
 _OURS = {"lock", "runs", "study.toml"}

@@ -1,4 +1,4 @@
-"""The runner: what is planned and not yet there is run, and kept as soon as it is over."""
+"""Run the planned runs that are missing, and save each as soon as it ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from inknet.nn.ops import fastest
 from inknet.training.ending import SIGNALS
 
 Report = Callable[[Plan, Result, int, int], object]
-"""Called with plan and result of a run that is over, how many of all are done, and of how many."""
+"""Called with plan and result of a finished run, how many of all are done, and of how many."""
 
 
 def run_plans(
@@ -42,18 +42,18 @@ def run_plans(
     backend
         Where the runs are done; see `inknet.experiments.backends`.
     changes
-        What the plans were changed by, to be remembered beside the results.
+        What the plans were changed by, to be saved with the results.
     retry
         Try runs again that failed before.
     report
-        Called as each run is over.
+        Called as each run ends.
 
     Raises
     ------
     InputError
         If a folder is not of its plan, or another process is at work in it.
     StudyStopped
-        After Ctrl-C or SIGTERM; the same call goes on.
+        After Ctrl-C or SIGTERM; the same call continues.
     """
     by_name = {plan.study.name: plan for plan in plans}
     folders = {name: StudyFolder(root / name) for name in by_name}

@@ -1,7 +1,7 @@
 """The search: trials with other settings of a recipe, proposed by Optuna, bad ones ended early.
 
-A trial is judged by the best validation accuracy of its training; the test data are not looked at.
-All trials are in a database, so a search goes on where it stopped, and several may share one.
+A trial is evaluated by the best validation accuracy of its training, never by test data.
+All trials are in a database, so a search resumes where it stopped, and several may share one.
 """
 
 from __future__ import annotations
@@ -161,11 +161,11 @@ class Search:
         import optuna
 
         settings = {axis.key: axis.suggest(trial) for axis in self.axes}
-        made = prepare(_with(self.recipe, self.changes, settings, self.seed))
+        prepared = prepare(_with(self.recipe, self.changes, settings, self.seed))
         pruner = Pruner(trial)
         try:
             with at_most(1):
-                history = made.train([pruner])
+                history = prepared.train([pruner])
         except DivergedError as error:
             raise optuna.TrialPruned(str(error)) from None
         if history.ending.by_signal:
@@ -184,7 +184,7 @@ def open_search(
     name: str,
     storage: str,
 ) -> Search:
-    """Begin a search, or open the one of that name to go on with it.
+    """Begin a search, or open the one of that name to resume it.
 
     Parameters
     ----------
@@ -206,7 +206,7 @@ def open_search(
         opened, or has a search of that name with another recipe or another range.
     """
     axes = tuple(axis_of(text) for text in vary or DEFAULT_SPACE)
-    for axis in axes:  # the ends show whether the key is known, before anything is made
+    for axis in axes:  # the ends show whether the key is known, before anything is created
         for value in axis.choices or (axis.low, axis.high):
             _with(recipe, changes, {axis.key: value}, seed)
     base = _with(recipe, changes, {}, seed).to_toml()
@@ -240,7 +240,7 @@ def _open_study(name: str, storage: str, seed: int) -> optuna.Study:
             direction="maximize",
             pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=1),
         )
-        # a search that goes on must not propose again what it began with
+        # a search that is resumed must not propose again what it began with
         number = np.random.SeedSequence((seed, len(study.trials))).generate_state(1)[0]
         study.sampler = optuna.samplers.TPESampler(seed=int(number))
         return study

@@ -35,7 +35,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class RowSummary:
-    """One row of a study and its runs that are over.
+    """One row of a study and its finished runs.
 
     Attributes
     ----------
@@ -79,7 +79,7 @@ class RowSummary:
 
     @property
     def verdict(self) -> str:
-        """How it stands beside the published row; empty where there is none."""
+        """How it compares with the published row; empty where there is none."""
         published, ours = self.row.published, self.figure("test")
         if not self.is_complete or published is None or ours is None:
             return ""

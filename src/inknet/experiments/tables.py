@@ -1,4 +1,4 @@
-"""Tables of a study: ours beside the published row, for the terminal, as Markdown and as CSV."""
+"""Tables of a study: ours next to the published row, for the terminal, as Markdown and as CSV."""
 
 from __future__ import annotations
 
@@ -62,7 +62,9 @@ def csv_text(summaries: list[StudySummary]) -> str:
     for summary in summaries:
         for row in summary.rows:
             published = row.row.published
-            told = (published.test, published.train, published.epochs) if published else [None] * 3
+            reported_values = (
+                (published.test, published.train, published.epochs) if published else [None] * 3
+            )
             spreads = [row.figure(figure) for figure in figures]
             values = [
                 value
@@ -73,7 +75,7 @@ def csv_text(summaries: list[StudySummary]) -> str:
                 [
                     summary.study.name,
                     row.row.name,
-                    *("" if value is None else value for value in told),
+                    *("" if value is None else value for value in reported_values),
                     *values,
                     _mean(row.epochs),
                     _mean(row.seconds),
@@ -121,7 +123,7 @@ def _cells(summary: StudySummary, row: RowSummary) -> list[str]:
     if published is not None and published.epochs is not None:
         epochs += f" ({published.epochs})"
     test = percent(row.figure("test"))
-    beside = [f"{100 * published.test:.2f}" if published else "–", test, row.verdict]
+    compared = [f"{100 * published.test:.2f}" if published else "–", test, row.verdict]
     figure = summary.study.figure
     own = [] if figure in ("test", "train") else [percent(row.figure(figure))]
     runs = f"{len(row.results)}/{row.n_planned}"
@@ -130,7 +132,7 @@ def _cells(summary: StudySummary, row: RowSummary) -> list[str]:
             runs += f", {count} {what}"
     return [
         row.row.name,
-        *(beside if _has_published(summary) else [test]),
+        *(compared if _has_published(summary) else [test]),
         training,
         *own,
         epochs,

@@ -1,4 +1,4 @@
-"""One run of a study: a training judged and put into plain values, the same wherever it is done."""
+"""One run of a study: train, evaluate and return plain values."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import platform
 import tomllib
 import traceback
+from collections.abc import Callable
 from math import isfinite
 from statistics import mean
 from typing import Any
@@ -28,19 +29,26 @@ COLUMNS = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning
 """What is kept of each epoch, besides the gradient norms and active fractions of each layer."""
 
 
-def execute(job: Job) -> dict[str, Any]:
-    """Do a run on one thread, and return what `inknet.experiments.results.Result` describes.
+def execute(
+    job: Job,
+    n_threads: int = 1,
+    also: Callable[[Prepared], dict[str, Any]] = lambda trained: {},
+) -> dict[str, Any]:
+    """Do a run, and return what `inknet.experiments.results.Result` describes.
 
-    One thread, so that the bits are the same however many runs go on beside it. What goes wrong is
-    a result too: its ``outcome`` is ``"finished"``, ``"diverged"``, ``"failed"``, or
-    ``"interrupted"`` or ``"terminated"`` after a signal.
+    By default on one thread: the bits are then the same however many runs there are at a time. What
+    goes wrong is a result too: its ``outcome`` is ``"finished"``, ``"diverged"``, ``"failed"``, or
+    ``"interrupted"`` or ``"terminated"`` after a signal. ``also`` returns further figures of what
+    was trained.
     """
     result = _heading(job) | {"process": os.getpid()}
     try:
         _check_same_kind(job)
         recipe = Recipe.model_validate(tomllib.loads(job.recipe))
-        with at_most(1), one_blas_thread():
-            return result | _train(prepare(recipe))
+        with at_most(n_threads), one_blas_thread():
+            prepared = prepare(recipe)
+            trained = _train(prepared)
+            return result | trained | (also(prepared) if "test" in trained else {})
     except StudyStopped:  # a signal, in the process that leads the study
         raise
     except InputError as error:
@@ -82,11 +90,11 @@ def _check_same_kind(job: Job) -> None:
         )
 
 
-def _train(made: Prepared) -> dict[str, Any]:
-    model = made.model
+def _train(prepared: Prepared) -> dict[str, Any]:
+    model = prepared.model
     outcome: dict[str, Any] = {"outcome": "finished"}
     try:
-        history = made.train()
+        history = prepared.train()
     except DivergedError as error:  # the model has the weights from before
         assert model.history is not None
         history = model.history
@@ -94,14 +102,14 @@ def _train(made: Prepared) -> dict[str, Any]:
     if history.ending.by_signal:
         return {"outcome": history.stopped}
     with np.errstate(over="ignore", invalid="ignore"):
-        judged = model.evaluate_on(made.parts.test)
+        evaluation = model.evaluate_on(prepared.parts.test)
     return {
         **outcome,
         "test": {
-            "accuracy": judged.accuracy,
-            "errors": judged.n_errors,
-            "samples": judged.n_samples,
-            "loss": judged.loss if isfinite(judged.loss) else None,
+            "accuracy": evaluation.accuracy,
+            "errors": evaluation.n_errors,
+            "samples": evaluation.n_samples,
+            "loss": evaluation.loss if isfinite(evaluation.loss) else None,
         },
         **_at_the_end(history),
         "epochs": len(history),

@@ -1,17 +1,20 @@
-"""What a figure was measured on and with."""
+"""What figures were measured on: processor, cores, system and versions."""
 
 from __future__ import annotations
 
-import os
 import platform
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from inknet.nn.ops.parallel import n_cores
 
 PACKAGES = (
     "inknet",
     "numpy",
     "numba",
+    "scipy",
     "scikit-learn",
     "torch",
     "jax",
@@ -19,13 +22,16 @@ PACKAGES = (
     "keras",
     "onnxruntime",
 )
+TITLES = {"numpy": "NumPy", "scipy": "SciPy"}
 
 
 def describe_machine() -> dict[str, Any]:
     """Return processor, cores, memory, system and versions, as far as they can be found out."""
-    facts: dict[str, Any] = {
-        "processor": _first("/proc/cpuinfo", "model name") or platform.processor(),
-        "cores": os.cpu_count(),
+    machine: dict[str, Any] = {
+        "processor": _first("/proc/cpuinfo", "model name")
+        or platform.processor()
+        or platform.machine(),
+        "cores": n_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "blas": _blas(),
@@ -33,13 +39,25 @@ def describe_machine() -> dict[str, Any]:
     }
     memory = _first("/proc/meminfo", "MemTotal")
     if memory:
-        facts["memory_gigabytes"] = round(int(memory.split()[0]) * 1024 / 1e9, 1)
+        machine["memory_gigabytes"] = round(int(memory.split()[0]) * 1024 / 1e9, 1)
     for name in PACKAGES:
         try:
-            facts["versions"][name] = version(name)
+            machine["versions"][name] = version(name)
         except PackageNotFoundError:
             continue
-    return facts
+    return machine
+
+
+def in_words(machine: Mapping[str, Any], packages: Sequence[str] = ("numpy",)) -> str:
+    """Return a description in one line, with the versions of some packages that were installed."""
+    versions = machine["versions"]
+    parts = [
+        f"{machine['cores']} cores of {machine['processor']}",
+        machine["system"].split()[0],
+        f"Python {machine['python']}",
+        *(f"{TITLES.get(name, name)} {versions[name]}" for name in packages if name in versions),
+    ]
+    return ", ".join(parts)
 
 
 def _first(path: str, key: str) -> str:
