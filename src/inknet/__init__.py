@@ -6,7 +6,7 @@ Importing it costs NumPy and nothing more: each name below is loaded when it is 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from inknet.data.arrays import load_arrays as load_arrays
