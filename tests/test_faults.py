@@ -17,7 +17,7 @@ from inknet.runs.folder import FILES
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
 from trainings import interrupted, options, outcome
 
-SHORT = {"training__epochs": 12, "training__patience": 11}
+SHORT = {"training__batch_size": 20, "training__epochs": 12, "training__patience": 11}
 KILOBYTE = 1024
 
 
@@ -227,9 +227,8 @@ def test_a_run_folder_that_cannot_be_made_is_refused_before_anything_is_loaded(t
 
 @pytest.mark.parametrize("what", ["run", "run/unfinished"])
 def test_a_folder_deleted_while_training_leads_to_one_line(what, whole, tmp_path):
-    with running(
-        "train", *options(training__epochs=40), "--out", "run", folder=tmp_path
-    ) as process:
+    longer = options(training__batch_size=20, training__epochs=40)
+    with running("train", *longer, "--out", "run", folder=tmp_path) as process:
         wait_for(process, " 8/40")
         while (tmp_path / what).exists():  # a checkpoint may come in between
             shutil.rmtree(tmp_path / what, ignore_errors=True)

@@ -10,7 +10,7 @@ from inknet.runs.folder import FILES
 KEYS = {
     "data.limit": 1000,
     "network.hidden": "[12]",
-    "training.batch_size": 20,  # 40 steps an epoch
+    "training.batch_size": 40,  # 20 steps an epoch
     "training.epochs": 80,
     "training.patience": 79,  # the best weights are in the checkpoints too
 }

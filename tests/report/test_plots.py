@@ -323,19 +323,32 @@ def test_captions_of_mistakes_do_not_overlap(count, names):
     figure = drawn_images.mistakes_figure(
         digits(count), [names[0]] * count, [names[1]] * count, [0.9999] * count
     )
-    assert len(figure.axes) == count
+    images = [image.get_window_extent() for image in figure.artists]
+    assert len(images) == count
     assert_texts_apart_and_inside(figure)
     for _, box in drawn_texts(figure):
-        assert not any(box.overlaps(axes.bbox) for axes in figure.axes)
+        assert not any(box.overlaps(image) for image in images)
 
 
 def test_a_mistake_is_drawn_in_its_own_greys_with_what_it_is_and_was_read_as():
     image = np.full((1, 28, 28), 100, np.uint8)
     figure = drawn_images.mistakes_figure(image, ["4"], ["9"], np.array([0.998], np.float32))
-    drawn = figure.axes[0].images[0]
+    (drawn,) = figure.artists
     assert drawn.get_clim() == (0, 255)
     np.testing.assert_array_equal(drawn.get_array(), image[0])
     assert "true 4, read 9 (99.8%)" in [text.get_text() for text in figure.texts]
+
+
+@pytest.mark.parametrize(("height", "width"), [(28, 28), (28, 14), (14, 28)])
+def test_a_mistake_keeps_its_proportions_in_the_middle_of_its_place(height, width):
+    image = np.full((1, height, width), 100, np.uint8)
+    (drawn,) = drawn_images.mistakes_figure(image, ["4"], ["9"], [0.9]).artists
+    (square,) = drawn_images.mistakes_figure(digits(1), ["4"], ["9"], [0.9]).artists
+    box, place = drawn.get_window_extent(), square.get_window_extent()
+    assert box.width / box.height == pytest.approx(width / height)
+    assert max(box.width, box.height) == pytest.approx(place.width)
+    assert box.x0 + box.x1 == pytest.approx(place.x0 + place.x1)
+    assert box.y0 + box.y1 == pytest.approx(place.y0 + place.y1)
 
 
 def test_near_certainty_is_not_rounded_to_certainty():
@@ -364,7 +377,7 @@ def test_the_same_run_makes_the_same_bytes(tmp_path):
 
 
 def image_arrays(figure):
-    return [axes.images[0].get_array() for axes in figure.axes]
+    return [image.get_array() for image in figure.artists]
 
 
 @pytest.mark.parametrize("count", [1, 8, 9, 40])
@@ -373,7 +386,7 @@ def test_images_are_drawn_above_their_names_and_none_overlap(count):
     figure = drawn_images.images_figure(images, names)
     assert np.array_equal(np.stack(image_arrays(figure)), images)
     figure.draw_without_rendering()
-    boxes = [axes.get_window_extent() for axes in figure.axes]
+    boxes = [image.get_window_extent() for image in figure.artists]
     texts = [text.get_window_extent() for text in figure.texts]
     assert [text.get_text() for text in figure.texts] == names
     for box, text in zip(boxes, texts, strict=True):
@@ -389,7 +402,7 @@ def test_an_original_is_drawn_beside_its_versions_and_as_high_as_both_rows():
     original, versions = digits(1)[0], digits(17)[1:]
     figure = drawn_images.versions_figure(original, versions)
     assert np.array_equal(np.stack(image_arrays(figure)), [original, *versions])
-    boxes = [axes.get_window_extent() for axes in figure.axes]
+    boxes = [image.get_window_extent() for image in figure.artists]
     for one, other in itertools.combinations(boxes, 2):
         assert not one.overlaps(other)
     large, *small = boxes

@@ -158,7 +158,7 @@ def test_a_signal_ends_a_training_with_a_command_that_goes_on(whole, tmp_path, n
     program, *arguments = shlex.split(command)
     assert program == "inknet"
     printed = inknet(*arguments, folder=tmp_path).stdout
-    assert re.search(r"resuming after step [\d,]+ of 3,200", printed)
+    assert re.search(r"resuming after step [\d,]+ of 1,600", printed)
     assert outcome(tmp_path / name) == whole
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
@@ -445,9 +445,8 @@ def _first(folder):
 
 
 def test_it_says_so_if_it_goes_on_with_other_loops(tmp_path):
-    with running(
-        "train", *options(), "--out", "run", folder=tmp_path, INKNET_OPS="numba"
-    ) as process:
+    longer = options(training__batch_size=20)  # compiled loops are quick
+    with running("train", *longer, "--out", "run", folder=tmp_path, INKNET_OPS="numba") as process:
         wait_for(process, " 4/80")
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)

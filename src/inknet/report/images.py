@@ -176,9 +176,7 @@ def mistakes_figure(
     for number, (image, caption) in enumerate(zip(images, captions, strict=True)):
         left, top = number % columns * cell_width, heading + number // columns * cell_height
         indent = 0.5 * (cell_width - picture)
-        axes = figure.add_axes(fractions(figure, left + indent, top, picture, picture))
-        axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_axis_off()
+        _draw_image(figure, image, left + indent, top, picture)
         text = figure.text(
             *fractions(figure, left + 0.5 * cell_width, top + picture + 0.06)[:2],
             caption,
@@ -233,9 +231,23 @@ def versions_figure(original: NDArray[np.uint8], versions: NDArray[np.uint8]) ->
 def _draw_image(
     figure: Figure, image: NDArray[np.uint8], left: float, top: float, size: float
 ) -> None:
-    axes = figure.add_axes(fractions(figure, left, top, size, size))
-    axes.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-    axes.set_axis_off()
+    """Draw the image in the middle of a square, in inches, as large as fits."""
+    from matplotlib.colors import Normalize
+    from matplotlib.image import BboxImage
+    from matplotlib.transforms import Bbox, TransformedBbox
+
+    height, width = (size * length / max(image.shape) for length in image.shape)
+    middle = left + 0.5 * (size - width), top + 0.5 * (size - height)
+    place = Bbox.from_bounds(*fractions(figure, *middle, width, height))
+    # An axes for each image, with ticks that nobody sees, would take ten times as long.
+    drawn = BboxImage(
+        TransformedBbox(place, figure.transFigure),
+        cmap="gray",
+        norm=Normalize(0, 255),
+        interpolation="nearest",
+    )
+    drawn.set_data(image)
+    figure.add_artist(drawn)
 
 
 def _caption(true_name: str, predicted_name: str, probability: float) -> str:
