@@ -1,12 +1,28 @@
 """What all tests share: no way to the outer network, and MNIST for those that need all of it."""
 
 import socket
+import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
 
 from inknet.data import Dataset, MnistUnavailableError, load
+
+POSIX = [
+    "cli/test_app.py",
+    "cli/test_exchange.py",
+    "experiments/test_cluster.py",
+    "experiments/test_search.py",
+    "experiments/test_studies.py",
+    "fuzz",
+    "runs/test_ensemble.py",
+    "runs/test_resume.py",
+    "test_faults.py",
+    "training/test_divergence.py",
+]
+"""Tests that start and signal processes as POSIX does, or limit them; left out on Windows."""
+collect_ignore = POSIX if sys.platform == "win32" else []
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
