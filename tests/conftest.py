@@ -1,12 +1,15 @@
 """What all tests share: no way to the outer network, and MNIST for those that need all of it."""
 
 import socket
+import subprocess
 import sys
 from collections.abc import Iterator
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
+import inknet
 from inknet.data import Dataset, MnistUnavailableError, load
 
 POSIX = [
@@ -55,6 +58,28 @@ def mnist() -> Dataset:
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Draw nothing of what is trained in this process; it takes longer than a short training."""
     monkeypatch.setattr("inknet.runs.results._draw", lambda *_: [])
+
+
+COMPILE = """
+import sys
+import numpy as np
+from inknet.nn.ops.numba import NumbaOps
+NumbaOps().prepare(np.dtype(sys.argv[1]))
+"""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In a fresh clone, compile the loops once, and not in each of the processes that run tests."""
+    if not getattr(config.option, "numprocesses", None) or find_spec("numba") is None:
+        return
+    if any((Path(inknet.__file__).parent / "nn/ops/numba/__pycache__").glob("*.nbi")):
+        return
+    compilers = [
+        subprocess.Popen([sys.executable, "-c", COMPILE, dtype], stderr=subprocess.DEVNULL)
+        for dtype in ("float32", "float64")
+    ]
+    for compiler in compilers:
+        compiler.wait()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

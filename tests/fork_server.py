@@ -12,6 +12,7 @@ number as a process, and one with its exit code once it has ended.
 import atexit
 import gc
 import importlib
+import importlib.util
 import json
 import os
 import resource
@@ -22,7 +23,10 @@ import sys
 import threading
 from pathlib import Path
 
+import numpy as np
+
 import inknet
+from inknet.nn import ops
 
 LARGEST_REQUEST = 1 << 18
 IMPORTED_LATE = [  # where they are used, not with the package
@@ -83,11 +87,20 @@ def own_modules() -> list[str]:
     return [name for name in names if not name.startswith("inknet.sklearn")]
 
 
+def fetch_compiled_loops() -> None:
+    """Fetch from disk, if they are there, the loops that every training would fetch."""
+    kept = Path(ops.__file__).parent.glob("numba/__pycache__/*.nbi")
+    if importlib.util.find_spec("numba") is not None and any(kept):
+        ops._numba().prepare(np.dtype(np.float32))
+    assert threading.active_count() == 1, "a fork has the main thread only"
+
+
 def main() -> None:
     """Serve until the other end of the socket is closed."""
     requests = socket.socket(fileno=int(sys.argv[1]))
     for name in own_modules() + IMPORTED_LATE:
         importlib.import_module(name)
+    fetch_compiled_loops()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C on the tests ends the socket
     keepers: set[int] = set()
     gc.freeze()  # the collector would write to pages that all have in common

@@ -46,9 +46,16 @@ def digits(count):
     return np.random.default_rng(0).integers(0, 256, (count, 28, 28), np.uint8)
 
 
+def lay_out(figure):
+    """Put everything in its place, if that is not yet done."""
+    if figure.stale:
+        figure.draw_without_rendering()
+        figure.stale = False
+
+
 def drawn_texts(figure):
     """Every text that shows, with its place in pixels."""
-    figure.draw_without_rendering()
+    lay_out(figure)
     texts = [*figure.texts, *(text for legend in figure.legends for text in legend.get_texts())]
     for axes in figure.axes:
         texts += [*axes.texts, *(axes.get_legend().get_texts() if axes.get_legend() else [])]
@@ -71,14 +78,11 @@ def assert_texts_apart_and_inside(figure):
     for text, box in texts:
         inside = box.x0 >= 0 and box.y0 >= 0 and box.x1 <= width and box.y1 <= height
         assert inside, f"{text.get_text()!r} is cut off"
-    for (one, box), (other, other_box) in itertools.combinations(texts, 2):
-        apart = (
-            box.x1 <= other_box.x0
-            or other_box.x1 <= box.x0
-            or box.y1 <= other_box.y0
-            or other_box.y1 <= box.y0
-        )
-        assert apart, f"{one.get_text()!r} and {other.get_text()!r} overlap"
+    left, bottom, right, top = np.array([box.extents for _, box in texts]).T
+    apart = np.less_equal.outer(right, left) | np.less_equal.outer(top, bottom)
+    overlap = ~(apart | apart.T | np.eye(len(texts), dtype=bool))
+    pairs = [[texts[number][0].get_text() for number in pair] for pair in np.argwhere(overlap)]
+    assert not pairs
 
 
 def assert_png(path, longest=2600):
@@ -130,7 +134,7 @@ def test_the_accuracy_axis_ends_at_a_hundred_percent():
 
 def assert_no_legend_lies_on_a_curve(figure):
     """In pixels: of no curve is any part of its line, between its points too, below a legend."""
-    figure.draw_without_rendering()
+    lay_out(figure)
     axes_legends = [axes.get_legend() for axes in figure.axes if axes.get_legend()]
     boxes = [legend.get_window_extent() for legend in (*figure.legends, *axes_legends)]
     assert boxes
