@@ -1,6 +1,7 @@
 """How gradients change parameters, in order of increasing complexity.
 
-Each optimizer steps the whole network at once: parameters and gradients are one vector each.
+Each optimizer steps the whole network at once: parameters and gradients are one vector each. At the
+end: limits on gradients before a step (clipping), and on weights after it.
 """
 
 from abc import ABC, abstractmethod
