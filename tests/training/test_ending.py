@@ -44,6 +44,7 @@ def recipe(tmp_path_factory):
     return load_recipe("quick", changes, source=str(path))
 
 
+@pytest.mark.usefixtures("no_pictures")
 @pytest.mark.parametrize("reason", WORDS)
 def test_a_run_that_a_callback_ended_is_written_with_its_reason(reason, recipe, tmp_path):
     run = train_run(recipe, tmp_path / "run", callbacks=[Stop(reason)])
@@ -88,6 +89,7 @@ def test_the_estimator_takes_any_reason(reason):
     assert len(kept[0]) == 1
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_a_member_of_an_ensemble_may_end_by_a_callback(recipe, tmp_path):
     figures = train_ensemble(
         recipe,
