@@ -10,8 +10,9 @@ from inknet.exchange import export_numpy, export_onnx
 from inknet.nn import Architecture, Network, layers
 from inknet.nn.activations import Elementwise
 from inknet.nn.gradcheck import both_gradients, both_gradients_of_layer, relative_error
-from inknet.nn.layers import Layer, Learned, Own
+from inknet.nn.layers import Layer, Learned
 from inknet.nn.ops import NUMPY
+from inknet.nn.ops.arena import LazyArray
 from inknet.nn.ops.numba import NumbaOps
 from inknet.predictor import Predictor
 
@@ -23,7 +24,7 @@ class PReLU(Layer):
     """
 
     rectifies = True
-    slope, slope_gradient = Own(), Own()
+    slope, slope_gradient = LazyArray(), LazyArray()
 
     def __init__(self, width):
         self.learned = (Learned("slope", (width,), "other", "weight", start=0.25),)

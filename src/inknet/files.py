@@ -54,6 +54,7 @@ def write_whole(
         raise InputError(f"{path}: cannot be written: {error.strerror}") from None
     try:
         permissions = _permissions(path if path.exists() else temporary)
+        temporary.chmod(permissions & 0o600)  # until it is complete, only its owner reads it
         write(temporary)
         with temporary.open("r+b") as file:  # Windows syncs only what is open for writing
             os.fsync(file.fileno())

@@ -177,13 +177,14 @@ class MLP:
         patience
             Stop after this many epochs without improvement, and restore the best weights.
         augment
-            How images are distorted, with the keys of `inknet.recipes.AugmentRecipe`:
-            ``{"rotation": 10.0, "shift": 1.0}``.
+            How images are distorted, with the keys of `AugmentRecipe`: ``{"rotation": 10.0}``.
         callbacks
             Called at each event, see `inknet.training.callbacks`.
         **options
-            All other keys of `inknet.recipes.TrainingRecipe`, with its defaults, such as
-            ``optimizer="momentum"``.
+            The other keys of `inknet.recipes.TrainingRecipe`, with its defaults: ``shuffle``,
+            ``optimizer``, ``weight_decay``, ``schedule``, ``warmup``, ``label_smoothing``,
+            ``l2_on_biases``, ``clip_norm``, ``clip_value``, ``max_norm``, ``average_decay``,
+            ``measured_samples``, ``monitor`` and ``on_divergence``.
 
         Returns
         -------
@@ -198,6 +199,9 @@ class MLP:
         from inknet.recipes import augment_recipe, training_recipe
         from inknet.training.callbacks import EpochLines
 
+        for name, place in (("epochs", "num_epochs"), ("l2_lambda", "MLP(..., l2_lambda=...)")):
+            if name in options:
+                raise InputError(f"train: {name} is not an option here; use {place}")
         settings = training_recipe(
             learning_rate=learning_rate,
             epochs=num_epochs,

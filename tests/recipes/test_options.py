@@ -1,6 +1,7 @@
 """An option of training is in the recipe, and from there everywhere else."""
 
 import inspect
+import re
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -115,3 +116,14 @@ def test_an_unknown_option_is_refused_by_name():
         MLP([4, 3, 2]).train(X, y, warmpu=0.1)
     with pytest.raises(TypeError, match="MLPClassifier has no parameter 'warmpu'"):
         MLPClassifier(warmpu=0.1)
+
+
+def test_the_documentation_of_train_names_every_option():
+    text = MLP.train.__doc__.split("**options")[1].split("Returns")[0]
+    assert sorted(re.findall(r"``(\w+)``", text)) == sorted(TrainingOptions.__annotations__)
+
+
+@pytest.mark.parametrize(("name", "place"), [("epochs", "num_epochs"), ("l2_lambda", "MLP(")])
+def test_an_option_under_its_name_in_recipes_is_told_where_it_goes(name, place):
+    with pytest.raises(InputError, match=re.escape(f"{name} is not an option here; use {place}")):
+        MLP([4, 3, 2]).train(np.zeros((8, 4)), np.arange(8) % 2, **{name: 1})

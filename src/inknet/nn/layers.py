@@ -33,7 +33,7 @@ from inknet.nn.activations import ACTIVATIONS, ActivationFunction, Elementwise
 from inknet.nn.arrays import Floats
 from inknet.nn.initializers import Spread, he
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
-from inknet.nn.ops.arena import Arena
+from inknet.nn.ops.arena import Arena, LazyArray
 
 BATCH_NORM_EPSILON = 1e-5
 """Added to the variance, so that a constant feature does not divide by zero."""
@@ -100,18 +100,6 @@ Operation: TypeAlias = Affine | Scaling | Elementwise
 """What a layer may compute at inference; prediction and exports translate these."""
 
 
-class Own:
-    """An attribute for a learned array or its gradient, allocated on first use."""
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, layer: "Layer", owner: type) -> Floats:
-        layer.stand_alone()  # reached only while the layer has no array of this name
-        array: Floats = vars(layer)[self.name]
-        return array
-
-
 class Layer(ABC):
     """One step of the network.
 
@@ -165,6 +153,10 @@ class Layer(ABC):
         for name in [name for name in vars(self) if name.startswith("_")]:
             delattr(self, name)
         self.arena = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy makes buffers of its own
+        return {k: v for k, v in vars(self).items() if k != "arena" and not k.startswith("_")}
 
     def parameters(self) -> Iterator[tuple[Floats, Floats]]:
         """Return each parameter with its gradient."""
@@ -229,8 +221,8 @@ class Dense(Layer):
         Of the same shapes.
     """
 
-    weight, bias = Own(), Own()
-    weight_gradient, bias_gradient = Own(), Own()
+    weight, bias = LazyArray(), LazyArray()
+    weight_gradient, bias_gradient = LazyArray(), LazyArray()
 
     def __init__(self, fan_in: int, fan_out: int, bias_start: float = 0.0) -> None:
         self.fan_in, self.fan_out, self.bias_start = fan_in, fan_out, bias_start
@@ -357,8 +349,8 @@ class BatchNorm(Layer):
         The variance is the unbiased estimate.
     """
 
-    gamma, beta, running_mean, running_var = Own(), Own(), Own(), Own()
-    gamma_gradient, beta_gradient = Own(), Own()
+    gamma, beta, running_mean, running_var = LazyArray(), LazyArray(), LazyArray(), LazyArray()
+    gamma_gradient, beta_gradient = LazyArray(), LazyArray()
 
     def __init__(self, width: int) -> None:
         self.width = width

@@ -1,20 +1,16 @@
 """The network: a list of layers over one flat vector of parameters."""
 
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.initializers import INITIALIZERS
 from inknet.nn.layers import KINDS, BatchNorm, Dense, Dropout, Layer, Learned
 from inknet.nn.losses import L2, LOSSES
-from inknet.nn.ops import NUMPY, Batch, NumpyOps
+from inknet.nn.ops import NUMPY, Batch, NumpyOps, Rows
 from inknet.nn.ops.arena import Arena
-
-Rows: TypeAlias = NDArray[Any] | Batch
-"""Samples: uint8 pixels or numbers ``(n, n_features)``, or a batch that was loaded with them."""
 
 
 class Network:
@@ -71,6 +67,10 @@ class Network:
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.layers))
         return f"Network({layers}; {self.n_parameters:,} parameters, {self.dtype})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # a copy needs views of its own vectors, not copies of the views
+        return _copy, (self.architecture, self.dtype, self.ops, self.parameters, self.statistics)
 
     @property
     def dense_layers(self) -> list[Dense]:
@@ -219,6 +219,12 @@ class Network:
                 named[f"layers.{number}.{array.key}"] = getattr(layer, array.name).T
             number += layer.n_modules
         return named
+
+
+def _copy(architecture: Architecture, dtype: Any, ops: NumpyOps, *vectors: Floats) -> Network:
+    network = Network(architecture, None, dtype, ops)
+    network.parameters[:], network.statistics[:] = vectors
+    return network
 
 
 def _assign_views(vector: Floats, arrays: list[tuple[Layer, Learned]], suffix: str = "") -> None:

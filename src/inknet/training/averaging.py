@@ -34,6 +34,7 @@ class WeightAverage(Callback):
     """
 
     name = "weight average"
+    keeps_weights = True
 
     def __init__(self, decay: float) -> None:
         self.decay = decay

@@ -27,9 +27,13 @@ class Callback:
     ----------
     name : str
         What its state is called in a checkpoint; without one, the name of its class.
+    keeps_weights : bool
+        Whether the arrays of its state are weights that it changes at every step and puts into the
+        network: they go back to the beginning of an epoch in which the training diverges.
     """
 
     name: str = ""
+    keeps_weights: bool = False
 
     def on_train_begin(self, trainer: Session) -> None:
         """Before the first step."""

@@ -6,20 +6,27 @@ import numpy as np
 
 from inknet.errors import DivergedError
 from inknet.nn.network import Network
-from inknet.training.state import Copies, Resumable, moment_of, restore_moment
+from inknet.training.state import Arrays, Copies, Resumable, moment_of, restore_moment
 
 MOST_ROLLBACKS = 10
 """How often a training that diverges goes back before it stops, then at 1/1000 of the rate."""
 
 
 class ReturnPoint:
-    """Keeps the state at the beginning of each epoch, and goes back to it."""
+    """Keeps the state at the beginning of each epoch, and goes back to it.
+
+    A training that only stops keeps what it leaves in the network, and nothing else.
+    """
 
     def __init__(self) -> None:
         self._copies = Copies()
+        self._weights: Arrays = {}
 
     def remember(self, training: Resumable) -> None:
         """Keep the current state, to go back to or to stop with if the training diverges."""
+        if training.settings.on_divergence == "stop":
+            self._weights = self._copies.of(_weights(training))
+            return
         arrays, moment = moment_of(training)
         training.safe = self._copies.of(arrays), moment
 
@@ -32,17 +39,27 @@ class ReturnPoint:
             The same error, if the settings say to stop, or going back did not help.
         """
         if training.safe is None:
+            for name, array in _weights(training).items():
+                array[:] = self._weights[name]
             raise error
         arrays, moment = training.safe
         restore_moment(training, arrays, moment)
-        if training.settings.on_divergence == "stop":
-            raise error
         tried = training.history.rollbacks
         if tried == MOST_ROLLBACKS:
             raise DivergedError(
                 f"{error}; it went back {tried} times, with lower and lower rates, without success"
             )
         training.history.rollbacks = tried + 1
+
+
+def _weights(training: Resumable) -> Arrays:
+    """Return the arrays that the training may leave in the network."""
+    network = training.network
+    arrays = {"parameters": network.parameters, "statistics": network.statistics}
+    for number, callback in enumerate(training.callbacks):
+        if callback.keeps_weights:
+            arrays |= {f"{number}.{name}": array for name, array in callback.state()[0].items()}
+    return arrays
 
 
 def diverged(training: Resumable, loss: float, what: str) -> DivergedError:

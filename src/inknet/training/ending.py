@@ -6,9 +6,9 @@ import signal
 from dataclasses import dataclass
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Ending:
-    """Why a training ended.
+    """Why a training ended; equal to its text.
 
     Attributes
     ----------
@@ -24,6 +24,14 @@ class Ending:
 
     def __str__(self) -> str:
         return self.text
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Ending):
+            return (self.text, self.own_words) == (other.text, other.own_words)
+        return self.text == other
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
     @classmethod
     def of(cls, reason: Ending | str) -> Ending:

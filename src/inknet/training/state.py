@@ -227,7 +227,7 @@ def _by_name(callbacks: Sequence[Callback]) -> dict[str, Callback]:
     """Return the callbacks that have a state by their names; the second of one name is `name 2`."""
     named: dict[str, Callback] = {}
     for callback in callbacks:
-        if type(callback).state is Callback.state:
+        if getattr(type(callback), "state", Callback.state) is Callback.state:
             continue
         name = given = str(callback.name or type(callback).__name__).replace(".", " ")
         number = 1

@@ -7,6 +7,7 @@ rules. Both take their steps here.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ class Training:
         self.network, self.optimizer, self.settings = network, optimizer, settings
         self.generator, self.steps_per_epoch = generator, steps_per_epoch
         self.callbacks = list(callbacks)
+        self.listeners = listeners(self.callbacks)
         self.history = History(ops=network.ops.name)
         self.l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
         self.step = 0
@@ -180,8 +182,9 @@ class Training:
     def end(self) -> None:
         """Leave the network as it will be used, and tell the callbacks; also after an error."""
         self.history.seconds = self.seconds
-        self.tell("on_measure_begin")
-        self.tell("on_choose_weights")
-        self.tell("on_train_end")
-        # a trained model gives the same bits, whatever operations trained it
-        self.network.use(NUMPY)
+        with ExitStack() as stack:  # each is called, even if one before it raises an error
+            # a trained model gives the same bits, whatever operations trained it
+            stack.callback(self.network.use, NUMPY)
+            for event in ("on_train_end", "on_choose_weights", "on_measure_begin"):
+                for listen in reversed(self.listeners[event]):
+                    stack.callback(listen, self)

@@ -11,7 +11,7 @@ from functools import cache
 from importlib import import_module
 from os import environ
 
-from inknet.nn.ops.batch import Batch
+from inknet.nn.ops.batch import Batch, Rows
 from inknet.nn.ops.formulas import NumpyOps
 
 NUMPY = NumpyOps()
@@ -59,4 +59,4 @@ def _numba() -> NumpyOps:
     return ops
 
 
-__all__ = ["NUMPY", "VARIABLE", "Batch", "NumpyOps", "fastest"]
+__all__ = ["NUMPY", "VARIABLE", "Batch", "NumpyOps", "Rows", "fastest"]

@@ -1,4 +1,4 @@
-"""Memory for arrays that are used together."""
+"""Memory for arrays: those that are used together, and those that are made on first use."""
 
 from math import prod
 from types import ModuleType
@@ -46,3 +46,18 @@ class Arena:
         used = -(-size * self.dtype.itemsize // 64) * 64 // self.dtype.itemsize
         array, self._block = self._block[:size], self._block[used:]
         return array.reshape(shape)
+
+
+class LazyArray:
+    """An attribute for an array that a layer learns, or its gradient, made when first used.
+
+    A network gives its layers views of its own vectors, which Python finds first.
+    """
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, layer: Any, owner: type) -> Floats:
+        layer.stand_alone()
+        array: Floats = vars(layer)[self.name]
+        return array

@@ -6,7 +6,7 @@ Rows come from files and tables as NumPy arrays; a batch converts them to the ba
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -162,3 +162,7 @@ class Loading(Ops):
     ) -> ListedRows | None:
         """Return rows that are given as the arrays of a CSR matrix; or None, as above."""
         return None
+
+
+Rows: TypeAlias = NDArray[Any] | Batch
+"""Samples: uint8 pixels or numbers ``(n, n_features)``, or a batch that was loaded with them."""
