@@ -3,7 +3,6 @@
 Importing it costs NumPy and nothing more: each name below is loaded when it is first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.2.0"
@@ -30,6 +29,8 @@ def __getattr__(name: str) -> Any:
     """Load a public name from the module that defines it."""
     if name not in _HOMES:
         raise AttributeError(f"module 'inknet' has no attribute {name!r}")
+    from importlib import import_module  # not every version of NumPy has loaded it
+
     value = getattr(import_module(_HOMES[name]), name)
     globals()[name] = value
     return value

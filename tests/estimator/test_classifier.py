@@ -7,7 +7,9 @@ from contextlib import redirect_stdout
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from packaging.version import Version
 from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import log_softmax
@@ -85,6 +87,10 @@ def assert_same_model(mine, theirs, rtol=1e-7, atol=1e-9):
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("target", TARGETS)
 def test_every_solver_finds_the_weights_that_scikit_learn_finds(ops, solver, target):
+    if (solver, target) == ("early stopping", "names") and Version(sklearn.__version__) < Version(
+        "1.9"
+    ):
+        pytest.skip("scikit-learn before 1.9 fails where it stops early on classes with names")
     theirs, mine = both(**SOLVERS[solver])
     y = TARGETS[target]
     for each in (theirs, mine):

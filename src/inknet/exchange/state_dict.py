@@ -144,7 +144,11 @@ def _modules(path: Path, file: safe_open) -> list[_Module]:
     """Return the tensors grouped by module, in order; refuse those of unknown modules."""
     modules: dict[str, _Module] = {}
     unknown = []
-    for name in file.keys():  # noqa: SIM118, it is no dictionary
+    names = file.keys()
+    # before any shape is read: safetensors before 0.7 looks through all names for each
+    if (n_modules := len({name.rpartition(".")[0] for name in names})) > 2 * DEEPEST_NETWORK:
+        raise InputError(f"{path}: {n_modules:,} layers, expected at most {DEEPEST_NETWORK:,}")
+    for name in names:
         if len(name) > LONGEST_NAME:
             raise InputError(
                 f"{path}: a tensor whose name has {len(name):,} characters, expected at most "
@@ -171,8 +175,6 @@ def _modules(path: Path, file: safe_open) -> list[_Module]:
             raise InputError(f"{path}: tensors are missing: {quoted(', '.join(missing))}")
     if not any(not module.is_norm for module in ordered):
         raise InputError(f"{path}: has no linear layer (no weight with two dimensions)")
-    if len(ordered) > 2 * DEEPEST_NETWORK:
-        raise InputError(f"{path}: {len(ordered):,} layers, expected at most {DEEPEST_NETWORK:,}")
     return ordered
 
 

@@ -63,4 +63,5 @@ class ProgressBar(Callback):
 
     def on_train_end(self, trainer: Session) -> None:
         """Remove the bar."""
-        self.progress.stop()
+        if not self.progress.disable:  # rich before 14.3 would end a bar that never was by a line
+            self.progress.stop()
