@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from statistics import median
+from statistics import mean, median
 from typing import Any
 
 from benchmarks.statistics import Spread, fastest, paired_ratio, spread
@@ -182,7 +182,7 @@ def _accuracy(study: Results) -> Iterator[Claim]:
         unit=" points",
         detail=f"recipe `{study['recipe']}`, seeds {', '.join(map(str, study['seeds']))}",
     )
-    means = [100 * spread_mean(values) for values in (fast, plain)]
+    means = [100 * mean(values) for values in (fast, plain)]
     yield Claim(
         "test accuracy, the lower mean of the two",
         98.4,
@@ -191,11 +191,6 @@ def _accuracy(study: Results) -> Iterator[Claim]:
         unit=" %",
         detail=f"numba ops {means[0]:.2f} %, NumPy ops {means[1]:.2f} %",
     )
-
-
-def spread_mean(values: list[float]) -> float:
-    """Return the mean."""
-    return sum(values) / len(values)
 
 
 def where_the_time_goes(study: Results) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import mean
 
 from benchmarks.claims import (
     NUMBA,
@@ -13,7 +14,6 @@ from benchmarks.claims import (
     claims,
     families,
     microseconds_an_image,
-    spread_mean,
     where_the_time_goes,
 )
 from benchmarks.pictures import LABELS, best_throughput, draw_all
@@ -386,7 +386,7 @@ def _accuracy(study: Results) -> str:
         (
             f"{ops} ops",
             *(f"{value:.2%}" for value in values),
-            f"{spread_mean(values):.2%}",
+            f"{mean(values):.2%}",
         )
         for ops, values in study["accuracy"].items()
     ]

@@ -39,17 +39,13 @@ def _code(value: Any) -> str:
         return repr(value)
     fields = dict(ast.iter_fields(value))
     if isinstance(value, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-        fields["body"] = [part for part in value.body if not _is_text_alone(part)]
+        fields["body"] = [
+            part
+            for part in value.body
+            if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
+        ]
     inner = (f"{name}={_code(field)}" for name, field in fields.items() if field not in (None, []))
     return f"{type(value).__name__}({','.join(inner)})"
-
-
-def _is_text_alone(part: ast.stmt) -> bool:
-    return (
-        isinstance(part, ast.Expr)
-        and isinstance(part.value, ast.Constant)
-        and isinstance(part.value.value, str)
-    )
 
 
 def stale(results: dict[str, Any], now: str) -> list[str]:

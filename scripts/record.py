@@ -134,15 +134,15 @@ def train(recipe: str, seed: int) -> Results:
         "recipe": recipe,
         "digest": digest(recipe),
         "errors": run["test"]["errors"],
-        **{name: run[name] for name in (*HEADING, *OUTCOME)},
+        **{name: run[name] for name in KEPT},
     }
 
 
-HEADING = ("began", "seconds_measured", "load_before", "machine", "processor_seconds", "seed")
-OUTCOME = (
-    *("seconds", "epochs", "parameters", "ops"),
-    *("validation_samples", "validation_error", "curve", "mistakes"),
-)
+KEPT = (
+    "began", "seconds_measured", "load_before", "machine", "processor_seconds", "seed", "seconds",
+    "epochs", "parameters", "ops", "validation_samples", "validation_error", "curve", "mistakes",
+)  # fmt: skip
+"""What a run and docs/record.json both have."""
 
 
 def study_of(recipe: str, seed: int) -> Study:
@@ -175,21 +175,16 @@ def outcome(trained: Prepared) -> Results:
     probabilities = trained.model.logits_on(test)
     softmax(probabilities, probabilities)
     predicted = probabilities.argmax(axis=1)
+    wrong = np.flatnonzero(predicted != test.targets)
+    sure = probabilities[wrong].max(axis=1).astype(float).round(4)
+    columns = (wrong, test.targets[wrong], predicted[wrong], sure)
     seconds = np.cumsum([record.seconds for record in history])
     errors = [100 * (1 - (record.val_accuracy or 0.0)) for record in history]
     return {
         "validation_samples": len(trained.parts.validation),
         "validation_error": round(errors[-1], 4),
         "curve": [[round(float(s), 2), round(e, 4)] for s, e in zip(seconds, errors, strict=True)],
-        "mistakes": [
-            [
-                int(i),
-                int(test.targets[i]),
-                int(predicted[i]),
-                round(float(probabilities[i].max()), 4),
-            ]
-            for i in np.flatnonzero(predicted != test.targets)
-        ],
+        "mistakes": [list(one) for one in zip(*(c.tolist() for c in columns), strict=True)],
     }
 
 

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from benchmarks import __main__ as bench
 from benchmarks import conductor, stale
 from benchmarks.claims import best_of, claims
 from benchmarks.conductor import Company, Entry, Worker, WorkerError
 from benchmarks.page import render, write_page
 from benchmarks.statistics import fastest, paired_ratio, spread
 from benchmarks.task import BATCH_NORM, EPOCH, Task
+from inknet.errors import InputError
 from inknet.experiments.measured import MeasuredFile
 
 SECONDS = {
@@ -226,3 +228,41 @@ def test_a_call_that_fails_says_why_in_one_line(fake: dict[str, str]) -> None:
         assert worker.call("epoch") == 1
     finally:
         worker.close()
+
+
+def test_a_bench_continues_with_what_is_missing_or_older_than_the_ops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[str] = []
+    fakes = {
+        name: lambda rounds, name=name: measured.append(name) or study(EPOCH, SECONDS)
+        for name in ("epoch", "bn")
+    }
+    monkeypatch.setattr(bench, "STUDIES", fakes)
+    monkeypatch.setattr("inknet.data.mnist.fetch_mnist", lambda: None)
+    monkeypatch.setattr(bench, "describe_machine", lambda: study(EPOCH, SECONDS)["machine"])
+    figures = tmp_path / "figures.json"
+    for names, again, expected in (
+        (["bn"], False, ["bn"]),
+        (None, False, ["epoch"]),
+        (None, False, []),
+        (["bn"], True, ["bn"]),
+    ):
+        measured.clear()
+        bench.main(names, 1, figures, again)
+        assert measured == expected
+    monkeypatch.setattr(bench, "digest", lambda: "of other ops")
+    measured.clear()
+    bench.main(None, 1, figures, False)
+    assert measured == ["epoch", "bn"]
+    assert set(MeasuredFile(figures).entries()) == {"epoch", "bn"}
+
+
+def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
+    figures = tmp_path / "figures.json"
+    assert MeasuredFile(figures).entries() == {}
+    for text, problem in (("{", "cannot be read"), ("[]", "format 1"), ('{"epoch": {}}', "format")):
+        figures.write_text(text)
+        with pytest.raises(InputError, match=problem):
+            MeasuredFile(figures).put("epoch", {})
+        assert figures.read_text() == text

@@ -1,4 +1,4 @@
-"""The search for hyperparameters: what it tries, what it prunes, and how it goes on."""
+"""The search for hyperparameters: what it tries, what it prunes, and how it resumes."""
 
 import tomllib
 

@@ -48,9 +48,9 @@ def test_a_run_trains_on_distorted_images_if_its_recipe_says_so(monkeypatch):
     distorted = run("augment.shift=3.0", monkeypatch=monkeypatch)
     assert distorted.weights != plain.weights
     recipe = load_recipe("digits", [*SMALL, "augment.shift=3.0"], seed=0)
-    made = prepare(recipe)
-    parts = made.parts
-    history = made.model.train_on(
+    prepared = prepare(recipe)
+    parts = prepared.parts
+    history = prepared.model.train_on(
         parts.train, parts.validation, recipe.training, augment=recipe.augment
     )
     assert distorted.curve("train_loss") == [record.train_loss for record in history]

@@ -11,17 +11,9 @@ from typing import Any
 from inknet.nn.ops.parallel import n_cores
 
 PACKAGES = (
-    "inknet",
-    "numpy",
-    "numba",
-    "scipy",
-    "scikit-learn",
-    "torch",
-    "jax",
-    "jaxlib",
-    "keras",
+    "inknet", "numpy", "numba", "scipy", "scikit-learn", "torch", "jax", "jaxlib", "keras",
     "onnxruntime",
-)
+)  # fmt: skip
 TITLES = {"numpy": "NumPy", "scipy": "SciPy"}
 
 
