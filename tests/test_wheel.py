@@ -75,9 +75,10 @@ def link_what_is_required(wheel: Path, environment: Path) -> None:
         there.add(requirement.name)
         one = distribution(requirement.name)
         needed += one.requires or []
-        for name in {file.parts[0] for file in one.files or [] if file.parts[0] != ".."}:
-            if not (place / name).exists():  # folders of compiled files are common to several
-                (place / name).symlink_to(one.locate_file(name))
+        # the folder of compiled files is common to several
+        names = {file.parts[0] for file in one.files or []} - {"..", "__pycache__"}
+        for name in names:
+            (place / name).symlink_to(one.locate_file(name))
 
 
 def download_what_is_required(wheel: Path, environment: Path) -> None:
