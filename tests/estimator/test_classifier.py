@@ -21,6 +21,7 @@ from sklearn.neural_network import MLPClassifier as Peer
 from sklearn.utils import compute_sample_weight
 
 from inknet import Callback, MLPClassifier
+from inknet.errors import InputError
 from inknet.sklearn import solvers
 from inknet.training.callbacks import EarlyStopping, EpochLines
 
@@ -506,3 +507,10 @@ def test_many_labels_that_come_sparse_are_those_that_come_dense():
     models = [ours().fit(features, labels) for labels in (y, sparse.csr_matrix(y))]
     for one, other in zip(models[0].coefs_, models[1].coefs_, strict=True):
         assert_array_equal(one, other)
+
+
+def test_operations_that_do_not_exist_are_refused_in_one_line(monkeypatch):
+    monkeypatch.setenv("INKNET_OPS", "fortran")
+    X = np.random.default_rng(0).normal(size=(2000, 50))
+    with pytest.raises(InputError, match="INKNET_OPS is 'fortran'; expected numpy or numba"):
+        MLPClassifier(hidden_layer_sizes=[100], max_iter=200).fit(X, X[:, 0] > 0)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import inknet
 from inknet.errors import InputError
 from inknet.experiments.catalogue import Row, Study
-from inknet.nn.ops import fastest
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.prepare import with_absolute_source
+from inknet.training.fastest import fastest_ops
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def plan_study(study: Study, changes: Sequence[str] = ()) -> Plan:
     InputError
         Naming the key that no recipe has, or its value.
     """
-    ops = operations()
+    ops = fastest_ops().name
     jobs: list[Job] = []
     for row in study.rows:
         for seed in study.seeds:
@@ -87,14 +87,6 @@ def plan_study(study: Study, changes: Sequence[str] = ()) -> Plan:
         raise InputError(f"study {study.name}: two rows have names that make one file name")
     whole = "\n".join(f"{job.name}\n{job.recipe}" for job in jobs)
     return Plan(study, jobs, hashlib.sha256(whole.encode()).hexdigest())
-
-
-def operations() -> str:
-    """Return the name of the operations that trainings run on here."""
-    try:
-        return fastest().name
-    except ValueError as error:
-        raise InputError(str(error)) from None
 
 
 def _recipe(study: Study, row: Row, changes: Sequence[str], seed: int) -> Recipe:

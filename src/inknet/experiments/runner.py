@@ -15,8 +15,8 @@ from inknet.errors import StudyStopped
 from inknet.experiments.backends import Backend
 from inknet.experiments.plan import Plan
 from inknet.experiments.results import Result, StudyFolder
-from inknet.nn.ops import fastest
 from inknet.training.ending import SIGNALS
+from inknet.training.fastest import fastest_ops
 
 Report = Callable[[Plan, Result, int, int], object]
 """Called with plan and result of a finished run, how many of all are done, and of how many."""
@@ -73,7 +73,7 @@ def run_plans(
         done = total - len(jobs)
         if not jobs:
             return list(folders.values())
-        fastest().prepare(np.dtype(np.float32))  # compiled once, before many processes want it
+        fastest_ops().prepare(np.dtype(np.float32))  # compiled once, before many processes want it
         results = stack.enter_context(closing(backend(jobs)))
         for result in results:
             if result["outcome"] in {ending.text for ending in SIGNALS.values()}:

@@ -16,11 +16,12 @@ import numpy as np
 
 import inknet
 from inknet.errors import DivergedError, InputError, StudyStopped, quoted
-from inknet.experiments.plan import Job, operations
+from inknet.experiments.plan import Job
 from inknet.mlp import MLP
 from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe
 from inknet.runs.prepare import Prepared, prepare
+from inknet.training.fastest import fastest_ops
 from inknet.training.history import EpochRecord, History
 from inknet.training.threads import one_blas_thread
 
@@ -82,7 +83,7 @@ def _heading(job: Job) -> dict[str, Any]:
 
 def _check_same_kind(job: Job) -> None:
     """Refuse to mix results of other operations or another inknet with those of the study."""
-    if (ops := operations()) != job.ops:
+    if (ops := fastest_ops().name) != job.ops:
         raise InputError(f"this process has {ops} ops; the study is run on {job.ops}")
     if inknet.__version__ != job.version:
         raise InputError(

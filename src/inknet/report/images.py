@@ -168,7 +168,7 @@ def mistakes_figure(
     figure = new_figure(columns * cell_width, rows * cell_height + heading)
     figure.text(
         *fractions(figure, 0.12, 0.5 * heading)[:2],
-        "The surest mistakes, most confident first",
+        "The most confident mistakes, from left to right",
         va="center",
         fontsize=10,
         color=INK,

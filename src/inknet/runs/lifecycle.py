@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inknet.data import Splits
-from inknet.errors import DivergedError, InputError, TrainingStopped
+from inknet.errors import DivergedError, TrainingStopped
 from inknet.mlp import MLP
-from inknet.nn.ops import fastest
 from inknet.recipes import Recipe
 from inknet.runs.folder import Run, check_folder, put_in_place
 from inknet.runs.prepare import Prepared, prepare, with_absolute_source
 from inknet.runs.results import write_results
 from inknet.runs.unfinished import BEST_SO_FAR, Unfinished
 from inknet.training.checkpoint import Checkpoint
+from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
 
 if TYPE_CHECKING:
@@ -118,21 +118,13 @@ def resume_run(
         prepared = prepare(recipe)
         checkpoint = unfinished.checkpoint(prepared.origin(), previous=previous)
         began_on = checkpoint.ops
-        if began_on != (now := _ops_in_use()):
+        if began_on != (now := fastest_ops().name):
             warn(f"began on {began_on} ops, continues on {now}: the last bits may differ")
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
         all_callbacks = [*callbacks(recipe), checkpointer]
         _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt)
     return Run(folder)
-
-
-def _ops_in_use() -> str:
-    """Return the name of the ops; `InputError` if ``INKNET_OPS`` names none that is available."""
-    try:
-        return fastest().name
-    except ValueError as error:
-        raise InputError(str(error)) from None
 
 
 def _train_and_write(

@@ -22,11 +22,12 @@ from sklearn.base import BaseEstimator
 
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
-from inknet.nn.ops import NUMPY, Batch, NumpyOps, fastest
+from inknet.nn.ops import NUMPY, Batch, NumpyOps
 from inknet.nn.optimizers import Adam, Nesterov
 from inknet.sklearn.rows import Matrix, Rows
 from inknet.training.callbacks import Callback, LayerMonitor
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
+from inknet.training.fastest import fastest_ops
 from inknet.training.step import Measured, Training
 from inknet.training.threads import one_blas_thread
 
@@ -366,7 +367,7 @@ def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, floa
 
 def ops_for(work: float) -> NumpyOps:
     """Return the fastest operations for a training of so many multiplications."""
-    return fastest() if work >= LEAST_WORK_TO_COMPILE else NUMPY
+    return fastest_ops() if work >= LEAST_WORK_TO_COMPILE else NUMPY
 
 
 def threads_for(ops: NumpyOps) -> AbstractContextManager[None]:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from inknet.data.dataset import Dataset
 from inknet.errors import DivergedError, InputError
 from inknet.nn.network import Network
-from inknet.nn.ops import NumpyOps, fastest
 from inknet.nn.optimizers import OPTIMIZERS, Optimizer
 from inknet.recipes import AugmentRecipe, TrainingRecipe
 from inknet.seeds import Streams
@@ -23,6 +22,7 @@ from inknet.training.batches import BatchMaker
 from inknet.training.callbacks import Callback, EarlyStopping, LayerMonitor
 from inknet.training.divergence import ReturnPoint, diverged
 from inknet.training.ending import FINISHED, Ending
+from inknet.training.fastest import fastest_ops
 from inknet.training.history import History
 from inknet.training.inference import measure
 from inknet.training.interrupt import InterruptFlag
@@ -72,7 +72,7 @@ class Trainer(Training):
         if settings.patience is not None and validation is None:
             raise InputError("patience needs validation data: give X_val and y_val too")
         self.train, self.validation, self.streams = train, validation, streams
-        network.use(_fastest_ops())
+        network.use(fastest_ops())
         batch_size = len(train) if settings.batch_size == "all" else settings.batch_size
         self.augmentation = (
             Augmentation(augment, train, network.ops) if augment and augment.is_on else None
@@ -231,10 +231,3 @@ def optimizer_for(settings: TrainingRecipe, network: Network) -> Optimizer:
     if settings.optimizer == "adamw":
         options = {"weight_decay": settings.weight_decay, "n_weights": network.n_weights}
     return OPTIMIZERS[settings.optimizer](network.parameters, network.ops, **options)
-
-
-def _fastest_ops() -> NumpyOps:
-    try:
-        return fastest()
-    except ValueError as error:
-        raise InputError(str(error)) from None
