@@ -31,6 +31,15 @@ def features(request, tmp_path):
     return np.memmap(path, np.uint8, "r", offset=request.param, shape=(200, 12))
 
 
+@pytest.mark.usefixtures("small_files_count_as_large")
+def test_where_a_system_reads_no_positions_the_file_stays_mapped(features, monkeypatch):
+    rows = np.array([3, 199, 0])
+    expected = features[rows]
+    monkeypatch.delattr(os, "preadv")
+    assert mapped.file_rows(features) is None
+    assert_array_equal(mapped.fetch(features, rows), expected)
+
+
 @pytest.mark.parametrize("ops", OPS)
 @pytest.mark.usefixtures("small_files_count_as_large")
 def test_rows_are_read_from_where_they_are_mapped(ops, features):

@@ -52,7 +52,7 @@ def file_rows(features: NDArray[Any]) -> FileRows | None:
         or mapped.filename is None
         or not features.flags.c_contiguous
         or features.nbytes < LARGE_FILE
-        or not hasattr(os, "pread")
+        or not hasattr(os, "preadv")  # Windows; the file stays mapped
     ):
         return None
     # the mapping starts at the last page boundary before the offset
