@@ -115,13 +115,7 @@ class NumpyOps(Loading):
         gradient: Floats,
         sample_weight: Floats | None = None,
     ) -> float:
-        """Take the loss and its gradient together.
-
-        Why the gradient is ``p - t``: ``log p_k = z_k - log(sum_j exp z_j)`` and the targets sum to
-        1, so a sample's loss is ``log(sum_j exp z_j) - sum_k t_k z_k``. The derivative of the first
-        term with respect to ``z_k`` is ``exp z_k / sum_j exp z_j``, or ``p_k``; of the second,
-        ``t_k``.
-        """
+        """Take the loss and its gradient together; `inknet.nn.losses` derives them."""
         n, n_classes = logits.shape
         samples, labels = self.xp.arange(n), self.xp.asarray(labels)
         # `gradient` holds, one after the other: the logits minus their largest, so that no exp
@@ -148,12 +142,7 @@ class NumpyOps(Loading):
         gradient: Floats,
         sample_weight: Floats | None = None,
     ) -> float:
-        """Take the loss and its gradient together.
-
-        Why the gradient is ``p - t``: ``log p_k = z_k - log(1 + exp z_k)`` and ``log(1 - p_k) =
-        - log(1 + exp z_k)``, so an output's loss is ``log(1 + exp z_k) - t_k z_k``. Its derivative
-        is ``exp z_k / (1 + exp z_k) - t_k``, the first of which is ``p_k``.
-        """
+        """Take the loss and its gradient together; `inknet.nn.losses` derives them."""
         targets = (1 - smoothing) * self.xp.asarray(targets) + smoothing / 2
         losses = (np.logaddexp(logits.dtype.type(0), logits) - targets * logits).sum(axis=1)
         sigmoid(logits, gradient)
