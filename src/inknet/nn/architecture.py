@@ -103,7 +103,7 @@ class Architecture:
         """Raise `ValueError` unless each sample has exactly one class."""
         last = self.activations[-1]
         if last != "softmax":
-            raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax'")
+            raise ValueError(f"activations ends with {last!r}; the output layer is 'softmax' here")
 
     def _check_layer_dims(self) -> None:
         given = f"layer_dims is {list(self.layer_dims)}; expected"
@@ -125,7 +125,7 @@ class Architecture:
         for name in hidden:
             _check_one_of("activations", name, HIDDEN)
         if last not in LOSSES:
-            expected = "'softmax', or 'sigmoid' for samples with any number of labels"
+            expected = "'softmax', or in inknet.nn and MLPClassifier 'sigmoid' for several labels"
             raise ValueError(f"activations ends with {last!r}; the output layer is {expected}")
 
     def _check_keep_probs(self) -> None:
