@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inknet.data.dataset import Dataset, square_shape
+from inknet.data.dataset import Dataset
 from inknet.data.inputs import checked_features, checked_labels, refuse_other_scale
+from inknet.data.layout import image_facts
 from inknet.errors import InputError
 from inknet.files import refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
@@ -237,13 +238,7 @@ class MLP:
         from inknet.training.state import restore
 
         pixels = train.features.dtype == np.uint8
-        image_shape = train.image_shape or (square_shape(train.n_features) if pixels else None)
-        self.facts = replace(
-            self.facts,
-            pixels=bool(pixels),
-            image_shape=image_shape,
-            light_background=replace(train, image_shape=image_shape).light_background,
-        )
+        self.facts = replace(self.facts, pixels=bool(pixels), **image_facts(train))
         for part in (train, validation):
             if part is not None:
                 self._check_kind(part)

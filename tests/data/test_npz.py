@@ -41,12 +41,14 @@ def test_the_layout_of_keras_gives_an_official_test_set(tmp_path):
     np.testing.assert_array_equal(dataset.features[6:], (IMAGES[:2] // 2).reshape(2, 12))
 
 
-def test_rows_of_pixels_are_images_if_square(tmp_path):
-    pixels = GENERATOR.integers(0, 256, (6, 9))  # int64, as NumPy makes them
-    dataset = load(save(tmp_path, X=pixels, y=LABELS))
+def test_rows_of_whole_numbers_are_images_only_if_they_look_like_images(tmp_path):
+    table = GENERATOR.integers(0, 256, (6, 784))  # int64, as NumPy makes them
+    dataset = load(save(tmp_path, X=table, y=LABELS))
     assert dataset.features.dtype == np.uint8
-    assert dataset.image_shape == (3, 3)
-    np.testing.assert_array_equal(dataset.features, pixels)
+    assert dataset.image_shape is None
+    np.testing.assert_array_equal(dataset.features, table)
+    digits = load("sample").features[::900].astype(int)
+    assert load(save(tmp_path, X=digits, y=LABELS)).image_shape == (28, 28)
 
 
 @pytest.mark.parametrize("dtype", ["<f4", ">f8", "<f2"])

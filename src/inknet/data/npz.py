@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.compressed import largest_unpacked
-from inknet.data.dataset import LARGEST_LABEL, Dataset, numbered_classes, square_shape
+from inknet.data.dataset import LARGEST_LABEL, Dataset, numbered_classes
+from inknet.data.layout import image_shape_of
 from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError, quoted
 
@@ -34,8 +35,9 @@ def load_npz(path: Path) -> Dataset:
     It holds ``x_train, y_train, x_test, y_test`` (as Keras's mnist.npz; the test arrays become the
     official test set) or one pair ``X, y``, ``x, y``, ``images, labels``, ``features, labels`` or
     ``data, target``. ``class_names`` is optional. Images are integers from 0 to 255 of shape
-    ``(n, height, width)`` or ``(n, d)``. Features that are not pixels are finite floating-point
-    numbers ``(n, d)``. Labels are integers ``(n,)``.
+    ``(n, height, width)``, or ``(n, d)`` if they look like images (`inknet.data.layout`). Features
+    that are not pixels are integers from 0 to 255 or finite floating-point numbers ``(n, d)``.
+    Labels are integers ``(n,)``.
 
     Raises
     ------
@@ -69,6 +71,8 @@ def _load(path: Path, archive: zipfile.ZipFile) -> Dataset:
             raise InputError(f"{path}: x_train and x_test differ in shape or type")
         features = np.concatenate([features, test.features])
         labels = np.concatenate([labels, test.labels])
+    if image_shape is None and features.dtype == np.uint8:
+        image_shape = image_shape_of(features)
     names = numbered_classes(labels, str(path))
     return Dataset(
         features=features,
@@ -123,13 +127,12 @@ def _read_part(path: Path, archive: zipfile.ZipFile, features_key: str, labels_k
 
 
 def _pixels(where: str, array: NDArray[Any]) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
-    """Return integers as rows of uint8 pixels, and the image shape; None if they are no images."""
+    """Return integers as rows of uint8 pixels, and the image shape; None if it has none."""
     low, high = array.min(), array.max()
     if low < 0 or high > 255:
         raise InputError(f"{where} has the value {low if low < 0 else high}, expected 0 to 255")
-    image_shape = array.shape[1:] if array.ndim == 3 else square_shape(array.shape[1])
     pixels = np.ascontiguousarray(array, np.uint8).reshape(len(array), -1)
-    return pixels, image_shape
+    return pixels, array.shape[1:] if array.ndim == 3 else None
 
 
 def _numbers(where: str, array: NDArray[Any]) -> NDArray[np.floating[Any]]:
