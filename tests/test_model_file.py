@@ -409,4 +409,5 @@ def test_facts_are_plain_data():
         "image_shape": None,
         "light_background": None,
         "pixels": None,
+        "crop": None,
     }

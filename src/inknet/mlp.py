@@ -303,12 +303,11 @@ class MLP:
         """
         from inknet.data.images import fit_image, read_image
 
-        shape = self.facts.image_shape
-        if shape is None or not self.facts.pixels:
+        if (fitting := self.facts.fitting) is None:
             raise InputError("this model was not trained on images")
         pictures = []
         for path in paths:
-            pictures.append(fit_image(read_image(Path(path)), shape, self.facts.light_background))
+            pictures.append(fit_image(read_image(Path(path)), **fitting))
             if pictures[-1].min() == pictures[-1].max():
                 raise InputError(f"{path}: blank, there is no ink on it")
         return self.predict_proba(np.stack(pictures))

@@ -42,12 +42,27 @@ class ModelFacts:
     pixels : bool or None
         Whether it was trained on uint8 pixels, scaled to 0–1, rather than on other numbers; None
         if it was not trained yet.
+    crop : bool or None
+        Whether a picture of another size is cropped to its ink, as those of MNIST, rather than
+        resized whole, as those without a clear background; None if it is not known.
     """
 
     class_names: tuple[str, ...]
     image_shape: tuple[int, int] | None = None
     light_background: bool | None = None
     pixels: bool | None = None
+    crop: bool | None = None
+
+    @property
+    def fitting(self) -> dict[str, Any] | None:
+        """Arguments that make `inknet.data.images.fit_image` fit pictures; None without images."""
+        if self.image_shape is None or not self.pixels:
+            return None
+        return {
+            "shape": self.image_shape,
+            "light_background": self.light_background,
+            "crop": self.crop is not False,
+        }
 
 
 def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
@@ -140,6 +155,7 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             image_shape=_image_shape(header["image_shape"], architecture.layer_dims[0]),
             light_background=_one_of(header, "light_background", (False, True, None)),
             pixels=_one_of(header, "pixels", (False, True, None)),
+            crop=_one_of({"crop": None, **header}, "crop", (False, True, None)),
         )
         if len(facts.class_names) != architecture.layer_dims[-1]:
             raise ValueError(

@@ -48,7 +48,8 @@ def evaluate(
         opened = Run.open(run)
         model, samples = opened.model(), opened.test_data()
     else:
-        model, samples = MLP.load(run), evaluation_part(load(data))
+        model = MLP.load(run)
+        samples = evaluation_part(load(data, model.facts.fitting))
     samples = matched(samples, model)
     if copies:
         result = model.evaluate_copies_on(samples, Run.open(run).recipe.augment, copies)
@@ -88,8 +89,9 @@ def predict(
 ) -> None:
     """Predict what is written in pictures of any size.
 
-    A picture is cropped to its ink, scaled and centred as the digits of MNIST were. One that
-    already has the size of the training images is used unchanged.
+    A picture is cropped to its ink, scaled and centred as the digits of MNIST were; or resized
+    whole, if the training images had no clear background or no margins. One that already has the
+    size of the training images is used unchanged.
     """
     from inknet.mlp import MLP
 
