@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +15,11 @@ from inknet.errors import printable
 if TYPE_CHECKING:
     from inknet.data import Dataset
     from inknet.runs import Run
+
+
+UNKNOWN_DATA = (
+    "{}: does not say which data it was trained on, so it cannot be known whether they were changed"
+)
 
 
 def evaluate(
@@ -47,6 +53,8 @@ def evaluate(
     if data is None:
         opened = Run.open(run)
         model, samples = opened.model(), opened.test_data()
+        if opened.data_digest is None:
+            print(f"inknet: {UNKNOWN_DATA.format(printable(str(run)))}", file=sys.stderr)
     else:
         model = MLP.load(run)
         samples = evaluation_part(load(data, model.facts.fitting))

@@ -71,6 +71,8 @@ class Result(_Part):
     best_epoch: int | None = None
     stopped: str = ""
     seconds: Number = 0.0
+    data: str | None = None
+    """The digest of the source; results of inknet 0.2 have none."""
     weights: str = ""
     history: dict[str, list[Any]] = {}
     process: int = 0
