@@ -11,15 +11,16 @@ from inknet.errors import InputError
 
 
 def refuse_link_out_of(folder: Path, path: Path) -> None:
-    """Raise `InputError` if a path in a folder is a link to somewhere else.
+    """Raise `InputError` if a path in a folder leads out of it, because a part of it is a link.
 
-    Otherwise a folder from elsewhere could point to any file of this machine.
+    Otherwise a folder from elsewhere could point to any file of this machine, to be read or
+    replaced. The folder itself may be a link.
     """
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
     except (OSError, RuntimeError):  # a link to itself; RuntimeError until Python 3.13
         raise InputError(f"{path}: a link that leads nowhere") from None
-    if path.is_symlink() and not inside:
+    if not inside:
         raise InputError(f"{path}: a link that leads out of {folder}, which is not followed")
 
 
@@ -32,7 +33,8 @@ def write_whole(
 
     After a full disk, a kill or a power cut, ``path`` is either as it was before or complete: the
     new bytes are on the disk before the name points to them. A new file has the permissions that
-    the umask leaves. A file that replaces another gets the permissions of the old one.
+    the umask leaves. A file that replaces another gets the permissions of the old one. A link is
+    replaced, and what it points to is left alone.
 
     Parameters
     ----------

@@ -141,10 +141,14 @@ class StudyFolder:
         Raises
         ------
         InputError
-            If another process is at work here, or the folder is not of this plan.
+            If another process is at work here, the folder is not of this plan, or it or what would be
+        written to is a link.
         """
         from filelock import FileLock, Timeout
 
+        refuse_link_out_of(self.folder.parent, self.folder)
+        for path in (self.runs, self.folder / "lock"):
+            refuse_link_out_of(self.folder, path)
         self._check(plan)
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
