@@ -79,6 +79,12 @@ def test_a_file_is_synced_by_a_descriptor_that_may_write(tmp_path, monkeypatch):
     assert modes == [os.O_RDWR]
 
 
+@pytest.mark.parametrize("name", ["x" * 251 + ".txt", "é" * 125 + ".txt", "." + "y" * 254])
+def test_a_file_with_the_longest_name_there_is_is_written_too(name, tmp_path):
+    write_text_whole(tmp_path / name, "new")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
 # -- links ----------------------------------------------------------------------------------------
 
 LINKS = pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")

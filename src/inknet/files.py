@@ -7,7 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
-from inknet.errors import InputError
+from inknet.errors import InputError, quoted
+
+LONGEST_NAME = 255  # bytes; of a file, on the usual file systems
+LONGEST_PATH = 3_800  # bytes, of a folder; the files in it have to stay within Linux's 4,096
 
 
 def refuse_link_out_of(folder: Path, path: Path) -> None:
@@ -22,6 +25,19 @@ def refuse_link_out_of(folder: Path, path: Path) -> None:
         raise InputError(f"{path}: a link that leads nowhere") from None
     if not inside:
         raise InputError(f"{path}: a link that leads out of {folder}, which is not followed")
+
+
+def refuse_long_path(folder: Path) -> None:
+    """Raise `InputError` if the files of a run or a study in a folder would have too long paths."""
+    if (n_bytes := len(os.fsencode(folder.absolute()))) > LONGEST_PATH:
+        raise InputError(
+            f"{quoted(folder)}: a path of {n_bytes:,} bytes; expected at most {LONGEST_PATH:,}"
+        )
+
+
+def cut_to_bytes(name: str, most: int) -> str:
+    """Return as many of the first characters of a name as fit in so many bytes of UTF-8."""
+    return name.encode(errors="surrogateescape")[:most].decode(errors="ignore")
 
 
 def write_whole(
@@ -74,7 +90,9 @@ def write_whole(
 
 def _new_file_next_to(path: Path) -> Path:
     """Make an empty file in the same folder, with the same suffix, under a new name."""
-    new = path.with_name(f".{path.stem}-{token_hex(6)}{path.suffix}")
+    # a name may have 255 bytes; that of the final file may take all of them
+    stem = cut_to_bytes(path.stem, max(0, LONGEST_NAME - 14 - len(os.fsencode(path.suffix))))
+    new = path.with_name(f".{stem}-{token_hex(6)}{path.suffix}")
     new.touch(exist_ok=False)
     return new
 

@@ -19,7 +19,7 @@ from inknet.data.digest import source_digest
 from inknet.errors import InputError
 from inknet.files import refuse_link_out_of, write_text_whole
 from inknet.nn.activations import softmax
-from inknet.recipes import DataRecipe, Recipe
+from inknet.recipes import DataRecipe, Recipe, check_readable
 from inknet.report.evaluation import evaluate
 from inknet.runs.folder import Run
 from inknet.runs.other_data import evaluation_part
@@ -79,6 +79,7 @@ def train_ensemble(
     _refuse_foreign_files(folder, members)
     digest = source_digest(dataset)
     for member in members:
+        check_readable(member)  # the last seed may be too large, though the first is not
         _check_member(folder / f"seed-{member.seed}", member, digest, warn)
     runs = []
     for member in members:
