@@ -23,9 +23,9 @@ class Dataset:
 
     Attributes
     ----------
-    features : (n_stored, n_features) uint8 or floating
-        One sample per row, C-contiguous. Pixels stay uint8 (0 to 255) until a batch is made. The
-        array may be memory-mapped.
+    features : (n_stored, n_features)
+        One sample per row, C-contiguous, numbers of any type. Pixels stay uint8 (0 to 255) until a
+        batch is made. The array may be memory-mapped.
     labels : (n_stored,) integer
         The class of each row, in ``[0, n_classes)``.
     class_names : tuple of str
@@ -38,6 +38,9 @@ class Dataset:
         How many of the last stored rows are the source's own test set.
     rows : (n,) integer or None
         The selected rows, in order; ``None`` selects all.
+    is_scaled : bool
+        Whether the features are on a network's scale, where uint8 stands for 0 to 1. Otherwise
+        their values decide what they stand for, see `inknet.scale`.
     """
 
     features: NDArray[Any]
@@ -47,6 +50,7 @@ class Dataset:
     name: str
     n_official_test: int = 0
     rows: NDArray[np.intp] | None = None
+    is_scaled: bool = False
 
     def __post_init__(self) -> None:
         """Check that the parts fit together; raise an `InputError` naming the source if not."""
