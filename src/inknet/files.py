@@ -23,6 +23,40 @@ def refuse_link_out_of(folder: Path, path: Path) -> None:
         raise InputError(f"{path}: a link that leads out of {folder}, which is not followed")
 
 
+WRITTEN_BY = {
+    ".safetensors": "MLP.save",
+    ".onnx": "inknet.exchange.export_onnx",
+    ".py": "inknet.exchange.export_numpy",
+}
+"""What writes a model in which format."""
+NEVER_WRITTEN = (
+    *(".npz", ".npy", ".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".keras", ".tflite", ".pb"),
+    *(".pkl", ".pickle", ".joblib", ".skops", ".json", ".csv", ".txt", ".zip", ".png"),
+)
+"""Names of formats in which no model is written."""
+
+
+def refuse_other_format(path: Path, written: str) -> None:
+    """Raise `InputError` if a model is to be written under a name of another format.
+
+    Parameters
+    ----------
+    path
+        Where the model goes.
+    written
+        The suffix of the format in which it would be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix in WRITTEN_BY and suffix != written:
+        raise InputError(
+            f"{path}: {WRITTEN_BY[written]} writes {written} files; "
+            f"use {WRITTEN_BY[suffix]} for {suffix}"
+        )
+    if suffix in NEVER_WRITTEN:
+        others = " and ".join(f"{name} ({place})" for name, place in WRITTEN_BY.items())
+        raise InputError(f"{path}: models are not written as {suffix}; expected {others}")
+
+
 def write_whole(
     path: Path,
     write: Callable[[Path], object],

@@ -10,6 +10,7 @@ from sklearn.datasets import load_iris, make_multilabel_classification
 from sklearn.neural_network import MLPClassifier as Peer
 
 from inknet import MLP, InputError, MLPClassifier
+from inknet.errors import InputWarning
 from inknet.exchange import from_sklearn, read_state_dict
 
 X, y = load_iris(return_X_y=True)
@@ -26,7 +27,9 @@ def test_a_fitted_classifier_keeps_its_probabilities(activation, n_classes, esti
     rows = y < n_classes
     names = np.array(["setosa", "versicolor", "virginica"])[y[rows]]
     fitted = estimator((8, 5), activation, max_iter=20, random_state=0).fit(X[rows], names)
-    model = from_sklearn(fitted)
+    with pytest.warns(InputWarning, match=r"predict answers with their positions, .*predict_names"):
+        model = from_sklearn(fitted)
+    assert_array_equal(model.predict_names(X), fitted.predict(X))
     assert_allclose(model.predict_proba(X), fitted.predict_proba(X), atol=1e-12)
     assert model.facts.class_names == tuple(fitted.classes_)
     model.save(tmp_path / "model.safetensors")

@@ -10,15 +10,16 @@ import io
 import logging
 import os
 import sys
+import warnings
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
 
 from inknet.cli import data, exchange, experiments, runs, train
 from inknet.cli.console import how_to_resume
-from inknet.errors import InputError, StudyStopped, TrainingStopped, printable
+from inknet.errors import InputError, InputWarning, StudyStopped, TrainingStopped, printable
 from inknet.training.ending import INTERRUPTED, SIGNALS
 
 EXIT_BAD_INPUT = 2
@@ -63,6 +64,7 @@ def main() -> None:
             stream.reconfigure(errors="replace")  # a terminal without "×" prints "?"
     os.environ["MPLBACKEND"] = "agg"  # pictures go to files, whatever backend notebooks set
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
+    warnings.formatwarning = _one_line(warnings.formatwarning)
     try:
         code = new_app()(standalone_mode=False)
         # typer's code for a Ctrl-C that nothing else handled
@@ -83,6 +85,17 @@ def main() -> None:
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}", code=1)
+
+
+def _one_line(otherwise: Callable[..., str]) -> Callable[..., str]:
+    """Return how warnings are printed: those about the input as one line, others as ever."""
+
+    def text(message: Warning | str, category: type[Warning], *place: Any) -> str:
+        if issubclass(category, InputWarning):
+            return f"inknet: {printable(str(message))}\n"
+        return otherwise(message, category, *place)
+
+    return text
 
 
 def _fail(message: str, code: int = EXIT_BAD_INPUT) -> None:

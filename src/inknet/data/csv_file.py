@@ -1,4 +1,4 @@
-"""Kaggle's digit-recognizer CSV: a header ``label,pixel0,pixel1,…``, then one image per line."""
+"""CSV as Kaggle's digit recognizer: a header ``label,pixel0,pixel1,…``, then a sample per line."""
 
 import io
 import re
@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.compressed import largest_unpacked, open_unpacked
-from inknet.data.dataset import Dataset, numbered_classes, square_shape
+from inknet.data.dataset import Dataset, numbered_classes
+from inknet.data.layout import image_shape_of
 from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError
 
@@ -18,9 +19,10 @@ LONGEST_LINE = 1 << 22  # characters; no picture has a longer line
 
 
 def load_csv(path: Path) -> Dataset:
-    """Read a CSV file, gzipped or not, whose first column is ``label`` and the others pixels.
+    """Read a CSV file, gzipped or not, whose first column is ``label`` and the others features.
 
-    All values are whole numbers from 0 to 255. A square number of pixels makes an image.
+    All values are whole numbers from 0 to 255. A sample is an image if the names of the columns say
+    that they are pixels, or say nothing and the values look like pixels (`inknet.data.layout`).
 
     Raises
     ------
@@ -30,17 +32,19 @@ def load_csv(path: Path) -> Dataset:
     """
     with open_unpacked(path) as binary:
         file = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
-        n_columns = len(_read_header(path, file))
+        names = _read_header(path, file)
+        n_columns = len(names)
         table = _read_table(path, file)
         if table is None or table.shape[1] != n_columns:
             file.seek(0)
             raise InputError(f"{path}: {_first_wrong_line(path, file, n_columns)}")
     labels = np.ascontiguousarray(table[:, 0])
+    features = np.ascontiguousarray(table[:, 1:])
     return Dataset(
-        features=np.ascontiguousarray(table[:, 1:]),
+        features=features,
         labels=labels,
         class_names=numbered_classes(labels, str(path)),
-        image_shape=square_shape(n_columns - 1),
+        image_shape=image_shape_of(features, names[1:]),
         name=str(path),
     )
 

@@ -27,6 +27,7 @@ from inknet.model_file import (
 from inknet.nn.architecture import Architecture
 from inknet.nn.layers import BatchNorm
 from inknet.nn.network import Network
+from inknet.scale import PIXELS, Scale
 from inknet.seeds import Streams
 
 if TYPE_CHECKING:
@@ -302,4 +303,4 @@ def _facts(
             f"{path}: an image of {image_shape[0]}×{image_shape[1]} does not have "
             f"{n_features:,} pixels"
         )
-    return ModelFacts(names, image_shape, None, pixels)
+    return ModelFacts(names, image_shape, None, PIXELS if pixels else Scale())

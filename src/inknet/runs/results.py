@@ -33,6 +33,7 @@ def write_results(
     """Evaluate the trained model on the test data and write all files of the run."""
     from inknet.report.evaluation import evaluate
 
+    parts = parts._replace(test=model.scaled(parts.test))
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
     metrics = _metrics(recipe, model, parts, history, evaluation)
