@@ -70,6 +70,10 @@ class Dataset:
                 raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
         if len(self.labels) == 0:
             raise InputError(f"{self.name}: holds no samples")
+        if self.labels.dtype.kind not in "iu":
+            raise InputError(
+                f"{self.name}: the labels are of type {self.labels.dtype}; expected whole numbers"
+            )
         if self.rows is None:  # for a selection, this was checked when the whole was made
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= self.n_classes:
