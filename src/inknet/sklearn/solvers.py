@@ -14,6 +14,7 @@ from math import sqrt
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
 from inknet.nn.optimizers import Adam, Nesterov
 from inknet.sklearn.rows import Matrix, Rows
-from inknet.training.callbacks import Callback, LayerMonitor
+from inknet.training.callbacks import Callback, LayerMonitor, checked_callbacks
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
 from inknet.training.fastest import fastest_ops
 from inknet.training.step import Measured, Training
@@ -74,6 +75,8 @@ class Stepper:
     ----------
     learning_rate : float
         The rate of SGD's steps; for Adam, the rate it starts from.
+    identity : str
+        That of the training it was made for, which `MLPClassifier.partial_fit` continues.
 
     Parameters
     ----------
@@ -95,6 +98,7 @@ class Stepper:
         self.optimizer = optimizer
         self.learning_rate_init = self.learning_rate = float(learning_rate_init)
         self.rule, self.power_t = rule, power_t
+        self.identity = uuid4().hex
 
     @property
     def n_parameters(self) -> int:
@@ -182,7 +186,8 @@ class StochasticTraining(Training):
             settings,
             generator,
             -(-len(train) // self.batch_size),
-            [LayerMonitor(), *callbacks] if callbacks else [],
+            [LayerMonitor(), *checked_callbacks(callbacks)] if callbacks else [],
+            stepper.identity,
         )
         self.estimator, self.stepper = estimator, stepper
         self.train, self.validation = train, validation
