@@ -8,24 +8,21 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats, Labels
-from inknet.nn.layers import BatchNorm
 from inknet.nn.network import Network
 from inknet.nn.optimizers import Nesterov
 from inknet.recipes import TrainingRecipe, training_recipe
 from inknet.recipes.options import StepOptions
+from inknet.sklearn.fitted import FittedNetwork
 from inknet.sklearn.parameters import (
     ACTIVATIONS,
     CONSTRAINTS,
@@ -34,9 +31,9 @@ from inknet.sklearn.parameters import (
     with_shared_options,
 )
 from inknet.sklearn.rows import Matrix, Rows
+from inknet.sklearn.samples import Samples, hold_back
 from inknet.sklearn.solvers import (
     EpsilonHatAdam,
-    Samples,
     Stepper,
     StochasticTraining,
     measure,
@@ -46,8 +43,6 @@ from inknet.sklearn.solvers import (
 
 if TYPE_CHECKING:
     from inknet.training.callbacks import Callback
-
-NORM_PARTS = ("gamma", "beta", "running_mean", "running_var")
 
 
 def _fits_by_steps(estimator: MLPClassifier) -> bool:
@@ -60,7 +55,7 @@ def _fits_by_steps(estimator: MLPClassifier) -> bool:
 
 
 @with_shared_options
-class MLPClassifier(ClassifierMixin, BaseEstimator):
+class MLPClassifier(FittedNetwork):
     """A multi-layer perceptron with the parameters of ``sklearn.neural_network.MLPClassifier``.
 
     Parameters, attributes and methods with the same name mean the same. The parameters from
@@ -165,9 +160,6 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
-    coefs_: list[Floats]
-    intercepts_: list[Floats]
-    norms_: list[dict[str, Floats]]
     loss_curve_: list[float]
     best_loss_: float | None
     validation_scores_: list[float] | None
@@ -412,7 +404,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             self._optimizer = self._new_optimizer()
             self._generator = self._new_generator(random_state)
         if self.early_stopping and validation is None:
-            train, validation = self._split(train, random_state)
+            train, validation = hold_back(train, self.validation_fraction, random_state)
         epochs = 1 if incremental else self.max_iter
         if validation is not None and self.validation_scores_ is None:
             self.validation_scores_, self.validation_loss_curve_ = [], []
@@ -578,38 +570,6 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         weights = _check_sample_weight(rest[0], X, dtype=dtype) if rest else None
         return Samples(X, self._targets(y, dtype), weights)
 
-    def _split(
-        self, samples: Samples, random_state: np.random.RandomState
-    ) -> tuple[Samples, Samples]:
-        """Hold back a part of the samples for validation."""
-        targets = samples.targets
-        # as scikit-learn does: only two classes are stratified
-        stratify = targets.astype(bool) if targets.ndim == 2 and targets.shape[1] == 1 else None
-        rows = train_test_split(
-            np.arange(len(samples)),
-            random_state=random_state,
-            test_size=self.validation_fraction,
-            stratify=stratify,
-        )
-        if len(rows[1]) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        sample_weight = samples.sample_weight
-        features = (
-            samples.features.tocsr() if hasattr(samples.features, "tocsr") else samples.features
-        )
-        train, validation = (
-            Samples(
-                features[part],
-                targets[part],
-                None if sample_weight is None else sample_weight[part],
-            )
-            for part in rows
-        )
-        return train, validation
-
     def _settings(self, n_samples: int, epochs: int) -> TrainingRecipe:
         if self.batch_size == "auto":
             batch_size = min(200, n_samples)
@@ -708,118 +668,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             batch_norm=self.batch_norm,
         )
 
-    def _keep(self, network: Network) -> None:
-        """Make the fitted attributes views into this network."""
-        self._network = network
-        self.coefs_ = [dense.weight for dense in network.dense_layers]
-        self.intercepts_ = [dense.bias for dense in network.dense_layers]
-        self.norms_ = [
-            {name: getattr(norm, name) for name in NORM_PARTS} for norm in _norms(network)
-        ]
-
-    def _current_network(self) -> Network:
-        """Return the network of the fitted attributes.
-
-        They may be new arrays: set by the user, or just unpickled.
-        """
-        dims = [len(self.coefs_[0]), *(len(bias) for bias in self.intercepts_)]
-        architecture = self._architecture(dims)
-        network: Network | None = self.__dict__.get("_network")
-        if network is not None and network.architecture == architecture:
-            arrays = zip(network.dense_layers, self.coefs_, self.intercepts_, strict=True)
-            if all(dense.weight is w and dense.bias is b for dense, w, b in arrays):
-                return network
-        network = Network(architecture, None, np.result_type(np.float32, self.coefs_[0].dtype))
-        for dense, weight, bias in zip(
-            network.dense_layers, self.coefs_, self.intercepts_, strict=True
-        ):
-            dense.weight[:], dense.bias[:] = weight, bias
-        for norm, parts in zip(_norms(network), getattr(self, "norms_", ()), strict=False):
-            for name in NORM_PARTS:
-                getattr(norm, name)[:] = parts[name]
-        return network
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out the network, whose arrays are in the fitted attributes."""
-        state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_network", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "coefs_" in state:
-            self._keep(self._current_network())
-
-    # -- inference --------------------------------------------------------------------------------
-
-    def _logits(self, X: Matrix) -> Floats:
-        """Return the logits, ``(n, n_outputs)``."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        network = self._current_network()
-        rows = Rows(X.astype(network.dtype, copy=False), network.ops)
-        return network.infer(rows.all(training=False))
-
-    def predict(self, X: Matrix) -> NDArray[Any]:
-        """Return the label of each sample.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
-        """
-        scores = self._logits(X)
-        if self.out_activation_ == "logistic":
-            scores = expit(scores)
-        labels: NDArray[Any] = self._label_binarizer.inverse_transform(
-            scores.ravel() if self.n_outputs_ == 1 else scores
-        )
-        return labels
-
-    def predict_proba(self, X: Matrix) -> Floats:
-        """Return the probability of each class, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        logits = self._logits(X)
-        if self.out_activation_ == "softmax":
-            softmax(logits, logits)
-            return logits
-        if self.n_outputs_ == 1:  # not 1 - p, which is 0 where p is almost 1
-            logits = np.hstack([-logits, logits])
-        probabilities: Floats = expit(logits)
-        return probabilities
-
-    def predict_log_proba(self, X: Matrix) -> Floats:
-        """Return the logarithms of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
-            return np.log(probabilities, out=probabilities)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _norms(network: Network) -> list[BatchNorm]:
-    return [layer for layer in network.layers if isinstance(layer, BatchNorm)]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass
 from math import sqrt
 from time import perf_counter
 from types import TracebackType
@@ -21,11 +20,12 @@ from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.base import BaseEstimator
 
-from inknet.nn.arrays import Floats, Labels
+from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
 from inknet.nn.optimizers import Adam, Nesterov
-from inknet.sklearn.rows import Matrix, Rows
+from inknet.sklearn.rows import Rows
+from inknet.sklearn.samples import Samples
 from inknet.training.callbacks import Callback, LayerMonitor, checked_callbacks
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
 from inknet.training.fastest import fastest_ops
@@ -40,32 +40,6 @@ LEAST_WORK_TO_COMPILE = 1_000_000_000
 
 SMALLEST_RATE = 1e-6
 MEASURED_AT_ONCE = 1024
-
-
-@dataclass
-class Samples:
-    """Samples to learn from, or to validate on.
-
-    Attributes
-    ----------
-    features : (n, d)
-    targets : (n,) of classes; or (n, n_outputs) of 0 and 1
-    sample_weight : (n,) or None
-        How much each sample counts.
-    """
-
-    features: Matrix
-    targets: Labels | Floats
-    sample_weight: Floats | None = None
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.targets)
-
-    @property
-    def total_weight(self) -> float:
-        """The sum of the sample weights; their number if there are none."""
-        return len(self) if self.sample_weight is None else float(self.sample_weight.sum())
 
 
 class Stepper:
