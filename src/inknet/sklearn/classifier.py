@@ -22,7 +22,7 @@ from inknet.nn.network import Network
 from inknet.nn.optimizers import Nesterov
 from inknet.recipes import TrainingRecipe, training_recipe
 from inknet.recipes.options import StepOptions
-from inknet.sklearn.fitted import FittedNetwork
+from inknet.sklearn.fitted import FittedNetwork, with_architecture
 from inknet.sklearn.parameters import (
     ACTIVATIONS,
     CONSTRAINTS,
@@ -40,9 +40,34 @@ from inknet.sklearn.solvers import (
     minimize_lbfgs,
     ops_for,
 )
+from inknet.training.callbacks import checked_callbacks
 
 if TYPE_CHECKING:
     from inknet.training.callbacks import Callback
+
+RECORD = (
+    "loss_curve_",
+    "best_loss_",
+    "validation_scores_",
+    "best_validation_score_",
+    "validation_loss_curve_",
+    "_best",
+)
+"""The attributes in which a fit keeps what its epochs measured."""
+
+
+OPTIMIZER_PARAMETERS = (
+    "solver",
+    "learning_rate",
+    "learning_rate_init",
+    "power_t",
+    "momentum",
+    "nesterovs_momentum",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+)
+"""The parameters of the optimizer; `partial_fit` continues with it until one of them changes."""
 
 
 def _fits_by_steps(estimator: MLPClassifier) -> bool:
@@ -148,6 +173,8 @@ class MLPClassifier(FittedNetwork):
         How many samples training has seen.
     n_iter_ : int
         How many epochs, or iterations, the last fit took.
+    activation_, batch_norm_ : str
+        These parameters as they were in the last fit; predictions are made with them.
     n_layers_, n_outputs_ : int
         The number of layers, with the input; and the width of the last.
     out_activation_ : {"softmax", "logistic"}
@@ -313,7 +340,43 @@ class MLPClassifier(FittedNetwork):
         *,
         incremental: bool,
     ) -> MLPClassifier:
+        before = dict(self.__dict__)
+        try:
+            train, validation, random_state = self._prepare(
+                X, y, sample_weight, validation_data, incremental
+            )
+            training = None
+            if self.solver != "lbfgs":
+                training = self._new_training(train, validation, random_state, incremental)
+        except BaseException:  # what is refused leaves a fitted estimator as it was
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        try:
+            if training is None:
+                self._fit_lbfgs(train, validation)
+            else:
+                self._fit_by_steps(training, incremental)
+        finally:
+            self._network.release()
+        if not np.isfinite(self._network.parameters).all():
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed."
+            )
+        return self
+
+    def _prepare(
+        self,
+        X: Matrix,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        validation_data: tuple[Any, ...] | None,
+        incremental: bool,
+    ) -> tuple[Samples, Samples | None, np.random.RandomState]:
+        """Check everything, and set up the network; return what to train and validate on."""
         hidden = self._hidden_widths()
+        checked_callbacks(self.callbacks)
         from_scratch = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = validate_data(
             self,
@@ -330,23 +393,20 @@ class MLPClassifier(FittedNetwork):
         if from_scratch:
             self._initialize(X.shape[1], hidden, X.dtype, random_state)
         else:
-            self._keep(self._current_network())
+            network = self._current_network()
+            dims = list(network.architecture.layer_dims)
+            if dims[1:-1] != hidden:
+                raise ValueError(
+                    f"hidden_layer_sizes is {hidden}, and the network to continue with has "
+                    f"{dims[1:-1]}. Use fit without warm_start for another network."
+                )
+            self._keep(with_architecture(network, self._architecture(dims)))
+        if from_scratch or not hasattr(self, "loss_curve_") or self.solver == "lbfgs":
+            self._begin_record()
+        self.activation_, self.batch_norm_ = self.activation, self.batch_norm
         dtype = self._network.dtype
         train = Samples(X.astype(dtype, copy=False), self._targets(y, dtype), weights)
-        validation = self._validation_samples(validation_data, dtype)
-        try:
-            if self.solver == "lbfgs":
-                self._fit_lbfgs(train, validation)
-            else:
-                self._fit_by_steps(train, validation, random_state, incremental)
-        finally:
-            self._network.release()
-        if not np.isfinite(self._network.parameters).all():
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed."
-            )
-        return self
+        return train, self._validation_samples(validation_data, dtype), random_state
 
     def _fit_lbfgs(self, train: Samples, validation: Samples | None) -> None:
         """Find the weights with L-BFGS, in float64 for any type of the features."""
@@ -390,28 +450,27 @@ class MLPClassifier(FittedNetwork):
         self.n_iter_ = min(int(result.nit), self.max_iter)
         self.loss_ = float(result.fun)
 
-    def _fit_by_steps(
+    def _new_training(
         self,
         train: Samples,
         validation: Samples | None,
         random_state: np.random.RandomState,
         incremental: bool,
-    ) -> None:
-        """Find the weights by steps on batches."""
+    ) -> StochasticTraining:
+        """Return a training by steps on batches."""
         network = self._network
         kept: Stepper | None = self.__dict__.get("_optimizer")
-        if kept is None or not incremental or kept.n_parameters != network.n_parameters:
+        settings = network.n_parameters, *(getattr(self, name) for name in OPTIMIZER_PARAMETERS)
+        if kept is None or not incremental or kept.made_for != settings:
             self._optimizer = self._new_optimizer()
+            self._optimizer.made_for = settings
             self._generator = self._new_generator(random_state)
         if self.early_stopping and validation is None:
             train, validation = hold_back(train, self.validation_fraction, random_state)
         epochs = 1 if incremental else self.max_iter
         if validation is not None and self.validation_scores_ is None:
             self.validation_scores_, self.validation_loss_curve_ = [], []
-        if self.early_stopping and not hasattr(self, "_best"):
-            self._best = network.parameters.copy(), network.statistics.copy()
-        self.n_iter_ = 0
-        training = StochasticTraining(
+        return StochasticTraining(
             self,
             network,
             self._optimizer,
@@ -423,9 +482,16 @@ class MLPClassifier(FittedNetwork):
             self.callbacks or (),
             ops_for(len(train) * network.n_parameters * epochs),
         )
+
+    def _fit_by_steps(self, training: StochasticTraining, incremental: bool) -> None:
+        """Find the weights by steps on batches."""
+        network = self._network
+        if self.early_stopping and not hasattr(self, "_best"):
+            self._best = network.parameters.copy(), network.statistics.copy()
+        self.n_iter_ = 0
         try:
             with training:
-                for _ in range(epochs):
+                for _ in range(training.settings.epochs):
                     self._after_epoch(training.run_epoch(), training)
                     if training.stop_reason is not None or (
                         self._no_improvement_count > self.n_iter_no_change and self._is_to_stop()
@@ -441,8 +507,9 @@ class MLPClassifier(FittedNetwork):
                         )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=3)
-        if self.early_stopping:
-            network.parameters[:], network.statistics[:] = self._best
+        finally:
+            if self.early_stopping:
+                network.parameters[:], network.statistics[:] = self._best
 
     def _after_epoch(self, loss: float, training: StochasticTraining) -> None:
         """Record the results of the epoch, and whether they improved."""
@@ -643,15 +710,20 @@ class MLPClassifier(FittedNetwork):
         self._keep(network)
         self.n_layers_ = len(dims)
         self.n_iter_ = self.t_ = 0
+
+    def _begin_record(self) -> None:
+        """Start with an empty record of what the epochs measured; L-BFGS keeps none."""
+        for name in RECORD:
+            self.__dict__.pop(name, None)
         if self.solver in STOCHASTIC_SOLVERS:
             self.loss_curve_: list[float] = []
             self._no_improvement_count = 0
             self.best_loss_ = None if self.early_stopping else np.inf
             self.validation_scores_ = self.best_validation_score_ = None
             self.validation_loss_curve_ = None
-            self.__dict__.pop("_best", None)
 
     def _architecture(self, dims: list[int]) -> Architecture:
+        """Return what the parameters ask for, to train it."""
         n_hidden = len(dims) - 2
         dropout = np.atleast_1d(np.asarray(self.dropout, float))
         if len(dropout) not in (1, n_hidden) or not ((dropout >= 0) & (dropout < 1)).all():

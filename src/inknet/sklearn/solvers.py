@@ -51,6 +51,8 @@ class Stepper:
         The rate of SGD's steps; for Adam, the rate it starts from.
     identity : str
         That of the training it was made for, which `MLPClassifier.partial_fit` continues.
+    made_for : tuple
+        The size of the network, and the estimator's parameters of the optimizer.
 
     Parameters
     ----------
@@ -73,11 +75,7 @@ class Stepper:
         self.learning_rate_init = self.learning_rate = float(learning_rate_init)
         self.rule, self.power_t = rule, power_t
         self.identity = uuid4().hex
-
-    @property
-    def n_parameters(self) -> int:
-        """How many parameters the optimizer's state is for."""
-        return next(len(array) for array in self.optimizer.arrays().values())
+        self.made_for: tuple[Any, ...] = ()
 
     def iteration_ends(self, n_seen: int) -> None:
         """Lower the rate with the number of samples seen, if the rule says so."""
