@@ -155,7 +155,7 @@ class MLP:
         patience: int | None = None,
         *,
         augment: Mapping[str, Any] | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
         **options: Unpack[TrainingOptions],
     ) -> History:
         """Learn from labelled samples, starting from the current weights.
@@ -197,7 +197,7 @@ class MLP:
             In one line, if samples or settings are not as described.
         """
         from inknet.recipes import augment_recipe, training_recipe
-        from inknet.training.callbacks import EpochLines
+        from inknet.training.callbacks import EpochLines, checked_callbacks
 
         for name, place in (("epochs", "num_epochs"), ("l2_lambda", "MLP(..., l2_lambda=...)")):
             if name in options:
@@ -217,7 +217,7 @@ class MLP:
                 raise InputError(
                     f"print_interval is {print_interval!r}; expected a whole number from 1"
                 )
-            callbacks = [EpochLines(print_interval), *callbacks]
+            callbacks = [EpochLines(print_interval), *checked_callbacks(callbacks)]
         train = self._dataset(X_train, y_train, "_train")
         validation = None if X_val is None else self._dataset(X_val, y_val, "_val")
         distortions = None if augment is None else augment_recipe(augment)
@@ -228,7 +228,7 @@ class MLP:
         train: Dataset,
         validation: Dataset | None,
         settings: TrainingRecipe,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
         checkpoint: Checkpoint | None = None,
         augment: AugmentRecipe | None = None,
     ) -> History:

@@ -14,6 +14,7 @@ from inknet.runs.folder import Run, check_folder, put_in_place
 from inknet.runs.prepare import Prepared, prepare, with_absolute_source
 from inknet.runs.results import write_results
 from inknet.runs.unfinished import BEST_SO_FAR, Unfinished
+from inknet.training.callbacks import checked_callbacks
 from inknet.training.checkpoint import Checkpoint
 from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
@@ -30,7 +31,7 @@ def train_run(
     folder: Path,
     *,
     force: bool = False,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback] | None = None,
     on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
@@ -71,6 +72,7 @@ def train_run(
     unfinished = Unfinished(folder)
     check_folder(folder, force)
     recipe = with_absolute_source(recipe)
+    callbacks = checked_callbacks(callbacks)
     prepared = prepare(recipe)
     with InterruptFlag() as interrupt, unfinished.at_work():
         check_folder(folder, force)  # another run may have been put there in the meantime
@@ -85,7 +87,7 @@ def resume_run(
     folder: Path,
     *,
     previous: bool = False,
-    callbacks: Callable[[Recipe], Sequence[Callback]] = lambda recipe: (),
+    callbacks: Callable[[Recipe], Sequence[Callback] | None] = lambda recipe: None,
     on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
@@ -122,7 +124,7 @@ def resume_run(
             warn(f"began on {began_on} ops, continues on {now}: the last bits may differ")
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
-        all_callbacks = [*callbacks(recipe), checkpointer]
+        all_callbacks = [*checked_callbacks(callbacks(recipe)), checkpointer]
         _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt)
     return Run(folder)
 

@@ -44,7 +44,7 @@ class Prepared:
         return Checkpointer(unfinished.folder, self.origin(), seconds, warn)
 
     def train(
-        self, callbacks: Sequence[Callback] = (), checkpoint: Checkpoint | None = None
+        self, callbacks: Sequence[Callback] | None = None, checkpoint: Checkpoint | None = None
     ) -> History:
         """Train as the recipe says, from the beginning or from a checkpoint; see `MLP.train_on`."""
         parts, recipe = self.parts, self.recipe

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from math import inf, sqrt
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
@@ -17,11 +18,39 @@ if TYPE_CHECKING:
     from inknet.training.session import Session
 
 
+Setting = str | bytes | int | float | np.generic | None
+"""Types of attributes that a callback keeps if no training has changed them."""
+
+
+@dataclass
+class Past:
+    """What a callback remembers of its making and of its last training.
+
+    Attributes
+    ----------
+    args, kwargs
+        What it was made with.
+    training : str
+        The identity of its last training; empty before the first.
+    at_begin, at_end : dict of settings
+        Its settings when that training began and when it ended; ``at_end`` is None in between.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    training: str = ""
+    at_begin: dict[str, Setting] = field(default_factory=dict)
+    at_end: dict[str, Setting] | None = None
+
+
 class Callback:
     """Called by the training at each event; override what you need.
 
     A callback may read everything in the `Session`, and may set ``trainer.stop_reason``. The order
     of callbacks has no meaning: what one must do before another has a separate event.
+
+    A callback starts afresh with each training, see `start_afresh`. Only a training that resumes
+    from a checkpoint, and a further `MLPClassifier.partial_fit`, continue with what it has.
 
     Attributes
     ----------
@@ -34,6 +63,38 @@ class Callback:
 
     name: str = ""
     keeps_weights: bool = False
+    _past: Past
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remember the arguments, for `start_afresh`."""
+        callback = super().__new__(cls)
+        vars(callback)["_past"] = Past(args, kwargs)
+        return callback
+
+    def __init__(self) -> None:
+        """Take no arguments; a subclass may."""
+
+    def start_afresh(self) -> None:
+        """Forget earlier trainings; called before `on_train_begin`, unless the training resumes.
+
+        If there was one, all attributes are removed and ``__init__`` is called again with the same
+        arguments. Only numbers and strings that were set outside of trainings keep their values:
+        they are settings. Override it to keep more, or if ``__init__`` must not be called twice.
+        """
+        past = self._past
+        if not past.training:
+            return
+        kept = {
+            name: value
+            for name, value in settings_of(self).items()
+            if _has(past.at_begin, name, value)
+            or (past.at_end is not None and not _has(past.at_end, name, value))
+        }
+        vars(self).clear()
+        vars(self)["_past"] = past
+        kind: Any = type(self)
+        kind.__init__(self, *past.args, **past.kwargs)
+        vars(self).update(kept)
 
     def on_train_begin(self, trainer: Session) -> None:
         """Before the first step."""
@@ -83,6 +144,11 @@ class Callback:
         """Restore what `state` returned; the arrays are copies, which the callback may keep."""
 
 
+def settings_of(callback: Callback) -> dict[str, Setting]:
+    """Return the attributes that are numbers, strings or None."""
+    return {name: value for name, value in vars(callback).items() if isinstance(value, Setting)}
+
+
 EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
@@ -93,6 +159,27 @@ def listeners(callbacks: Sequence[Callback]) -> dict[str, list[Callable[..., Non
         event: [one for one in found if getattr(one, "__func__", one) is not vars(Callback)[event]]
         for event, found in methods.items()
     }
+
+
+def checked_callbacks(callbacks: Sequence[Callback] | None) -> list[Callback]:
+    """Return callbacks as a list, None as an empty one; raise `InputError` for anything else."""
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
+        raise InputError(f"callbacks is {_kind(callbacks)}; expected a list of inknet.Callback")
+    found = list(callbacks)
+    for number, callback in enumerate(found):
+        if not isinstance(callback, Callback):
+            raise InputError(
+                f"callbacks[{number}] is {_kind(callback)}; expected an instance of inknet.Callback"
+            )
+    return found
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"of type {type(value).__name__}"
 
 
 class LayerMonitor(Callback):
@@ -267,6 +354,10 @@ def refuse_other_kind(name: str, found: Floats, expected: Floats) -> None:
             f"the checkpoint does not fit this training: {name} are {found.dtype} {found.shape}; "
             f"expected {expected.dtype} {expected.shape}"
         )
+
+
+def _has(settings: dict[str, Setting], name: str, value: Setting) -> bool:
+    return name in settings and bool(settings[name] == value)
 
 
 def _norm(*arrays: Floats) -> float:

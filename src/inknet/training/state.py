@@ -27,6 +27,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from inknet.errors import InputError, quoted
 from inknet.seeds import Streams
+from inknet.training.attendance import start_in
 from inknet.training.callbacks import Callback, refuse_other_kind
 from inknet.training.ending import Ending
 from inknet.training.history import EpochRecord
@@ -76,6 +77,7 @@ class Values(Moment):
 class Resumable(Session, Protocol):
     """A training whose state can be taken and restored."""
 
+    identity: str
     callbacks: list[Callback]
     step: int
     learning_rate: float
@@ -172,6 +174,7 @@ def restore(training: Resumable, arrays: Arrays, values: Mapping[str, Any]) -> N
     InputError
         In one line, if it is the state of another training, or not a state.
     """
+    start_in(training.identity, training.callbacks)
     try:
         found = Values.model_validate_json(json.dumps(values))
         history = training.history
