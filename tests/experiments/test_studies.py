@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 
 import pytest
@@ -9,6 +10,7 @@ from studying import processes, runs, words
 
 from commands import inknet, refusal, running, wait_for
 from inknet.cli.app import main
+from trainings import options
 
 NAMES = [f"{size}.seed-{seed}" for size in (20, 40) for seed in (0, 1)]
 
@@ -185,7 +187,36 @@ def test_damaged_files_of_a_study_are_named(whole, tmp_path):
         assert "20.seed-0.json: " in refusal("experiment", "table", folder=tmp_path)
     run.write_text(sound)
     (study / "manifest.json").write_text("{}")
-    assert "manifest.json: format" in refusal("experiment", "list", folder=tmp_path)
+    assert "manifest.json: format" in refusal("experiment", "table", folder=tmp_path)
+
+
+def test_one_broken_study_or_run_is_named_and_the_others_are_listed(whole, tmp_path):
+    studies = tmp_path / "experiments"
+    for name in ("good", "no-manifest", "no-study", "layers"):
+        shutil.copytree(whole, studies / name)
+        text = (whole / "study.toml").read_text()
+        (studies / name / "study.toml").write_text(text.replace('"own"', f'"{name}"', 1))
+    (studies / "no-manifest/manifest.json").write_text("[" * 100_000)
+    (studies / "no-study/study.toml").write_text(f"seeds = [{'9' * 5_000}]")
+    (studies / "layers/runs/20.seed-0.json").write_bytes(b"\xff\0")
+    result = inknet("experiment", "list", folder=tmp_path)
+    listed = {line.split()[0]: line for line in result.stdout.splitlines() if line.split()}
+    assert "4 of 4" in listed["good"]
+    assert "not readable" in listed["no-manifest"] and "not readable" in listed["layers"]
+    for name in ("no-manifest/manifest", "no-study/study.toml", "layers/runs/20.seed-0.json"):
+        assert sum(name in line for line in result.stderr.splitlines()) == 1
+    table = inknet("experiment", "table", "--format", "csv", folder=tmp_path, expect=2)
+    assert table.stdout.count("\ngood,") == 2
+    assert len(table.stderr.splitlines()) == 3
+    for name, text in {"good": None, "bad": "{", "none": "null"}.items():
+        run = tmp_path / "runs" / name
+        inknet("train", *options(training__epochs=1), "--out", run, folder=tmp_path)
+        if text is not None:
+            (run / "metrics.json").write_text(text)
+    result = inknet("runs", folder=tmp_path)
+    assert "runs/good" in result.stdout and "runs/bad" not in result.stdout
+    assert len(result.stderr.splitlines()) == 2
+    assert "bad/metrics.json" in result.stderr and "none/metrics.json" in result.stderr
 
 
 def test_a_table_as_markdown_and_as_csv_has_the_means_of_the_runs(whole):
