@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import signal
+import subprocess
+import time
 
 import pytest
 from studying import processes, runs, words
@@ -80,8 +82,8 @@ def test_a_study_that_was_stopped_continues_with_what_is_missing(whole, tmp_path
     result = inknet(*long, "--jobs", jobs, folder=tmp_path)
     assert result.stdout.count("after 120 epochs") == 4 - len(before)
     assert sorted(runs(study, killed=killed)) == NAMES
-    for name, time in kept.items():
-        assert (study / f"runs/{name}.json").stat().st_mtime_ns == time
+    for name, written in kept.items():
+        assert (study / f"runs/{name}.json").stat().st_mtime_ns == written
 
 
 def test_a_study_that_is_whole_is_not_run_again(whole):
@@ -122,6 +124,45 @@ def test_a_worker_process_that_dies_costs_nothing(whole, tmp_path):
         assert complaint == ""
     assert sorted(runs(study)) == NAMES
     assert len(set(processes(study).values())) > 1
+
+
+def children(pid):
+    """The processes below a process, and those below them."""
+    listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    own = {child for child, parent in pairs if parent == pid}
+    return own.union(*map(children, own))
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return state.stdout.strip()[:1] not in ("", "Z")
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_processes_end_within_seconds_when_the_one_that_leads_is_killed(tmp_path, number):
+    long = words(training__epochs=3000)
+    with running(*long, "--jobs", "3", folder=tmp_path) as process:
+        deadline = time.monotonic() + 60
+        while len(children(process.pid)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+        below = children(process.pid)
+        assert len(below) >= 3
+        os.kill(process.pid, number)
+        deadline = time.monotonic() + 10
+        while any(map(is_alive, below)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        left = [pid for pid in below if is_alive(pid)]
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
+        assert left == []
 
 
 def test_two_commands_do_not_work_on_one_study_at_once(tmp_path):

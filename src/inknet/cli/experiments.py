@@ -187,9 +187,7 @@ def table(
     if form is TableFormat.CSV:
         print(csv_text(summaries), end="")
     elif form is TableFormat.MARKDOWN:
-        print(
-            "\n\n".join(f"## {markdown_text(s.study.title)}\n\n{markdown(s)}" for s in summaries)
-        )
+        print("\n\n".join(f"## {markdown_text(s.study.title)}\n\n{markdown(s)}" for s in summaries))
     else:
         for summary in summaries:
             _print_study(summary)
