@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inknet.errors import printable
+from inknet.errors import InputError, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -23,6 +26,20 @@ def shortest(path: Path) -> str:
     """Return a path relative to the current folder, if it is below it."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+@contextmanager
+def complaining() -> Iterator[None]:
+    """Print an `InputError` as a complaint, and continue: one of many is broken, not all."""
+    try:
+        yield
+    except InputError as error:
+        complain(error)
+
+
+def complain(error: object) -> None:
+    """Print one line where complaints go."""
+    print(f"inknet: {printable(str(error))}", file=sys.stderr)
 
 
 def n_errors(count: int) -> str:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inknet.cli.console import SOURCE_HELP, how_to_resume, n_errors, new_table, print_rich
+from inknet.cli.console import (
+    SOURCE_HELP,
+    complain,
+    how_to_resume,
+    n_errors,
+    new_table,
+    print_rich,
+)
 from inknet.errors import printable
 
 if TYPE_CHECKING:
@@ -118,7 +125,7 @@ def runs(
     """List the finished runs, and the trainings that can be resumed."""
     from inknet.runs import list_runs, list_unfinished
 
-    found, unfinished = list_runs(folder), list_unfinished(folder)
+    found, unfinished = list_runs(folder, complain), list_unfinished(folder)
     if found:
         _print_runs(found)
     else:

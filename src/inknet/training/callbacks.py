@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import inf, sqrt
+from math import inf, isfinite, sqrt
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from inknet.errors import InputError
 from inknet.training.ending import EARLY_STOPPING
+from inknet.training.weights import refuse_other_kind, unfit
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
@@ -136,7 +137,9 @@ class Callback:
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
         """Return what it needs to resume: arrays, and values that JSON can hold.
 
-        Called between two steps. The arrays need not be copies: they are copied.
+        Called between two steps. The arrays need not be copies: they are copied. Arrays called
+        ``parameters`` and ``statistics`` are taken for weights of the network: a checkpoint in
+        which the network could not use them is refused.
         """
         return {}, {}
 
@@ -196,6 +199,20 @@ class LayerMonitor(Callback):
         self._norms: list[list[float]] = []
         self._active: list[list[float]] = []
 
+    def on_train_begin(self, trainer: Session) -> None:
+        """If the training resumes, refuse samples of another number of layers."""
+        network = trainer.network
+        for samples, layers in (
+            (self._norms, network.dense_layers),
+            (self._active, network.activation_layers),
+        ):
+            if samples and len(samples[0]) != len(layers):
+                raise unfit(f"samples of {len(samples[0])} layers; expected {len(layers)}")
+
+    def on_rollback(self, trainer: Session, problem: str) -> None:
+        """Check the samples again: those of the beginning of the epoch are from the checkpoint."""
+        self.on_train_begin(trainer)
+
     def on_gradients(self, trainer: Session) -> None:
         """Take a sample."""
         if trainer.step % self.INTERVAL == 0 or not self._norms:
@@ -211,7 +228,10 @@ class LayerMonitor(Callback):
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Continue with these samples."""
-        self._norms, self._active = list(values["norms"]), list(values["active"])
+        norms, active = values["norms"], values["active"]
+        if not (_is_matrix(norms) and _is_matrix(active) and len(norms) == len(active)):
+            raise ValueError("the samples of the layers are not rows of numbers")
+        self._norms, self._active = norms, active
 
     def measurements(self, trainer: Session) -> Mapping[str, Any]:
         """Return the means of the epoch's samples, and forget the samples."""
@@ -247,6 +267,8 @@ class EarlyStopping(Callback):
         self._parameters = self._statistics = None  # not restored if they are refused
         refuse_other_kind("the best parameters", parameters, trainer.network.parameters)
         refuse_other_kind("the best statistics", statistics, trainer.network.statistics)
+        if trainer.history.best_epoch is None:
+            raise unfit("it has best weights and no best epoch")
         self._parameters, self._statistics = parameters, statistics
 
     def on_measured(self, trainer: Session) -> None:
@@ -275,7 +297,11 @@ class EarlyStopping(Callback):
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Continue with these as the best."""
-        self.best = -inf if values["best"] is None else values["best"]
+        best = values["best"]
+        expected = set() if best is None else {"parameters", "statistics"}
+        if set(arrays) != expected or not (best is None or _is_number(best)):
+            raise ValueError(f"the best result is {best!r}, with {len(arrays)} arrays")
+        self.best = -inf if best is None else best
         self._parameters, self._statistics = arrays.get("parameters"), arrays.get("statistics")
 
     def on_choose_weights(self, trainer: Session) -> None:
@@ -329,7 +355,10 @@ class EpochLines(Callback):
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Continue from there."""
-        self._printed = values["printed"]
+        printed = values["printed"]
+        if type(printed) is not int or printed < 0:
+            raise ValueError(f"the epoch that was printed last is {printed!r}")
+        self._printed = printed
 
     def _print(self, trainer: Session) -> None:
         self._printed = len(trainer.history)
@@ -347,15 +376,6 @@ def epoch_line(trainer: Session) -> str:
     return f"epoch {number}  {loss}  {accuracy}  {record.seconds:.2f} s"
 
 
-def refuse_other_kind(name: str, found: Floats, expected: Floats) -> None:
-    """Raise `InputError` unless an array has the shape and type of another."""
-    if (found.shape, found.dtype) != (expected.shape, expected.dtype):
-        raise InputError(
-            f"the checkpoint does not fit this training: {name} are {found.dtype} {found.shape}; "
-            f"expected {expected.dtype} {expected.shape}"
-        )
-
-
 def _has(settings: dict[str, Setting], name: str, value: Setting) -> bool:
     return name in settings and bool(settings[name] == value)
 
@@ -363,3 +383,16 @@ def _has(settings: dict[str, Setting], name: str, value: Setting) -> bool:
 def _norm(*arrays: Floats) -> float:
     """Return the Euclidean norm of all the arrays' elements together."""
     return sqrt(sum(float(np.dot(flat, flat)) for flat in (array.ravel() for array in arrays)))
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is float and isfinite(value)
+
+
+def _is_matrix(rows: object) -> bool:
+    """Whether a value from a file is a list of lists of numbers, all of one length."""
+    return (
+        isinstance(rows, list)
+        and all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows)
+        and all(type(value) is float for row in rows for value in row)
+    )
