@@ -23,6 +23,7 @@ POSIX = [
     "runs/test_resume.py",
     "test_faults.py",
     "training/test_divergence.py",
+    "training/test_signals.py",
 ]
 """Tests that start and signal processes as POSIX does, or limit them; left out on Windows."""
 collect_ignore = POSIX if sys.platform == "win32" else []

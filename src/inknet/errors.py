@@ -18,30 +18,33 @@ class DivergedError(InputError):
 
 
 class TrainingStopped(Exception):  # noqa: N818, not an error
-    """A training was ended by Ctrl-C or SIGTERM, after its current step.
+    """A training was ended by a signal, after its current step or when its run was complete.
 
     Attributes
     ----------
     reason : str
-        ``"interrupted"`` or ``"terminated"``.
+        ``"interrupted"`` (Ctrl-C), ``"terminated"`` (SIGTERM) or ``"hung up"`` (SIGHUP).
     folder : Path
         The folder of the run.
     resumable : bool
         Whether there is a checkpoint to resume from.
+    complete : bool
+        Whether the signal came so late that the run is complete.
     """
 
-    def __init__(self, reason: str, folder: Path, resumable: bool) -> None:
+    def __init__(self, reason: str, folder: Path, resumable: bool, complete: bool = False) -> None:
         super().__init__(f"{reason}, {folder}")
-        self.reason, self.folder, self.resumable = reason, folder, resumable
+        self.reason, self.folder = reason, folder
+        self.resumable, self.complete = resumable, complete
 
 
 class StudyStopped(Exception):  # noqa: N818, not an error
-    """A study was ended by Ctrl-C or SIGTERM; finished runs are kept.
+    """A study was ended by a signal; finished runs are kept.
 
     Attributes
     ----------
     reason : str
-        ``"interrupted"`` or ``"terminated"``.
+        ``"interrupted"``, ``"terminated"`` or ``"hung up"``.
     """
 
     def __init__(self, reason: str) -> None:

@@ -73,7 +73,7 @@ class MLP:
     facts : ModelFacts
         Class names, and the shape of the images if the features are pixels.
     history : History or None
-        What the last training measured.
+        What the last training measured, also if Ctrl-C ended it: the model has learned until then.
 
     Raises
     ------

@@ -71,6 +71,8 @@ def main() -> None:
         sys.exit(code)
     except TrainingStopped as stop:
         what = how_to_resume(stop.folder) if stop.resumable else "no checkpoint was saved"
+        if stop.complete:  # a member of an ensemble
+            what = "finished runs are kept, the same command continues"
         _fail(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except StudyStopped as stop:
         what = "finished runs are kept, the same command resumes"

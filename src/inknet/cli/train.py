@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inknet.cli.console import SOURCE_HELP, n_errors, shortest
-from inknet.errors import InputError, printable
+from inknet.errors import InputError, TrainingStopped, printable
 
 if TYPE_CHECKING:
     from inknet.data import Splits
@@ -74,8 +76,9 @@ def train(
                 "--data, --recipe, --out, --seed, --set, --force and --ensemble "
                 "cannot be combined with it"
             )
-        run = resume_run(resume, previous=previous, callbacks=training.callbacks, **options)
-        training.conclude(run)
+        with _complete_anyway(training):
+            options["callbacks"] = training.callbacks
+            training.conclude(resume_run(resume, previous=previous, **options))
         return
     if previous:
         raise InputError("--previous needs --resume")
@@ -92,12 +95,26 @@ def train(
         chosen = load_recipe(recipe or "digits", changes or [], source=data, seed=seed)
         training.together(chosen, out or default_folder(chosen), ensemble, options)
         return
+    with _complete_anyway(training):
+        try:
+            run = train_on(data)
+        except MnistUnavailableError as error:
+            print(f"inknet: continuing with the sample of 5,000 digits: {error}", file=sys.stderr)
+            run = train_on("sample")
+        training.conclude(run)
+
+
+@contextmanager
+def _complete_anyway(training: _Training) -> Iterator[None]:
+    """Conclude as usual if a signal came only when the results were written."""
+    from inknet.runs import Run
+
     try:
-        run = train_on(data)
-    except MnistUnavailableError as error:
-        print(f"inknet: continuing with the sample of 5,000 digits: {error}", file=sys.stderr)
-        run = train_on("sample")
-    training.conclude(run)
+        yield
+    except TrainingStopped as stop:
+        if not stop.complete:
+            raise
+        training.conclude(Run(stop.folder))
 
 
 class _Training:

@@ -447,10 +447,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
                             ConvergenceWarning,
                             stacklevel=3,
                         )
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=3)
-        if self.early_stopping:
-            network.parameters[:], network.statistics[:] = self._best
+        finally:  # after Ctrl-C, which ends a search as well, the classifier can be used too
+            if self.early_stopping:
+                network.parameters[:], network.statistics[:] = self._best
 
     def _after_epoch(self, loss: float, training: StochasticTraining) -> None:
         """Record the results of the epoch, and whether they improved."""

@@ -28,6 +28,7 @@ from inknet.sklearn.rows import Matrix, Rows
 from inknet.training.callbacks import Callback, LayerMonitor
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
 from inknet.training.fastest import fastest_ops
+from inknet.training.interrupt import InterruptFlag
 from inknet.training.step import Measured, Training
 from inknet.training.threads import one_blas_thread
 
@@ -192,6 +193,7 @@ class StochasticTraining(Training):
         self._rows = Rows(train.features, ops)
         self._validation_rows = None if validation is None else Rows(validation.features, ops)
         self._context = ExitStack()
+        self._interrupt = InterruptFlag()
         self._validated: tuple[int, tuple[float, float]] | None = None
 
     @property
@@ -202,12 +204,18 @@ class StochasticTraining(Training):
     def __enter__(self) -> StochasticTraining:
         """Prepare the training."""
         self.stepper.optimizer.ops = self.network.ops
+        try:
+            self.begin()
+        except BaseException:
+            self._leave()
+            raise
         with self._context as context:
+            # delivers Ctrl-C in the end, so that it ends a search of which this is one training
+            self._interrupt = context.enter_context(InterruptFlag())
             context.callback(self._leave)
             # an overflow shows in the weights at the end
             context.enter_context(np.errstate(over="ignore", invalid="ignore"))
             context.enter_context(threads_for(self.network.ops))
-            self.begin()
             self._context = context.pop_all()
         return self
 
@@ -242,6 +250,7 @@ class StochasticTraining(Training):
             for start, batch in zip(range(0, len(self.train), size), batches, strict=True):
                 rows = self._order[start : start + size]
                 total += len(rows) * self._learn(batch, rows)
+                self.stop_reason = self.stop_reason or self._interrupt.reason
                 self.tell("on_safe_point")
                 if self.stop_reason is not None:
                     break

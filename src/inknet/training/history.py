@@ -107,7 +107,8 @@ class History:
         """Why the training ended, in words.
 
         ``"finished"``, ``"early stopping"``, ``"interrupted"`` (Ctrl-C), ``"terminated"``
-        (SIGTERM), what a callback gave as its reason, or ``"failed"`` after an error.
+        (SIGTERM), ``"hung up"`` (SIGHUP), what a callback gave as its reason, or ``"failed"`` after
+        an error.
         """
         return self.ending.text
 
