@@ -1,7 +1,9 @@
 """The errors that inknet raises."""
 
 from pathlib import Path
+from unicodedata import category
 
+JOINERS = "\u200c\u200d"
 LONGEST_QUOTE = 500  # characters; longer quotes only fill screens and logs
 
 
@@ -64,5 +66,12 @@ def quoted(text: object) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text with every character that cannot be printed as its Python escape."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    """Return a text with every character that could control a terminal as its Python escape.
+
+    These are control and format characters, line breaks, and what is not valid Unicode, such as the
+    bytes of a file name that is not UTF-8. Spaces of all kinds, and the two joiners that many
+    scripts and emoji need, are kept.
+    """
+    return "".join(
+        c if c.isprintable() or c in JOINERS or category(c) == "Zs" else repr(c)[1:-1] for c in text
+    )

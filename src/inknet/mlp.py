@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from inknet.data.dataset import Dataset, square_shape
 from inknet.data.inputs import checked_features, checked_labels, refuse_other_scale
 from inknet.errors import InputError
-from inknet.files import refuse_link_out_of
+from inknet.files import as_path, refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
 from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
@@ -312,8 +312,8 @@ class MLP:
         if shape is None or not self.facts.pixels:
             raise InputError("this model was not trained on images")
         pictures = []
-        for path in paths:
-            pictures.append(fit_image(read_image(Path(path)), shape, self.facts.light_background))
+        for path in map(as_path, paths):
+            pictures.append(fit_image(read_image(path), shape, self.facts.light_background))
             if pictures[-1].min() == pictures[-1].max():
                 raise InputError(f"{path}: blank, there is no ink on it")
         return self.predict_proba(np.stack(pictures))
@@ -358,7 +358,7 @@ class MLP:
 
     def save(self, path: str | Path) -> None:
         """Write the model to one safetensors file, whole or not at all."""
-        save_model(Path(path), self.network, self.facts)
+        save_model(as_path(path), self.network, self.facts)
 
     @classmethod
     def load(cls, path: str | Path) -> MLP:
@@ -367,7 +367,7 @@ class MLP:
         A model file holds what prediction needs. To train it further with a penalty on large
         weights, set ``l2_lambda`` again.
         """
-        path = Path(path)
+        path = as_path(path)
         if path.is_dir():
             path, folder = path / "model.safetensors", path
             refuse_link_out_of(folder, path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inknet.cli.console import SOURCE_HELP, n_errors, shortest
-from inknet.errors import InputError, TrainingStopped, printable
+from inknet.cli.console import SOURCE_HELP, complain, n_errors, shortest
+from inknet.errors import InputError, TrainingStopped
 
 if TYPE_CHECKING:
     from inknet.data import Splits
@@ -66,7 +65,7 @@ def train(
     options: dict[str, Any] = {
         "on_start": training.introduce,
         "checkpoint_seconds": checkpoint_seconds,
-        "warn": lambda line: print(f"inknet: {line}", file=sys.stderr),
+        "warn": complain,
     }
     if resume is not None:
         others = (data, recipe, out, seed, changes or None, ensemble)
@@ -99,7 +98,7 @@ def train(
         try:
             run = train_on(data)
         except MnistUnavailableError as error:
-            print(f"inknet: continuing with the sample of 5,000 digits: {error}", file=sys.stderr)
+            complain(f"continuing with the sample of 5,000 digits: {error}")
             run = train_on("sample")
         training.conclude(run)
 
@@ -121,20 +120,19 @@ class _Training:
     """The printed output of a training."""
 
     def __init__(self) -> None:
-        from rich.console import Console
+        from inknet.cli.terminal import Terminal
 
-        # names of files are printed as they are: a bracket in one is not markup
-        self.console = Console(highlight=False, markup=False, soft_wrap=True)
+        self.console = Terminal(soft_wrap=True)
 
     def introduce(self, recipe: Recipe, model: MLP, parts: Splits) -> None:
         """Print what is about to be trained."""
         widths = "-".join(map(str, model.network.architecture.layer_dims))
         self.console.print(
-            f"recipe {printable(recipe.name)}, seed {recipe.seed}: {widths}, "
+            f"recipe {recipe.name}, seed {recipe.seed}: {widths}, "
             f"{model.network.n_parameters:,} parameters"
         )
         self.console.print(
-            f"{printable(recipe.data.source)}: {len(parts.train):,} samples to train, "
+            f"{recipe.data.source}: {len(parts.train):,} samples to train, "
             f"{len(parts.validation):,} to validate, {len(parts.test):,} to test"
         )
 

@@ -16,7 +16,7 @@ import numpy as np
 import inknet
 from inknet.errors import InputError
 from inknet.exchange.inputs import InferenceModel, inference_model
-from inknet.files import write_whole
+from inknet.files import as_path, write_whole
 from inknet.mlp import MLP
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def export_onnx(model: MLP, path: str | Path) -> None:
         If the package onnx is not installed, the model is too large for the format, or the file
         cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     try:
         import onnx
     except ImportError:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.errors import InputError, quoted
+from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.model_file import (
     DEEPEST_NETWORK,
@@ -99,7 +100,7 @@ def read_state_dict(
     """
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     _refuse_pickles(path)

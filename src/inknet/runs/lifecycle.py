@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from inknet.data import Splits
 from inknet.errors import DivergedError, TrainingStopped
+from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.recipes import Recipe
 from inknet.runs.folder import Run, check_folder, put_in_place
@@ -27,7 +28,7 @@ CHECKPOINT_SECONDS = 60.0
 
 def train_run(
     recipe: Recipe,
-    folder: Path,
+    folder: str | Path,
     *,
     force: bool = False,
     callbacks: Sequence[Callback] = (),
@@ -67,7 +68,7 @@ def train_run(
     TrainingStopped
         After Ctrl-C, SIGTERM or SIGHUP; `resume_run` continues, unless the run is complete.
     """
-    folder = folder.absolute()
+    folder = as_path(folder).absolute()
     unfinished = Unfinished(folder)
     check_folder(folder, force)
     recipe = with_absolute_source(recipe)
@@ -82,7 +83,7 @@ def train_run(
 
 
 def resume_run(
-    folder: Path,
+    folder: str | Path,
     *,
     previous: bool = False,
     callbacks: Callable[[Recipe], Sequence[Callback]] = lambda recipe: (),
@@ -111,7 +112,7 @@ def resume_run(
     DivergedError, TrainingStopped
         As for `train_run`.
     """
-    folder = folder.absolute()
+    folder = as_path(folder).absolute()
     unfinished = Unfinished(folder)
     recipe = unfinished.recipe()
     with InterruptFlag(deliver=False) as interrupt, unfinished.at_work():

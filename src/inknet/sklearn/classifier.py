@@ -24,6 +24,7 @@ from inknet.nn.arrays import Floats, Labels
 from inknet.nn.layers import BatchNorm
 from inknet.nn.network import Network
 from inknet.nn.optimizers import Nesterov
+from inknet.output import print_if_possible
 from inknet.recipes import TrainingRecipe, training_recipe
 from inknet.recipes.options import StepOptions
 from inknet.sklearn.parameters import (
@@ -371,7 +372,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             nonlocal n_done
             n_done += 1
             if self.verbose:
-                print(f"Iteration {n_done}, loss = {loss:.8f}")
+                print_if_possible(f"Iteration {n_done}, loss = {loss:.8f}")
             if validation is not None and rows is not None:
                 assert self.validation_loss_curve_ is not None
                 self._network.parameters[:] = network.parameters
@@ -458,7 +459,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self.loss_ = loss
         self.loss_curve_.append(loss)
         if self.verbose:
-            print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+            print_if_possible(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
         improved = training.validation is not None and self._score_improved(*training.validated())
         if not self.early_stopping:
             best = np.inf if self.best_loss_ is None else self.best_loss_
@@ -474,7 +475,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             self.validation_scores_.append(score)
             self.validation_loss_curve_.append(loss)
         if self.verbose:
-            print(f"Validation score: {score:f}")
+            print_if_possible(f"Validation score: {score:f}")
         best = -np.inf if self.best_validation_score_ is None else self.best_validation_score_
         if score > best:
             self.best_validation_score_ = score

@@ -24,6 +24,7 @@ from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
 from inknet.nn.optimizers import Adam, Nesterov
+from inknet.output import print_if_possible
 from inknet.sklearn.rows import Matrix, Rows
 from inknet.training.callbacks import Callback, LayerMonitor
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
@@ -118,7 +119,7 @@ class Stepper:
             self.learning_rate /= 5
             message += f" Setting learning rate to {self.learning_rate:f}"
         if verbose:
-            print(message)
+            print_if_possible(message)
         return stops
 
 

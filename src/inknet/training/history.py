@@ -142,7 +142,7 @@ class History:
             )
         return "\n".join(lines)
 
-    def save_csv(self, path: Path) -> None:
+    def save_csv(self, path: str | Path) -> None:
         """Write ``history.csv``: a header and one line an epoch, whole or not at all."""
 
         def write(temporary: Path) -> None:

@@ -6,13 +6,13 @@ network; nothing else in the code asks which one is in use. `batch` loads rows, 
 splits large work. `images` and `reading` are plain functions, not formulas.
 """
 
-import sys
 from functools import cache
 from importlib import import_module
 from os import environ
 
 from inknet.nn.ops.batch import Batch, Rows
 from inknet.nn.ops.formulas import NumpyOps
+from inknet.nn.ops.notice import notice
 
 NUMPY = NumpyOps()
 """The definitions, which a model uses at inference."""
@@ -50,7 +50,7 @@ def fastest() -> NumpyOps:
 @cache
 def _tell(what: str) -> None:
     """Print a line to standard error, once."""
-    print(f"inknet: {what}".splitlines()[0], file=sys.stderr, flush=True)
+    notice(what.splitlines()[0])
 
 
 @cache
