@@ -14,7 +14,7 @@ from inknet.data.dataset import Dataset
 from inknet.data.inputs import checked_dataset, on_scale, scale_of
 from inknet.data.layout import image_facts
 from inknet.errors import DivergedError, InputError
-from inknet.files import refuse_link_out_of
+from inknet.files import as_path, refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
 from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
@@ -73,7 +73,7 @@ class MLP:
     facts : ModelFacts
         Class names, what the features were divided by, and the shape of the images if any.
     history : History or None
-        What the last training measured.
+        What the last training measured, also if Ctrl-C ended it: the model has learned until then.
 
     Raises
     ------
@@ -319,8 +319,8 @@ class MLP:
         if shape is None or facts.scale is None or not facts.scale.holds_pictures:
             raise InputError("this model was not trained on images")
         pictures = []
-        for path in paths:
-            pictures.append(fit_image(read_image(Path(path)), shape, facts.light_background))
+        for path in map(as_path, paths):
+            pictures.append(fit_image(read_image(path), shape, facts.light_background))
             if pictures[-1].min() == pictures[-1].max():
                 raise InputError(f"{path}: blank, there is no ink on it")
         pixels = self._dataset(np.stack(pictures), None, "")
@@ -371,7 +371,7 @@ class MLP:
 
         A name that ends as files of another format do, such as ``.onnx``, is refused.
         """
-        save_model(Path(path), self.network, self.facts)
+        save_model(as_path(path), self.network, self.facts)
 
     @classmethod
     def load(cls, path: str | Path) -> MLP:
@@ -380,7 +380,7 @@ class MLP:
         A model file holds what prediction needs. To train it further with a penalty on large
         weights, set ``l2_lambda`` again.
         """
-        path = Path(path)
+        path = as_path(path)
         if path.is_dir():
             path, folder = path / "model.safetensors", path
             refuse_link_out_of(folder, path)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inknet.errors import InputError, quoted
+from inknet.errors import InputError, printable, quoted
 from inknet.files import refuse_other_format, write_whole
 from inknet.nn.architecture import Architecture
 from inknet.nn.network import Network
@@ -179,7 +179,7 @@ def _class_names(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise ValueError("class_names is not a list of names")
     for name in value:
-        if not name.isprintable():
+        if printable(name) != name:
             raise ValueError(f"the class name {name!a} cannot be printed")
     if len(set(value)) < len(value):
         raise ValueError("two classes have the same name")

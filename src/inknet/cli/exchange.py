@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from inknet.errors import InputError, printable
+from inknet.cli.console import say
+from inknet.errors import InputError
 
 
 def export(
@@ -31,7 +32,7 @@ def export(
     for path, write in ((onnx, export_onnx), (numpy, export_numpy)):
         if path is not None:
             write(model, path)
-            print(f"{printable(str(path))}: {path.stat().st_size:,} bytes")
+            say(f"{path}: {path.stat().st_size:,} bytes")
 
 
 def import_(
@@ -78,7 +79,7 @@ def import_(
         order=None if order is None else [name.strip() for name in order.split(",")],
     )
     model.save(out)
-    print(f"{printable(str(out))}: {printable(repr(model))}")
+    say(f"{out}: {model!r}")
 
 
 def _image_shape(text: str) -> tuple[int, int]:

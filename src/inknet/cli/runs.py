@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +13,10 @@ from inknet.cli.console import (
     how_to_resume,
     n_errors,
     new_table,
+    print_json,
     print_rich,
+    say,
 )
-from inknet.errors import printable
 
 if TYPE_CHECKING:
     from inknet.data import Dataset
@@ -62,7 +62,7 @@ def evaluate(
     else:
         result = model.evaluate_on(samples)
     if as_json:
-        print(json.dumps(result.to_dict(), indent=2))
+        print_json(result.to_dict())
         return
     table = new_table(["class"], ["precision", "recall", "F1", "samples"])
     figures = zip(
@@ -73,7 +73,7 @@ def evaluate(
     print_rich(table)
     which = "the test data of the run" if data is None else _which_part(samples)
     which += f", with {copies} distorted copies of each image" if copies else ""
-    print(
+    say(
         f"{samples.name}, {which}: accuracy {result.accuracy:.2%} "
         f"({n_errors(result.n_errors)} in {result.n_samples:,}), loss {result.loss:.4f}"
     )
@@ -112,11 +112,11 @@ def predict(
             }
             for path, row in zip(images, probabilities, strict=True)
         ]
-        print(json.dumps(answers, indent=2, ensure_ascii=False))
+        print_json(answers)
         return
     for path, row in zip(images, probabilities, strict=True):
         second, first = row.argsort(kind="stable")[-2:]
-        print(f"{path}: {names[first]} ({row[first]:.1%}, then {names[second]} {row[second]:.1%})")
+        say(f"{path}: {names[first]} ({row[first]:.1%}, then {names[second]} {row[second]:.1%})")
 
 
 def runs(
@@ -129,9 +129,9 @@ def runs(
     if found:
         _print_runs(found)
     else:
-        print(f"no finished runs in {folder}")
+        say(f"no finished runs in {folder}")
     for path in unfinished:
-        print(f"unfinished: {printable(str(path))}; {how_to_resume(path)}")
+        say(f"unfinished: {path}; {how_to_resume(path)}")
 
 
 def _print_runs(found: list[Run]) -> None:
@@ -139,9 +139,9 @@ def _print_runs(found: list[Run]) -> None:
     for run in found:
         m = run.metrics
         table.add_row(
-            printable(str(run.folder)),
-            printable(m["recipe"]),
-            printable(Path(m["data"]["source"]).name),
+            str(run.folder),
+            m["recipe"],
+            Path(m["data"]["source"]).name,
             str(m["seed"]),
             f"{m['test']['accuracy']:.2%}",
             str(m["training"]["epochs"]),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.mapped import fetch
-from inknet.errors import InputError
+from inknet.errors import InputError, printable
 
 LARGEST_LABEL = 9_999  # a larger number is more likely an identifier than a class
 DARK = 64  # grey levels; as far from white is light
@@ -66,7 +66,7 @@ class Dataset:
         if len(set(self.class_names)) < self.n_classes:
             raise InputError(f"{self.name}: two classes have the same name")
         for name in self.class_names:
-            if not name.isprintable():
+            if printable(name) != name:
                 raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
         if len(self.labels) == 0:
             raise InputError(f"{self.name}: holds no samples")

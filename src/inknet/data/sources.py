@@ -10,6 +10,7 @@ from inknet.data.mnist import load_mnist
 from inknet.data.npz import load_npz
 from inknet.data.sample import load_sample
 from inknet.errors import InputError
+from inknet.files import as_path
 
 NAMED = {"mnist": load_mnist, "sample": load_sample}
 EXPECTED = (
@@ -26,7 +27,8 @@ def load(source: str | Path) -> Dataset:
     source
         ``"mnist"``, ``"sample"``, or a path: a CSV in the layout of Kaggle's digit recognizer, an
         IDX file of images, a folder of IDX files, an ``.npz``, or a folder with one folder of
-        images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``.
+        images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``. In
+        this and every other path, ``~`` and ``~user`` are home folders.
 
     Raises
     ------
@@ -39,7 +41,7 @@ def load(source: str | Path) -> Dataset:
         return NAMED[source]()
     if source == "":
         raise InputError(f"the source is empty; {EXPECTED}")
-    path = Path(source)
+    path = as_path(source)
     try:
         return _load_path(path)
     except MemoryError:

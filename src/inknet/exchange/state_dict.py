@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from inknet.errors import InputError, quoted
 from inknet.exchange.layer_order import Module, in_order
+from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.model_file import (
     DEEPEST_NETWORK,
@@ -89,7 +90,7 @@ def read_state_dict(
     """
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     _refuse_pickles(path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from inknet.data import Dataset, Splits, load, split
 from inknet.data.sources import NAMED
 from inknet.errors import InputError
+from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts
 from inknet.nn.network import Network
@@ -61,11 +61,19 @@ def prepare(recipe: Recipe) -> Prepared:
 
 
 def with_absolute_source(recipe: Recipe) -> Recipe:
-    """Return a recipe that finds its data from any folder."""
+    """Return a recipe that finds its data from any folder.
+
+    In a folder whose name is not UTF-8, which a recipe cannot hold, the path stays relative.
+    """
     source = recipe.data.source
     if source in NAMED or not source:
         return recipe
-    data = recipe.data.model_copy(update={"source": str(Path(source).absolute())})
+    path = str(as_path(source).absolute())
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return recipe
+    data = recipe.data.model_copy(update={"source": path})
     return recipe.model_copy(update={"data": data})
 
 

@@ -20,6 +20,7 @@ from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.nn.optimizers import Nesterov
+from inknet.output import print_if_possible
 from inknet.recipes import TrainingRecipe, training_recipe
 from inknet.recipes.options import StepOptions
 from inknet.sklearn.fitted import FittedNetwork, with_architecture
@@ -423,7 +424,7 @@ class MLPClassifier(FittedNetwork):
             nonlocal n_done
             n_done += 1
             if self.verbose:
-                print(f"Iteration {n_done}, loss = {loss:.8f}")
+                print_if_possible(f"Iteration {n_done}, loss = {loss:.8f}")
             if validation is not None and rows is not None:
                 assert self.validation_loss_curve_ is not None
                 self._network.parameters[:] = network.parameters
@@ -505,9 +506,7 @@ class MLPClassifier(FittedNetwork):
                             ConvergenceWarning,
                             stacklevel=3,
                         )
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=3)
-        finally:
+        finally:  # after Ctrl-C, which ends a search as well, the classifier can be used too
             if self.early_stopping:
                 network.parameters[:], network.statistics[:] = self._best
 
@@ -518,7 +517,7 @@ class MLPClassifier(FittedNetwork):
         self.loss_ = loss
         self.loss_curve_.append(loss)
         if self.verbose:
-            print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+            print_if_possible(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
         improved = training.validation is not None and self._score_improved(*training.validated())
         if not self.early_stopping:
             best = np.inf if self.best_loss_ is None else self.best_loss_
@@ -534,7 +533,7 @@ class MLPClassifier(FittedNetwork):
             self.validation_scores_.append(score)
             self.validation_loss_curve_.append(loss)
         if self.verbose:
-            print(f"Validation score: {score:f}")
+            print_if_possible(f"Validation score: {score:f}")
         best = -np.inf if self.best_validation_score_ is None else self.best_validation_score_
         if score > best:
             self.best_validation_score_ = score

@@ -24,11 +24,13 @@ from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
 from inknet.nn.optimizers import Adam, Nesterov
+from inknet.output import print_if_possible
 from inknet.sklearn.rows import Rows
 from inknet.sklearn.samples import Samples
 from inknet.training.callbacks import Callback, LayerMonitor, checked_callbacks
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
 from inknet.training.fastest import fastest_ops
+from inknet.training.interrupt import InterruptFlag
 from inknet.training.step import Measured, Training
 from inknet.training.threads import one_blas_thread
 
@@ -93,7 +95,7 @@ class Stepper:
             self.learning_rate /= 5
             message += f" Setting learning rate to {self.learning_rate:f}"
         if verbose:
-            print(message)
+            print_if_possible(message)
         return stops
 
 
@@ -169,6 +171,7 @@ class StochasticTraining(Training):
         self._rows = Rows(train.features, ops)
         self._validation_rows = None if validation is None else Rows(validation.features, ops)
         self._context = ExitStack()
+        self._interrupt = InterruptFlag()
         self._validated: tuple[int, tuple[float, float]] | None = None
 
     @property
@@ -179,12 +182,18 @@ class StochasticTraining(Training):
     def __enter__(self) -> StochasticTraining:
         """Prepare the training."""
         self.stepper.optimizer.ops = self.network.ops
+        try:
+            self.begin()
+        except BaseException:
+            self._leave()
+            raise
         with self._context as context:
+            # delivers Ctrl-C in the end, so that it ends a search of which this is one training
+            self._interrupt = context.enter_context(InterruptFlag())
             context.callback(self._leave)
             # an overflow shows in the weights at the end
             context.enter_context(np.errstate(over="ignore", invalid="ignore"))
             context.enter_context(threads_for(self.network.ops))
-            self.begin()
             self._context = context.pop_all()
         return self
 
@@ -219,6 +228,7 @@ class StochasticTraining(Training):
             for start, batch in zip(range(0, len(self.train), size), batches, strict=True):
                 rows = self._order[start : start + size]
                 total += len(rows) * self._learn(batch, rows)
+                self.stop_reason = self.stop_reason or self._interrupt.reason
                 self.tell("on_safe_point")
                 if self.stop_reason is not None:
                     break

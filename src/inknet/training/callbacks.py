@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from math import inf, isfinite, sqrt
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from inknet.errors import InputError
+from inknet.output import print_if_possible
 from inknet.training.ending import EARLY_STOPPING
 from inknet.training.weights import refuse_other_kind, unfit
 
@@ -312,13 +312,17 @@ class EarlyStopping(Callback):
 
 
 class EpochLines(Callback):
-    """Prints the measurements of the first epoch, of every `interval`-th, and of the last."""
+    """Prints the measurements of the first epoch, of every `interval`-th, and of the last.
+
+    A line that cannot be printed is dropped, and the training continues; an error of a
+    ``print_line`` of the caller's own is the caller's.
+    """
 
     name = "epoch lines"
 
     def __init__(self, interval: int, print_line: Callable[[str], object] | None = None) -> None:
         self.interval = interval
-        self.print_line = print_line or partial(print, flush=True)
+        self.print_line = print_line or print_if_possible
         self._printed = 0
 
     def on_train_begin(self, trainer: Session) -> None:

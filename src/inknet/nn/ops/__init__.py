@@ -7,7 +7,6 @@ what they are compared with, and `parallel` splits large work. `images` and `rea
 functions, not formulas.
 """
 
-import sys
 from functools import cache
 from importlib import import_module
 from os import environ
@@ -15,6 +14,7 @@ from os import environ
 from inknet.nn.ops.batch import Batch, Rows
 from inknet.nn.ops.formulas import NumpyOps
 from inknet.nn.ops.labels import checked_labels, checked_targets
+from inknet.nn.ops.notice import notice
 
 NUMPY = NumpyOps()
 """The definitions, which a model uses at inference."""
@@ -52,7 +52,7 @@ def fastest() -> NumpyOps:
 @cache
 def _tell(what: str) -> None:
     """Print a line to standard error, once."""
-    print(f"inknet: {what}".splitlines()[0], file=sys.stderr, flush=True)
+    notice(what.splitlines()[0])
 
 
 @cache
