@@ -315,12 +315,11 @@ class MLP:
         """
         from inknet.data.images import fit_image, read_image
 
-        facts, shape = self.facts, self.facts.image_shape
-        if shape is None or facts.scale is None or not facts.scale.holds_pictures:
+        if (fitting := self.facts.fitting) is None:
             raise InputError("this model was not trained on images")
         pictures = []
         for path in map(as_path, paths):
-            pictures.append(fit_image(read_image(path), shape, facts.light_background))
+            pictures.append(fit_image(read_image(path), **fitting))
             if pictures[-1].min() == pictures[-1].max():
                 raise InputError(f"{path}: blank, there is no ink on it")
         pixels = self._dataset(np.stack(pictures), None, "")

@@ -89,5 +89,5 @@ def from_sklearn(
             InputWarning,
             stacklevel=2,
         )
-    facts = ModelFacts(tuple(map(str, classes)), image_shape, None, PIXELS if pixels else Scale())
+    facts = ModelFacts(tuple(map(str, classes)), image_shape, scale=PIXELS if pixels else Scale())
     return MLP.from_parts(network, facts, Streams.from_seed(0))

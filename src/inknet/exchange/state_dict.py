@@ -291,4 +291,4 @@ def _facts(
             f"{path}: an image of {image_shape[0]}×{image_shape[1]} does not have "
             f"{n_features:,} pixels"
         )
-    return ModelFacts(names, image_shape, None, PIXELS if pixels else Scale())
+    return ModelFacts(names, image_shape, scale=PIXELS if pixels else Scale())

@@ -75,6 +75,8 @@ class Result(_Part):
     best_epoch: Count | None = None
     stopped: str = ""
     seconds: Positive = 0.0
+    data: str | None = None
+    """The digest of the source; results of inknet 0.2 have none."""
     weights: str = ""
     history: dict[str, list[Number | list[Number | None] | None]] = {}
     process: int = 0

@@ -121,6 +121,7 @@ def _train(prepared: Prepared) -> dict[str, Any]:
         "seconds": history.seconds,
         "ops": history.ops,
         "parameters": model.network.n_parameters,
+        "data": prepared.digest,
         "weights": _digest(model),
         "history": _columns(history),
     }

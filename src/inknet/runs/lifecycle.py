@@ -156,7 +156,7 @@ def _train_and_write(
     if history.ending.by_signal:
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
     unfinished.make_results()
-    write_results(unfinished.results, prepared.recipe, model, prepared.parts, history)
+    write_results(unfinished.results, prepared, history)
     put_in_place(unfinished.results, unfinished.run_folder)
     unfinished.remove()
 

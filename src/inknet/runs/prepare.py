@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inknet.data import Dataset, Splits, load, split
+from inknet.data.digest import source_digest
 from inknet.data.sources import NAMED
 from inknet.errors import InputError
 from inknet.files import as_path
@@ -33,9 +35,14 @@ class Prepared:
     model: MLP
     parts: Splits
 
+    @cached_property
+    def digest(self) -> str:
+        """The digest of all samples of the source, see `inknet.data.digest`."""
+        return source_digest(self.parts.train)
+
     def origin(self) -> dict[str, str]:
         """Return the digests by which a checkpoint identifies its recipe and data."""
-        return origin_of(self.recipe, self.parts.train, self.parts.validation)
+        return origin_of(self.recipe, self.parts.train, self.parts.validation, self.digest)
 
     def checkpointer(
         self, unfinished: Unfinished, seconds: float, warn: Callable[[str], object]

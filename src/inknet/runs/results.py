@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import inknet
-from inknet.data import Dataset, Splits
+from inknet.data import Dataset
+from inknet.data.digest import digest_of
 from inknet.files import write_text_whole
 from inknet.mlp import MLP
 from inknet.nn.activations import softmax
 from inknet.recipes import Recipe
 from inknet.runs.folder import PICTURES
 from inknet.runs.metrics import METRICS_FORMAT
+from inknet.runs.prepare import Prepared
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
@@ -27,16 +29,15 @@ N_MISTAKES = 24
 """How many mistakes are drawn."""
 
 
-def write_results(
-    folder: Path, recipe: Recipe, model: MLP, parts: Splits, history: History
-) -> None:
+def write_results(folder: Path, trained: Prepared, history: History) -> None:
     """Evaluate the trained model on the test data and write all files of the run."""
     from inknet.report.evaluation import evaluate
 
-    parts = parts._replace(test=model.scaled(parts.test))
+    recipe, model = trained.recipe, trained.model
+    parts = trained.parts._replace(test=model.scaled(trained.parts.test))
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
-    metrics = _metrics(recipe, model, parts, history, evaluation)
+    metrics = _metrics(trained, history, evaluation)
     write_text_whole(folder / "recipe.toml", recipe.to_toml())
     model.save(folder / "model.safetensors")
     history.save_csv(folder / "history.csv")
@@ -45,13 +46,8 @@ def write_results(
     write_text_whole(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
 
 
-def _metrics(
-    recipe: Recipe,
-    model: MLP,
-    parts: Splits,
-    history: History,
-    evaluation: Evaluation,
-) -> dict[str, Any]:
+def _metrics(trained: Prepared, history: History, evaluation: Evaluation) -> dict[str, Any]:
+    recipe, model, parts = trained.recipe, trained.model, trained.parts
     validation = model.evaluate_on(parts.validation)
     return {
         "format": METRICS_FORMAT,
@@ -73,6 +69,8 @@ def _metrics(
             "train": len(parts.train),
             "validation": len(parts.validation),
             "test": len(parts.test),
+            "digest": trained.digest,
+            "test_digest": digest_of(parts.test),
         },
         "versions": {
             "inknet": inknet.__version__,
