@@ -13,6 +13,27 @@ LONGEST_NAME = 255  # bytes; of a file, on the usual file systems
 LONGEST_PATH = 3_800  # bytes, of a folder; the files in it have to stay within Linux's 4,096
 
 
+def as_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path that a user gave, with the folder of ``~`` or ``~user`` put in.
+
+    A shell does this only where ``~`` begins a word: not in ``--out=~/run``, and never in a recipe.
+    A file whose name is ``~`` has an absolute path.
+
+    Raises
+    ------
+    InputError
+        If it is not a path.
+    """
+    try:
+        found = Path(path)
+    except TypeError:
+        raise InputError(f"{path!r} is not a path; expected a str or a Path") from None
+    try:
+        return found.expanduser()
+    except RuntimeError:  # there is no such user
+        return found
+
+
 def refuse_link_out_of(folder: Path, path: Path) -> None:
     """Raise `InputError` if a path in a folder leads out of it, because a part of it is a link.
 
@@ -40,8 +61,42 @@ def cut_to_bytes(name: str, most: int) -> str:
     return name.encode(errors="surrogateescape")[:most].decode(errors="ignore")
 
 
+WRITTEN_BY = {
+    ".safetensors": "MLP.save",
+    ".onnx": "inknet.exchange.export_onnx",
+    ".py": "inknet.exchange.export_numpy",
+}
+"""What writes a model in which format."""
+NEVER_WRITTEN = (
+    *(".npz", ".npy", ".pt", ".pth", ".ckpt", ".h5", ".hdf5", ".keras", ".tflite", ".pb"),
+    *(".pkl", ".pickle", ".joblib", ".skops", ".json", ".csv", ".txt", ".zip", ".png"),
+)
+"""Names of formats in which no model is written."""
+
+
+def refuse_other_format(path: Path, written: str) -> None:
+    """Raise `InputError` if a model is to be written under a name of another format.
+
+    Parameters
+    ----------
+    path
+        Where the model goes.
+    written
+        The suffix of the format in which it would be written.
+    """
+    suffix = path.suffix.lower()
+    if suffix in WRITTEN_BY and suffix != written:
+        raise InputError(
+            f"{path}: {WRITTEN_BY[written]} writes {written} files; "
+            f"use {WRITTEN_BY[suffix]} for {suffix}"
+        )
+    if suffix in NEVER_WRITTEN:
+        others = " and ".join(f"{name} ({place})" for name, place in WRITTEN_BY.items())
+        raise InputError(f"{path}: models are not written as {suffix}; expected {others}")
+
+
 def write_whole(
-    path: Path,
+    path: str | os.PathLike[str],
     write: Callable[[Path], object],
     before_replacing: Callable[[], object] = lambda: None,
 ) -> None:
@@ -55,7 +110,7 @@ def write_whole(
     Parameters
     ----------
     path
-        Where the file goes; its folder exists.
+        Where the file goes, see `as_path`; its folder exists.
     write
         Called with the path of an empty file in the same folder, with the same suffix.
     before_replacing
@@ -66,6 +121,7 @@ def write_whole(
     InputError
         If the folder does not exist or cannot be written to, or the disk is full.
     """
+    path = as_path(path)
     try:
         temporary = _new_file_next_to(path)
     except OSError as error:
@@ -114,6 +170,11 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def write_text_whole(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
-    write_whole(path, lambda file: file.write_text(text, encoding="utf-8", newline="\n"))
+def write_text_whole(path: str | os.PathLike[str], text: str) -> None:
+    """Write ``text`` as UTF-8 to ``path``, whole or not at all; see `write_whole`."""
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        wrong = quoted(text[max(0, error.start - 20) : error.end])
+        raise InputError(f"{path}: cannot be written: {wrong} is not valid Unicode") from None
+    write_whole(path, lambda file: file.write_bytes(content))

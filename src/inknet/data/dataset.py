@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.mapped import fetch
-from inknet.errors import InputError
+from inknet.errors import InputError, printable
 
 LARGEST_LABEL = 9_999  # a larger number is more likely an identifier than a class
 DARK = 64  # grey levels; as far from white is light
@@ -23,9 +23,9 @@ class Dataset:
 
     Attributes
     ----------
-    features : (n_stored, n_features) uint8 or floating
-        One sample per row, C-contiguous. Pixels stay uint8 (0 to 255) until a batch is made. The
-        array may be memory-mapped.
+    features : (n_stored, n_features)
+        One sample per row, C-contiguous, numbers of any type. Pixels stay uint8 (0 to 255) until a
+        batch is made. The array may be memory-mapped.
     labels : (n_stored,) integer
         The class of each row, in ``[0, n_classes)``.
     class_names : tuple of str
@@ -38,6 +38,9 @@ class Dataset:
         How many of the last stored rows are the source's own test set.
     rows : (n,) integer or None
         The selected rows, in order; ``None`` selects all.
+    is_scaled : bool
+        Whether the features are on a network's scale, where uint8 stands for 0 to 1. Otherwise
+        their values decide what they stand for, see `inknet.scale`.
     """
 
     features: NDArray[Any]
@@ -47,6 +50,7 @@ class Dataset:
     name: str
     n_official_test: int = 0
     rows: NDArray[np.intp] | None = None
+    is_scaled: bool = False
 
     def __post_init__(self) -> None:
         """Check that the parts fit together; raise an `InputError` naming the source if not."""
@@ -62,10 +66,14 @@ class Dataset:
         if len(set(self.class_names)) < self.n_classes:
             raise InputError(f"{self.name}: two classes have the same name")
         for name in self.class_names:
-            if not name.isprintable():
+            if printable(name) != name:
                 raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
         if len(self.labels) == 0:
             raise InputError(f"{self.name}: holds no samples")
+        if self.labels.dtype.kind not in "iu":
+            raise InputError(
+                f"{self.name}: the labels are of type {self.labels.dtype}; expected whole numbers"
+            )
         if self.rows is None:  # for a selection, this was checked when the whole was made
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= self.n_classes:

@@ -68,6 +68,7 @@ def load_image_folder(folder: Path, fitting: Mapping[str, Any] | None = None) ->
         class_names=tuple(class_folder.name for class_folder in class_folders),
         image_shape=(height, width),
         name=str(folder),
+        is_scaled=True,
     )
 
 

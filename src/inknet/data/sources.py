@@ -12,6 +12,7 @@ from inknet.data.mnist import load_mnist
 from inknet.data.npz import load_npz
 from inknet.data.sample import load_sample
 from inknet.errors import InputError
+from inknet.files import as_path
 
 NAMED = {"mnist": load_mnist, "sample": load_sample}
 EXPECTED = (
@@ -28,7 +29,8 @@ def load(source: str | Path, fitting: Mapping[str, Any] | None = None) -> Datase
     source
         ``"mnist"``, ``"sample"``, or a path: a CSV in the layout of Kaggle's digit recognizer, an
         IDX file of images, a folder of IDX files, an ``.npz``, or a folder with one folder of
-        images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``.
+        images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``. In
+        this and every other path, ``~`` and ``~user`` are home folders.
     fitting
         How a model that is to be evaluated fits pictures to those that it was trained on, see
         `inknet.data.images.fit_image`; for a folder of images.
@@ -44,7 +46,7 @@ def load(source: str | Path, fitting: Mapping[str, Any] | None = None) -> Datase
         return NAMED[source]()
     if source == "":
         raise InputError(f"the source is empty; {EXPECTED}")
-    path = Path(source)
+    path = as_path(source)
     try:
         return _load_path(path, fitting)
     except MemoryError:

@@ -16,7 +16,7 @@ from inknet.experiments.backends import Backend
 from inknet.experiments.plan import Plan
 from inknet.experiments.results import Result, StudyFolder
 from inknet.experiments.same_data import SameData
-from inknet.training.ending import SIGNALS
+from inknet.training.ending import HUNG_UP, SIGNALS, listened_to
 from inknet.training.fastest import fastest_ops
 
 Report = Callable[[Plan, Result, int, int], object]
@@ -55,7 +55,7 @@ def run_plans(
         If a folder is not of its plan, or another process is at work in it; or if the data were
         changed since its first run.
     StudyStopped
-        After Ctrl-C or SIGTERM; the same call continues.
+        After a signal; the same call continues.
     """
     by_name = {plan.study.name: plan for plan in plans}
     folders = {name: StudyFolder(root / name) for name in by_name}
@@ -97,7 +97,7 @@ def run_plans(
 
 @contextmanager
 def _stoppable() -> Iterator[list[str]]:
-    """Turn Ctrl-C and SIGTERM into `StudyStopped`, at once, wherever the main thread waits.
+    """Turn Ctrl-C, SIGTERM and SIGHUP into `StudyStopped`, at once, wherever the main thread waits.
 
     Gives a list that then holds what happened.
     """
@@ -107,10 +107,15 @@ def _stoppable() -> Iterator[list[str]]:
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        signalled.append(SIGNALS[signal.Signals(number)].text)
+        ending = SIGNALS[signal.Signals(number)]
+        signalled.append(ending.text)
+        if ending is HUNG_UP:  # it often comes twice, see `InterruptFlag`
+            signal.signal(number, signal.SIG_IGN)
         raise StudyStopped(signalled[0])
 
-    previous = {number: signal.signal(number, stop) for number in SIGNALS}
+    previous = listened_to()
+    for number in previous:
+        signal.signal(number, stop)
     try:
         yield signalled
     finally:

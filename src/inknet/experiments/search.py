@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,11 +19,13 @@ from inknet.data import load
 from inknet.data.digest import source_digest
 from inknet.errors import DivergedError, InputError, StudyStopped, quoted
 from inknet.experiments.catalogue import values_of
+from inknet.files import as_path
 from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.prepare import prepare
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
+from inknet.training.interrupt import InterruptFlag
 
 if TYPE_CHECKING:
     import optuna
@@ -136,7 +137,7 @@ class Search:
         InputError
             If a trial's settings cannot be trained with, or the data were changed since the first.
         StudyStopped
-            After Ctrl-C or SIGTERM; the trials so far are kept.
+            After a signal; the trials so far are kept.
         """
         if not any(axis.key == "data.source" for axis in self.axes):
             source = _with(self.recipe, self.changes, {}, self.seed).data.source
@@ -170,12 +171,12 @@ class Search:
         self._check_same_data(prepared.recipe.data.source, prepared.digest)
         pruner = Pruner(trial)
         try:
-            with at_most(1):
+            with at_most(1), InterruptFlag(deliver=False) as interrupt:
                 history = prepared.train([pruner])
         except DivergedError as error:
             raise optuna.TrialPruned(str(error)) from None
-        if history.ending.by_signal:
-            raise StudyStopped(history.stopped)
+        if interrupt.reason is not None:
+            raise StudyStopped(interrupt.reason.text)
         if history.ending == PRUNED:
             raise optuna.TrialPruned
         return pruner.best
@@ -249,7 +250,9 @@ def _open_study(name: str, storage: str, seed: int) -> optuna.Study:
         raise InputError("a search needs Optuna: pip install 'inknet[search]'") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if storage.startswith("sqlite:///"):
-        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        path = as_path(storage.removeprefix("sqlite:///"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        storage = f"sqlite:///{path}"
     try:
         study = optuna.create_study(
             storage=storage,

@@ -17,6 +17,7 @@ unfinished/           only until the run is complete, see `inknet.runs.unfinishe
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
@@ -111,14 +112,20 @@ class Run:
         return test
 
 
-def list_runs(folder: Path) -> list[Run]:
-    """Return the finished runs in the folders directly below ``folder``, by name."""
+def list_runs(
+    folder: Path, on_broken: Callable[[InputError], object] = lambda error: None
+) -> list[Run]:
+    """Return the finished runs in the folders directly below ``folder``, by name.
+
+    Those that cannot be read are left out; ``on_broken`` is called with the error of each.
+    """
     runs = []
     for path in sorted(folder.glob("*/metrics.json")):
         try:
             run = Run.open(path.parent)
             run.metrics  # noqa: B018, a folder that cannot be read is no run
-        except InputError:
+        except InputError as error:
+            on_broken(error)
             continue
         runs.append(run)
     return runs

@@ -41,6 +41,7 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
             f"{dataset.name}: class {unknown[0]!r} is not among the model's classes "
             f"({', '.join(known.class_names)})"
         )
+    dataset = model.scaled(dataset)
     numbers = np.array([known.class_names.index(name) for name in dataset.class_names])
     features = dataset.features
     # only pictures have a background: None for tables, and where neither light nor dark is clear

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from inknet.data import Dataset, Splits, load, split
 from inknet.data.digest import source_digest
 from inknet.data.sources import NAMED
 from inknet.errors import InputError
+from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts, check_class_names
 from inknet.nn.network import Network
@@ -51,7 +51,7 @@ class Prepared:
         return Checkpointer(unfinished.folder, self.origin(), seconds, warn)
 
     def train(
-        self, callbacks: Sequence[Callback] = (), checkpoint: Checkpoint | None = None
+        self, callbacks: Sequence[Callback] | None = None, checkpoint: Checkpoint | None = None
     ) -> History:
         """Train as the recipe says, from the beginning or from a checkpoint; see `MLP.train_on`."""
         parts, recipe = self.parts, self.recipe
@@ -69,11 +69,19 @@ def prepare(recipe: Recipe) -> Prepared:
 
 
 def with_absolute_source(recipe: Recipe) -> Recipe:
-    """Return a recipe that finds its data from any folder."""
+    """Return a recipe that finds its data from any folder.
+
+    In a folder whose name is not UTF-8, which a recipe cannot hold, the path stays relative.
+    """
     source = recipe.data.source
     if source in NAMED or not source:
         return recipe
-    data = recipe.data.model_copy(update={"source": str(Path(source).absolute())})
+    path = str(as_path(source).absolute())
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return recipe
+    data = recipe.data.model_copy(update={"source": path})
     return recipe.model_copy(update={"data": data})
 
 

@@ -33,7 +33,8 @@ def write_results(folder: Path, trained: Prepared, history: History) -> None:
     """Evaluate the trained model on the test data and write all files of the run."""
     from inknet.report.evaluation import evaluate
 
-    recipe, model, parts = trained.recipe, trained.model, trained.parts
+    recipe, model = trained.recipe, trained.model
+    parts = trained.parts._replace(test=model.scaled(trained.parts.test))
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
     metrics = _metrics(trained, history, evaluation)
