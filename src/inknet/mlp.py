@@ -15,7 +15,7 @@ from inknet.data.inputs import checked_dataset, on_scale, scale_of
 from inknet.data.layout import image_facts
 from inknet.errors import DivergedError, InputError
 from inknet.files import as_path, refuse_link_out_of
-from inknet.model_file import ModelFacts, load_model, save_model
+from inknet.model_file import ModelFacts, check_class_names, load_model, save_model
 from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
@@ -120,6 +120,7 @@ class MLP:
         names = tuple(map(str, range(n_classes) if class_names is None else class_names))
         if len(set(names)) != len(names) or len(names) != n_classes:
             raise InputError(f"class_names is {list(names)}; expected {n_classes} different names")
+        check_class_names(names, "class_names")
         self._assemble(network, ModelFacts(names), streams, l2_lambda)
 
     @classmethod

@@ -20,6 +20,8 @@ from inknet.nn.network import Network
 from inknet.scale import PIXELS, Scale
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from safetensors import safe_open
 
 FORMATS = (1, 2)
@@ -90,16 +92,25 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
     }
     tensors = {name: np.ascontiguousarray(array) for name, array in network.tensors().items()}
     metadata = {"inknet": json.dumps(header)}
-    try:
-        _class_names(list(facts.class_names))
-        if 2 * len(metadata["inknet"]) > LARGEST_HEADER:
-            raise ValueError("the names of the classes are too long")
-    except ValueError as error:  # a file that cannot be read again would be lost
-        raise InputError(f"{path}: cannot be written: {quoted(error)}") from None
+    check_class_names(facts.class_names, f"{path}: cannot be written")
     try:
         write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
     except SafetensorError as error:
         raise InputError(f"{path}: cannot be written: {error}") from None
+
+
+def check_class_names(names: Sequence[str], where: str) -> None:
+    """Raise `InputError` if a model file with these names could not be read again.
+
+    That is known before the training, which would otherwise be lost.
+    """
+    try:
+        _class_names(list(names))
+        # twice: they are written as JSON within JSON; the rest of the header takes far less
+        if 2 * len(json.dumps(list(names))) > LARGEST_HEADER - (1 << 20):
+            raise ValueError("the names of the classes are too long")
+    except ValueError as error:
+        raise InputError(f"{where}: {quoted(error)}") from None
 
 
 def load_model(path: Path) -> tuple[Network, ModelFacts]:

@@ -17,9 +17,9 @@ import numpy as np
 from inknet.data import Dataset, load
 from inknet.data.digest import source_digest
 from inknet.errors import InputError
-from inknet.files import write_text_whole
+from inknet.files import refuse_link_out_of, write_text_whole
 from inknet.nn.activations import softmax
-from inknet.recipes import DataRecipe, Recipe
+from inknet.recipes import DataRecipe, Recipe, check_readable
 from inknet.report.evaluation import evaluate
 from inknet.runs.folder import Run
 from inknet.runs.other_data import evaluation_part
@@ -76,9 +76,10 @@ def train_ensemble(
     members = [
         recipe.model_copy(update={"seed": recipe.seed + number}) for number in range(n_members)
     ]
-    _refuse_foreign_files(folder)
+    _refuse_foreign_files(folder, members)
     digest = source_digest(dataset)
     for member in members:
+        check_readable(member)  # the last seed may be too large, though the first is not
         _check_member(folder / f"seed-{member.seed}", member, digest, warn)
     runs = []
     for member in members:
@@ -95,7 +96,7 @@ def train_ensemble(
     return figures
 
 
-def _refuse_foreign_files(folder: Path) -> None:
+def _refuse_foreign_files(folder: Path, members: list[Recipe]) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -103,6 +104,8 @@ def _refuse_foreign_files(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
         if path.name != FILE and not path.name.startswith("seed-"):
             raise InputError(f"{folder}: holds {path.name}, which does not belong to an ensemble")
+    for member in members:
+        refuse_link_out_of(folder, folder / f"seed-{member.seed}")
 
 
 def _check_member(place: Path, member: Recipe, digest: str, warn: Callable[[str], object]) -> None:

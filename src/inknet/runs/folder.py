@@ -27,7 +27,7 @@ from typing import Any
 from inknet.data import Dataset
 from inknet.data.digest import digest_of
 from inknet.errors import InputError
-from inknet.files import refuse_link_out_of
+from inknet.files import cut_to_bytes, refuse_link_out_of, refuse_long_path
 from inknet.mlp import MLP
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.metrics import read_metrics
@@ -142,7 +142,7 @@ def list_unfinished(folder: Path) -> list[Path]:
 
 def default_folder(recipe: Recipe) -> Path:
     """Return a folder below ``runs`` named after the current time and the recipe."""
-    name = re.sub(r"[^\w.-]+", "-", recipe.name)[:80]
+    name = cut_to_bytes(re.sub(r"[^\w.-]+", "-", recipe.name), 80)
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
     endings = chain([""], (f"-{number}" for number in count(2)))
     folders = (Path("runs") / f"{stem}{ending}" for ending in endings)
@@ -151,6 +151,7 @@ def default_folder(recipe: Recipe) -> Path:
 
 def check_folder(folder: Path, force: bool) -> None:
     """Raise `InputError` unless the folder is free for a run, or holds one that may be replaced."""
+    refuse_long_path(folder)
     try:
         if not folder.exists():
             return

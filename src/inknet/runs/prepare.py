@@ -15,9 +15,9 @@ from inknet.data.sources import NAMED
 from inknet.errors import InputError
 from inknet.files import as_path
 from inknet.mlp import MLP
-from inknet.model_file import ModelFacts
+from inknet.model_file import ModelFacts, check_class_names
 from inknet.nn.network import Network
-from inknet.recipes import Recipe
+from inknet.recipes import Recipe, check_readable
 from inknet.runs.unfinished import Unfinished, origin_of
 from inknet.seeds import Streams
 from inknet.training.checkpoint import Checkpoint, Checkpointer
@@ -62,6 +62,7 @@ class Prepared:
 
 def prepare(recipe: Recipe) -> Prepared:
     """Load the data, split them, and build the network; `InputError` if one is not valid."""
+    check_readable(recipe)
     streams = Streams.from_seed(recipe.seed)
     parts = load_splits(recipe, streams)
     return Prepared(recipe, _build(recipe, parts.train, streams), parts)
@@ -115,4 +116,5 @@ def _build(recipe: Recipe, data: Dataset, streams: Streams) -> MLP:
         network = Network(architecture, streams.initialization, recipe.network.dtype)
     except ValueError as error:
         raise InputError(f"{data.name}: {error}") from None
+    check_class_names(data.class_names, data.name)
     return MLP.from_parts(network, ModelFacts(data.class_names), streams)

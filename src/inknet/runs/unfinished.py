@@ -91,6 +91,7 @@ class Unfinished:
                 raise InputError(f"{self.folder}: is a link; expected a folder")
             self.folder.mkdir(parents=True, exist_ok=True)
             self._refuse_foreign_files()
+            refuse_link_out_of(self.run_folder, self.folder / "lock")
             lock = FileLock(self.folder / "lock", timeout=0)
             lock.acquire()
         except Timeout:
