@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 ROWS = 1024  # examined at a time
+DARK = 16  # a sample without a larger value could be one of fractions
+DARK_SHARE = 0.01  # the most of such samples, not counting blank ones, if all are pixels
 LARGEST_LEVEL = 65_535  # of pictures with 16 bits
 
 
@@ -53,12 +55,17 @@ class Scale:
 
     @property
     def sure(self) -> tuple[float, float]:
-        """Between which values floating-point features are used unchanged, without a warning."""
+        """Between which values the features of one sample are used without a warning."""
         if self.full >= 128:
             return 0.0, 1.0
         if self.full > 1:
-            return np.inf, -np.inf  # none
+            return 0.0, self.full
         return (-np.inf, 127.0) if self.low is None or self.high is None else (self.low, self.high)
+
+    @property
+    def unit(self) -> float:
+        """The factor on floating-point features that are within these values."""
+        return 1.0 if self.full >= 128 else 1 / self.full
 
     def fit(self, X: NDArray[Any], dtype: np.dtype[Any]) -> tuple[NDArray[Any], str]:
         """Return features ``(n, d)`` on this scale, and a warning or ``""``; see `fitted`."""
@@ -79,15 +86,18 @@ def decided(features: NDArray[Any], *, are_images: bool = False) -> tuple[Scale,
         Whether each row is known to be an image, so that its columns share one scale.
     """
     n, d = features.shape
-    whole, bottom, top = True, np.full(d, np.inf), np.full(d, -np.inf)
+    whole, n_dark, bottom, top = True, 0, np.full(d, np.inf), np.full(d, -np.inf)
     for i in range(0, n, ROWS):
         part = features[i : i + ROWS]
         np.minimum(bottom, part.min(axis=0), out=bottom)
         np.maximum(top, part.max(axis=0), out=top)
         whole = whole and is_whole(part)
+        rows = part.max(axis=1)
+        n_dark += 0 if are_images else int(np.count_nonzero((rows > 0) & (rows < DARK)))
         # of bytes that are pixels, the first rows are enough to see it
         n_bright = np.count_nonzero((top > bottom) & (top >= 128))
-        if part.dtype == np.uint8 and n_bright >= (1 if are_images else d / 2):
+        has_dark = n_dark > DARK_SHARE * min(n, i + ROWS)
+        if part.dtype == np.uint8 and n_bright >= (1 if are_images else d / 2) and not has_dark:
             return PIXELS, ""
     least, most = float(bottom.min()), float(top.max())
     unchanged = Scale(1.0, least, most)
@@ -95,8 +105,10 @@ def decided(features: NDArray[Any], *, are_images: bool = False) -> tuple[Scale,
         return unchanged, ""
     varied = top > bottom
     is_shared = are_images or not varied.any() or np.mean(top[varied] >= most / 2) >= 0.5
-    if is_shared and most <= 255 and (whole or (are_images and most >= 128)):
-        return Scale(255.0 if most >= 128 else most, 0.0, 255.0 if most >= 128 else most), ""
+    if whole and is_shared and most < 128:
+        return Scale(most, 0.0, most), ""
+    if (whole or are_images) and is_shared and 128 <= most <= 255 and not has_dark:
+        return PIXELS, ""
     if are_images and whole and most <= LARGEST_LEVEL:
         full = 2.0 ** ceil(log2(most + 1)) - 1
         return Scale(full, 0.0, full), ""
@@ -144,24 +156,26 @@ def fitted(
     number = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(dtype)
     found, doubt = f"values of type {X.dtype} from {least:g} to {most:g}", ""
     if full >= 128:  # pixels: up to 1 they are fractions, above that levels
-        if least < 0 or most > full or (most > 1 and not whole and most < full / 16):
+        is_fraction = least >= 0 and most <= 1
+        is_other = most < full / 16 and (least < 0 or not whole)
+        if not is_fraction and (is_other or least < -full / 2 or most > 1.5 * full):
             raise ValueError(
                 f"{found}, but the model was trained on pixels; "
                 f"expected whole numbers from 0 to {full:g}, or fractions from 0 to 1"
             )
-        if most <= 1:
+        if is_fraction:
             if most == 1 and len(X) < 10 and X.dtype.kind in "iu":
                 doubt = f"{found} are taken for black and white, not for grey levels"
             return X.astype(number, copy=False), doubt
-        if len(X) >= 10 and most <= full / 8:
-            doubt = f"{found} are taken for levels from 0 to {full:g}, so the images are dark"
-        if whole and full == 255:
+        if least < 0 or most > full or (len(X) >= 10 and most <= full / 8):
+            doubt = f"{found} are taken for levels from 0 to {full:g}"
+        if whole and full == 255 and least >= 0 and most <= 255:
             return X.astype(np.uint8, copy=False), doubt
         return X.astype(number, copy=False) * number.type(1 / full), doubt
 
     learned = f"but the model was trained on numbers from {low or 0:g} to {high or 0:g}"
     may_be_pixels = least >= 0 and 1 < most <= 255
-    if full > 1 and (X.dtype.kind == "b" or least < 0):
+    if full > 1 and X.dtype.kind == "b":
         raise ValueError(f"{found}, {learned}; pass numbers on that scale")
     if low is None or high is None:
         if may_be_pixels and X.dtype == np.uint8:
@@ -173,7 +187,7 @@ def fitted(
             doubt = f"{found} are used unchanged, though they may be pixels"
     else:
         span = high - low or abs(high) or 1.0
-        far = least < low - span / 2 or most > high + span
+        far = least < (0 if full > 1 else low - span / 2) or most > high + span
         if (
             full == 1
             and may_be_pixels

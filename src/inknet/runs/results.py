@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,8 @@ def write_results(
     """Evaluate the trained model on the test data and write all files of the run."""
     from inknet.report.evaluation import evaluate
 
-    parts = parts._replace(test=model.scaled(parts.test))
+    shape = model.facts.image_shape  # seen in the values, where the source does not say it
+    parts = parts._replace(test=replace(model.scaled(parts.test), image_shape=shape))
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
     metrics = _metrics(recipe, model, parts, history, evaluation)
