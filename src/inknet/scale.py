@@ -107,7 +107,9 @@ def decided(features: NDArray[Any], *, are_images: bool = False) -> tuple[Scale,
     is_shared = are_images or not varied.any() or np.mean(top[varied] >= most / 2) >= 0.5
     if whole and is_shared and most < 128:
         return Scale(most, 0.0, most), ""
-    if (whole or are_images) and is_shared and 128 <= most <= 255 and not has_dark:
+    if whole and is_shared and 128 <= most <= 255 and not has_dark:
+        return PIXELS, ""
+    if are_images and DARK <= most <= 255:
         return PIXELS, ""
     if are_images and whole and most <= LARGEST_LEVEL:
         full = 2.0 ** ceil(log2(most + 1)) - 1
