@@ -408,5 +408,6 @@ def test_facts_are_plain_data():
         "class_names": ("a", "b"),
         "image_shape": None,
         "light_background": None,
+        "crop": None,
         "scale": None,
     }

@@ -7,7 +7,28 @@ from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
 
-from inknet.errors import InputError
+from inknet.errors import InputError, quoted
+
+
+def as_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path that a user gave, with the folder of ``~`` or ``~user`` put in.
+
+    A shell does this only where ``~`` begins a word: not in ``--out=~/run``, and never in a recipe.
+    A file whose name is ``~`` has an absolute path.
+
+    Raises
+    ------
+    InputError
+        If it is not a path.
+    """
+    try:
+        found = Path(path)
+    except TypeError:
+        raise InputError(f"{path!r} is not a path; expected a str or a Path") from None
+    try:
+        return found.expanduser()
+    except RuntimeError:  # there is no such user
+        return found
 
 
 def refuse_link_out_of(folder: Path, path: Path) -> None:
@@ -58,7 +79,7 @@ def refuse_other_format(path: Path, written: str) -> None:
 
 
 def write_whole(
-    path: Path,
+    path: str | os.PathLike[str],
     write: Callable[[Path], object],
     before_replacing: Callable[[], object] = lambda: None,
 ) -> None:
@@ -71,7 +92,7 @@ def write_whole(
     Parameters
     ----------
     path
-        Where the file goes; its folder exists.
+        Where the file goes, see `as_path`; its folder exists.
     write
         Called with the path of an empty file in the same folder, with the same suffix.
     before_replacing
@@ -82,6 +103,7 @@ def write_whole(
     InputError
         If the folder does not exist or cannot be written to, or the disk is full.
     """
+    path = as_path(path)
     try:
         temporary = _new_file_next_to(path)
     except OSError as error:
@@ -128,6 +150,11 @@ def _sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def write_text_whole(path: Path, text: str) -> None:
-    """Write ``text`` as UTF-8 to ``path``, whole or not at all."""
-    write_whole(path, lambda file: file.write_text(text, encoding="utf-8", newline="\n"))
+def write_text_whole(path: str | os.PathLike[str], text: str) -> None:
+    """Write ``text`` as UTF-8 to ``path``, whole or not at all; see `write_whole`."""
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        wrong = quoted(text[max(0, error.start - 20) : error.end])
+        raise InputError(f"{path}: cannot be written: {wrong} is not valid Unicode") from None
+    write_whole(path, lambda file: file.write_bytes(content))

@@ -14,7 +14,7 @@ from inknet.data.dataset import Dataset
 from inknet.data.inputs import checked_dataset, on_scale, scale_of
 from inknet.data.layout import image_facts
 from inknet.errors import DivergedError, InputError
-from inknet.files import refuse_link_out_of
+from inknet.files import as_path, refuse_link_out_of
 from inknet.model_file import ModelFacts, load_model, save_model
 from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
@@ -73,7 +73,7 @@ class MLP:
     facts : ModelFacts
         Class names, what the features were divided by, and the shape of the images if any.
     history : History or None
-        What the last training measured.
+        What the last training measured, also if Ctrl-C ended it: the model has learned until then.
 
     Raises
     ------
@@ -155,7 +155,7 @@ class MLP:
         patience: int | None = None,
         *,
         augment: Mapping[str, Any] | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
         **options: Unpack[TrainingOptions],
     ) -> History:
         """Learn from labelled samples, starting from the current weights.
@@ -197,7 +197,7 @@ class MLP:
             In one line, if samples or settings are not as described.
         """
         from inknet.recipes import augment_recipe, training_recipe
-        from inknet.training.callbacks import EpochLines
+        from inknet.training.callbacks import EpochLines, checked_callbacks
 
         for name, place in (("epochs", "num_epochs"), ("l2_lambda", "MLP(..., l2_lambda=...)")):
             if name in options:
@@ -217,7 +217,7 @@ class MLP:
                 raise InputError(
                     f"print_interval is {print_interval!r}; expected a whole number from 1"
                 )
-            callbacks = [EpochLines(print_interval), *callbacks]
+            callbacks = [EpochLines(print_interval), *checked_callbacks(callbacks)]
         train = self._dataset(X_train, y_train, "_train")
         validation = None if X_val is None else self._dataset(X_val, y_val, "_val")
         distortions = None if augment is None else augment_recipe(augment)
@@ -228,7 +228,7 @@ class MLP:
         train: Dataset,
         validation: Dataset | None,
         settings: TrainingRecipe,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
         checkpoint: Checkpoint | None = None,
         augment: AugmentRecipe | None = None,
     ) -> History:
@@ -314,12 +314,11 @@ class MLP:
         """
         from inknet.data.images import fit_image, read_image
 
-        facts, shape = self.facts, self.facts.image_shape
-        if shape is None or facts.scale is None or not facts.scale.holds_pictures:
+        if (fitting := self.facts.fitting) is None:
             raise InputError("this model was not trained on images")
         pictures = []
-        for path in paths:
-            pictures.append(fit_image(read_image(Path(path)), shape, facts.light_background))
+        for path in map(as_path, paths):
+            pictures.append(fit_image(read_image(path), **fitting))
             if pictures[-1].min() == pictures[-1].max():
                 raise InputError(f"{path}: blank, there is no ink on it")
         pixels = self._dataset(np.stack(pictures), None, "")
@@ -370,7 +369,7 @@ class MLP:
 
         A name that ends as files of another format do, such as ``.onnx``, is refused.
         """
-        save_model(Path(path), self.network, self.facts)
+        save_model(as_path(path), self.network, self.facts)
 
     @classmethod
     def load(cls, path: str | Path) -> MLP:
@@ -379,7 +378,7 @@ class MLP:
         A model file holds what prediction needs. To train it further with a penalty on large
         weights, set ``l2_lambda`` again.
         """
-        path = Path(path)
+        path = as_path(path)
         if path.is_dir():
             path, folder = path / "model.safetensors", path
             refuse_link_out_of(folder, path)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inknet.errors import InputError, quoted
+from inknet.errors import InputError, printable, quoted
 from inknet.files import refuse_other_format, write_whole
 from inknet.nn.architecture import Architecture
 from inknet.nn.network import Network
@@ -44,6 +44,9 @@ class ModelFacts:
         If its inputs are images.
     light_background : bool or None
         Whether those images are dark ink on a light background; None if it is not clear.
+    crop : bool or None
+        Whether a picture of another size is cropped to its ink, as those of MNIST, rather than
+        resized whole, as those without a clear background; None if it is not known.
     scale : Scale or None
         What the features that it learned from were divided by; None if it was not trained yet.
     """
@@ -51,12 +54,24 @@ class ModelFacts:
     class_names: tuple[str, ...]
     image_shape: tuple[int, int] | None = None
     light_background: bool | None = None
+    crop: bool | None = None
     scale: Scale | None = None
 
     @property
     def pixels(self) -> bool | None:
         """Whether it learned from pixels of 0 to 255; None if it was not trained yet."""
         return None if self.scale is None else self.scale.full == PIXELS.full
+
+    @property
+    def fitting(self) -> dict[str, Any] | None:
+        """Arguments that make `inknet.data.images.fit_image` fit pictures; None without images."""
+        if self.image_shape is None or self.scale is None or not self.scale.holds_pictures:
+            return None
+        return {
+            "shape": self.image_shape,
+            "light_background": self.light_background,
+            "crop": self.crop is not False,
+        }
 
 
 def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
@@ -152,6 +167,7 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             class_names=_class_names(header["class_names"]),
             image_shape=_image_shape(header["image_shape"], architecture.layer_dims[0]),
             light_background=_one_of(header, "light_background", (False, True, None)),
+            crop=_one_of({"crop": None, **header}, "crop", (False, True, None)),
             scale=_scale(header),
         )
         if len(facts.class_names) != architecture.layer_dims[-1]:
@@ -179,7 +195,7 @@ def _class_names(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise ValueError("class_names is not a list of names")
     for name in value:
-        if not name.isprintable():
+        if printable(name) != name:
             raise ValueError(f"the class name {name!a} cannot be printed")
     if len(set(value)) < len(value):
         raise ValueError("two classes have the same name")

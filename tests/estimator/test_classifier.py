@@ -1,6 +1,7 @@
 """`MLPClassifier` learns what scikit-learn's learns, number for number, and more."""
 
 import io
+import signal
 import warnings
 from contextlib import redirect_stdout
 
@@ -16,7 +17,7 @@ from scipy.special import log_softmax
 from sklearn.datasets import load_digits, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import MLPClassifier as Peer
 from sklearn.utils import compute_sample_weight
 
@@ -481,10 +482,39 @@ def test_ctrl_c_keeps_what_was_learned():
             if trainer.epoch == 3:
                 raise KeyboardInterrupt
 
-    model = ours(callbacks=[Interrupt()])
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        model.fit(X, digits)
-    assert len(model.predict(X)) == len(X)
+    for early_stopping in (False, True):
+        model = ours(callbacks=[Interrupt()], early_stopping=early_stopping)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, digits)
+        with pytest.warns(ConvergenceWarning):
+            shorter = ours(max_iter=3, early_stopping=early_stopping).fit(X, digits)
+        assert_array_equal(model.predict_proba(X), shorter.predict_proba(X))
+
+
+def test_ctrl_c_takes_effect_after_a_whole_step_and_ends_a_search():
+    class Interrupt(Callback):
+        fits = 0
+
+        def on_train_begin(self, trainer):
+            Interrupt.fits += 1
+
+        def on_gradients(self, trainer):
+            if trainer.step == 3:
+                signal.raise_signal(signal.SIGINT)
+
+        def on_train_end(self, trainer):
+            assert trainer.step == 4
+
+        def __deepcopy__(self, memo):
+            return self
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            GridSearchCV(ours(callbacks=[Interrupt()]), {"alpha": [0.1, 0.2]}).fit(X, digits)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert Interrupt.fits == 1
 
 
 def test_weights_that_are_no_numbers_any_more_are_refused():

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from inknet.cli.console import SOURCE_HELP, new_table, print_rich
-from inknet.errors import InputError, printable
+from inknet.cli.console import SOURCE_HELP, new_table, print_rich, say
+from inknet.errors import InputError
 
 N_SHOWN = 40
 N_VERSIONS = 16
@@ -31,7 +31,7 @@ def fetch() -> None:
     """Download MNIST into the cache, if it is not on this machine yet."""
     from inknet.data.mnist import fetch_mnist
 
-    print(f"MNIST is in {fetch_mnist()}")
+    say(f"MNIST is in {fetch_mnist()}")
 
 
 def info(
@@ -43,9 +43,9 @@ def info(
     from inknet.data import load
 
     dataset = load(source)
-    print(dataset)
+    say(str(dataset))
     if dataset.n_official_test:
-        print(f"official test set: the last {dataset.n_official_test:,}")
+        say(f"official test set: the last {dataset.n_official_test:,}")
     table = new_table(["class"], ["samples", "share"])
     counts = np.bincount(dataset.targets, minlength=dataset.n_classes)
     for name, count in zip(dataset.class_names, counts, strict=True):
@@ -98,4 +98,4 @@ def show(
             dataset, int(order[0]), N_VERSIONS, int(streams.augmentation.integers(2**63))
         )
         plot_versions(dataset.images(order[:1])[0], versions, out)
-    print(f"written: {printable(str(out))}")
+    say(f"written: {out}")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.mapped import fetch
-from inknet.errors import InputError
+from inknet.errors import InputError, printable
 
 LARGEST_LABEL = 9_999  # a larger number is more likely an identifier than a class
 DARK = 64  # grey levels; as far from white is light
@@ -66,10 +66,14 @@ class Dataset:
         if len(set(self.class_names)) < self.n_classes:
             raise InputError(f"{self.name}: two classes have the same name")
         for name in self.class_names:
-            if not name.isprintable():
+            if printable(name) != name:
                 raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
         if len(self.labels) == 0:
             raise InputError(f"{self.name}: holds no samples")
+        if self.labels.dtype.kind not in "iu":
+            raise InputError(
+                f"{self.name}: the labels are of type {self.labels.dtype}; expected whole numbers"
+            )
         if self.rows is None:  # for a selection, this was checked when the whole was made
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= self.n_classes:

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from inknet.data.dataset import Dataset
 from inknet.data.layout import image_shape_of
 from inknet.errors import InputError, InputWarning
-from inknet.scale import DARK, PIXELS, ROWS, Scale, decided
+from inknet.scale.deciding import DARK, PIXELS, ROWS, Scale, decided
 
 
 def checked_features(X: ArrayLike, name: str, n_features: int) -> NDArray[Any]:

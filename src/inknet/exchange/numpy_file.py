@@ -57,7 +57,7 @@ def export_numpy(model: MLP, path: str | Path) -> None:
     for name, value in constants.items():
         program = program.replace(f"<{name}>", value)
         weights = weights.replace(f"<{name}>", value)
-    write_text_whole(Path(path), program + weights)
+    write_text_whole(path, program + weights)
 
 
 def _functions(model: InferenceModel) -> tuple[list[str], list[str], list[Floats]]:

@@ -19,7 +19,7 @@ import numpy as np
 import inknet
 from inknet.errors import InputError
 from inknet.exchange.inputs import InferenceModel, inference_model
-from inknet.files import refuse_other_format, write_whole
+from inknet.files import as_path, refuse_other_format, write_whole
 from inknet.mlp import MLP
 from inknet.scale import PIXELS
 
@@ -49,7 +49,7 @@ def export_onnx(model: MLP, path: str | Path) -> None:
         If the package onnx is not installed, the model is too large for the format, or the file
         cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
     refuse_other_format(path, ".onnx")
     try:
         import onnx

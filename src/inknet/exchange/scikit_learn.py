@@ -60,15 +60,16 @@ def from_sklearn(
             )
         weights[-1] = np.hstack([np.zeros_like(weights[-1]), weights[-1]])
         biases[-1] = np.concatenate([np.zeros_like(biases[-1]), biases[-1]])
-    activation = ACTIVATIONS.get(classifier.activation, classifier.activation)
+    # scikit-learn's predicts with its parameters as they are now, inknet's as they were in the fit
+    activation = getattr(classifier, "activation_", classifier.activation)
     norms = getattr(classifier, "norms_", [])
     n_hidden = len(weights) - 1
     try:
         architecture = Architecture(
             layer_dims=[len(weights[0]), *map(len, biases)],
-            activations=[activation] * n_hidden + ["softmax"],
+            activations=[ACTIVATIONS.get(activation, activation)] * n_hidden + ["softmax"],
             keep_probs=[1.0] * (n_hidden + 1),
-            batch_norm=classifier.batch_norm if norms else "none",
+            batch_norm=classifier.batch_norm_ if norms else "none",
         )
         network = Network(architecture, None, np.result_type(np.float32, weights[0].dtype))
         for dense, weight, bias in zip(network.dense_layers, weights, biases, strict=True):
@@ -88,5 +89,5 @@ def from_sklearn(
             InputWarning,
             stacklevel=2,
         )
-    facts = ModelFacts(tuple(map(str, classes)), image_shape, None, PIXELS if pixels else Scale())
+    facts = ModelFacts(tuple(map(str, classes)), image_shape, scale=PIXELS if pixels else Scale())
     return MLP.from_parts(network, facts, Streams.from_seed(0))

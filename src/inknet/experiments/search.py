@@ -11,18 +11,21 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inknet.data import load
+from inknet.data.digest import source_digest
 from inknet.errors import DivergedError, InputError, StudyStopped, quoted
 from inknet.experiments.catalogue import values_of
+from inknet.files import as_path
 from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.prepare import prepare
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
+from inknet.training.interrupt import InterruptFlag
 
 if TYPE_CHECKING:
     import optuna
@@ -132,10 +135,13 @@ class Search:
         Raises
         ------
         InputError
-            If a trial's settings cannot be trained with.
+            If a trial's settings cannot be trained with, or the data were changed since the first.
         StudyStopped
-            After Ctrl-C or SIGTERM; the trials so far are kept.
+            After a signal; the trials so far are kept.
         """
+        if not any(axis.key == "data.source" for axis in self.axes):
+            source = _with(self.recipe, self.changes, {}, self.seed).data.source
+            self._check_same_data(source, source_digest(load(source)))
         self.study.optimize(
             self._objective,
             n_trials=n_trials,
@@ -162,17 +168,30 @@ class Search:
 
         settings = {axis.key: axis.suggest(trial) for axis in self.axes}
         prepared = prepare(_with(self.recipe, self.changes, settings, self.seed))
+        self._check_same_data(prepared.recipe.data.source, prepared.digest)
         pruner = Pruner(trial)
         try:
-            with at_most(1):
+            with at_most(1), InterruptFlag(deliver=False) as interrupt:
                 history = prepared.train([pruner])
         except DivergedError as error:
             raise optuna.TrialPruned(str(error)) from None
-        if history.ending.by_signal:
-            raise StudyStopped(history.stopped)
+        if interrupt.reason is not None:
+            raise StudyStopped(interrupt.reason.text)
         if history.ending == PRUNED:
             raise optuna.TrialPruned
         return pruner.best
+
+    def _check_same_data(self, source: str, digest: str) -> None:
+        """Refuse to compare trials with those on other data."""
+        key = f"digest of {source}"
+        known = self.study.user_attrs.get(key)
+        if known is None:
+            self.study.set_user_attr(key, digest)
+        elif known != digest:
+            raise InputError(
+                f"{quoted(source)}: was changed since the search was begun; "
+                "restore it, or choose another --name"
+            )
 
 
 def open_search(
@@ -231,7 +250,9 @@ def _open_study(name: str, storage: str, seed: int) -> optuna.Study:
         raise InputError("a search needs Optuna: pip install 'inknet[search]'") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if storage.startswith("sqlite:///"):
-        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        path = as_path(storage.removeprefix("sqlite:///"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        storage = f"sqlite:///{path}"
     try:
         study = optuna.create_study(
             storage=storage,

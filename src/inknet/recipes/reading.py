@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from inknet.errors import InputError, quoted
+from inknet.errors import InputError, printable, quoted
+from inknet.files import as_path
 from inknet.recipes.schema import AugmentRecipe, Part, Recipe, TrainingRecipe
 
 LARGEST_RECIPE = 1 << 16  # bytes
@@ -65,14 +66,14 @@ def load_recipe(
         text = (resources.files("inknet.recipes") / f"{recipe}.toml").read_text("utf-8")
     elif recipe.endswith(".toml"):
         where = recipe
-        text = _read(Path(recipe))
+        text = _read(as_path(recipe))
     else:
         raise InputError(
             f"no recipe is called {recipe!r}; expected {', '.join(recipe_names())} "
             "or the path of a .toml file"
         )
     table = _parsed(text, where)
-    table.setdefault("name", Path(where).stem)
+    table.setdefault("name", printable(Path(where).stem))
     for key, value in (settings or {}).items():
         _set(table, key, value)
     for change in changes:
@@ -172,10 +173,26 @@ def _set(table: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _validated(part: type[PartType], table: dict[str, Any], where: str) -> PartType:
+    _refuse_other_bytes(table, where)
     try:
         return part.model_validate(table)
     except ValidationError as error:
         raise InputError(f"{where}: {quoted(_first_problem(part, error))}") from None
+
+
+def _refuse_other_bytes(table: Mapping[str, Any], where: str) -> None:
+    """Raise `InputError` for a path that is not UTF-8: TOML could not hold it."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            _refuse_other_bytes(value, where)
+        elif isinstance(value, str) and not value.isprintable():
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                raise InputError(
+                    f"{where}: {key} is {quoted(value)}; a recipe cannot hold a name that is not "
+                    "UTF-8: rename the file, or give a link to it"
+                ) from None
 
 
 def _first_problem(part: type[Part], error: ValidationError) -> str:

@@ -51,7 +51,7 @@ def message_figure(message: str) -> Figure:
     return figure
 
 
-def save_figure(draw: Callable[[], Figure], path: Path) -> None:
+def save_figure(draw: Callable[[], Figure], path: str | Path) -> None:
     """Write what ``draw`` returns as PNG, whole or not at all; the same figure, the same bytes."""
     with warnings.catch_warnings():
         # A class name in a script that the font lacks is drawn as boxes; that is no error.

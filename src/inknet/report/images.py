@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 def plot_weights(
-    weights: NDArray[np.floating[Any]], image_shape: tuple[int, int], path: Path
+    weights: NDArray[np.floating[Any]], image_shape: tuple[int, int], path: str | Path
 ) -> None:
     """Write ``weights.png``: each neuron of the first layer as an image; see `weights_figure`."""
     save_figure(lambda: weights_figure(weights, image_shape), path)
@@ -40,18 +40,20 @@ def plot_mistakes(
     true_names: Sequence[str],
     predicted_names: Sequence[str],
     probabilities: Sequence[float] | NDArray[np.floating[Any]],
-    path: Path,
+    path: str | Path,
 ) -> None:
     """Write ``mistakes.png``: misread images and what they are; see `mistakes_figure`."""
     save_figure(lambda: mistakes_figure(images, true_names, predicted_names, probabilities), path)
 
 
-def plot_images(images: NDArray[np.uint8], names: Sequence[str], path: Path) -> None:
+def plot_images(images: NDArray[np.uint8], names: Sequence[str], path: str | Path) -> None:
     """Write images ``(k, height, width)``, each above its name; see `images_figure`."""
     save_figure(lambda: images_figure(images, names), path)
 
 
-def plot_versions(original: NDArray[np.uint8], versions: NDArray[np.uint8], path: Path) -> None:
+def plot_versions(
+    original: NDArray[np.uint8], versions: NDArray[np.uint8], path: str | Path
+) -> None:
     """Write an image and distorted versions of it; see `versions_figure`."""
     save_figure(lambda: versions_figure(original, versions), path)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from inknet.files import write_text_whole
+from inknet.files import as_path, write_text_whole
 from inknet.report.evaluation import Evaluation
 from inknet.report.figures import DPI
 from inknet.training.ending import EARLY_STOPPING, FINISHED, INTERRUPTED
@@ -61,13 +61,13 @@ _STOPPED = {
 
 
 def write_report(
-    path: Path,
+    path: str | Path,
     *,
     title: str,
     recipe_toml: str,
     history: History,
     evaluation: Evaluation,
-    pictures: Sequence[Path],
+    pictures: Sequence[str | Path],
     summary: Mapping[str, str],
 ) -> None:
     """Write ``report.html``: self-contained, readable on a phone, on paper and in dark mode.
@@ -101,7 +101,7 @@ def write_report(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    found = {picture.stem: picture for picture in pictures if picture.exists()}
+    found = {picture.stem: picture for picture in map(as_path, pictures) if picture.exists()}
     text = environment.get_template("report.html.jinja").render(
         title=title,
         headline=_headline(history, evaluation) | dict(summary),

@@ -33,12 +33,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plot_history(history: History, path: Path) -> None:
+def plot_history(history: History, path: str | Path) -> None:
     """Write ``loss.png``: loss and accuracy over the epochs, the best epoch marked."""
     save_figure(lambda: history_figure(history), path)
 
 
-def plot_confusion(evaluation: Evaluation, path: Path) -> None:
+def plot_confusion(evaluation: Evaluation, path: str | Path) -> None:
     """Write ``confusion_matrix.png``: how often each true class was read as each class."""
     save_figure(lambda: confusion_figure(evaluation), path)
 

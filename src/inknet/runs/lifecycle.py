@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 
 from inknet.data import Splits
 from inknet.errors import DivergedError, TrainingStopped
+from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.recipes import Recipe
 from inknet.runs.folder import Run, check_folder, put_in_place
 from inknet.runs.prepare import Prepared, prepare, with_absolute_source
 from inknet.runs.results import write_results
 from inknet.runs.unfinished import BEST_SO_FAR, Unfinished
+from inknet.training.callbacks import checked_callbacks
 from inknet.training.checkpoint import Checkpoint
 from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
@@ -27,10 +29,10 @@ CHECKPOINT_SECONDS = 60.0
 
 def train_run(
     recipe: Recipe,
-    folder: Path,
+    folder: str | Path,
     *,
     force: bool = False,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback] | None = None,
     on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
@@ -65,27 +67,28 @@ def train_run(
     DivergedError
         If the loss is no longer a finite number.
     TrainingStopped
-        After Ctrl-C or SIGTERM; `resume_run` continues.
+        After Ctrl-C, SIGTERM or SIGHUP; `resume_run` continues, unless the run is complete.
     """
-    folder = folder.absolute()
+    folder = as_path(folder).absolute()
     unfinished = Unfinished(folder)
     check_folder(folder, force)
     recipe = with_absolute_source(recipe)
+    callbacks = checked_callbacks(callbacks)
     prepared = prepare(recipe)
-    with InterruptFlag() as interrupt, unfinished.at_work():
+    with InterruptFlag(deliver=False) as interrupt, unfinished.at_work():
         check_folder(folder, force)  # another run may have been put there in the meantime
         unfinished.begin(recipe)
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
         _train_and_write(prepared, unfinished, [*callbacks, checkpointer], None, interrupt)
-    return Run(folder)
+    return _completed(folder, interrupt)
 
 
 def resume_run(
-    folder: Path,
+    folder: str | Path,
     *,
     previous: bool = False,
-    callbacks: Callable[[Recipe], Sequence[Callback]] = lambda recipe: (),
+    callbacks: Callable[[Recipe], Sequence[Callback] | None] = lambda recipe: None,
     on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
@@ -111,10 +114,10 @@ def resume_run(
     DivergedError, TrainingStopped
         As for `train_run`.
     """
-    folder = folder.absolute()
+    folder = as_path(folder).absolute()
     unfinished = Unfinished(folder)
     recipe = unfinished.recipe()
-    with InterruptFlag() as interrupt, unfinished.at_work():
+    with InterruptFlag(deliver=False) as interrupt, unfinished.at_work():
         prepared = prepare(recipe)
         checkpoint = unfinished.checkpoint(prepared.origin(), previous=previous)
         began_on = checkpoint.ops
@@ -122,8 +125,15 @@ def resume_run(
             warn(f"began on {began_on} ops, continues on {now}: the last bits may differ")
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
-        all_callbacks = [*callbacks(recipe), checkpointer]
+        all_callbacks = [*checked_callbacks(callbacks(recipe)), checkpointer]
         _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt)
+    return _completed(folder, interrupt)
+
+
+def _completed(folder: Path, interrupt: InterruptFlag) -> Run:
+    """Return the complete run; a signal that came while it was written must not be lost either."""
+    if interrupt.reason is not None:
+        raise TrainingStopped(interrupt.reason.text, folder, resumable=False, complete=True)
     return Run(folder)
 
 
@@ -146,7 +156,7 @@ def _train_and_write(
     if history.ending.by_signal:
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
     unfinished.make_results()
-    write_results(unfinished.results, prepared.recipe, model, prepared.parts, history)
+    write_results(unfinished.results, prepared, history)
     put_in_place(unfinished.results, unfinished.run_folder)
     unfinished.remove()
 

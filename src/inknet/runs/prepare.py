@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inknet.data import Dataset, Splits, load, split
+from inknet.data.digest import source_digest
 from inknet.data.sources import NAMED
 from inknet.errors import InputError
+from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts
 from inknet.nn.network import Network
@@ -33,9 +35,14 @@ class Prepared:
     model: MLP
     parts: Splits
 
+    @cached_property
+    def digest(self) -> str:
+        """The digest of all samples of the source, see `inknet.data.digest`."""
+        return source_digest(self.parts.train)
+
     def origin(self) -> dict[str, str]:
         """Return the digests by which a checkpoint identifies its recipe and data."""
-        return origin_of(self.recipe, self.parts.train, self.parts.validation)
+        return origin_of(self.recipe, self.parts.train, self.parts.validation, self.digest)
 
     def checkpointer(
         self, unfinished: Unfinished, seconds: float, warn: Callable[[str], object]
@@ -44,7 +51,7 @@ class Prepared:
         return Checkpointer(unfinished.folder, self.origin(), seconds, warn)
 
     def train(
-        self, callbacks: Sequence[Callback] = (), checkpoint: Checkpoint | None = None
+        self, callbacks: Sequence[Callback] | None = None, checkpoint: Checkpoint | None = None
     ) -> History:
         """Train as the recipe says, from the beginning or from a checkpoint; see `MLP.train_on`."""
         parts, recipe = self.parts, self.recipe
@@ -61,11 +68,19 @@ def prepare(recipe: Recipe) -> Prepared:
 
 
 def with_absolute_source(recipe: Recipe) -> Recipe:
-    """Return a recipe that finds its data from any folder."""
+    """Return a recipe that finds its data from any folder.
+
+    In a folder whose name is not UTF-8, which a recipe cannot hold, the path stays relative.
+    """
     source = recipe.data.source
     if source in NAMED or not source:
         return recipe
-    data = recipe.data.model_copy(update={"source": str(Path(source).absolute())})
+    path = str(as_path(source).absolute())
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return recipe
+    data = recipe.data.model_copy(update={"source": path})
     return recipe.model_copy(update={"data": data})
 
 

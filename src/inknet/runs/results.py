@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 import inknet
-from inknet.data import Dataset, Splits
+from inknet.data import Dataset
+from inknet.data.digest import digest_of
 from inknet.files import write_text_whole
 from inknet.mlp import MLP
 from inknet.nn.activations import softmax
 from inknet.recipes import Recipe
 from inknet.runs.folder import PICTURES
 from inknet.runs.metrics import METRICS_FORMAT
+from inknet.runs.prepare import Prepared
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
@@ -28,17 +30,17 @@ N_MISTAKES = 24
 """How many mistakes are drawn."""
 
 
-def write_results(
-    folder: Path, recipe: Recipe, model: MLP, parts: Splits, history: History
-) -> None:
+def write_results(folder: Path, trained: Prepared, history: History) -> None:
     """Evaluate the trained model on the test data and write all files of the run."""
     from inknet.report.evaluation import evaluate
 
+    recipe, model = trained.recipe, trained.model
     shape = model.facts.image_shape  # seen in the values, where the source does not say it
-    parts = parts._replace(test=replace(model.scaled(parts.test), image_shape=shape))
+    test = replace(model.scaled(trained.parts.test), image_shape=shape)
+    parts = trained.parts._replace(test=test)
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
-    metrics = _metrics(recipe, model, parts, history, evaluation)
+    metrics = _metrics(trained, history, evaluation)
     write_text_whole(folder / "recipe.toml", recipe.to_toml())
     model.save(folder / "model.safetensors")
     history.save_csv(folder / "history.csv")
@@ -47,13 +49,8 @@ def write_results(
     write_text_whole(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
 
 
-def _metrics(
-    recipe: Recipe,
-    model: MLP,
-    parts: Splits,
-    history: History,
-    evaluation: Evaluation,
-) -> dict[str, Any]:
+def _metrics(trained: Prepared, history: History, evaluation: Evaluation) -> dict[str, Any]:
+    recipe, model, parts = trained.recipe, trained.model, trained.parts
     validation = model.evaluate_on(parts.validation)
     return {
         "format": METRICS_FORMAT,
@@ -75,6 +72,8 @@ def _metrics(
             "train": len(parts.train),
             "validation": len(parts.validation),
             "test": len(parts.test),
+            "digest": trained.digest,
+            "test_digest": digest_of(parts.test),
         },
         "versions": {
             "inknet": inknet.__version__,

@@ -8,7 +8,6 @@ first layer multiplies only the nonzero ones, see `sparse`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import cache
 from math import sqrt
@@ -22,6 +21,7 @@ from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
 from inknet.nn.ops.contract import FoldedLayer
 from inknet.nn.ops.formulas import NumpyOps, random_bits
+from inknet.nn.ops.notice import notice
 from inknet.nn.ops.numba import images, loops, prediction
 from inknet.nn.ops.numba.sparse import SparseBatch, SparseGroup, SparseRows
 
@@ -288,7 +288,7 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     ops.add_scaled(vector, 0.0, vector)
     # where this one is not found on disk, the others are not
     if loops.add_scaled.stats.cache_hits.total() == n_kept:
-        print(f"inknet: compiling the fast loops for {dtype} …", file=sys.stderr, flush=True)
+        notice(f"compiling the fast loops for {dtype} …")
     ops.momentum_step(vector, vector, vector, 0.0, 0.9)
     ops.velocity_step(vector, vector, vector, 0.0, 0.9, True)
     ops.adam_step(vector, vector, vector, vector, 0.0, 0.9, 0.999, 1e-8, 1)
