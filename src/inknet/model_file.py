@@ -64,6 +64,7 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
     tensors = {name: np.ascontiguousarray(array) for name, array in network.tensors().items()}
     metadata = {"inknet": json.dumps(header)}
     try:
+        _check_extent(network.architecture)
         _class_names(list(facts.class_names))
         if 2 * len(metadata["inknet"]) > LARGEST_HEADER:
             raise ValueError("the names of the classes are too long")

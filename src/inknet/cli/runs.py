@@ -33,6 +33,7 @@ def evaluate(
         int,
         typer.Option(
             min=0,
+            max=10_000,
             help="Average the predictions over the image and N copies of it, distorted as in "
             "training. The result is not that of the network on the image only.",
         ),
@@ -41,6 +42,7 @@ def evaluate(
     """Evaluate a trained network on its test data, or on another source."""
     from inknet.data import load
     from inknet.mlp import MLP
+    from inknet.report.evaluation import json_text
     from inknet.runs import Run
     from inknet.runs.other_data import evaluation_part, matched
 
@@ -55,7 +57,7 @@ def evaluate(
     else:
         result = model.evaluate_on(samples)
     if as_json:
-        print(json.dumps(result.to_dict(), indent=2))
+        print(json_text(result.to_dict()))
         return
     table = new_table(["class"], ["precision", "recall", "F1", "samples"])
     figures = zip(

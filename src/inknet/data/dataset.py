@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from inknet.data.mapped import fetch
 from inknet.errors import InputError
 
-LARGEST_LABEL = 9_999  # a larger number is more likely an identifier than a class
+MOST_CLASSES = 4_000  # their confusion matrix, 16 million numbers, is computed, written and read
+LARGEST_LABEL = MOST_CLASSES - 1  # a larger number is more likely an identifier than a class
+MOST_NAME_CHARACTERS = 250_000  # of all class names together; the header of a model file has room
+MOST_FEATURES = 512 * 512  # 256 neurons of so many weights take a gigabyte to train
 UNCLEAR_BACKGROUND = 64  # grey levels around the middle that are neither light nor dark
 
 
@@ -54,12 +57,22 @@ class Dataset:
                 f"{self.name}: features must be (n, d) and labels (n,), "
                 f"not {self.features.shape} and {self.labels.shape}"
             )
+        if self.n_features > MOST_FEATURES:
+            raise InputError(
+                f"{self.name}: {self.n_features:,} features a sample, expected at most "
+                f"{MOST_FEATURES:,}"
+            )
         if len(self.features) != len(self.labels):
             raise InputError(
                 f"{self.name}: {len(self.features):,} images but {len(self.labels):,} labels"
             )
         if len(set(self.class_names)) < self.n_classes:
             raise InputError(f"{self.name}: two classes have the same name")
+        if (n_characters := sum(map(len, self.class_names))) > MOST_NAME_CHARACTERS:
+            raise InputError(
+                f"{self.name}: the names of the classes have {n_characters:,} characters together, "
+                f"expected at most {MOST_NAME_CHARACTERS:,}"
+            )
         for name in self.class_names:
             if not name.isprintable():
                 raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
@@ -144,7 +157,7 @@ def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, 
     Raises
     ------
     InputError
-        If a label is negative or above 9,999.
+        If a label is negative or above 3,999.
     """
     low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
     if low < 0 or high > LARGEST_LABEL:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,12 +25,15 @@ if TYPE_CHECKING:
 N_MISTAKES = 24
 """How many mistakes are drawn."""
 
+MOST_CLASSES_DRAWN = 1_000
+"""Of a larger confusion matrix, no picture is drawn: a cell is less than two of its pixels."""
+
 
 def write_results(
     folder: Path, recipe: Recipe, model: MLP, parts: Splits, history: History
 ) -> None:
     """Evaluate the trained model on the test data and write all files of the run."""
-    from inknet.report.evaluation import evaluate
+    from inknet.report.evaluation import evaluate, json_text
 
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
@@ -41,7 +43,7 @@ def write_results(
     history.save_csv(folder / "history.csv")
     pictures = _draw(folder, model, parts.test, logits, history, evaluation)
     _write_report(folder, recipe, metrics, history, evaluation, pictures)
-    write_text_whole(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    write_text_whole(folder / "metrics.json", json_text(metrics) + "\n")
 
 
 def _metrics(
@@ -89,14 +91,17 @@ def _draw(
     history: History,
     evaluation: Evaluation,
 ) -> list[Path]:
-    """Draw the pictures of the run and return their paths; the last two only for images."""
+    """Draw the pictures of the run and return their paths; not all of them suit all data."""
     from inknet.report import images, plots
 
     loss, confusion, weights, mistakes = (folder / name for name in PICTURES)
     plots.plot_history(history, loss)
-    plots.plot_confusion(evaluation, confusion)
+    drawn = [loss]
+    if len(evaluation.class_names) <= MOST_CLASSES_DRAWN:
+        plots.plot_confusion(evaluation, confusion)
+        drawn.append(confusion)
     if model.facts.image_shape is None or test.features.dtype != np.uint8:
-        return [loss, confusion]
+        return drawn
     images.plot_weights(model.network.dense_layers[0].weight, model.facts.image_shape, weights)
 
     probabilities = np.empty_like(logits)
@@ -112,7 +117,7 @@ def _draw(
         confidence[wrong],
         mistakes,
     )
-    return [loss, confusion, weights, mistakes]
+    return [*drawn, weights, mistakes]
 
 
 def _write_report(
