@@ -16,8 +16,10 @@ from safetensors.numpy import load_file, save_file
 from inknet.data import Dataset
 from inknet.data.dataset import MOST_CLASSES, MOST_NAME_CHARACTERS
 from inknet.errors import InputError
+from inknet.exchange import read_state_dict
 from inknet.model_file import LARGEST_HEADER, ModelFacts, load_model, save_model
 from inknet.nn import Architecture, Network
+from inknet.nn.ops import arena
 
 FACTS = ModelFacts(("cat", "dög", "鳥"), (2, 2), light_background=True)
 
@@ -286,6 +288,15 @@ def test_networks_deeper_than_are_read_are_not_written(tmp_path):
     with pytest.raises(InputError, match="1,001 layers, expected at most 1,000"):
         save_model(tmp_path / "model.safetensors", network, ModelFacts(("a", "b")))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_does_not_fit_into_the_memory_is_refused(path, monkeypatch):
+    state = path.with_name("state.safetensors")
+    save_file(load_file(path), state)
+    monkeypatch.setattr(arena, "memory", lambda: 64)
+    for read in (lambda: load_model(path), lambda: read_state_dict(state)):
+        with pytest.raises(InputError, match="parameters does not fit in memory"):
+            read()
 
 
 @pytest.mark.parametrize("character", ["a", "é", "字", "𝒳"])

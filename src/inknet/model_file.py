@@ -199,7 +199,10 @@ def _empty_network(path: Path, architecture: Architecture, dtype: str) -> Networ
             f"{path}: describes a network of {architecture.n_parameters:,} parameters, "
             f"but has only {path.stat().st_size:,} bytes"
         )
-    return Network(architecture, np.random.default_rng(0), dtype)
+    try:
+        return Network(architecture, None, dtype)
+    except ValueError as error:  # it does not fit in memory
+        raise InputError(f"{path}: {error}") from None
 
 
 def _fill(path: Path, network: Network, file: safe_open) -> None:
