@@ -80,7 +80,9 @@ def complaining() -> Iterator[None]:
 
 def print_json(value: Any) -> None:
     """Print JSON; whatever could control a terminal is escaped as JSON has it."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    from inknet.report.evaluation import json_text
+
+    text = json_text(value, ensure_ascii=False)
     encoding = sys.stdout.encoding or "utf-8"
     say_text("\n".join(_escaped(line, encoding) for line in text.split("\n")))
 

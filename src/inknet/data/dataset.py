@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 from inknet.data.mapped import fetch
 from inknet.errors import InputError, printable
 
-LARGEST_LABEL = 9_999  # a larger number is more likely an identifier than a class
 DARK = 64  # grey levels; as far from white is light
 CLEAR_SHARE = 0.75  # of the pixels along the edges that are light, or dark, if the background is
+MOST_CLASSES = 4_000  # their confusion matrix, 16 million numbers, is computed, written and read
+LARGEST_LABEL = MOST_CLASSES - 1  # a larger number is more likely an identifier than a class
+MOST_NAME_CHARACTERS = 250_000  # of all class names together; the header of a model file has room
+MOST_FEATURES = 512 * 512  # 256 neurons of so many weights take a gigabyte to train
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,12 +62,22 @@ class Dataset:
                 f"{self.name}: features must be (n, d) and labels (n,), "
                 f"not {self.features.shape} and {self.labels.shape}"
             )
+        if self.n_features > MOST_FEATURES:
+            raise InputError(
+                f"{self.name}: {self.n_features:,} features a sample, expected at most "
+                f"{MOST_FEATURES:,}"
+            )
         if len(self.features) != len(self.labels):
             raise InputError(
                 f"{self.name}: {len(self.features):,} images but {len(self.labels):,} labels"
             )
         if len(set(self.class_names)) < self.n_classes:
             raise InputError(f"{self.name}: two classes have the same name")
+        if (n_characters := sum(map(len, self.class_names))) > MOST_NAME_CHARACTERS:
+            raise InputError(
+                f"{self.name}: the names of the classes have {n_characters:,} characters together, "
+                f"expected at most {MOST_NAME_CHARACTERS:,}"
+            )
         for name in self.class_names:
             if printable(name) != name:
                 raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
@@ -150,7 +163,7 @@ def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, 
     Raises
     ------
     InputError
-        If a label is negative or above 9,999.
+        If a label is negative or above 3,999.
     """
     low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
     if low < 0 or high > LARGEST_LABEL:

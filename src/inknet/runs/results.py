@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from dataclasses import replace
 from pathlib import Path
@@ -29,10 +28,13 @@ if TYPE_CHECKING:
 N_MISTAKES = 24
 """How many mistakes are drawn."""
 
+MOST_CLASSES_DRAWN = 1_000
+"""Of a larger confusion matrix, no picture is drawn: a cell is less than two of its pixels."""
+
 
 def write_results(folder: Path, trained: Prepared, history: History) -> None:
     """Evaluate the trained model on the test data and write all files of the run."""
-    from inknet.report.evaluation import evaluate
+    from inknet.report.evaluation import evaluate, json_text
 
     recipe, model = trained.recipe, trained.model
     shape = model.facts.image_shape  # seen in the values, where the source does not say it
@@ -46,7 +48,7 @@ def write_results(folder: Path, trained: Prepared, history: History) -> None:
     history.save_csv(folder / "history.csv")
     pictures = _draw(folder, model, parts.test, logits, history, evaluation)
     _write_report(folder, recipe, metrics, history, evaluation, pictures)
-    write_text_whole(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    write_text_whole(folder / "metrics.json", json_text(metrics) + "\n")
 
 
 def _metrics(trained: Prepared, history: History, evaluation: Evaluation) -> dict[str, Any]:
@@ -91,14 +93,17 @@ def _draw(
     history: History,
     evaluation: Evaluation,
 ) -> list[Path]:
-    """Draw the pictures of the run and return their paths; the last two only for images."""
+    """Draw the pictures of the run and return their paths; not all of them suit all data."""
     from inknet.report import images, plots
 
     loss, confusion, weights, mistakes = (folder / name for name in PICTURES)
     plots.plot_history(history, loss)
-    plots.plot_confusion(evaluation, confusion)
+    drawn = [loss]
+    if len(evaluation.class_names) <= MOST_CLASSES_DRAWN:
+        plots.plot_confusion(evaluation, confusion)
+        drawn.append(confusion)
     if model.facts.image_shape is None or test.features.dtype != np.uint8:
-        return [loss, confusion]
+        return drawn
     images.plot_weights(model.network.dense_layers[0].weight, model.facts.image_shape, weights)
 
     probabilities = np.empty_like(logits)
@@ -114,7 +119,7 @@ def _draw(
         confidence[wrong],
         mistakes,
     )
-    return [loss, confusion, weights, mistakes]
+    return [*drawn, weights, mistakes]
 
 
 def _write_report(
