@@ -15,6 +15,7 @@ from inknet.data import Dataset, MnistUnavailableError, load
 POSIX = [
     "cli/test_app.py",
     "cli/test_exchange.py",
+    "cli/test_problems.py",
     "experiments/test_cluster.py",
     "experiments/test_search.py",
     "experiments/test_studies.py",

@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 
 from inknet.cli import data, exchange, experiments, runs, train
 from inknet.cli.console import how_to_resume
+from inknet.cli.problems import system_problem
 from inknet.errors import InputError, StudyStopped, TrainingStopped, printable
 from inknet.training.ending import INTERRUPTED, SIGNALS
 
@@ -80,9 +81,11 @@ def main() -> None:
     except TyperException as error:
         # `inknet` without a command has shown its help already
         _fail(f"{message} (see inknet --help)" if (message := error.format_message()) else "")
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}", code=1)
+    except Exception as error:
+        problem = system_problem(error)
+        if problem is None:
+            raise
+        _fail(problem, code=1)
 
 
 def _fail(message: str, code: int = EXIT_BAD_INPUT) -> None:

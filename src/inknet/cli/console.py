@@ -23,8 +23,11 @@ def how_to_resume(folder: Path) -> str:
 
 
 def shortest(path: Path) -> str:
-    """Return a path relative to the current folder, if it is below it."""
-    here = Path.cwd()
+    """Return a path relative to the current folder, if there is one and it is below it."""
+    try:
+        here = Path.cwd()
+    except OSError:  # it was deleted
+        return str(path)
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
