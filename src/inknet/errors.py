@@ -1,5 +1,6 @@
 """The errors that inknet raises."""
 
+import re
 from pathlib import Path
 
 LONGEST_QUOTE = 500  # characters; longer quotes only fill screens and logs
@@ -63,3 +64,15 @@ def quoted(text: object) -> str:
 def printable(text: str) -> str:
     """Return a text with every character that cannot be printed as its Python escape."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text with ``***`` for the passwords in its URLs, as in ``mysql://me:***@host/db``.
+
+    Those among the options of a URL too, as in ``?password=***``.
+    """
+    # up to the last @ before a blank: a password may have an @, a slash or a colon in it
+    hidden = re.sub(r"(\w://[^\s:@/]*):[^\s]*@", r"\1:***@", text)
+    return re.sub(
+        r"(?i)([?&;](?:password|passwd|pwd|pass|token|secret)=)(?!\*\*\*)[^&;\s]*", r"\1***", hidden
+    )

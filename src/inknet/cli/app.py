@@ -19,7 +19,13 @@ from typer.exceptions import TyperException
 from inknet.cli import data, exchange, experiments, runs, train
 from inknet.cli.console import how_to_resume
 from inknet.cli.problems import system_problem
-from inknet.errors import InputError, StudyStopped, TrainingStopped, printable
+from inknet.errors import (
+    InputError,
+    StudyStopped,
+    TrainingStopped,
+    printable,
+    without_passwords,
+)
 from inknet.training.ending import INTERRUPTED, SIGNALS
 
 EXIT_BAD_INPUT = 2
@@ -91,7 +97,7 @@ def main() -> None:
 def _fail(message: str, code: int = EXIT_BAD_INPUT) -> None:
     if message:
         # messages quote input, which must neither break the line nor control a terminal
-        print(f"inknet: {printable(message)}", file=sys.stderr)
+        print(f"inknet: {printable(without_passwords(message))}", file=sys.stderr)
     sys.exit(code)
 
 

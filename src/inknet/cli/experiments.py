@@ -319,9 +319,6 @@ def search(
     )
     found.run(trials, _report_trial)
     best = found.best_recipe()
-    if best is None:
-        print("no trial was finished yet")
-        return
     path = out or Path("search") / f"{name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text_whole(path, best.to_toml())
