@@ -320,9 +320,6 @@ def search(
     )
     found.run(trials, _report_trial)
     best = found.best_recipe()
-    if best is None:
-        say("no trial was finished yet")
-        return
     path = out or Path("search") / f"{name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text_whole(path, best.to_toml())
