@@ -31,7 +31,7 @@ from inknet.sklearn.parameters import (
     with_shared_options,
 )
 from inknet.sklearn.rows import Matrix, Rows
-from inknet.sklearn.samples import Samples, hold_back
+from inknet.sklearn.samples import ForValidation, Samples, given_for_validation, hold_back
 from inknet.sklearn.solvers import (
     EpsilonHatAdam,
     Stepper,
@@ -273,6 +273,9 @@ class MLPClassifier(FittedNetwork):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
+        X_val: Matrix | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
         validation_data: tuple[Any, ...] | None = None,
     ) -> MLPClassifier:
         """Learn from labelled samples.
@@ -283,15 +286,22 @@ class MLPClassifier(FittedNetwork):
         y : array-like of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
-        validation_data : (X, y) or (X, y, sample_weight), optional
+        X_val, y_val : as X and y, optional
             Samples to validate on after each epoch; with ``early_stopping``, they replace
-            ``validation_fraction`` of the training samples.
+            ``validation_fraction`` of the training samples. A pipeline transforms ``X_val`` as it
+            does X if it has ``transform_input=["X_val"]``.
+        sample_weight_val : array-like of shape (n_val,), optional
+            How much each of them counts.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Deprecated: no pipeline can transform it. Use ``X_val``, ``y_val`` and
+            ``sample_weight_val``.
 
         Returns
         -------
         self
         """
-        return self._fit(X, y, sample_weight, validation_data, incremental=False)
+        validation = given_for_validation(X_val, y_val, sample_weight_val, validation_data)
+        return self._fit(X, y, sample_weight, validation, incremental=False)
 
     @available_if(_fits_by_steps)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -336,15 +346,13 @@ class MLPClassifier(FittedNetwork):
         X: Matrix,
         y: Any,
         sample_weight: ArrayLike | None,
-        validation_data: tuple[Any, ...] | None,
+        given: ForValidation | None,
         *,
         incremental: bool,
     ) -> MLPClassifier:
         before = dict(self.__dict__)
         try:
-            train, validation, random_state = self._prepare(
-                X, y, sample_weight, validation_data, incremental
-            )
+            train, validation, random_state = self._prepare(X, y, sample_weight, given, incremental)
             training = None
             if self.solver != "lbfgs":
                 training = self._new_training(train, validation, random_state, incremental)
@@ -371,7 +379,7 @@ class MLPClassifier(FittedNetwork):
         X: Matrix,
         y: Any,
         sample_weight: ArrayLike | None,
-        validation_data: tuple[Any, ...] | None,
+        given: ForValidation | None,
         incremental: bool,
     ) -> tuple[Samples, Samples | None, np.random.RandomState]:
         """Check everything, and set up the network; return what to train and validate on."""
@@ -406,7 +414,7 @@ class MLPClassifier(FittedNetwork):
         self.activation_, self.batch_norm_ = self.activation, self.batch_norm
         dtype = self._network.dtype
         train = Samples(X.astype(dtype, copy=False), self._targets(y, dtype), weights)
-        return train, self._validation_samples(validation_data, dtype), random_state
+        return train, self._validation_samples(given, dtype), random_state
 
     def _fit_lbfgs(self, train: Samples, validation: Samples | None) -> None:
         """Find the weights with L-BFGS, in float64 for any type of the features."""
@@ -621,20 +629,20 @@ class MLPClassifier(FittedNetwork):
         return np.asarray(weights, X.dtype)
 
     def _validation_samples(
-        self, validation_data: Any, dtype: np.dtype[np.floating[Any]]
+        self, given: ForValidation | None, dtype: np.dtype[np.floating[Any]]
     ) -> Samples | None:
-        if validation_data is None:
+        if given is None:
             return None
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-            raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
-        X, y, *rest = validation_data
+        X, y, sample_weight = given
         X, y = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtype, reset=False
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
         self._refuse_unknown(unique_labels(y))
-        weights = _check_sample_weight(rest[0], X, dtype=dtype) if rest else None
+        weights = None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, X, dtype=dtype)
         return Samples(X, self._targets(y, dtype), weights)
 
     def _settings(self, n_samples: int, epochs: int) -> TrainingRecipe:
