@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
+from sklearn.utils import compute_sample_weight
 
 from inknet.nn.arrays import Floats, Labels
 from inknet.sklearn.rows import Matrix
@@ -37,6 +39,23 @@ class Samples:
     def total_weight(self) -> float:
         """The sum of the sample weights; their number if there are none."""
         return len(self) if self.sample_weight is None else float(self.sample_weight.sum())
+
+    def checked(self, name: str = "samples") -> Samples:
+        """Return these samples; raise `ValueError` if their weights leave nothing."""
+        if not self.total_weight > 0:
+            raise ValueError(f"The weights of the {name} sum to 0; expected a sum above 0.")
+        return self
+
+
+def weights_of_classes(class_weight: Any, y: Any, y_train: Any) -> Floats:
+    """Return the weight of each sample by its class; for "balanced", as often as in ``y_train``."""
+    both = np.concatenate(
+        [labels.toarray() if issparse(labels) else labels for labels in (y_train, y)]
+    )
+    n_train = y_train.shape[0]
+    counted = np.arange(n_train) if isinstance(class_weight, str) else None
+    weights: Floats = compute_sample_weight(class_weight, both, indices=counted)[n_train:]
+    return weights
 
 
 class ForValidation(NamedTuple):
@@ -98,4 +117,4 @@ def hold_back(
         )
         for part in rows
     )
-    return train, validation
+    return train.checked(), validation.checked("validation samples")

@@ -170,6 +170,7 @@ class StochasticTraining(Training):
         self._validation_rows = None if validation is None else Rows(validation.features, ops)
         self._context = ExitStack()
         self._validated: tuple[int, tuple[float, float]] | None = None
+        self._measured_weights: tuple[Floats, Floats] | None = None
 
     @property
     def base_rate(self) -> float:
@@ -247,7 +248,17 @@ class StochasticTraining(Training):
         if self._validated is None or self._validated[0] != self.step:
             found = measure(self.network, self.validation, self._validation_rows)
             self._validated = self.step, found
+            self._measured_weights = None
+            self._measured_weights = self.measured_weights() if self.callbacks else None
         return self._validated[1]
+
+    def measured_weights(self) -> tuple[Floats, Floats]:
+        """Return copies of the parameters and running statistics that `validated` measured.
+
+        Callbacks may have put others into the network to be measured.
+        """
+        network, measured = self.network, self._measured_weights
+        return measured or (network.parameters.copy(), network.statistics.copy())
 
     def _measure(self) -> Measured:
         """Return loss and accuracy on training and validation data."""
