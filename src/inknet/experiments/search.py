@@ -42,6 +42,8 @@ WIDE = 30
 """A range whose ends are more than so many times apart is searched by orders of magnitude."""
 PRUNED = Ending("pruned")
 """Optuna ended the trial."""
+DIVERGED = "diverged"
+"""The attribute of a trial whose training diverged: in one line, how."""
 
 
 @dataclass(frozen=True)
@@ -142,12 +144,24 @@ class Search:
             callbacks=[lambda study, trial: report(trial)],
         )
 
-    def best_recipe(self) -> Recipe | None:
-        """Return the recipe of the best trial; None if none was finished."""
+    def best_recipe(self) -> Recipe:
+        """Return the recipe of the best trial.
+
+        Raises
+        ------
+        InputError
+            If no trial has finished.
+        """
         import optuna
 
-        finished = self.study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-        return self._recipe(self.study.best_trial) if finished else None
+        if self.study.get_trials(states=(optuna.trial.TrialState.COMPLETE,)):
+            return self._recipe(self.study.best_trial)
+        name, n_trials = self.study.study_name, len(self.study.trials)
+        problems = [t.user_attrs[DIVERGED] for t in self.study.trials if DIVERGED in t.user_attrs]
+        why = (
+            f"{len(problems)} diverged, the last: {problems[-1]}" if problems else "all were ended"
+        )
+        raise InputError(f"none of {n_trials} trials of the search {name!r} has finished; {why}")
 
     def _recipe(self, trial: Any) -> Recipe:
         """Return the recipe with the values of a trial."""
@@ -167,6 +181,7 @@ class Search:
             with at_most(1):
                 history = prepared.train([pruner])
         except DivergedError as error:
+            trial.set_user_attr(DIVERGED, str(error))
             raise optuna.TrialPruned(str(error)) from None
         if history.ending.by_signal:
             raise StudyStopped(history.stopped)
