@@ -375,6 +375,7 @@ def test_dropout_draws_other_masks_in_every_call_of_partial_fit_and_the_same_for
 def test_dropout_may_be_given_for_each_layer_and_regularizes():
     x_train, x_test, y_train, y_test = train_test_split(X, digits, train_size=120, random_state=0)
     settings = {"max_iter": 150, "random_state": 0, "learning_rate_init": 0.01}
+    settings["n_iter_no_change"] = np.inf  # both as long as the other
     plain = MLPClassifier((60, 60), **settings).fit(x_train, y_train)
     dropped = MLPClassifier((60, 60), **settings, dropout=[0.3, 0.3]).fit(x_train, y_train)
     assert dropped.loss_ > plain.loss_

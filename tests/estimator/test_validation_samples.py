@@ -106,6 +106,17 @@ def test_what_does_not_belong_together_is_refused(given, says):
         classifier().fit(X_TRAIN, Y_TRAIN, **given)
 
 
+def test_labels_of_another_kind_are_refused():
+    many = np.stack([Y_TRAIN == 0, Y_TRAIN > 0], axis=1).astype(int)
+    with pytest.raises(ValueError, match=r"`y` has shape \(60,\); expected \(n, 2\): one column"):
+        classifier().fit(X_TRAIN, many, X_val=X_VAL, y_val=Y_VAL > 0)
+    with pytest.raises(ValueError, match=r"`y` has shape \(118, 2\); expected \(n,\)"):
+        classifier().fit(X_TRAIN, Y_TRAIN, X_val=X_TRAIN, y_val=many)
+    model = MLPClassifier(max_iter=2).fit(X_TRAIN, many)
+    with pytest.raises(ValueError, match=r"`y` has shape \(118,\); expected \(n, 2\)"):
+        model.partial_fit(X_TRAIN, Y_TRAIN > 0)
+
+
 def test_a_sparse_part_of_digits_with_names_is_validated_on_too():
     from scipy import sparse
 

@@ -638,10 +638,14 @@ class MLPClassifier(FittedNetwork):
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {self.classes_}, `y` has {found}"
             )
-        self._refuse_unknown(found)
+        self._refuse_unknown(y, found)
         return y
 
-    def _refuse_unknown(self, labels: NDArray[Any]) -> None:
+    def _refuse_unknown(self, y: Any, labels: NDArray[Any]) -> None:
+        many = self._label_binarizer.y_type_.startswith("multilabel")
+        if many != (y.ndim == 2):
+            expected = f"(n, {len(self.classes_)}): one column for each label" if many else "(n,)"
+            raise ValueError(f"`y` has shape {y.shape}; expected {expected}, as in the first fit.")
         if len(np.setdiff1d(labels, self.classes_, assume_unique=True)):
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
@@ -677,7 +681,7 @@ class MLPClassifier(FittedNetwork):
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        self._refuse_unknown(unique_labels(y))
+        self._refuse_unknown(y, unique_labels(y))
         weights = self._weights(X, y, sample_weight, y_train)
         return Samples(X, self._targets(y, dtype), weights).checked("validation samples")
 

@@ -182,8 +182,7 @@ class StochasticTraining(Training):
         self.stepper.optimizer.ops = self.network.ops
         with self._context as context:
             context.callback(self._leave)
-            # an overflow shows in the weights at the end
-            context.enter_context(np.errstate(over="ignore", invalid="ignore"))
+            context.enter_context(quiet_arithmetic())
             context.enter_context(threads_for(self.network.ops))
             self.begin()
             self._context = context.pop_all()
@@ -311,7 +310,7 @@ def minimize_lbfgs(
         on_iteration(float(intermediate_result.fun))
 
     try:
-        with threads_for(ops), np.errstate(over="ignore", invalid="ignore"):
+        with threads_for(ops), quiet_arithmetic():
             result = minimize(
                 objective,
                 network.parameters.astype(np.float64),
@@ -351,6 +350,11 @@ def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, floa
         gradient = np.empty_like(logits)
         loss += n * network.loss(logits, targets, gradient, sample_weight=sample_weight)
     return loss / samples.total_weight, right / samples.total_weight
+
+
+def quiet_arithmetic() -> np.errstate:
+    """Return the context of a training: an overflow shows in its weights, an underflow is a 0."""
+    return np.errstate(over="ignore", under="ignore", invalid="ignore")
 
 
 def ops_for(work: float) -> NumpyOps:
