@@ -117,6 +117,21 @@ def test_a_copy_made_during_a_training_starts_afresh_too():
     assert trained(callback.twin, 7) == trained(Best(), 7)
 
 
+def test_a_callback_that_writes_to_a_file_can_be_cloned(tmp_path):
+    class Writes(Callback):
+        def __init__(self, file):
+            self.write = file.write
+
+        def on_epoch_end(self, trainer):
+            self.write("epoch\n")
+
+    with (tmp_path / "log").open("w") as file:
+        model = MLPClassifier((3,), max_iter=2, callbacks=[Writes(file)])
+        for _ in range(2):
+            model = clone(model).fit(NOISE, COINS)
+    assert (tmp_path / "log").read_text() == "epoch\n" * 4
+
+
 def test_a_training_that_fails_leaves_nothing_to_the_next():
     class Fails(Best):
         def on_epoch_end(self, trainer):
