@@ -48,6 +48,8 @@ WIDE = 30
 """A range whose ends are more than so many times apart is searched by orders of magnitude."""
 PRUNED = Ending("pruned")
 """Optuna ended the trial."""
+DIVERGED = "diverged"
+"""The attribute of a trial whose training diverged: in one line, how."""
 
 
 @dataclass(frozen=True)
@@ -164,15 +166,17 @@ class Search:
             If no trial was finished, or the database does not have what it must have.
         """
         with _storage_errors(self.storage):
-            states = Counter(trial.state.name.lower() for trial in self.study.get_trials())
-            if not states["complete"]:
-                counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-                raise InputError(
-                    f"search {quoted(self.study.study_name)}: no trial was finished, so there is "
-                    f"no best recipe ({counts or 'none was made'}); a trial that diverges counts "
-                    "as pruned: try lower learning rates"
-                )
-            return self._recipe(self.study.best_trial)
+            trials = self.study.get_trials()
+            states = Counter(trial.state.name.lower() for trial in trials)
+            if states["complete"]:
+                return self._recipe(self.study.best_trial)
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        problems = [t.user_attrs[DIVERGED] for t in trials if DIVERGED in t.user_attrs]
+        why = f"; {len(problems)} diverged, the last: {problems[-1]}" if problems else ""
+        raise InputError(
+            f"search {quoted(self.study.study_name)}: no trial was finished, so there is no best "
+            f"recipe ({counts or 'none was made'}{why})"
+        )
 
     def _recipe(self, trial: Any) -> Recipe:
         """Return the recipe with the values of a trial."""
@@ -193,6 +197,7 @@ class Search:
             with at_most(1), InterruptFlag(deliver=False) as interrupt:
                 history = prepared.train([pruner])
         except DivergedError as error:
+            trial.set_user_attr(DIVERGED, str(error))
             raise optuna.TrialPruned(str(error)) from None
         if interrupt.reason is not None:
             raise StudyStopped(interrupt.reason.text)

@@ -108,7 +108,8 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = self._current_network()
         rows = Rows(X.astype(network.dtype, copy=False), network.ops)
-        return network.infer(rows.all(training=False))
+        with np.errstate(under="ignore"):  # what is too small for a number counts as 0
+            return network.infer(rows.all(training=False))
 
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Return the label of each sample.
@@ -141,13 +142,14 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
         """
         logits = self._logits(X)
-        if self.out_activation_ == "softmax":
-            softmax(logits, logits)
-            return logits
-        if self.n_outputs_ == 1:  # not 1 - p, which is 0 where p is almost 1
-            logits = np.hstack([-logits, logits])
-        probabilities: Floats = expit(logits)
-        return probabilities
+        with np.errstate(under="ignore"):
+            if self.out_activation_ == "softmax":
+                softmax(logits, logits)
+                return logits
+            if self.n_outputs_ == 1:  # not 1 - p, which is 0 where p is almost 1
+                logits = np.hstack([-logits, logits])
+            probabilities: Floats = expit(logits)
+            return probabilities
 
     def predict_log_proba(self, X: Matrix) -> Floats:
         """Return the logarithms of `predict_proba`.
