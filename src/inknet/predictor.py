@@ -60,6 +60,7 @@ class Predictor:
         return probabilities
 
 
+@np.errstate(under="ignore")
 def fold(network: Network) -> list[FoldedLayer]:
     """Return weight, bias and activation of each dense layer, batch normalization folded in.
 

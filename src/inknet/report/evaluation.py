@@ -86,6 +86,7 @@ class Evaluation:
         }
 
 
+@np.errstate(under="ignore")  # a small loss is 0, even where NumPy is set to raise
 def evaluate(
     logits: NDArray[np.floating[Any]],
     labels: NDArray[np.integer[Any]],

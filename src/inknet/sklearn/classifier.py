@@ -752,6 +752,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
 
     # -- inference --------------------------------------------------------------------------------
 
+    @np.errstate(under="ignore")
     def _logits(self, X: Matrix) -> Floats:
         """Return the logits, ``(n, n_outputs)``."""
         check_is_fitted(self)
@@ -760,6 +761,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         rows = Rows(X.astype(network.dtype, copy=False), network.ops)
         return network.infer(rows.all(training=False))
 
+    @np.errstate(under="ignore")
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Return the label of each sample.
 
@@ -779,6 +781,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         )
         return labels
 
+    @np.errstate(under="ignore")
     def predict_proba(self, X: Matrix) -> Floats:
         """Return the probability of each class, in the order of `classes_`.
 
@@ -811,7 +814,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
         """
         probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", under="ignore"):
             return np.log(probabilities, out=probabilities)
 
     def __sklearn_tags__(self) -> Any:

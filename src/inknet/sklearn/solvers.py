@@ -215,7 +215,7 @@ class StochasticTraining(Training):
             self._interrupt = context.enter_context(InterruptFlag())
             context.callback(self._leave)
             # an overflow shows in the weights at the end
-            context.enter_context(np.errstate(over="ignore", invalid="ignore"))
+            context.enter_context(np.errstate(all="ignore"))
             context.enter_context(threads_for(self.network.ops))
             self._context = context.pop_all()
         return self
@@ -333,7 +333,7 @@ def minimize_lbfgs(
         on_iteration(float(intermediate_result.fun))
 
     try:
-        with threads_for(ops), np.errstate(over="ignore", invalid="ignore"):
+        with threads_for(ops), np.errstate(all="ignore"):
             result = minimize(
                 objective,
                 network.parameters.astype(np.float64),
@@ -348,6 +348,7 @@ def minimize_lbfgs(
     return result
 
 
+@np.errstate(under="ignore")
 def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, float]:
     """Return mean cross-entropy and accuracy in inference mode, with sample weights.
 

@@ -311,6 +311,7 @@ class NumpyOps(Loading):
         """Go through the layers one by one."""
         dtype = layers[0].weight.dtype
 
+        @np.errstate(under="ignore")
         def predict(x: NDArray[Any]) -> Floats:
             x = self.xp.asarray(x)
             signal: Floats = x * dtype.type(1 / 255) if x.dtype == np.uint8 else x
