@@ -21,6 +21,7 @@ POSIX = [
     "experiments/test_search.py",
     "experiments/test_studies.py",
     "fuzz",
+    "report/test_settings.py",
     "runs/test_ensemble.py",
     "runs/test_resume.py",
     "test_faults.py",

@@ -69,7 +69,7 @@ def quoted(text: object) -> str:
     Text that is too long is cut.
     """
     start = str(text)[: LONGEST_QUOTE + 1]
-    shown = printable(start[:LONGEST_QUOTE])
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in start[:LONGEST_QUOTE])
     return shown + "…" if len(start) > LONGEST_QUOTE else shown
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inknet.cli.console import complaining, new_table, print_rich, say, say_text
+from inknet.cli.console import complain, complaining, new_table, print_rich, say, say_text
 from inknet.errors import InputError
 
 if TYPE_CHECKING:
@@ -164,9 +164,15 @@ def _conclude(folder: StudyFolder) -> None:
     from inknet.experiments.results import PICTURE
 
     summary = _summary(folder.study(), folder)
-    plot_study(summary, folder.folder / PICTURE)
+    picture = folder.folder / PICTURE
+    look = f"; look at {picture}"
+    try:
+        plot_study(summary, picture)
+    except InputError as error:
+        complain(f"{error}; the results are complete without it")
+        look = ""
     _print_study(summary)
-    say(f"everything is in {folder.folder}; look at {folder.folder / PICTURE}")
+    say(f"everything is in {folder.folder}{look}")
 
 
 def table(

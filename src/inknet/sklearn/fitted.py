@@ -102,15 +102,16 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
 
     # -- inference --------------------------------------------------------------------------------
 
+    @np.errstate(under="ignore")  # what is too small for a number counts as 0
     def _logits(self, X: Matrix) -> Floats:
         """Return the logits, ``(n, n_outputs)``."""
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = self._current_network()
         rows = Rows(X.astype(network.dtype, copy=False), network.ops)
-        with np.errstate(under="ignore"):  # what is too small for a number counts as 0
-            return network.infer(rows.all(training=False))
+        return network.infer(rows.all(training=False))
 
+    @np.errstate(under="ignore")
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Return the label of each sample.
 
@@ -130,6 +131,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         )
         return labels
 
+    @np.errstate(under="ignore")
     def predict_proba(self, X: Matrix) -> Floats:
         """Return the probability of each class, in the order of `classes_`.
 
@@ -142,14 +144,13 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
         """
         logits = self._logits(X)
-        with np.errstate(under="ignore"):
-            if self.out_activation_ == "softmax":
-                softmax(logits, logits)
-                return logits
-            if self.n_outputs_ == 1:  # not 1 - p, which is 0 where p is almost 1
-                logits = np.hstack([-logits, logits])
-            probabilities: Floats = expit(logits)
-            return probabilities
+        if self.out_activation_ == "softmax":
+            softmax(logits, logits)
+            return logits
+        if self.n_outputs_ == 1:  # not 1 - p, which is 0 where p is almost 1
+            logits = np.hstack([-logits, logits])
+        probabilities: Floats = expit(logits)
+        return probabilities
 
     def predict_log_proba(self, X: Matrix) -> Floats:
         """Return the logarithms of `predict_proba`.

@@ -335,6 +335,7 @@ def minimize_lbfgs(
     return result
 
 
+@np.errstate(under="ignore")
 def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, float]:
     """Return mean cross-entropy and accuracy in inference mode, with sample weights.
 
@@ -364,7 +365,7 @@ def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, floa
 
 def quiet_arithmetic() -> np.errstate:
     """Return the context of a training: an overflow shows in its weights, an underflow is a 0."""
-    return np.errstate(over="ignore", under="ignore", invalid="ignore")
+    return np.errstate(all="ignore")
 
 
 def ops_for(work: float) -> NumpyOps:
