@@ -97,7 +97,7 @@ def _draw(
     loss, confusion, weights, mistakes = (folder / name for name in PICTURES)
     plots.plot_history(history, loss)
     plots.plot_confusion(evaluation, confusion)
-    if model.facts.image_shape is None or test.features.dtype != np.uint8:
+    if model.facts.image_shape is None or not test.is_grey:
         return [loss, confusion]
     images.plot_weights(model.network.dense_layers[0].weight, model.facts.image_shape, weights)
 
