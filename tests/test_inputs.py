@@ -477,6 +477,31 @@ def test_pictures_are_brought_to_the_scale_of_the_model(models, name, tmp_path):
         assert_array_equal(found, model.predict(FORMS[name](X_TEST[:60])))
 
 
+@pytest.mark.parametrize(
+    "name", ["int64", "float32 0-1", "stack 0-1", "bool", "17 levels", "16 bits"]
+)
+def test_a_photo_is_fitted_to_images_of_any_scale(models, name, tmp_path):
+    for number in range(5):
+        photo = Image.fromarray(255 - X_TEST[number].reshape(28, 28))
+        photo.resize((200, 200)).save(tmp_path / f"{number}.png")
+    paths = [tmp_path / f"{number}.png" for number in range(5)]
+    model, expected = models(name), models("uint8")
+    assert model.facts.fitting == expected.facts.fitting
+    assert_array_equal(
+        model.read_images(paths).argmax(axis=1), expected.read_images(paths).argmax(axis=1)
+    )
+
+
+def test_images_of_any_scale_are_drawn_alike(tmp_path):
+    drawn = []
+    for form in (BINARY["bool"], BINARY["int64 0/1"], lambda pixels: (pixels > 127) * 255):
+        path = as_npz(form(X[:60]).reshape(-1, 28, 28), Y[:60], tmp_path)
+        said = run_cli("data", "show", path, "--out", tmp_path / "digits.png")
+        assert said.returncode == 0, said.stderr
+        drawn.append((tmp_path / "digits.png").read_bytes())
+    assert drawn[0] == drawn[1] == drawn[2]
+
+
 def test_a_model_of_other_numbers_reads_no_pictures(tmp_path):
     Image.fromarray(X_TEST[0].reshape(28, 28)).save(tmp_path / "one.png")
     model = learn(lambda pixels: (pixels / 127.5 - 1).reshape(-1, 28, 28))
