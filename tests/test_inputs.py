@@ -18,6 +18,7 @@ from sklearn.neural_network import MLPClassifier as Peer
 
 from inknet import MLP, InputError, load_arrays
 from inknet.data import Dataset, load
+from inknet.data.inputs import scale_of
 from inknet.errors import InputWarning
 from inknet.exchange import export_numpy, export_onnx, from_sklearn, read_state_dict
 from inknet.recipes import training_recipe
@@ -299,14 +300,17 @@ TABLE = np.column_stack([GENERATOR.integers(17, 91, 500), GENERATOR.integers(0, 
         (np.eye(50), Scale(1.0, 0.0, 1.0)),
         (np.eye(50, dtype="uint8"), Scale(1.0, 0.0, 1.0)),
         (np.zeros((5, 4), "uint8"), Scale(1.0, 0.0, 0.0)),
+        (np.arange(200, dtype="uint8")[:, None], Scale(128.0, 0.0, 128.0)),
+        (np.arange(100, dtype="float32")[:, None], Scale(99.0, 0.0, 99.0)),
         (X[:1], PIXELS),
+        (X // 3, PIXELS),  # dark, but the values look like images
         (X[:5].astype(float), PIXELS),
     ],
 )
 def test_the_scale_is_decided_by_values(features, scale):
-    found, doubt = decided(features)
+    data = Dataset(features, np.zeros(len(features), int), ("0",), None, "data")
+    found = scale_of(data, np.dtype("float32"))
     assert found == (scale or Scale(1.0, float(features.min()), float(features.max())))
-    assert doubt == ""
 
 
 def test_one_sample_of_a_table_is_never_taken_for_fractions():
@@ -314,9 +318,9 @@ def test_one_sample_of_a_table_is_never_taken_for_fractions():
     counts = np.arange(201.0)[:, None]
     labels = (counts[:, 0] > 100).astype(int)
     model = MLP([1, 8, 2])
-    with pytest.warns(InputWarning, match="values from 0 to 200 are used unchanged"):
-        model.train(counts, labels, num_epochs=5)
-    some = np.array([[1.0], [0.5], [0.0], [150.0], [260.0], [-20.0]])
+    model.train(counts, labels, num_epochs=5)
+    assert model.facts.scale == Scale(128.0, 0.0, 128.0)
+    some = np.array([[1.0], [0.5], [0.0], [150.0], [250.0]])
     together = model.predict_proba(some)
     assert_allclose([model.predict_proba(row[None])[0] for row in some], together, atol=1e-6)
     predict = model.predictor()
