@@ -126,13 +126,20 @@ class Dataset:
         return labels.astype(np.intp)
 
     @property
+    def is_grey(self) -> bool:
+        """Whether the features can be grey levels: uint8, or 0 to 1 on the scale of a network."""
+        some = self.features[:1000]
+        within = self.is_scaled and some.min() >= 0 and some.max() <= 1
+        return some.dtype == np.uint8 or bool(within)
+
+    @property
     def light_background(self) -> bool | None:
         """Whether these are pictures of dark ink on a light background (in MNIST it is dark).
 
         Decided by the pixels along the edges of up to 1,000 pictures, where ink is rare. None if
         they are neither mostly light nor mostly dark, as in photographs, or if these are tables.
         """
-        if self.image_shape is None or self.features.dtype != np.uint8:
+        if self.image_shape is None or not self.is_grey:
             return None
         sample = self.images(np.arange(0, len(self), 1 + len(self) // 1000))
         edges = (sample[:, 0], sample[:, -1], sample[:, :, 0], sample[:, :, -1])
@@ -154,7 +161,10 @@ class Dataset:
         """Return the images at these positions, ``(k, height, width)`` uint8, for drawing."""
         if self.image_shape is None:
             raise InputError(f"{self.name}: its {self.n_features} features are not an image")
-        return self.subset(positions).stored().reshape(-1, *self.image_shape)
+        grey = self.subset(positions).stored().reshape(-1, *self.image_shape)
+        if grey.dtype != np.uint8:  # fractions
+            grey = np.rint(255 * grey.clip(0, 1)).astype(np.uint8)
+        return grey
 
 
 def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, ...]:

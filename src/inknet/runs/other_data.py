@@ -47,7 +47,7 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
     features = dataset.features
     # only pictures have a background: None for tables, and where neither light nor dark is clear
     if {dataset.light_background, known.light_background} == {False, True}:
-        features = 255 - features
+        features = (255 if features.dtype == np.uint8 else 1) - features
     return replace(
         dataset,
         features=features,

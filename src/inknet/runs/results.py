@@ -156,7 +156,7 @@ def _draw(
     suits = [
         True,
         len(evaluation.class_names) <= MOST_CLASSES_DRAWN,
-        *2 * [model.facts.image_shape is not None and test.features.dtype == np.uint8],
+        *2 * [model.facts.image_shape is not None and test.is_grey],
     ]
     paths = [folder / name for name in PICTURES]
     return [
