@@ -67,9 +67,9 @@ FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 APART = {
     "nn": {"errors", "output", "seeds"},
     "data": {"nn"},
-    "scale": {"errors", "seeds", "nn"},
+    "scale": {"errors", "output", "seeds", "nn"},
     "model_file": {"data"},
-    "predictor": {"errors", "output", "seeds", "files"},
+    "predictor": {"output", "seeds", "files"},
     "report": {"nn", "data", "recipes", "model_file", "predictor"},
     "sklearn": {"data", "model_file", "predictor", "report"},
     "exchange": {"data", "recipes", "training", "report", "sklearn"},

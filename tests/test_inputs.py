@@ -309,6 +309,27 @@ def test_the_scale_is_decided_by_values(features, scale):
     assert doubt == ""
 
 
+def test_one_sample_of_a_table_is_never_taken_for_fractions():
+    """A row of small counts, alone, must mean what it means among others."""
+    counts = np.arange(201.0)[:, None]
+    labels = (counts[:, 0] > 100).astype(int)
+    model = MLP([1, 8, 2])
+    with pytest.warns(InputWarning, match="values from 0 to 200 are used unchanged"):
+        model.train(counts, labels, num_epochs=5)
+    some = np.array([[1.0], [0.5], [0.0], [150.0], [260.0], [-20.0]])
+    together = model.predict_proba(some)
+    assert_allclose([model.predict_proba(row[None])[0] for row in some], together, atol=1e-6)
+    predict = model.predictor()
+    assert_allclose([predict(row) for row in some], together, atol=1e-5)
+
+
+def test_what_resizing_adds_beyond_the_ends_is_used_with_a_warning(models):
+    levels = X_TEST.astype(float)
+    levels[0, :2] = -7.5, 262.0
+    with pytest.warns(InputWarning, match=r"from -7\.5 to 262 are taken for levels from 0 to 255"):
+        assert models("uint8").evaluate(levels, Y_TEST).accuracy > 0.88
+
+
 def test_numbers_up_to_255_that_may_be_pixels_are_used_unchanged_with_a_warning():
     table = TABLE * [2, 1, 1, 1, 1, 1]
     for features in (table, table.astype("uint8"), table * 1.2):
@@ -557,7 +578,8 @@ def test_the_command_line_trains_evaluates_and_predicts_on_any_scale(tmp_path):
 
 
 def test_a_warning_on_the_command_line_is_one_line(tmp_path):
-    table = np.column_stack([GENERATOR.integers(0, 201, 200), GENERATOR.integers(0, 2, (200, 5))])
+    numbers = np.arange(201)
+    table = np.column_stack([numbers, *(numbers // k % 2 for k in range(1, 6))])
     path = as_npz(table, table[:, 1], tmp_path)
     said = run_cli("train", "--out", tmp_path / "run", "--set", "training.epochs=1", "--data", path)
     assert said.returncode == 0

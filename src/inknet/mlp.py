@@ -299,8 +299,7 @@ class MLP:
 
     def scaled(self, dataset: Dataset) -> Dataset:
         """Return a dataset on the scale that the model learned from, see docs/inputs.md."""
-        scaled = on_scale(dataset, self.facts.scale, self.network.dtype)
-        return replace(scaled, image_shape=dataset.image_shape or self.facts.image_shape)
+        return on_scale(dataset, self.facts.scale, self.network.dtype)
 
     def read_images(self, paths: Iterable[str | Path]) -> Floats:
         """Return the probability of each class for pictures of one character, ``(n, n_classes)``.

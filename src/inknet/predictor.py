@@ -49,8 +49,9 @@ class Predictor:
         self._predict: OneSample = ops.one_sample(layers)
         self._takes_bytes = scale is None or scale == PIXELS
         # what is surely on the scale is predicted at once; all else goes through the whole rule
-        limits = None if scale is None else scale.sure
-        self._predict_sure = self._predict if limits is None else ops.one_sample(layers, *limits)
+        low, high, unit = (-np.inf, np.inf, 1.0) if scale is None else (*scale.sure, scale.unit)
+        self._unit = None if unit == 1 else self._dtype.type(unit)
+        self._predict_sure = ops.one_sample(layers, low * unit, high * unit)
 
     def __call__(self, x: NDArray[Any]) -> Floats:
         """Return the probability of each class, ``(n_classes,)``, for a sample ``(n_features,)``.
@@ -65,7 +66,7 @@ class Predictor:
         if x.shape != (self.n_features,):
             raise ValueError(f"x is {x.shape}; expected one sample, ({self.n_features},)")
         if x.dtype == self._dtype:
-            probabilities = self._predict_sure(x)
+            probabilities = self._predict_sure(x if self._unit is None else x * self._unit)
             if probabilities[0] == probabilities[0]:  # only NaN differs from itself
                 return probabilities
         # bytes that are only 0 and 1 are in doubt; this is the fastest way to see it

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from inknet.data.dataset import Dataset
 from inknet.data.layout import image_shape_of
 from inknet.errors import InputError, InputWarning
-from inknet.scale import PIXELS, ROWS, Scale, decided
+from inknet.scale.deciding import DARK, PIXELS, ROWS, Scale, decided
 
 
 def checked_features(X: ArrayLike, name: str, n_features: int) -> NDArray[Any]:
@@ -116,7 +116,9 @@ def scale_of(dataset: Dataset, dtype: np.dtype[Any]) -> Scale:
         return PIXELS
     _refuse_not_finite(features, dataset.name, dtype)
     scale, doubt = decided(features, are_images=dataset.image_shape is not None)
-    if doubt and image_shape_of(features) is not None:
+    # images need not say so, and fractional levels are levels in images alone
+    is_large = scale.full == 1 and (scale.low or 0) >= 0 and (scale.high or 0) >= DARK
+    if is_large and image_shape_of(features) is not None:
         scale, doubt = decided(features, are_images=True)
     _warn(dataset, doubt)
     return scale

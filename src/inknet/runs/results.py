@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import platform
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,9 @@ def write_results(folder: Path, trained: Prepared, history: History) -> None:
     from inknet.report.evaluation import evaluate
 
     recipe, model = trained.recipe, trained.model
-    parts = trained.parts._replace(test=model.scaled(trained.parts.test))
+    shape = model.facts.image_shape  # seen in the values, where the source does not say it
+    test = replace(model.scaled(trained.parts.test), image_shape=shape)
+    parts = trained.parts._replace(test=test)
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
     metrics = _metrics(trained, history, evaluation)
