@@ -185,3 +185,14 @@ def test_an_ensemble_whose_last_seed_is_too_large_is_refused_before_anything_is_
     with pytest.raises(InputError, match=f"{2**63}"):
         train_ensemble(recipe, tmp_path / "three", 3, train_run, train_run)
     assert not (tmp_path / "three").exists()
+
+
+def test_more_names_of_classes_than_labels_are_counted(tmp_path):
+    labels = np.arange(60) % 2
+    names = np.array(["no", "yes", "perhaps", "never"])
+    np.savez(tmp_path / "data.npz", X=np.eye(2)[labels], y=labels, class_names=names)
+    with pytest.raises(InputError) as caught:
+        train_run(short(tmp_path / "data.npz"), tmp_path / "run")
+    assert str(caught.value).endswith(
+        "has 4 class names, but labels go up to 1; expected a sample of class 'perhaps', or 2 names"
+    )

@@ -60,7 +60,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise InputError(f"{path}: larger than any metrics, {path.stat().st_size:,} bytes")
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         if text.count("[") + text.count("{") > MOST_LISTS:
             raise InputError(f"{path}: more than {MOST_LISTS:,} lists and tables")
         metrics = json.loads(text)
