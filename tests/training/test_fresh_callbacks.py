@@ -15,8 +15,9 @@ from sklearn.model_selection import KFold, cross_val_score
 from inknet import MLP, Callback, MLPClassifier
 from inknet.errors import InputError
 from inknet.training.averaging import WeightAverage
-from inknet.training.callbacks import EarlyStopping, EpochLines, LayerMonitor
+from inknet.training.callbacks import EarlyStopping, EpochLines
 from inknet.training.checkpoint import NEWEST, Checkpoint, Checkpointer
+from inknet.training.layer_monitor import LayerMonitor
 from inknet.training.progress import ProgressBar
 from inknet.training.state import restore, state_of
 

@@ -27,10 +27,11 @@ from inknet.nn.optimizers import Adam, Nesterov
 from inknet.output import print_if_possible
 from inknet.sklearn.rows import Rows
 from inknet.sklearn.samples import Samples
-from inknet.training.callbacks import Callback, LayerMonitor, checked_callbacks
+from inknet.training.callbacks import Callback, checked_callbacks
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
 from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
+from inknet.training.layer_monitor import LayerMonitor
 from inknet.training.step import Measured, Training
 from inknet.training.threads import one_blas_thread
 
