@@ -94,6 +94,7 @@ class Predictor:
         return x if x.dtype == np.uint8 else x.astype(self._dtype, copy=False)
 
 
+@np.errstate(under="ignore")
 def fold(network: Network) -> list[FoldedLayer]:
     """Return weight, bias and activation of each dense layer, batch normalization folded in.
 

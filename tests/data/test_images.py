@@ -132,6 +132,18 @@ def test_too_many_pixels_are_refused(tmp_path, monkeypatch):
     assert refusal(read_image, path).startswith(f"{path}: too many pixels")
 
 
+@pytest.mark.parametrize("size", [(100_001, 1), (1, 100_001)], ids=["row", "column"])
+@pytest.mark.parametrize("ending", ["png", "bmp", "tiff"])
+def test_a_side_that_no_picture_has_is_refused(tmp_path, ending, size):
+    path = tmp_path / f"a.{ending}"
+    Image.new("RGB", size).save(path)
+    for read in (read_image, read_image_shape):
+        expected = f"{size[0]:,}×{size[1]:,} pixels, expected at most 100,000 on a side"
+        assert refusal(read, path) == f"{path}: {expected}"
+    Image.new("RGB", tuple(min(side, 100_000) for side in size)).save(path)
+    assert read_image(path).size == 100_000
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I", "F"])
 def test_a_picture_is_the_same_in_strips_and_whole(tmp_path, monkeypatch, mode):
     path = tmp_path / "a.tiff"

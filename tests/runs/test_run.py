@@ -8,7 +8,7 @@ import pytest
 from inknet import MLP, InputError
 from inknet.cli.runs import runs
 from inknet.recipes import load_recipe
-from inknet.runs import Run, default_folder, folder, list_runs, train_run, unfinished
+from inknet.runs import Run, default_folder, folder, list_runs, results, train_run, unfinished
 from inknet.runs.ensemble import train_ensemble
 
 FILES = ("recipe.toml", "model.safetensors", "metrics.json")
@@ -30,6 +30,15 @@ def copied(made: Path, folder: Path) -> Path:
     for name in FILES:
         (folder / name).write_bytes((made / name).read_bytes())
     return folder
+
+
+def test_a_confusion_matrix_too_large_to_see_is_not_drawn(made, tmp_path, monkeypatch):
+    assert (made / "confusion_matrix.png").exists()
+    monkeypatch.setattr(results, "MOST_CLASSES_DRAWN", 1)
+    run = train_run(load_recipe(str(made / "recipe.toml")), tmp_path / "run")
+    assert not (tmp_path / "run/confusion_matrix.png").exists()
+    assert len(run.metrics["test"]["confusion_matrix"]) == 2
+    assert "confusion_matrix" not in (tmp_path / "run/report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -159,7 +168,7 @@ def test_class_names_too_long_for_a_model_file_are_refused_before_the_training(t
     labels = np.arange(60) % 2
     names = np.array(["a" * 2_000_000, "b" * 2_000_000])
     np.savez_compressed(tmp_path / "data.npz", X=np.eye(2)[labels], y=labels, class_names=names)
-    with pytest.raises(InputError, match=r"data\.npz: the names of the classes are too long"):
+    with pytest.raises(InputError, match=r"data\.npz: the names of the classes"):
         train_run(short(tmp_path / "data.npz"), tmp_path / "run")
     assert not (tmp_path / "run").exists()
     for wrong, says in ((names, "too long"), (["a\n", "b"], "cannot be printed")):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inknet.cli.console import complaining, new_table, print_rich, say, say_text
+from inknet.cli.console import complain, complaining, new_table, print_rich, say, say_text
 from inknet.errors import InputError
 
 if TYPE_CHECKING:
@@ -164,9 +164,15 @@ def _conclude(folder: StudyFolder) -> None:
     from inknet.experiments.results import PICTURE
 
     summary = _summary(folder.study(), folder)
-    plot_study(summary, folder.folder / PICTURE)
+    picture = folder.folder / PICTURE
+    look = f"; look at {picture}"
+    try:
+        plot_study(summary, picture)
+    except InputError as error:
+        complain(f"{error}; the results are complete without it")
+        look = ""
     _print_study(summary)
-    say(f"everything is in {folder.folder}; look at {folder.folder / PICTURE}")
+    say(f"everything is in {folder.folder}{look}")
 
 
 def table(
@@ -320,9 +326,6 @@ def search(
     )
     found.run(trials, _report_trial)
     best = found.best_recipe()
-    if best is None:
-        say("no trial was finished yet")
-        return
     path = out or Path("search") / f"{name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text_whole(path, best.to_toml())
@@ -333,7 +336,10 @@ def search(
 
 def _report_trial(trial: Any) -> None:
     """Print the settings and the result of a trial on one line."""
-    reached = f"{trial.value:.2%}" if trial.state.name == "COMPLETE" else trial.state.name.lower()
+    from inknet.experiments.search import DIVERGED
+
+    ended = DIVERGED if DIVERGED in trial.user_attrs else trial.state.name.lower()
+    reached = f"{trial.value:.2%}" if trial.state.name == "COMPLETE" else ended
     tried = ", ".join(
         f"{key.rpartition('.')[2]} {value:.3g}"
         if isinstance(value, float)

@@ -45,6 +45,7 @@ def evaluate(
         int,
         typer.Option(
             min=0,
+            max=10_000,
             help="Average the predictions over the image and N copies of it, distorted as in "
             "training. The result is not that of the network on the image only.",
         ),

@@ -52,7 +52,10 @@ def train(
     ensemble: Annotated[
         int | None,
         typer.Option(
-            min=2, metavar="N", help="Train N networks with consecutive seeds, used together."
+            min=2,
+            max=1_000,
+            metavar="N",
+            help="Train N networks with consecutive seeds, used together.",
         ),
     ] = None,
 ) -> None:
@@ -153,7 +156,9 @@ class _Training:
             f"{test['samples']:,}), trained for {training['seconds']:.1f} s",
             style="bold",
         )
-        self.console.print(f"everything is in {folder}; look at {folder / 'report.html'}")
+        report = folder / "report.html"
+        look = f"; look at {report}" if report.exists() else ""
+        self.console.print(f"everything is in {folder}{look}")
 
     def together(
         self, recipe: Recipe, folder: Path, n_members: int, options: dict[str, Any]

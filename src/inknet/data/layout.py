@@ -55,7 +55,7 @@ def image_shape_of(features: NDArray[Any], names: Sequence[str] = ()) -> tuple[i
 
 def as_images(dataset: Dataset) -> Dataset:
     """Return a dataset that says whether it is of images, also where its source did not."""
-    if dataset.image_shape is not None or dataset.features.dtype != np.uint8:
+    if dataset.image_shape is not None or not dataset.is_grey:
         return dataset
     return replace(dataset, image_shape=image_shape_of(dataset.features))
 

@@ -104,7 +104,7 @@ def _train(prepared: Prepared) -> dict[str, Any]:
             outcome = {"outcome": "diverged", "error": quoted(error)}
     if interrupt.reason is not None:
         return {"outcome": interrupt.reason.text}
-    with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):
         evaluation = model.evaluate_on(prepared.parts.test)
     return {
         **outcome,

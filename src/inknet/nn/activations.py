@@ -123,6 +123,7 @@ def identity_slope(a: Floats, out: Floats) -> None:
     out[:] = 1
 
 
+@np.errstate(under="ignore")  # a probability may be 0, even where NumPy is set to raise
 def softmax(logits: Floats, out: Floats) -> None:
     """Write ``exp(z_k) / sum_j exp(z_j)`` along each row; ``out`` may be ``logits`` itself.
 
@@ -130,8 +131,7 @@ def softmax(logits: Floats, out: Floats) -> None:
     exponential can overflow. Its derivative is combined with that of the loss, in
     `inknet.nn.ops.NumpyOps.softmax_cross_entropy`.
     """
-    np.subtract(logits, logits.max(axis=1, keepdims=True), out=out)
-    np.exp(out, out=out)
+    np.exp(np.subtract(logits, logits.max(axis=1, keepdims=True), out=out), out=out)
     out /= out.sum(axis=1, keepdims=True)
 
 

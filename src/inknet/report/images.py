@@ -19,6 +19,7 @@ from inknet.report.figures import (
     fractions,
     message_figure,
     new_figure,
+    own_settings,
     save_figure,
     shorten,
     shrink,
@@ -58,6 +59,7 @@ def plot_versions(
     save_figure(lambda: versions_figure(original, versions), path)
 
 
+@own_settings()
 def weights_figure(weights: NDArray[np.floating[Any]], image_shape: tuple[int, int]) -> Figure:
     """Draw what every neuron of the first layer looks for, one image a neuron, row by row.
 
@@ -140,6 +142,7 @@ def _columns(n_tiles: int, tallness: float) -> int:
     return min(n_tiles, min(candidates, key=lambda columns: -n_tiles % columns))
 
 
+@own_settings()
 def mistakes_figure(
     images: NDArray[np.uint8],
     true_names: Sequence[str],
@@ -192,6 +195,7 @@ def mistakes_figure(
     return figure
 
 
+@own_settings()
 def images_figure(images: NDArray[np.uint8], names: Sequence[str]) -> Figure:
     """Draw images ``(k, height, width)``, eight in a row, each above the name of its class."""
     columns, cell, caption = min(8, len(images)), 0.95, 0.24  # inches
@@ -215,6 +219,7 @@ def images_figure(images: NDArray[np.uint8], names: Sequence[str]) -> Figure:
     return figure
 
 
+@own_settings()
 def versions_figure(original: NDArray[np.uint8], versions: NDArray[np.uint8]) -> Figure:
     """Draw an image ``(height, width)``, and next to it versions of it, ``(k, height, width)``.
 

@@ -6,10 +6,10 @@ model.safetensors     the trained network
 history.csv           what each epoch measured
 metrics.json          the figures on the test data, sizes, times and versions
 loss.png              loss and accuracy over the epochs
-confusion_matrix.png  which class was taken for which, on the test data
+confusion_matrix.png  which class was taken for which, on the test data; to 1,000 classes
 weights.png           every neuron of the first layer as an image
 mistakes.png          the test images that the network misread with most confidence
-report.html           all of it on one page
+report.html           all of it on one page; like a picture, left out if it could not be made
 unfinished/           only until the run is complete, see `inknet.runs.unfinished`
 ===================== ============================================================================
 """

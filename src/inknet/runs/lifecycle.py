@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inknet.data import Splits
-from inknet.errors import DivergedError, TrainingStopped
+from inknet.errors import DivergedError, InputError, TrainingStopped
 from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.recipes import Recipe
@@ -57,7 +57,8 @@ def train_run(
     checkpoint_seconds
         Save a checkpoint this often, and after every epoch.
     warn
-        Called with one line when a checkpoint cannot be written; the training continues.
+        Called with one line when a checkpoint, a picture or the report cannot be written; the
+        training continues, and the run is complete without them.
 
     Raises
     ------
@@ -80,7 +81,8 @@ def train_run(
         unfinished.begin(recipe)
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
-        _train_and_write(prepared, unfinished, [*callbacks, checkpointer], None, interrupt)
+        all_callbacks = [*callbacks, checkpointer]
+        _train_and_write(prepared, unfinished, all_callbacks, None, interrupt, warn)
     return _completed(folder, interrupt)
 
 
@@ -126,7 +128,7 @@ def resume_run(
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
         all_callbacks = [*checked_callbacks(callbacks(recipe)), checkpointer]
-        _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt)
+        _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt, warn)
     return _completed(folder, interrupt)
 
 
@@ -143,6 +145,7 @@ def _train_and_write(
     callbacks: Sequence[Callback],
     checkpoint: Checkpoint | None,
     interrupt: InterruptFlag,
+    warn: Callable[[str], object],
 ) -> None:
     """Train from the beginning or from a checkpoint; write the results and put them in place."""
     model = prepared.model
@@ -155,10 +158,34 @@ def _train_and_write(
         raise DivergedError(f"{error}{_keep_best(model, unfinished)}") from None
     if history.ending.by_signal:
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
-    unfinished.make_results()
-    write_results(unfinished.results, prepared, history)
-    put_in_place(unfinished.results, unfinished.run_folder)
-    unfinished.remove()
+    try:
+        unfinished.make_results()
+        has_all = write_results(unfinished.results, prepared, history, warn)
+        put_in_place(unfinished.results, unfinished.run_folder)
+    except InputError as error:
+        raise InputError(f"{error}{_keep_model(model, unfinished)}") from None
+    if has_all or not unfinished.has_checkpoint:
+        unfinished.remove()
+    else:
+        warn(f"the checkpoint is kept: --resume {unfinished.run_folder} makes what is missing")
+
+
+def _keep_model(model: MLP, unfinished: Unfinished) -> str:
+    """Save a trained model whose results cannot be written, unless a checkpoint has it; say where.
+
+    On a disk that is full it is there already, and needs no more room.
+    """
+    if unfinished.has_checkpoint:
+        return ""
+    path, written = unfinished.folder / BEST_SO_FAR, unfinished.results / "model.safetensors"
+    try:
+        if written.exists():
+            written.replace(path)
+        else:
+            model.save(path)
+    except (InputError, OSError):
+        return ""
+    return f"; the trained model is in {path}"
 
 
 def _keep_best(model: MLP, unfinished: Unfinished) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from inknet.errors import InputError, quoted
 
 METRICS_FORMAT = 1
-LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 200 MB
+LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 50 to 200 MB
 MOST_LISTS = 100_000  # the matrix has one for each class; Python takes 64 bytes for each
 
 Figure = Annotated[float, Field(allow_inf_nan=False)]

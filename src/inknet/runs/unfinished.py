@@ -6,7 +6,8 @@ A folder ``unfinished`` inside the run folder:
 recipe.toml                     all settings of the run
 checkpoint.safetensors          the newest checkpoint, see `inknet.training.checkpoint`
 checkpoint-previous.safetensors the one before it
-best-so-far.safetensors         the best model of a training that diverged
+best-so-far.safetensors         the best model of a training that diverged, or the model of a
+                                training whose results could not be written
 lock                            held by the process that works here, until it ends
 results/                        the files of the run, until all are written and moved
 =============================== ===================================================================
@@ -35,7 +36,7 @@ KEEPS_OPEN_FILES = os.name == "nt"
 """Whether the system refuses to remove a file that is open, such as a lock that is held."""
 NAME = "unfinished"
 BEST_SO_FAR = "best-so-far.safetensors"
-"""The best model of a training that diverged."""
+"""The best model of a training that diverged, or the model if results could not be written."""
 SAMPLED_ROWS = 1000
 """How many rows of the data are compared to see whether they are the same."""
 

@@ -102,6 +102,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
 
     # -- inference --------------------------------------------------------------------------------
 
+    @np.errstate(under="ignore")  # what is too small for a number counts as 0
     def _logits(self, X: Matrix) -> Floats:
         """Return the logits, ``(n, n_outputs)``."""
         check_is_fitted(self)
@@ -110,6 +111,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         rows = Rows(X.astype(network.dtype, copy=False), network.ops)
         return network.infer(rows.all(training=False))
 
+    @np.errstate(under="ignore")
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Return the label of each sample.
 
@@ -129,6 +131,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         )
         return labels
 
+    @np.errstate(under="ignore")
     def predict_proba(self, X: Matrix) -> Floats:
         """Return the probability of each class, in the order of `classes_`.
 

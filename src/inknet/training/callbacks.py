@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from math import inf, isfinite, sqrt
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -42,6 +43,15 @@ class Past:
     training: str = ""
     at_begin: dict[str, Setting] = field(default_factory=dict)
     at_end: dict[str, Setting] | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Past:
+        """Copy the arguments too, unless they are such as cannot be copied, an open file."""
+        try:
+            made_with = deepcopy((self.args, self.kwargs), memo)
+        except TypeError:
+            made_with = self.args, self.kwargs
+        at_end = None if self.at_end is None else dict(self.at_end)
+        return Past(*made_with, self.training, dict(self.at_begin), at_end)
 
 
 class Callback:

@@ -126,8 +126,8 @@ class Trainer(Training):
 
     def _run_epochs(self, interrupt: InterruptFlag) -> None:
         """Train, and say in the history how it ended."""
-        # an overflow shows in the loss, which each step checks: no need for warnings too
-        with one_blas_thread(), np.errstate(over="ignore", invalid="ignore"):
+        # an overflow shows in the loss, which each step checks: no need for warnings or errors too
+        with one_blas_thread(), np.errstate(all="ignore"):
             while len(self.history) < self.settings.epochs and self.stop_reason is None:
                 try:
                     self._epoch(interrupt)

@@ -314,6 +314,7 @@ class NumpyOps(Loading):
         dtype = layers[0].weight.dtype
         is_limited = low > -np.inf or high < np.inf
 
+        @np.errstate(under="ignore")
         def predict(x: NDArray[Any]) -> Floats:
             x = self.xp.asarray(x)
             signal: Floats = x * dtype.type(1 / 255) if x.dtype == np.uint8 else x
