@@ -92,7 +92,7 @@ def test_a_table_is_evaluated_as_it_is_whatever_lies_along_the_edges_of_a_square
     model = MLP([16, 8, 2])
     model.train_on(train, None, _settings())
     assert (model.facts.image_shape, model.facts.light_background) == (None, None)
-    np.testing.assert_array_equal(matched(later, model).features, later.features)
+    np.testing.assert_array_equal(matched(later, model).features, model.scaled(later).features)
     expected = (model.predict(later.features) == later.targets).mean()
     assert model.evaluate_on(matched(later, model)).accuracy == expected > 0.9
 
