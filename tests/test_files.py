@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from inknet import MLP, InputError
-from inknet.files import refuse_link_out_of, write_text_whole
+from inknet.files import lock_in, refuse_link_out_of, write_text_whole
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
 
@@ -134,4 +134,17 @@ def test_a_lock_follows_no_link(tmp_path):
     (tmp_path / "lock").symlink_to("precious")
     with pytest.raises(OSError, match="symbolic links"), FileLock(tmp_path / "lock", timeout=0):
         pass
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+@LINKS
+def test_a_lock_that_is_a_second_name_of_another_file_is_refused(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with lock_in(tmp_path / "folder"):
+        assert (tmp_path / "folder/lock").is_file()
+    (tmp_path / "folder/lock").unlink(missing_ok=True)
+    (tmp_path / "precious").write_text("mine")
+    os.link(tmp_path / "precious", tmp_path / "folder/lock")
+    with pytest.raises(InputError, match="lock: a second name of another file"):
+        lock_in(tmp_path / "folder")
     assert (tmp_path / "precious").read_text() == "mine"

@@ -1,13 +1,19 @@
 """Files that are written whole or not at all, on Linux, macOS and Windows."""
 
+from __future__ import annotations
+
 import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from secrets import token_hex
+from typing import TYPE_CHECKING
 
 from inknet.errors import InputError, quoted
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 LONGEST_NAME = 255  # bytes; of a file, on the usual file systems
 LONGEST_PATH = 3_800  # bytes, of a folder; the files in it have to stay within Linux's 4,096
@@ -46,6 +52,23 @@ def refuse_link_out_of(folder: Path, path: Path) -> None:
         raise InputError(f"{path}: a link that leads nowhere") from None
     if not inside:
         raise InputError(f"{path}: a link that leads out of {folder}, which is not followed")
+
+
+def lock_in(folder: Path) -> FileLock:
+    """Return a lock that one process can hold in a folder: a file called ``lock``.
+
+    Raises
+    ------
+    InputError
+        If that file is a link, or a second name of another file: taking the lock could empty it.
+    """
+    from filelock import FileLock
+
+    path = folder / "lock"
+    refuse_link_out_of(folder, path)
+    if path.is_file() and path.stat().st_nlink > 1:
+        raise InputError(f"{path}: a second name of another file, which is not written to")
+    return FileLock(path, timeout=0)
 
 
 def refuse_long_path(folder: Path) -> None:

@@ -225,9 +225,9 @@ def test_a_signal_while_results_are_written_lets_them_be_written(whole, tmp_path
 def test_a_signal_while_the_results_of_a_member_are_written_ends_the_ensemble(tmp_path):
     np.savez(
         tmp_path / "data.npz",
-        x_train=np.arange(200, dtype=np.uint8).repeat(9).reshape(200, 9),
+        x_train=np.arange(200, dtype=np.uint8).repeat(9).reshape(200, 3, 3),
         y_train=np.arange(200) % 2,
-        x_test=np.ones((20, 9), np.uint8),
+        x_test=np.ones((20, 3, 3), np.uint8),
         y_test=np.arange(20) % 2,
     )
     words = ["train", *options(training__epochs=2), "--data", "data.npz", "--out", "all"]

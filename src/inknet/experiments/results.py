@@ -28,7 +28,7 @@ from inknet.experiments.catalogue import Share, Study, read_study
 from inknet.experiments.measured import write_json
 from inknet.experiments.plan import Plan
 from inknet.experiments.work import RESULT_FORMAT
-from inknet.files import refuse_link_out_of, refuse_long_path, write_text_whole
+from inknet.files import lock_in, refuse_link_out_of, refuse_long_path, write_text_whole
 
 PICTURE = "study.png"
 LARGEST_FILE = 1 << 26  # bytes; a run of a million epochs
@@ -152,16 +152,15 @@ class StudyFolder:
             If another process is at work here, the folder is not of this plan, or it or what would
             be written to is a link.
         """
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
         refuse_long_path(self.folder)
         refuse_link_out_of(self.folder.parent, self.folder)
-        for path in (self.runs, self.folder / "lock"):
-            refuse_link_out_of(self.folder, path)
+        refuse_link_out_of(self.folder, self.runs)
         self._check(plan)
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / "lock", timeout=0)
+            lock = lock_in(self.folder)
             lock.acquire()
         except Timeout:
             raise InputError(f"{self.folder}: another process is at work on this study") from None

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from inknet.data import Dataset
+from inknet.data.layout import image_facts
 from inknet.errors import InputError, quoted
 from inknet.mlp import MLP
 
@@ -46,7 +47,7 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
     numbers = np.array([number_of[name] for name in dataset.class_names])
     features = dataset.features
     # only pictures have a background: None for tables, and where neither light nor dark is clear
-    if {dataset.light_background, known.light_background} == {False, True}:
+    if {image_facts(dataset)["light_background"], known.light_background} == {False, True}:
         features = (255 if features.dtype == np.uint8 else 1) - features
     return replace(
         dataset,

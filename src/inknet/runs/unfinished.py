@@ -28,7 +28,7 @@ import numpy as np
 
 from inknet.data import Dataset
 from inknet.errors import InputError
-from inknet.files import refuse_link_out_of, write_text_whole
+from inknet.files import lock_in, refuse_link_out_of, write_text_whole
 from inknet.recipes import Recipe, load_recipe
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
 
@@ -84,7 +84,7 @@ class Unfinished:
         InputError
             If another process works here, or the folder cannot be made or is not of a training.
         """
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
         new_folders = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
@@ -92,8 +92,7 @@ class Unfinished:
                 raise InputError(f"{self.folder}: is a link; expected a folder")
             self.folder.mkdir(parents=True, exist_ok=True)
             self._refuse_foreign_files()
-            refuse_link_out_of(self.run_folder, self.folder / "lock")
-            lock = FileLock(self.folder / "lock", timeout=0)
+            lock = lock_in(self.folder)
             lock.acquire()
         except Timeout:
             raise InputError(
