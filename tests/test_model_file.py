@@ -215,13 +215,13 @@ def test_a_file_of_someone_else(path, parts, metadata):
     assert "not an inknet model" in refusal(path)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_another_version_of_the_format(path, parts, version):
     tensors, description = parts
     save_file(tensors, path, {"inknet": json.dumps(description | {"format": version})})
     message = refusal(path)
     assert f"model format {version!r}" in message
-    assert "reads 1" in message
+    assert "reads 1 and 2" in message
 
 
 def test_a_description_that_is_no_table(path, parts):
@@ -408,5 +408,6 @@ def test_facts_are_plain_data():
         "class_names": ("a", "b"),
         "image_shape": None,
         "light_background": None,
-        "pixels": None,
+        "crop": None,
+        "scale": None,
     }

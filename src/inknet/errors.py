@@ -15,6 +15,13 @@ class InputError(ValueError):
     """
 
 
+class InputWarning(UserWarning):
+    """It cannot be known what an input means; the message, one line, says how it was taken.
+
+    The command line prints it.
+    """
+
+
 class DivergedError(InputError):
     """The loss or the gradients are no longer finite, most often from too high a learning rate."""
 

@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import time
 
 import numpy as np
 import pytest
@@ -98,6 +99,40 @@ def test_lines_are_counted_across_empty_ones(tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text(f"{HEADER}\n\n1,2,3,4,5\n\n1,2,3,4,x\n")
     assert "line 5, column 5" in refusal(load, path)
+
+
+@given(
+    before=st.lists(st.sampled_from(["1,+2", " 1,002", "1,2\u2003", "", "  \t"]), max_size=6),
+    wrong=st.sampled_from(
+        ["1,2x", "x,2", "1,300", "1,2,3", "1", '1,"2', "1,1.5", "1,\udce9", "1,\0"]
+    ),
+    after=st.lists(st.sampled_from(["1,2", "", "y,3", "1,2,3"]), max_size=3),
+)
+def test_the_first_wrong_line_is_named_whatever_is_around_it(
+    tmp_path_factory, before, wrong, after
+):
+    path = tmp_path_factory.mktemp("csv") / "bad.csv"
+    text = "\n".join(["label,pixel0", *before, wrong, *after])
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    assert f"{path}: line {len(before) + 2}" in refusal(load, path)
+
+
+@pytest.mark.parametrize("wrong", ["1.5", "x", "300", "5,6", "\0"])
+def test_one_wrong_line_at_the_end_of_many_is_found_as_fast_as_the_file_is_read(tmp_path, wrong):
+    path = tmp_path / "train.csv"
+    write_kaggle(path, 4_000, 784)
+
+    def seconds(read):
+        start = time.process_time()
+        read()
+        return time.process_time() - start
+
+    sound = min(seconds(lambda: load(path)) for _ in range(2))
+    text = path.read_text()
+    path.write_text(text + ",".join(["1"] * 784 + [wrong]) + "\n")
+    found = seconds(lambda: refusal(load, path))
+    assert "line 4002" in refusal(load, path)
+    assert found < 4 * sound + 0.2
 
 
 def test_lines_that_all_differ_from_the_header_are_noticed(tmp_path):

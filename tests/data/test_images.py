@@ -16,8 +16,10 @@ from making import refusal
 from PIL import Image
 from scipy import ndimage
 
+from inknet import MLP
 from inknet.data import images
 from inknet.data.images import border_pixels, fit_image, read_image, read_image_shape
+from inknet.data.layout import image_facts
 from inknet.data.sample import load_sample
 
 GREY = np.random.default_rng(0).integers(0, 256, (7, 5), dtype=np.uint8)
@@ -221,6 +223,78 @@ def test_a_thin_line_across_a_large_picture_is_not_lost():
     fitted = fit_image(page)
     assert fitted.max() == 255
     assert (fitted.max(axis=1) > 128).sum() == 20
+
+
+def scenes(n, side, seed=0):
+    """Pictures without a background: light and shadow anywhere, and one quarter that is lighter."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(n) % 4
+    grey = generator.uniform(20, 120, (n, 4, 4)).repeat(side // 4, 1).repeat(side // 4, 2)
+    half = side // 2
+    for picture, label in zip(grey, labels, strict=True):
+        top, left = half * (label // 2), half * (label % 2)
+        picture[top : top + half, left : left + half] += 100
+    return grey.round().astype(np.uint8), labels
+
+
+def saved(folder, greys, ending="png"):
+    paths = [folder / f"{number}.{ending}" for number in range(len(greys))]
+    for path, grey in zip(paths, greys, strict=True):
+        Image.fromarray(grey).save(path)
+    return paths
+
+
+@pytest.mark.parametrize("size", [(32, 32), (96, 96), (320, 320), (140, 96), (96, 500)])
+def test_pictures_without_a_background_are_resized_whole(tmp_path, size):
+    greys, labels = scenes(400, 32)
+    model = MLP([1024, 16, 4])
+    model.train(greys, labels, num_epochs=20)
+    assert (model.facts.light_background, model.facts.crop) == (None, False)
+    others, truth = scenes(60, 32, seed=1)
+    scale = min(size[0] // 32, size[1] // 32)
+    large = others.repeat(scale, 1).repeat(scale, 2)
+    # of another shape: what is in the middle counts, so it goes on to both sides
+    missing = [(length - large.shape[1]) // 2 for length in size]
+    large = np.pad(large, ((0, 0), *((width, width) for width in missing)), "edge")
+    predicted = model.read_images(saved(tmp_path, large)).argmax(axis=1)
+    assert (predicted == truth).mean() > 0.95
+
+
+def test_resizing_whole_is_what_pillow_does():
+    large, _ = scenes(3, 64)
+    for grey in large:
+        expected = np.asarray(Image.fromarray(grey).resize((16, 16), Image.Resampling.LANCZOS))
+        np.testing.assert_array_equal(fit_image(grey, (16, 16), None), expected)
+        wide = np.concatenate([grey[:, :7], grey, grey[:, :7]], axis=1)
+        np.testing.assert_array_equal(fit_image(wide, (16, 16), None), expected)
+        dark = np.pad(grey[4:-4, 4:-4], 4)
+        fitted = fit_image(dark, (16, 32), False, crop=False)
+        expected = np.asarray(Image.fromarray(dark).resize((16, 16), Image.Resampling.LANCZOS))
+        np.testing.assert_array_equal(fitted, np.pad(expected, ((0, 0), (8, 8))))
+        light = fit_image(255 - dark, (16, 32), False, crop=False)
+        np.testing.assert_allclose(light, fitted, atol=1)
+
+
+def test_pictures_that_fill_their_frame_are_not_made_smaller(tmp_path):
+    """As those of clothes in Fashion-MNIST."""
+    digits = load_sample().subset(np.arange(0, 5000, 4))
+    greys = digits.images(np.arange(1250))
+    filling = [np.asarray(Image.fromarray(grey[4:24, 4:24]).resize((28, 28))) for grey in greys]
+    model = MLP([784, 32, 10])
+    model.train(np.stack(filling[::2]), digits.targets[::2], num_epochs=20)
+    assert (model.facts.light_background, model.facts.crop) == (False, False)
+    expected = model.predict(np.stack(filling[1::2])) == digits.targets[1::2]
+    large = np.stack(filling[1::2]).repeat(5, 1).repeat(5, 2)
+    predicted = model.read_images(saved(tmp_path, large)).argmax(axis=1) == digits.targets[1::2]
+    assert predicted.mean() > expected.mean() - 0.02
+
+
+def test_digits_are_cropped_to_their_ink_as_before():
+    assert image_facts(load_sample()) == {
+        "image_shape": (28, 28),
+        "light_background": False,
+        "crop": True,
+    }
 
 
 def test_border_pixels_are_those_along_the_edges():

@@ -12,6 +12,7 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+from inknet import InputError
 from inknet.report.evaluation import evaluate
 
 
@@ -56,6 +57,14 @@ def test_a_class_never_present_and_one_never_answered_have_figures_of_zero():
     assert_array_equal(evaluation.precision, [0.5, 0, 0])
     assert_array_equal(evaluation.recall, [1, 0, 0])
     assert_array_equal(evaluation.support, [1, 1, 0])
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, -1], [0, 3], [0.0, 1.0], [0.5, 1], [np.nan, 1], [True, False], [0], [[0, 1]], []]
+)
+def test_labels_that_are_no_classes_are_refused(labels):
+    with pytest.raises(InputError, match=r"the labels are .*; expected "):
+        evaluate(np.zeros((2, 3)), np.array(labels), ("a", "b", "c"))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inknet.errors import printable
+from inknet.errors import InputError, printable
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -62,9 +64,18 @@ def say_text(text: str) -> None:
     print("\n".join(map(printable, text.removesuffix("\n").split("\n"))), flush=True)
 
 
-def complain(message: str) -> None:
+def complain(message: object) -> None:
     """Print a warning or an error on one line of the standard error."""
-    print(f"inknet: {printable(message)}", file=sys.stderr, flush=True)
+    print(f"inknet: {printable(str(message))}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def complaining() -> Iterator[None]:
+    """Print an `InputError` as a complaint, and continue: one of many is broken, not all."""
+    try:
+        yield
+    except InputError as error:
+        complain(error)
 
 
 def print_json(value: Any) -> None:

@@ -56,6 +56,12 @@ def import_(
         str | None,
         typer.Option(metavar="28x28", help="The inputs are uint8 images of this size, over 255."),
     ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,…", help="The layers from input to output, if names do not say it."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file in --out.")] = False,
 ) -> None:
     """Make a model file from weights that were trained elsewhere."""
@@ -70,6 +76,7 @@ def import_(
         class_names=None if classes is None else classes.split(","),
         pixels=image is not None,
         image_shape=None if image is None else _image_shape(image),
+        order=None if order is None else [name.strip() for name in order.split(",")],
     )
     model.save(out)
     say(f"{out}: {model!r}")

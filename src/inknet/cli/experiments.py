@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inknet.cli.console import complain, new_table, print_rich, say, say_text
+from inknet.cli.console import complain, complaining, new_table, print_rich, say, say_text
 from inknet.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,15 +45,18 @@ def list_studies(root: Root = DEFAULT_ROOT) -> None:
     from inknet.experiments.results import StudyFolder, study_folders
 
     table = new_table(["study", "group", "what"], ["runs done"])
-    catalogue = [(load_study(name), StudyFolder(root / name)) for name in study_names()]
-    own = [
-        (folder.study(), folder)
-        for folder in study_folders(root)
-        if folder.folder.name not in study_names()
-    ]
-    for study, folder in [*catalogue, *own]:
-        done = _summary(study, folder).n_done
-        table.add_row(study.name, study.group, study.title, f"{done} of {study.n_runs}")
+    names = study_names()
+    own = [folder for folder in study_folders(root) if folder.folder.name not in names]
+    for folder in [*(StudyFolder(root / name) for name in names), *own]:
+        name = folder.folder.name
+        with complaining():
+            study = load_study(name) if name in names else folder.study()
+            try:
+                done = f"{_summary(study, folder).n_done} of {study.n_runs}"
+            except InputError:
+                table.add_row(study.name, study.group, study.title, "not readable")
+                raise
+            table.add_row(study.name, study.group, study.title, done)
     print_rich(table)
 
 
@@ -183,28 +186,36 @@ def table(
     ),
 ) -> None:
     """Print the tables of studies: ours next to the published figures."""
-    from inknet.experiments.tables import csv_text, markdown
+    from inknet.experiments.tables import csv_text, markdown, markdown_text
 
-    summaries = _begun(names or [], root)
+    summaries, n_broken = _begun(names or [], root)
     if form is TableFormat.CSV:
         say_text(csv_text(summaries))
     elif form is TableFormat.MARKDOWN:
-        say_text("\n\n".join(f"## {s.study.title}\n\n{markdown(s)}" for s in summaries))
+        say_text(
+            "\n\n".join(f"## {markdown_text(s.study.title)}\n\n{markdown(s)}" for s in summaries)
+        )
     else:
         for summary in summaries:
             _print_study(summary)
+    if n_broken:
+        raise typer.Exit(2)
 
 
-def _begun(names: list[str], root: Path) -> list[StudySummary]:
-    """Return the results of some studies, or of all that were begun."""
+def _begun(names: list[str], root: Path) -> tuple[list[StudySummary], int]:
+    """Return the results of some studies, or of all that were begun; how many are broken."""
     from inknet.experiments.results import study_folders
 
     if names:
-        return [_known(name, root) for name in _expand(names)]
+        return [_known(name, root) for name in _expand(names)], 0
     folders: list[StudyFolder] = study_folders(root)
     if not folders:
         raise InputError(f"{root}: holds no study; begin one with inknet experiment run NAME")
-    return [_summary(folder.study(), folder) for folder in folders]
+    summaries = []
+    for folder in folders:
+        with complaining():
+            summaries.append(_summary(folder.study(), folder))
+    return summaries, len(folders) - len(summaries)
 
 
 def _expand(names: list[str]) -> list[str]:
@@ -262,9 +273,9 @@ def _print_study(summary: StudySummary, *, about: bool = False) -> None:
     for line in notes(summary):
         print_rich(f"  {line}")
     if study.claim is not None:
-        print_rich(f"The claim: {study.claim.says}")
+        say(f"The claim: {study.claim.says}")
     for line in claim_lines(summary):
-        print_rich(line)
+        say(line)
     print_rich("")
 
 

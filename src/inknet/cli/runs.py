@@ -9,6 +9,7 @@ import typer
 
 from inknet.cli.console import (
     SOURCE_HELP,
+    complain,
     how_to_resume,
     n_errors,
     new_table,
@@ -20,6 +21,11 @@ from inknet.cli.console import (
 if TYPE_CHECKING:
     from inknet.data import Dataset
     from inknet.runs import Run
+
+
+UNKNOWN_DATA = (
+    "{}: does not say which data it was trained on, so it cannot be known whether they were changed"
+)
 
 
 def evaluate(
@@ -53,8 +59,11 @@ def evaluate(
     if data is None:
         opened = Run.open(run)
         model, samples = opened.model(), opened.test_data()
+        if opened.data_digest is None:
+            complain(UNKNOWN_DATA.format(run))
     else:
-        model, samples = MLP.load(run), evaluation_part(load(data))
+        model = MLP.load(run)
+        samples = evaluation_part(load(data, model.facts.fitting))
     samples = matched(samples, model)
     if copies:
         result = model.evaluate_copies_on(samples, Run.open(run).recipe.augment, copies)
@@ -94,8 +103,9 @@ def predict(
 ) -> None:
     """Predict what is written in pictures of any size.
 
-    A picture is cropped to its ink, scaled and centred as the digits of MNIST were. One that
-    already has the size of the training images is used unchanged.
+    A picture is cropped to its ink, scaled and centred as the digits of MNIST were; or resized
+    whole, if the training images had no clear background or no margins. One that already has the
+    size of the training images is used unchanged.
     """
     from inknet.mlp import MLP
 
@@ -124,7 +134,7 @@ def runs(
     """List the finished runs, and the trainings that can be resumed."""
     from inknet.runs import list_runs, list_unfinished
 
-    found, unfinished = list_runs(folder), list_unfinished(folder)
+    found, unfinished = list_runs(folder, complain), list_unfinished(folder)
     if found:
         _print_runs(found)
     else:

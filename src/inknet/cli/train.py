@@ -170,7 +170,7 @@ class _Training:
         def resume(place: Path) -> Run:
             return resume_run(place, callbacks=self.callbacks, **options)
 
-        figures = train_ensemble(recipe, folder, n_members, train, resume)
+        figures = train_ensemble(recipe, folder, n_members, train, resume, options["warn"])
         each = figures["errors_of_each"]
         self.console.print(
             f"one network: {sum(each) / len(each):,.1f} errors in {figures['samples']:,} on average"

@@ -13,7 +13,8 @@ from inknet.data.mapped import fetch
 from inknet.errors import InputError, printable
 
 LARGEST_LABEL = 9_999  # a larger number is more likely an identifier than a class
-UNCLEAR_BACKGROUND = 64  # grey levels around the middle that are neither light nor dark
+DARK = 64  # grey levels; as far from white is light
+CLEAR_SHARE = 0.75  # of the pixels along the edges that are light, or dark, if the background is
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +23,9 @@ class Dataset:
 
     Attributes
     ----------
-    features : (n_stored, n_features) uint8 or floating
-        One sample per row, C-contiguous. Pixels stay uint8 (0 to 255) until a batch is made. The
-        array may be memory-mapped.
+    features : (n_stored, n_features)
+        One sample per row, C-contiguous, numbers of any type. Pixels stay uint8 (0 to 255) until a
+        batch is made. The array may be memory-mapped.
     labels : (n_stored,) integer
         The class of each row, in ``[0, n_classes)``.
     class_names : tuple of str
@@ -37,6 +38,9 @@ class Dataset:
         How many of the last stored rows are the source's own test set.
     rows : (n,) integer or None
         The selected rows, in order; ``None`` selects all.
+    is_scaled : bool
+        Whether the features are on a network's scale, where uint8 stands for 0 to 1. Otherwise
+        their values decide what they stand for, see `inknet.scale`.
     """
 
     features: NDArray[Any]
@@ -46,6 +50,7 @@ class Dataset:
     name: str
     n_official_test: int = 0
     rows: NDArray[np.intp] | None = None
+    is_scaled: bool = False
 
     def __post_init__(self) -> None:
         """Check that the parts fit together; raise an `InputError` naming the source if not."""
@@ -65,6 +70,10 @@ class Dataset:
                 raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
         if len(self.labels) == 0:
             raise InputError(f"{self.name}: holds no samples")
+        if self.labels.dtype.kind not in "iu":
+            raise InputError(
+                f"{self.name}: the labels are of type {self.labels.dtype}; expected whole numbers"
+            )
         if self.rows is None:  # for a selection, this was checked when the whole was made
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= self.n_classes:
@@ -107,15 +116,16 @@ class Dataset:
     def light_background(self) -> bool | None:
         """Whether these are pictures of dark ink on a light background (in MNIST it is dark).
 
-        Decided by the median of the pixels along the edges of up to 1,000 pictures, where ink is
-        rare. None if that is neither light nor dark, as in photographs, or if these are not images.
+        Decided by the pixels along the edges of up to 1,000 pictures, where ink is rare. None if
+        they are neither mostly light nor mostly dark, as in photographs, or if these are tables.
         """
         if self.image_shape is None or self.features.dtype != np.uint8:
             return None
         sample = self.images(np.arange(0, len(self), 1 + len(self) // 1000))
         edges = (sample[:, 0], sample[:, -1], sample[:, :, 0], sample[:, :, -1])
-        background = float(np.median(np.concatenate(edges, axis=1)))
-        return background > 127 if abs(background - 127.5) > UNCLEAR_BACKGROUND else None
+        background = np.concatenate(edges, axis=1)
+        dark, light = np.mean(background < DARK), np.mean(background > 255 - DARK)
+        return bool(light > dark) if max(dark, light) >= CLEAR_SHARE else None
 
     def subset(self, positions: NDArray[np.intp]) -> Dataset:
         """Return a dataset of the samples at these positions, in the order given."""

@@ -1,6 +1,8 @@
 """`load`, the one function for all sources of data: a SOURCE is a name or a path."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from inknet.data.csv_file import load_csv
 from inknet.data.dataset import Dataset
@@ -19,7 +21,7 @@ EXPECTED = (
 )
 
 
-def load(source: str | Path) -> Dataset:
+def load(source: str | Path, fitting: Mapping[str, Any] | None = None) -> Dataset:
     """Load a SOURCE.
 
     Parameters
@@ -29,6 +31,9 @@ def load(source: str | Path) -> Dataset:
         IDX file of images, a folder of IDX files, an ``.npz``, or a folder with one folder of
         images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``. In
         this and every other path, ``~`` and ``~user`` are home folders.
+    fitting
+        How a model that is to be evaluated fits pictures to those that it was trained on, see
+        `inknet.data.images.fit_image`; for a folder of images.
 
     Raises
     ------
@@ -43,17 +48,17 @@ def load(source: str | Path) -> Dataset:
         raise InputError(f"the source is empty; {EXPECTED}")
     path = as_path(source)
     try:
-        return _load_path(path)
+        return _load_path(path, fitting)
     except MemoryError:
         raise InputError(f"{path}: does not fit in memory") from None
     except OSError as error:  # from listing a folder; the readers turn their own into InputError
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
 
 
-def _load_path(path: Path) -> Dataset:
+def _load_path(path: Path, fitting: Mapping[str, Any] | None) -> Dataset:
     """Choose the reader by the kind of the path and the end of its name."""
     if path.is_dir():
-        return load_idx(path) if images_in(path) else load_image_folder(path)
+        return load_idx(path) if images_in(path) else load_image_folder(path, fitting)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; {EXPECTED}")
     if not path.is_file():

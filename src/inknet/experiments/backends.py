@@ -8,10 +8,13 @@ because a worker died is still kept once.
 from __future__ import annotations
 
 import asyncio
-import warnings
+import os
+import threading
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, TypeAlias
 
 from inknet.errors import InputError, quoted
@@ -29,6 +32,18 @@ WORKER_SECONDS = 60.0
 """How long to wait for a worker, when a cluster has none."""
 LOOK_SECONDS = 2.0
 """How often to see whether the cluster still has workers."""
+IDLE_SECONDS = 300.0
+"""When a process without work ends."""
+PARENT_SECONDS = 0.5
+"""How often a process sees whether the one that leads the study is still there."""
+ONE_THREAD = dict.fromkeys(
+    [
+        *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS"),
+        *("VECLIB_MAXIMUM_THREADS", "NUMBA_NUM_THREADS", "NUMEXPR_NUM_THREADS"),
+    ],
+    "1",
+)
+"""For libraries that are loaded before `execute`, which keeps to one thread too."""
 
 
 def in_this_process(jobs: Sequence[Job]) -> Results:
@@ -38,7 +53,9 @@ def in_this_process(jobs: Sequence[Job]) -> Results:
 
 
 def on_processes(n_processes: int) -> Backend:
-    """Return a backend of so many processes of this machine, by joblib.
+    """Return a backend of so many processes of this machine, by joblib's executor.
+
+    They end with this process, however that ends.
 
     Raises
     ------
@@ -46,13 +63,11 @@ def on_processes(n_processes: int) -> Backend:
         If joblib is not installed. While it runs: if processes die again and again.
     """
     try:
-        from joblib import Parallel  # noqa: F401
+        import joblib  # noqa: F401
     except ImportError:
         raise InputError("--jobs needs joblib: pip install 'inknet[experiments]'") from None
 
     def run(jobs: Sequence[Job]) -> Results:
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-
         left = {(job.study, job.name): job for job in jobs}
         deaths = 0
         while left:
@@ -60,7 +75,7 @@ def on_processes(n_processes: int) -> Backend:
                 for result in _pool(n_processes, list(left.values())):
                     del left[result["study"], result["name"]]
                     yield result
-            except TerminatedWorkerError:
+            except BrokenProcessPool:
                 deaths += 1
                 if deaths == MOST_DEATHS:
                     raise InputError(
@@ -73,22 +88,36 @@ def on_processes(n_processes: int) -> Backend:
 
 def _pool(n_processes: int, jobs: list[Job]) -> Results:
     """Yield the result of each job, from processes that end with the generator."""
-    from joblib import Parallel, delayed, parallel_config
-    from joblib.externals.loky import get_reusable_executor
+    from joblib.externals.loky import ProcessPoolExecutor
 
-    # that runs are cancelled when a study is ended, wherever the signal meets joblib, is wanted
-    warnings.filterwarnings("ignore", r"\d+ tasks ", UserWarning)
-    # the same one thread that `execute` keeps to, for libraries that are loaded before it
-    with parallel_config("loky", inner_max_num_threads=1):
-        parallel = Parallel(
-            n_jobs=n_processes, return_as="generator_unordered", batch_size=1, max_nbytes=None
-        )
-        results = parallel(delayed(execute)(job) for job in jobs)
+    executor = ProcessPoolExecutor(
+        min(n_processes, len(jobs)),
+        timeout=IDLE_SECONDS,
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+        env=ONE_THREAD,
+    )
     try:
-        yield from results
+        for future in as_completed([executor.submit(execute, job) for job in jobs]):
+            yield future.result()
     finally:
-        results.close()
-        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+        executor.shutdown(wait=True, kill_workers=True)
+
+
+def _end_with(leader: int) -> None:
+    """End this process soon after its parent, which may be killed and then ends nothing.
+
+    Windows does not say that a parent has ended; there it ends when it has had no work for a while.
+    """
+    if os.name == "nt":
+        return
+
+    def watch() -> None:
+        while os.getppid() == leader:
+            sleep(PARENT_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="inknet-parent", daemon=True).start()
 
 
 @contextmanager

@@ -180,12 +180,12 @@ def read_study(text: str, name: str, where: str | None = None) -> Study:
     where = where or f"study {name}"
     try:
         return Study.model_validate({"name": name, **tomllib.loads(text)})
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{where}: not valid TOML: {quoted(error)}") from None
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, problem["loc"]))
-        raise InputError(f"{where}: {place or 'study'}: {quoted(problem['msg'])}") from None
+        raise InputError(quoted(f"{where}: {place or 'study'}: {problem['msg']}")) from None
+    except (ValueError, RecursionError) as error:  # also a number of too many digits
+        raise InputError(f"{where}: not valid TOML: {quoted(error)}") from None
 
 
 def grid_study(

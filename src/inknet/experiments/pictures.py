@@ -74,7 +74,8 @@ def _draw_dots(
     if figure == "test" and any(row.row.published for row in rows):
         axes.plot([], [], "o", color=INK, label="ours: mean ± deviation")
         axes.plot([], [], "D", mfc="none", color=ORANGE, label="published")
-    axes.set_yticks(range(len(rows)), [shorten(row.row.name, 34) for row in rows])
+    names = [shorten(row.row.name, 34) for row in rows]
+    axes.set_yticks(range(len(rows)), names, parse_math=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.xaxis.set_major_formatter(PercentFormatter(1))
@@ -117,7 +118,7 @@ def _mean_curve(curves: list[list[float]]) -> list[float]:
 
 
 def _finish(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    axes.set_title(title, loc="left", fontsize=10, color=INK, parse_math=False)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9, colors=INK)

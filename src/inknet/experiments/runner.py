@@ -15,6 +15,7 @@ from inknet.errors import StudyStopped
 from inknet.experiments.backends import Backend
 from inknet.experiments.plan import Plan
 from inknet.experiments.results import Result, StudyFolder
+from inknet.experiments.same_data import SameData
 from inknet.training.ending import HUNG_UP, SIGNALS, listened_to
 from inknet.training.fastest import fastest_ops
 
@@ -51,7 +52,8 @@ def run_plans(
     Raises
     ------
     InputError
-        If a folder is not of its plan, or another process is at work in it.
+        If a folder is not of its plan, or another process is at work in it; or if the data were
+        changed since its first run.
     StudyStopped
         After a signal; the same call continues.
     """
@@ -69,6 +71,12 @@ def run_plans(
             if (known := present[name].get(job.name)) is None
             or (retry and known.outcome == "failed")
         ]
+        same_data = {
+            name: SameData(folders[name].folder, plan, present[name])
+            for name, plan in by_name.items()
+        }
+        for name, same in same_data.items():
+            same.check_sources(job for job in jobs if job.study == name)
         total = sum(len(plan.jobs) for plan in plans)
         done = total - len(jobs)
         if not jobs:
@@ -78,6 +86,7 @@ def run_plans(
         for result in results:
             if result["outcome"] in {ending.text for ending in SIGNALS.values()}:
                 raise StudyStopped(result["outcome"])
+            same_data[result["study"]].check(result["name"], result.get("data"))
             kept = folders[result["study"]].put(result)
             done += 1
             report(by_name[result["study"]], kept, done, total)

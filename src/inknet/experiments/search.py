@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inknet.data import load
+from inknet.data.digest import source_digest
 from inknet.errors import DivergedError, InputError, StudyStopped, quoted
 from inknet.experiments.catalogue import values_of
 from inknet.files import as_path
@@ -133,10 +135,13 @@ class Search:
         Raises
         ------
         InputError
-            If a trial's settings cannot be trained with.
+            If a trial's settings cannot be trained with, or the data were changed since the first.
         StudyStopped
             After a signal; the trials so far are kept.
         """
+        if not any(axis.key == "data.source" for axis in self.axes):
+            source = _with(self.recipe, self.changes, {}, self.seed).data.source
+            self._check_same_data(source, source_digest(load(source)))
         self.study.optimize(
             self._objective,
             n_trials=n_trials,
@@ -163,6 +168,7 @@ class Search:
 
         settings = {axis.key: axis.suggest(trial) for axis in self.axes}
         prepared = prepare(_with(self.recipe, self.changes, settings, self.seed))
+        self._check_same_data(prepared.recipe.data.source, prepared.digest)
         pruner = Pruner(trial)
         try:
             with at_most(1), InterruptFlag(deliver=False) as interrupt:
@@ -174,6 +180,18 @@ class Search:
         if history.ending == PRUNED:
             raise optuna.TrialPruned
         return pruner.best
+
+    def _check_same_data(self, source: str, digest: str) -> None:
+        """Refuse to compare trials with those on other data."""
+        key = f"digest of {source}"
+        known = self.study.user_attrs.get(key)
+        if known is None:
+            self.study.set_user_attr(key, digest)
+        elif known != digest:
+            raise InputError(
+                f"{quoted(source)}: was changed since the search was begun; "
+                "restore it, or choose another --name"
+            )
 
 
 def open_search(

@@ -121,6 +121,7 @@ def _train(prepared: Prepared) -> dict[str, Any]:
         "seconds": history.seconds,
         "ops": history.ops,
         "parameters": model.network.n_parameters,
+        "data": prepared.digest,
         "weights": _digest(model),
         "history": _columns(history),
     }
@@ -143,7 +144,10 @@ def _columns(history: History) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
         name: [getattr(record, name) for record in history] for name in COLUMNS
     }
-    columns["gradient_norms"] = [list(record.gradient_norms) for record in history]
+    # the norm of very large gradients is infinite, which JSON cannot hold
+    columns["gradient_norms"] = [
+        [norm if isfinite(norm) else None for norm in record.gradient_norms] for record in history
+    ]
     columns["active_fractions"] = [list(record.active_fractions) for record in history]
     return columns
 

@@ -135,17 +135,10 @@ def softmax(logits: Floats, out: Floats) -> None:
     out /= out.sum(axis=1, keepdims=True)
 
 
+_LEAKY = ("leaky_relu", leaky_relu, f"np.maximum(z, {LEAKY_SLOPE} * z)", "LeakyRelu")
 _TABLE = (
     ActivationFunction("relu", relu, "np.maximum(z, 0)", "Relu", relu_slope, True),
-    ActivationFunction(
-        "leaky_relu",
-        leaky_relu,
-        f"np.maximum(z, {LEAKY_SLOPE} * z)",
-        "LeakyRelu",
-        leaky_relu_slope,
-        rectifies=True,
-        attributes={"alpha": LEAKY_SLOPE},
-    ),
+    ActivationFunction(*_LEAKY, leaky_relu_slope, True, attributes={"alpha": LEAKY_SLOPE}),
     ActivationFunction("sigmoid", sigmoid, "(1 + np.tanh(z / 2)) / 2", "Sigmoid", sigmoid_slope),
     ActivationFunction("tanh", tanh, "np.tanh(z)", "Tanh", tanh_slope),
     ActivationFunction("identity", identity, "z", "Identity", identity_slope),

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.errors import InputError
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -102,8 +104,22 @@ def evaluate(
         The true classes.
     class_names
         The name of each class.
+
+    Raises
+    ------
+    InputError
+        If a label is no class, or the three do not fit together.
     """
     n_classes = len(class_names)
+    fits = labels.ndim == 1 and logits.shape == (len(labels), n_classes)
+    if not fits or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"the labels are {labels.dtype} of shape {labels.shape}, the outputs of shape "
+            f"{logits.shape}; expected whole numbers (n,), and (n, {n_classes})"
+        )
+    if len(labels) == 0 or labels.min() < 0 or labels.max() >= n_classes:
+        found = f"from {labels.min()} to {labels.max()}" if len(labels) else "none"
+        raise InputError(f"the labels are {found}; expected classes from 0 to {n_classes - 1}")
     predicted = logits.argmax(axis=1)
     # Labels may be stored as uint8, which cannot number the cells of 17 classes.
     cells = labels.astype(np.intp) * n_classes + predicted

@@ -15,6 +15,7 @@ from inknet.runs.folder import Run, check_folder, put_in_place
 from inknet.runs.prepare import Prepared, prepare, with_absolute_source
 from inknet.runs.results import write_results
 from inknet.runs.unfinished import BEST_SO_FAR, Unfinished
+from inknet.training.callbacks import checked_callbacks
 from inknet.training.checkpoint import Checkpoint
 from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
@@ -31,7 +32,7 @@ def train_run(
     folder: str | Path,
     *,
     force: bool = False,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback] | None = None,
     on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
@@ -73,6 +74,7 @@ def train_run(
     unfinished = Unfinished(folder)
     check_folder(folder, force)
     recipe = with_absolute_source(recipe)
+    callbacks = checked_callbacks(callbacks)
     prepared = prepare(recipe)
     with InterruptFlag(deliver=False) as interrupt, unfinished.at_work():
         check_folder(folder, force)  # another run may have been put there in the meantime
@@ -88,7 +90,7 @@ def resume_run(
     folder: str | Path,
     *,
     previous: bool = False,
-    callbacks: Callable[[Recipe], Sequence[Callback]] = lambda recipe: (),
+    callbacks: Callable[[Recipe], Sequence[Callback] | None] = lambda recipe: None,
     on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
@@ -125,7 +127,7 @@ def resume_run(
             warn(f"began on {began_on} ops, continues on {now}: the last bits may differ")
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
-        all_callbacks = [*callbacks(recipe), checkpointer]
+        all_callbacks = [*checked_callbacks(callbacks(recipe)), checkpointer]
         _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt, warn)
     return _completed(folder, interrupt)
 
@@ -158,9 +160,8 @@ def _train_and_write(
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
     try:
         unfinished.make_results()
-        results, parts = unfinished.results, prepared.parts
-        has_all = write_results(results, prepared.recipe, model, parts, history, warn)
-        put_in_place(results, unfinished.run_folder)
+        has_all = write_results(unfinished.results, prepared, history, warn)
+        put_in_place(unfinished.results, unfinished.run_folder)
     except InputError as error:
         raise InputError(f"{error}{_keep_model(model, unfinished)}") from None
     if has_all or not unfinished.has_checkpoint:

@@ -37,6 +37,8 @@ class _Training(_Table):
 
 class _Data(_Table):
     source: str
+    digest: str | None = None  # of the source; runs of inknet 0.2 have none
+    test_digest: str | None = None
 
 
 class _Metrics(_Table):

@@ -32,14 +32,19 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
             f"{dataset.name}: has {dataset.n_features} features a sample; "
             f"the model was trained on {n_features}"
         )
+    if dataset.image_shape and known.image_shape and dataset.image_shape != known.image_shape:
+        theirs, ours = (f"{h}×{w}" for h, w in (dataset.image_shape, known.image_shape))
+        raise InputError(f"{dataset.name}: has images of {theirs}; the model was trained on {ours}")
     unknown = [name for name in dataset.class_names if name not in known.class_names]
     if unknown:
         raise InputError(
             f"{dataset.name}: class {unknown[0]!r} is not among the model's classes "
             f"({', '.join(known.class_names)})"
         )
+    dataset = model.scaled(dataset)
     numbers = np.array([known.class_names.index(name) for name in dataset.class_names])
     features = dataset.features
+    # only pictures have a background: None for tables, and where neither light nor dark is clear
     if {dataset.light_background, known.light_background} == {False, True}:
         features = 255 - features
     return replace(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inknet.data import Dataset, Splits, load, split
+from inknet.data.digest import source_digest
 from inknet.data.sources import NAMED
 from inknet.errors import InputError
 from inknet.files import as_path
 from inknet.mlp import MLP
-from inknet.model_file import ModelFacts
+from inknet.model_file import ModelFacts, check_class_names
 from inknet.nn.network import Network
-from inknet.recipes import Recipe
+from inknet.recipes import Recipe, check_readable
 from inknet.runs.unfinished import Unfinished, origin_of
 from inknet.seeds import Streams
 from inknet.training.checkpoint import Checkpoint, Checkpointer
@@ -33,9 +35,14 @@ class Prepared:
     model: MLP
     parts: Splits
 
+    @cached_property
+    def digest(self) -> str:
+        """The digest of all samples of the source, see `inknet.data.digest`."""
+        return source_digest(self.parts.train)
+
     def origin(self) -> dict[str, str]:
         """Return the digests by which a checkpoint identifies its recipe and data."""
-        return origin_of(self.recipe, self.parts.train, self.parts.validation)
+        return origin_of(self.recipe, self.parts.train, self.parts.validation, self.digest)
 
     def checkpointer(
         self, unfinished: Unfinished, seconds: float, warn: Callable[[str], object]
@@ -44,7 +51,7 @@ class Prepared:
         return Checkpointer(unfinished.folder, self.origin(), seconds, warn)
 
     def train(
-        self, callbacks: Sequence[Callback] = (), checkpoint: Checkpoint | None = None
+        self, callbacks: Sequence[Callback] | None = None, checkpoint: Checkpoint | None = None
     ) -> History:
         """Train as the recipe says, from the beginning or from a checkpoint; see `MLP.train_on`."""
         parts, recipe = self.parts, self.recipe
@@ -55,6 +62,7 @@ class Prepared:
 
 def prepare(recipe: Recipe) -> Prepared:
     """Load the data, split them, and build the network; `InputError` if one is not valid."""
+    check_readable(recipe)
     streams = Streams.from_seed(recipe.seed)
     parts = load_splits(recipe, streams)
     return Prepared(recipe, _build(recipe, parts.train, streams), parts)
@@ -108,4 +116,5 @@ def _build(recipe: Recipe, data: Dataset, streams: Streams) -> MLP:
         network = Network(architecture, streams.initialization, recipe.network.dtype)
     except ValueError as error:
         raise InputError(f"{data.name}: {error}") from None
+    check_class_names(data.class_names, data.name)
     return MLP.from_parts(network, ModelFacts(data.class_names), streams)

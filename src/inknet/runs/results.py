@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -12,7 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 import inknet
-from inknet.data import Dataset, Splits
+from inknet.data import Dataset
+from inknet.data.digest import digest_of
 from inknet.errors import InputError, quoted
 from inknet.files import write_text_whole
 from inknet.mlp import MLP
@@ -20,6 +22,7 @@ from inknet.nn.activations import softmax
 from inknet.recipes import Recipe
 from inknet.runs.folder import PICTURES
 from inknet.runs.metrics import METRICS_FORMAT
+from inknet.runs.prepare import Prepared
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
@@ -35,9 +38,7 @@ LeaveOut: TypeAlias = Callable[[Path, str], None]
 
 def write_results(
     folder: Path,
-    recipe: Recipe,
-    model: MLP,
-    parts: Splits,
+    trained: Prepared,
     history: History,
     warn: Callable[[str], object] = lambda line: None,
 ) -> bool:
@@ -48,9 +49,13 @@ def write_results(
     """
     from inknet.report.evaluation import evaluate
 
+    recipe, model = trained.recipe, trained.model
+    shape = model.facts.image_shape  # seen in the values, where the source does not say it
+    test = replace(model.scaled(trained.parts.test), image_shape=shape)
+    parts = trained.parts._replace(test=test)
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
-    metrics = _metrics(recipe, model, parts, history, evaluation)
+    metrics = _metrics(trained, history, evaluation)
     write_text_whole(folder / "recipe.toml", recipe.to_toml())
     model.save(folder / "model.safetensors")
     history.save_csv(folder / "history.csv")
@@ -81,13 +86,8 @@ def _attempt(path: Path, make: Callable[[], object], leave_out: LeaveOut) -> boo
     return True
 
 
-def _metrics(
-    recipe: Recipe,
-    model: MLP,
-    parts: Splits,
-    history: History,
-    evaluation: Evaluation,
-) -> dict[str, Any]:
+def _metrics(trained: Prepared, history: History, evaluation: Evaluation) -> dict[str, Any]:
+    recipe, model, parts = trained.recipe, trained.model, trained.parts
     validation = model.evaluate_on(parts.validation)
     return {
         "format": METRICS_FORMAT,
@@ -109,6 +109,8 @@ def _metrics(
             "train": len(parts.train),
             "validation": len(parts.validation),
             "test": len(parts.test),
+            "digest": trained.digest,
+            "test_digest": digest_of(parts.test),
         },
         "versions": {
             "inknet": inknet.__version__,

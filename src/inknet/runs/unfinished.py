@@ -92,6 +92,7 @@ class Unfinished:
                 raise InputError(f"{self.folder}: is a link; expected a folder")
             self.folder.mkdir(parents=True, exist_ok=True)
             self._refuse_foreign_files()
+            refuse_link_out_of(self.run_folder, self.folder / "lock")
             lock = FileLock(self.folder / "lock", timeout=0)
             lock.acquire()
         except Timeout:
@@ -154,8 +155,9 @@ class Unfinished:
         try:
             found = Checkpoint.load(path)
             for what, digest in origin.items():
-                if found.origin.get(what) != digest:
-                    other = {"recipe": "another recipe", "data": "other data"}[what]
+                is_old = what == "source" and what not in found.origin
+                if found.origin.get(what) != digest and not is_old:
+                    other = "another recipe" if what == "recipe" else "other data"
                     raise InputError(f"{path}: was made with {other}")
         except InputError as error:
             if path == before or not before.exists():
@@ -168,6 +170,19 @@ class Unfinished:
                 f"{error}; the checkpoint before it is intact: resume from that one with --previous"
             ) from None
         return found
+
+    def source_digest(self) -> str | None:
+        """Return the digest of the data that the newest checkpoint was made with, if it is known.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint is damaged, or a link out of the folder.
+        """
+        newest = self.folder / NEWEST
+        path = newest if newest.exists() else self.folder / PREVIOUS
+        refuse_link_out_of(self.run_folder, path)
+        return Checkpoint.load(path).origin.get("source")
 
     def _refuse_foreign_files(self) -> None:
         """Raise `InputError` if the folder is not one of ours: in ours, files get removed."""
@@ -207,8 +222,12 @@ def _is_ours(name: str) -> bool:
     return name in (*names, "lock", "results") or name.startswith((*unwritten, ".tmp"))
 
 
-def origin_of(recipe: Recipe, train: Dataset, validation: Dataset) -> dict[str, str]:
-    """Return the digests that show whether a checkpoint belongs to a recipe and its data."""
+def origin_of(recipe: Recipe, train: Dataset, validation: Dataset, source: str) -> dict[str, str]:
+    """Return the digests that show whether a checkpoint belongs to a recipe and its data.
+
+    The digest of the whole source is new since inknet 0.2: checkpoints of 0.2 have the other alone,
+    of all labels and some samples.
+    """
     data = hashlib.sha256()
     for part in (train, validation):
         data.update(f"{len(part)} {part.features.shape} {part.features.dtype}".encode())
@@ -218,4 +237,5 @@ def origin_of(recipe: Recipe, train: Dataset, validation: Dataset) -> dict[str, 
     return {
         "recipe": hashlib.sha256(recipe.to_toml().encode()).hexdigest(),
         "data": data.hexdigest(),
+        "source": source,
     }

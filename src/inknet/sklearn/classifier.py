@@ -8,25 +8,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats, Labels
-from inknet.nn.layers import BatchNorm
 from inknet.nn.network import Network
 from inknet.nn.optimizers import Nesterov
 from inknet.output import print_if_possible
 from inknet.recipes import TrainingRecipe, training_recipe
 from inknet.recipes.options import StepOptions
+from inknet.sklearn.fitted import FittedNetwork, with_architecture
 from inknet.sklearn.parameters import (
     ACTIVATIONS,
     CONSTRAINTS,
@@ -35,20 +32,43 @@ from inknet.sklearn.parameters import (
     with_shared_options,
 )
 from inknet.sklearn.rows import Matrix, Rows
+from inknet.sklearn.samples import Samples, hold_back
 from inknet.sklearn.solvers import (
     EpsilonHatAdam,
-    Samples,
     Stepper,
     StochasticTraining,
     measure,
     minimize_lbfgs,
     ops_for,
 )
+from inknet.training.callbacks import checked_callbacks
 
 if TYPE_CHECKING:
     from inknet.training.callbacks import Callback
 
-NORM_PARTS = ("gamma", "beta", "running_mean", "running_var")
+RECORD = (
+    "loss_curve_",
+    "best_loss_",
+    "validation_scores_",
+    "best_validation_score_",
+    "validation_loss_curve_",
+    "_best",
+)
+"""The attributes in which a fit keeps what its epochs measured."""
+
+
+OPTIMIZER_PARAMETERS = (
+    "solver",
+    "learning_rate",
+    "learning_rate_init",
+    "power_t",
+    "momentum",
+    "nesterovs_momentum",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+)
+"""The parameters of the optimizer; `partial_fit` continues with it until one of them changes."""
 
 
 def _fits_by_steps(estimator: MLPClassifier) -> bool:
@@ -61,7 +81,7 @@ def _fits_by_steps(estimator: MLPClassifier) -> bool:
 
 
 @with_shared_options
-class MLPClassifier(ClassifierMixin, BaseEstimator):
+class MLPClassifier(FittedNetwork):
     """A multi-layer perceptron with the parameters of ``sklearn.neural_network.MLPClassifier``.
 
     Parameters, attributes and methods with the same name mean the same. The parameters from
@@ -154,6 +174,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         How many samples training has seen.
     n_iter_ : int
         How many epochs, or iterations, the last fit took.
+    activation_, batch_norm_ : str
+        These parameters as they were in the last fit; predictions are made with them.
     n_layers_, n_outputs_ : int
         The number of layers, with the input; and the width of the last.
     out_activation_ : {"softmax", "logistic"}
@@ -166,9 +188,6 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
-    coefs_: list[Floats]
-    intercepts_: list[Floats]
-    norms_: list[dict[str, Floats]]
     loss_curve_: list[float]
     best_loss_: float | None
     validation_scores_: list[float] | None
@@ -322,7 +341,43 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         *,
         incremental: bool,
     ) -> MLPClassifier:
+        before = dict(self.__dict__)
+        try:
+            train, validation, random_state = self._prepare(
+                X, y, sample_weight, validation_data, incremental
+            )
+            training = None
+            if self.solver != "lbfgs":
+                training = self._new_training(train, validation, random_state, incremental)
+        except BaseException:  # what is refused leaves a fitted estimator as it was
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        try:
+            if training is None:
+                self._fit_lbfgs(train, validation)
+            else:
+                self._fit_by_steps(training, incremental)
+        finally:
+            self._network.release()
+        if not np.isfinite(self._network.parameters).all():
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed."
+            )
+        return self
+
+    def _prepare(
+        self,
+        X: Matrix,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        validation_data: tuple[Any, ...] | None,
+        incremental: bool,
+    ) -> tuple[Samples, Samples | None, np.random.RandomState]:
+        """Check everything, and set up the network; return what to train and validate on."""
         hidden = self._hidden_widths()
+        checked_callbacks(self.callbacks)
         from_scratch = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = validate_data(
             self,
@@ -339,23 +394,20 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         if from_scratch:
             self._initialize(X.shape[1], hidden, X.dtype, random_state)
         else:
-            self._keep(self._current_network())
+            network = self._current_network()
+            dims = list(network.architecture.layer_dims)
+            if dims[1:-1] != hidden:
+                raise ValueError(
+                    f"hidden_layer_sizes is {hidden}, and the network to continue with has "
+                    f"{dims[1:-1]}. Use fit without warm_start for another network."
+                )
+            self._keep(with_architecture(network, self._architecture(dims)))
+        if from_scratch or not hasattr(self, "loss_curve_") or self.solver == "lbfgs":
+            self._begin_record()
+        self.activation_, self.batch_norm_ = self.activation, self.batch_norm
         dtype = self._network.dtype
         train = Samples(X.astype(dtype, copy=False), self._targets(y, dtype), weights)
-        validation = self._validation_samples(validation_data, dtype)
-        try:
-            if self.solver == "lbfgs":
-                self._fit_lbfgs(train, validation)
-            else:
-                self._fit_by_steps(train, validation, random_state, incremental)
-        finally:
-            self._network.release()
-        if not np.isfinite(self._network.parameters).all():
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed."
-            )
-        return self
+        return train, self._validation_samples(validation_data, dtype), random_state
 
     def _fit_lbfgs(self, train: Samples, validation: Samples | None) -> None:
         """Find the weights with L-BFGS, in float64 for any type of the features."""
@@ -399,28 +451,27 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = min(int(result.nit), self.max_iter)
         self.loss_ = float(result.fun)
 
-    def _fit_by_steps(
+    def _new_training(
         self,
         train: Samples,
         validation: Samples | None,
         random_state: np.random.RandomState,
         incremental: bool,
-    ) -> None:
-        """Find the weights by steps on batches."""
+    ) -> StochasticTraining:
+        """Return a training by steps on batches."""
         network = self._network
         kept: Stepper | None = self.__dict__.get("_optimizer")
-        if kept is None or not incremental or kept.n_parameters != network.n_parameters:
+        settings = network.n_parameters, *(getattr(self, name) for name in OPTIMIZER_PARAMETERS)
+        if kept is None or not incremental or kept.made_for != settings:
             self._optimizer = self._new_optimizer()
+            self._optimizer.made_for = settings
             self._generator = self._new_generator(random_state)
         if self.early_stopping and validation is None:
-            train, validation = self._split(train, random_state)
+            train, validation = hold_back(train, self.validation_fraction, random_state)
         epochs = 1 if incremental else self.max_iter
         if validation is not None and self.validation_scores_ is None:
             self.validation_scores_, self.validation_loss_curve_ = [], []
-        if self.early_stopping and not hasattr(self, "_best"):
-            self._best = network.parameters.copy(), network.statistics.copy()
-        self.n_iter_ = 0
-        training = StochasticTraining(
+        return StochasticTraining(
             self,
             network,
             self._optimizer,
@@ -432,9 +483,16 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             self.callbacks or (),
             ops_for(len(train) * network.n_parameters * epochs),
         )
+
+    def _fit_by_steps(self, training: StochasticTraining, incremental: bool) -> None:
+        """Find the weights by steps on batches."""
+        network = self._network
+        if self.early_stopping and not hasattr(self, "_best"):
+            self._best = network.parameters.copy(), network.statistics.copy()
+        self.n_iter_ = 0
         try:
             with training:
-                for _ in range(epochs):
+                for _ in range(training.settings.epochs):
                     self._after_epoch(training.run_epoch(), training)
                     if training.stop_reason is not None or (
                         self._no_improvement_count > self.n_iter_no_change and self._is_to_stop()
@@ -578,38 +636,6 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         weights = _check_sample_weight(rest[0], X, dtype=dtype) if rest else None
         return Samples(X, self._targets(y, dtype), weights)
 
-    def _split(
-        self, samples: Samples, random_state: np.random.RandomState
-    ) -> tuple[Samples, Samples]:
-        """Hold back a part of the samples for validation."""
-        targets = samples.targets
-        # as scikit-learn does: only two classes are stratified
-        stratify = targets.astype(bool) if targets.ndim == 2 and targets.shape[1] == 1 else None
-        rows = train_test_split(
-            np.arange(len(samples)),
-            random_state=random_state,
-            test_size=self.validation_fraction,
-            stratify=stratify,
-        )
-        if len(rows[1]) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        sample_weight = samples.sample_weight
-        features = (
-            samples.features.tocsr() if hasattr(samples.features, "tocsr") else samples.features
-        )
-        train, validation = (
-            Samples(
-                features[part],
-                targets[part],
-                None if sample_weight is None else sample_weight[part],
-            )
-            for part in rows
-        )
-        return train, validation
-
     def _settings(self, n_samples: int, epochs: int) -> TrainingRecipe:
         if self.batch_size == "auto":
             batch_size = min(200, n_samples)
@@ -683,15 +709,20 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self._keep(network)
         self.n_layers_ = len(dims)
         self.n_iter_ = self.t_ = 0
+
+    def _begin_record(self) -> None:
+        """Start with an empty record of what the epochs measured; L-BFGS keeps none."""
+        for name in RECORD:
+            self.__dict__.pop(name, None)
         if self.solver in STOCHASTIC_SOLVERS:
             self.loss_curve_: list[float] = []
             self._no_improvement_count = 0
             self.best_loss_ = None if self.early_stopping else np.inf
             self.validation_scores_ = self.best_validation_score_ = None
             self.validation_loss_curve_ = None
-            self.__dict__.pop("_best", None)
 
     def _architecture(self, dims: list[int]) -> Architecture:
+        """Return what the parameters ask for, to train it."""
         n_hidden = len(dims) - 2
         dropout = np.atleast_1d(np.asarray(self.dropout, float))
         if len(dropout) not in (1, n_hidden) or not ((dropout >= 0) & (dropout < 1)).all():
@@ -708,121 +739,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             batch_norm=self.batch_norm,
         )
 
-    def _keep(self, network: Network) -> None:
-        """Make the fitted attributes views into this network."""
-        self._network = network
-        self.coefs_ = [dense.weight for dense in network.dense_layers]
-        self.intercepts_ = [dense.bias for dense in network.dense_layers]
-        self.norms_ = [
-            {name: getattr(norm, name) for name in NORM_PARTS} for norm in _norms(network)
-        ]
-
-    def _current_network(self) -> Network:
-        """Return the network of the fitted attributes.
-
-        They may be new arrays: set by the user, or just unpickled.
-        """
-        dims = [len(self.coefs_[0]), *(len(bias) for bias in self.intercepts_)]
-        architecture = self._architecture(dims)
-        network: Network | None = self.__dict__.get("_network")
-        if network is not None and network.architecture == architecture:
-            arrays = zip(network.dense_layers, self.coefs_, self.intercepts_, strict=True)
-            if all(dense.weight is w and dense.bias is b for dense, w, b in arrays):
-                return network
-        network = Network(architecture, None, np.result_type(np.float32, self.coefs_[0].dtype))
-        for dense, weight, bias in zip(
-            network.dense_layers, self.coefs_, self.intercepts_, strict=True
-        ):
-            dense.weight[:], dense.bias[:] = weight, bias
-        for norm, parts in zip(_norms(network), getattr(self, "norms_", ()), strict=False):
-            for name in NORM_PARTS:
-                getattr(norm, name)[:] = parts[name]
-        return network
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out the network, whose arrays are in the fitted attributes."""
-        state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_network", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "coefs_" in state:
-            self._keep(self._current_network())
-
-    # -- inference --------------------------------------------------------------------------------
-
-    @np.errstate(under="ignore")
-    def _logits(self, X: Matrix) -> Floats:
-        """Return the logits, ``(n, n_outputs)``."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        network = self._current_network()
-        rows = Rows(X.astype(network.dtype, copy=False), network.ops)
-        return network.infer(rows.all(training=False))
-
-    @np.errstate(under="ignore")
-    def predict(self, X: Matrix) -> NDArray[Any]:
-        """Return the label of each sample.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
-        """
-        scores = self._logits(X)
-        if self.out_activation_ == "logistic":
-            scores = expit(scores)
-        labels: NDArray[Any] = self._label_binarizer.inverse_transform(
-            scores.ravel() if self.n_outputs_ == 1 else scores
-        )
-        return labels
-
-    @np.errstate(under="ignore")
-    def predict_proba(self, X: Matrix) -> Floats:
-        """Return the probability of each class, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        logits = self._logits(X)
-        if self.out_activation_ == "softmax":
-            softmax(logits, logits)
-            return logits
-        if self.n_outputs_ == 1:  # not 1 - p, which is 0 where p is almost 1
-            logits = np.hstack([-logits, logits])
-        probabilities: Floats = expit(logits)
-        return probabilities
-
-    def predict_log_proba(self, X: Matrix) -> Floats:
-        """Return the logarithms of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore", under="ignore"):
-            return np.log(probabilities, out=probabilities)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _norms(network: Network) -> list[BatchNorm]:
-    return [layer for layer in network.layers if isinstance(layer, BatchNorm)]

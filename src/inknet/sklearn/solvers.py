@@ -9,24 +9,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass
 from math import sqrt
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.base import BaseEstimator
 
-from inknet.nn.arrays import Floats, Labels
+from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
 from inknet.nn.optimizers import Adam, Nesterov
 from inknet.output import print_if_possible
-from inknet.sklearn.rows import Matrix, Rows
-from inknet.training.callbacks import Callback, LayerMonitor
+from inknet.sklearn.rows import Rows
+from inknet.sklearn.samples import Samples
+from inknet.training.callbacks import Callback, LayerMonitor, checked_callbacks
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
 from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
@@ -43,32 +44,6 @@ SMALLEST_RATE = 1e-6
 MEASURED_AT_ONCE = 1024
 
 
-@dataclass
-class Samples:
-    """Samples to learn from, or to validate on.
-
-    Attributes
-    ----------
-    features : (n, d)
-    targets : (n,) of classes; or (n, n_outputs) of 0 and 1
-    sample_weight : (n,) or None
-        How much each sample counts.
-    """
-
-    features: Matrix
-    targets: Labels | Floats
-    sample_weight: Floats | None = None
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.targets)
-
-    @property
-    def total_weight(self) -> float:
-        """The sum of the sample weights; their number if there are none."""
-        return len(self) if self.sample_weight is None else float(self.sample_weight.sum())
-
-
 class Stepper:
     """An optimizer, and scikit-learn's rules for its learning rate.
 
@@ -76,6 +51,10 @@ class Stepper:
     ----------
     learning_rate : float
         The rate of SGD's steps; for Adam, the rate it starts from.
+    identity : str
+        That of the training it was made for, which `MLPClassifier.partial_fit` continues.
+    made_for : tuple
+        The size of the network, and the estimator's parameters of the optimizer.
 
     Parameters
     ----------
@@ -97,11 +76,8 @@ class Stepper:
         self.optimizer = optimizer
         self.learning_rate_init = self.learning_rate = float(learning_rate_init)
         self.rule, self.power_t = rule, power_t
-
-    @property
-    def n_parameters(self) -> int:
-        """How many parameters the optimizer's state is for."""
-        return next(len(array) for array in self.optimizer.arrays().values())
+        self.identity = uuid4().hex
+        self.made_for: tuple[Any, ...] = ()
 
     def iteration_ends(self, n_seen: int) -> None:
         """Lower the rate with the number of samples seen, if the rule says so."""
@@ -184,7 +160,8 @@ class StochasticTraining(Training):
             settings,
             generator,
             -(-len(train) // self.batch_size),
-            [LayerMonitor(), *callbacks] if callbacks else [],
+            [LayerMonitor(), *checked_callbacks(callbacks)] if callbacks else [],
+            stepper.identity,
         )
         self.estimator, self.stepper = estimator, stepper
         self.train, self.validation = train, validation

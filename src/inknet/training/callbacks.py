@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from math import inf, sqrt
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import inf, isfinite, sqrt
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from inknet.errors import InputError
 from inknet.output import print_if_possible
 from inknet.training.ending import EARLY_STOPPING
+from inknet.training.weights import refuse_other_kind, unfit
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
     from inknet.training.session import Session
+
+
+Setting = str | bytes | int | float | np.generic | None
+"""Types of attributes that a callback keeps if no training has changed them."""
+
+
+@dataclass
+class Past:
+    """What a callback remembers of its making and of its last training.
+
+    Attributes
+    ----------
+    args, kwargs
+        What it was made with.
+    training : str
+        The identity of its last training; empty before the first.
+    at_begin, at_end : dict of settings
+        Its settings when that training began and when it ended; ``at_end`` is None in between.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    training: str = ""
+    at_begin: dict[str, Setting] = field(default_factory=dict)
+    at_end: dict[str, Setting] | None = None
 
 
 class Callback:
@@ -22,6 +49,9 @@ class Callback:
 
     A callback may read everything in the `Session`, and may set ``trainer.stop_reason``. The order
     of callbacks has no meaning: what one must do before another has a separate event.
+
+    A callback starts afresh with each training, see `start_afresh`. Only a training that resumes
+    from a checkpoint, and a further `MLPClassifier.partial_fit`, continue with what it has.
 
     Attributes
     ----------
@@ -34,6 +64,38 @@ class Callback:
 
     name: str = ""
     keeps_weights: bool = False
+    _past: Past
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remember the arguments, for `start_afresh`."""
+        callback = super().__new__(cls)
+        vars(callback)["_past"] = Past(args, kwargs)
+        return callback
+
+    def __init__(self) -> None:
+        """Take no arguments; a subclass may."""
+
+    def start_afresh(self) -> None:
+        """Forget earlier trainings; called before `on_train_begin`, unless the training resumes.
+
+        If there was one, all attributes are removed and ``__init__`` is called again with the same
+        arguments. Only numbers and strings that were set outside of trainings keep their values:
+        they are settings. Override it to keep more, or if ``__init__`` must not be called twice.
+        """
+        past = self._past
+        if not past.training:
+            return
+        kept = {
+            name: value
+            for name, value in settings_of(self).items()
+            if _has(past.at_begin, name, value)
+            or (past.at_end is not None and not _has(past.at_end, name, value))
+        }
+        vars(self).clear()
+        vars(self)["_past"] = past
+        kind: Any = type(self)
+        kind.__init__(self, *past.args, **past.kwargs)
+        vars(self).update(kept)
 
     def on_train_begin(self, trainer: Session) -> None:
         """Before the first step."""
@@ -75,12 +137,19 @@ class Callback:
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
         """Return what it needs to resume: arrays, and values that JSON can hold.
 
-        Called between two steps. The arrays need not be copies: they are copied.
+        Called between two steps. The arrays need not be copies: they are copied. Arrays called
+        ``parameters`` and ``statistics`` are taken for weights of the network: a checkpoint in
+        which the network could not use them is refused.
         """
         return {}, {}
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Restore what `state` returned; the arrays are copies, which the callback may keep."""
+
+
+def settings_of(callback: Callback) -> dict[str, Setting]:
+    """Return the attributes that are numbers, strings or None."""
+    return {name: value for name, value in vars(callback).items() if isinstance(value, Setting)}
 
 
 EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
@@ -93,6 +162,27 @@ def listeners(callbacks: Sequence[Callback]) -> dict[str, list[Callable[..., Non
         event: [one for one in found if getattr(one, "__func__", one) is not vars(Callback)[event]]
         for event, found in methods.items()
     }
+
+
+def checked_callbacks(callbacks: Sequence[Callback] | None) -> list[Callback]:
+    """Return callbacks as a list, None as an empty one; raise `InputError` for anything else."""
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
+        raise InputError(f"callbacks is {_kind(callbacks)}; expected a list of inknet.Callback")
+    found = list(callbacks)
+    for number, callback in enumerate(found):
+        if not isinstance(callback, Callback):
+            raise InputError(
+                f"callbacks[{number}] is {_kind(callback)}; expected an instance of inknet.Callback"
+            )
+    return found
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"of type {type(value).__name__}"
 
 
 class LayerMonitor(Callback):
@@ -109,6 +199,20 @@ class LayerMonitor(Callback):
         self._norms: list[list[float]] = []
         self._active: list[list[float]] = []
 
+    def on_train_begin(self, trainer: Session) -> None:
+        """If the training resumes, refuse samples of another number of layers."""
+        network = trainer.network
+        for samples, layers in (
+            (self._norms, network.dense_layers),
+            (self._active, network.activation_layers),
+        ):
+            if samples and len(samples[0]) != len(layers):
+                raise unfit(f"samples of {len(samples[0])} layers; expected {len(layers)}")
+
+    def on_rollback(self, trainer: Session, problem: str) -> None:
+        """Check the samples again: those of the beginning of the epoch are from the checkpoint."""
+        self.on_train_begin(trainer)
+
     def on_gradients(self, trainer: Session) -> None:
         """Take a sample."""
         if trainer.step % self.INTERVAL == 0 or not self._norms:
@@ -124,7 +228,10 @@ class LayerMonitor(Callback):
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Continue with these samples."""
-        self._norms, self._active = list(values["norms"]), list(values["active"])
+        norms, active = values["norms"], values["active"]
+        if not (_is_matrix(norms) and _is_matrix(active) and len(norms) == len(active)):
+            raise ValueError("the samples of the layers are not rows of numbers")
+        self._norms, self._active = norms, active
 
     def measurements(self, trainer: Session) -> Mapping[str, Any]:
         """Return the means of the epoch's samples, and forget the samples."""
@@ -160,6 +267,8 @@ class EarlyStopping(Callback):
         self._parameters = self._statistics = None  # not restored if they are refused
         refuse_other_kind("the best parameters", parameters, trainer.network.parameters)
         refuse_other_kind("the best statistics", statistics, trainer.network.statistics)
+        if trainer.history.best_epoch is None:
+            raise unfit("it has best weights and no best epoch")
         self._parameters, self._statistics = parameters, statistics
 
     def on_measured(self, trainer: Session) -> None:
@@ -188,7 +297,11 @@ class EarlyStopping(Callback):
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Continue with these as the best."""
-        self.best = -inf if values["best"] is None else values["best"]
+        best = values["best"]
+        expected = set() if best is None else {"parameters", "statistics"}
+        if set(arrays) != expected or not (best is None or _is_number(best)):
+            raise ValueError(f"the best result is {best!r}, with {len(arrays)} arrays")
+        self.best = -inf if best is None else best
         self._parameters, self._statistics = arrays.get("parameters"), arrays.get("statistics")
 
     def on_choose_weights(self, trainer: Session) -> None:
@@ -246,7 +359,10 @@ class EpochLines(Callback):
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Continue from there."""
-        self._printed = values["printed"]
+        printed = values["printed"]
+        if type(printed) is not int or printed < 0:
+            raise ValueError(f"the epoch that was printed last is {printed!r}")
+        self._printed = printed
 
     def _print(self, trainer: Session) -> None:
         self._printed = len(trainer.history)
@@ -264,15 +380,23 @@ def epoch_line(trainer: Session) -> str:
     return f"epoch {number}  {loss}  {accuracy}  {record.seconds:.2f} s"
 
 
-def refuse_other_kind(name: str, found: Floats, expected: Floats) -> None:
-    """Raise `InputError` unless an array has the shape and type of another."""
-    if (found.shape, found.dtype) != (expected.shape, expected.dtype):
-        raise InputError(
-            f"the checkpoint does not fit this training: {name} are {found.dtype} {found.shape}; "
-            f"expected {expected.dtype} {expected.shape}"
-        )
+def _has(settings: dict[str, Setting], name: str, value: Setting) -> bool:
+    return name in settings and bool(settings[name] == value)
 
 
 def _norm(*arrays: Floats) -> float:
     """Return the Euclidean norm of all the arrays' elements together."""
     return sqrt(sum(float(np.dot(flat, flat)) for flat in (array.ravel() for array in arrays)))
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is float and isfinite(value)
+
+
+def _is_matrix(rows: object) -> bool:
+    """Whether a value from a file is a list of lists of numbers, all of one length."""
+    return (
+        isinstance(rows, list)
+        and all(isinstance(row, list) and len(row) == len(rows[0]) for row in rows)
+        and all(type(value) is float for row in rows for value in row)
+    )

@@ -19,7 +19,7 @@ from inknet.seeds import Streams
 from inknet.training.augmentation import Augmentation
 from inknet.training.averaging import WeightAverage
 from inknet.training.batches import BatchMaker
-from inknet.training.callbacks import Callback, EarlyStopping, LayerMonitor
+from inknet.training.callbacks import Callback, EarlyStopping, LayerMonitor, checked_callbacks
 from inknet.training.divergence import ReturnPoint, diverged
 from inknet.training.ending import FINISHED, Ending
 from inknet.training.fastest import fastest_ops
@@ -63,9 +63,10 @@ class Trainer(Training):
         validation: Dataset | None,
         settings: TrainingRecipe,
         streams: Streams,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
         augment: AugmentRecipe | None = None,
     ) -> None:
+        callbacks = checked_callbacks(callbacks)
         uses_batch_norm = network.architecture.batch_norm != "none"
         if uses_batch_norm and (settings.batch_size == 1 or len(train) == 1):
             raise InputError("batch_norm needs batches of 2 samples or more, not of 1")

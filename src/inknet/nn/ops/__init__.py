@@ -2,8 +2,9 @@
 
 `contract` says what a backend must provide, formula by formula. `formulas` provides it in readable
 NumPy, and `numba` in compiled loops. A training asks `fastest` for one of them and gives it to the
-network; nothing else in the code asks which one is in use. `batch` loads rows, and `parallel`
-splits large work. `images` and `reading` are plain functions, not formulas.
+network; nothing else in the code asks which one is in use. `batch` loads rows, `labels` checks
+what they are compared with, and `parallel` splits large work. `images` and `reading` are plain
+functions, not formulas.
 """
 
 from functools import cache
@@ -12,6 +13,7 @@ from os import environ
 
 from inknet.nn.ops.batch import Batch, Rows
 from inknet.nn.ops.formulas import NumpyOps
+from inknet.nn.ops.labels import checked_labels, checked_targets
 from inknet.nn.ops.notice import notice
 
 NUMPY = NumpyOps()
@@ -59,4 +61,13 @@ def _numba() -> NumpyOps:
     return ops
 
 
-__all__ = ["NUMPY", "VARIABLE", "Batch", "NumpyOps", "Rows", "fastest"]
+__all__ = [
+    "NUMPY",
+    "VARIABLE",
+    "Batch",
+    "NumpyOps",
+    "Rows",
+    "checked_labels",
+    "checked_targets",
+    "fastest",
+]

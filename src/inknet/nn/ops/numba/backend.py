@@ -250,7 +250,9 @@ class NumbaOps(NumpyOps):
 
         self.in_parts(part, len(average), 10 * len(average))
 
-    def one_sample(self, layers: list[FoldedLayer]) -> Callable[[NDArray[Any]], Floats]:
+    def one_sample(
+        self, layers: list[FoldedLayer], low: float = -np.inf, high: float = np.inf
+    ) -> Callable[[NDArray[Any]], Floats]:
         """Compute all layers in one call, and skip zeros: with ReLU, often half of each layer."""
         dtype = layers[0].weight.dtype
         real = dtype.type
@@ -258,15 +260,17 @@ class NumbaOps(NumpyOps):
         widths = np.array([len(layers[0].weight), *(len(layer.bias) for layer in layers)])
         functions = [layer.function or ACTIVATIONS["identity"] for layer in layers]
         if any(ACTIVATIONS.get(function.name) is not function for function in functions):
-            return super().one_sample(layers)  # the loop below has no others
+            return super().one_sample(layers, low, high)  # the loop below has no others
         names = [function.name for function in functions]
         curves = np.array([{"tanh": 1, "sigmoid": 2}.get(name, 0) for name in names])
         slopes_below = np.array([_SLOPES_BELOW.get(name, 1.0) for name in names], dtype)
 
+        limits = real(low), real(high)
+
         def predict(x: NDArray[Any]) -> Floats:
             scale = real(1 / 255) if x.dtype == np.uint8 else real(1)
             probabilities: Floats = prediction.predict(
-                x, scale, parameters, widths, curves, slopes_below
+                x, scale, *limits, parameters, widths, curves, slopes_below
             )
             return probabilities
 
