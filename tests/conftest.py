@@ -16,6 +16,7 @@ POSIX = [
     "cli/test_app.py",
     "cli/test_exchange.py",
     "cli/test_output.py",
+    "cli/test_problems.py",
     "experiments/test_cluster.py",
     "experiments/test_search.py",
     "experiments/test_studies.py",

@@ -18,6 +18,7 @@ from sklearn.neural_network import MLPClassifier as Peer
 
 from inknet import MLP, InputError, load_arrays
 from inknet.data import Dataset, load
+from inknet.data.inputs import scale_of
 from inknet.errors import InputWarning
 from inknet.exchange import export_numpy, export_onnx, from_sklearn, read_state_dict
 from inknet.recipes import training_recipe
@@ -299,14 +300,17 @@ TABLE = np.column_stack([GENERATOR.integers(17, 91, 500), GENERATOR.integers(0, 
         (np.eye(50), Scale(1.0, 0.0, 1.0)),
         (np.eye(50, dtype="uint8"), Scale(1.0, 0.0, 1.0)),
         (np.zeros((5, 4), "uint8"), Scale(1.0, 0.0, 0.0)),
+        (np.arange(200, dtype="uint8")[:, None], Scale(128.0, 0.0, 128.0)),
+        (np.arange(100, dtype="float32")[:, None], Scale(99.0, 0.0, 99.0)),
         (X[:1], PIXELS),
+        (X // 3, PIXELS),  # dark, but the values look like images
         (X[:5].astype(float), PIXELS),
     ],
 )
 def test_the_scale_is_decided_by_values(features, scale):
-    found, doubt = decided(features)
+    data = Dataset(features, np.zeros(len(features), int), ("0",), None, "data")
+    found = scale_of(data, np.dtype("float32"))
     assert found == (scale or Scale(1.0, float(features.min()), float(features.max())))
-    assert doubt == ""
 
 
 def test_one_sample_of_a_table_is_never_taken_for_fractions():
@@ -314,9 +318,9 @@ def test_one_sample_of_a_table_is_never_taken_for_fractions():
     counts = np.arange(201.0)[:, None]
     labels = (counts[:, 0] > 100).astype(int)
     model = MLP([1, 8, 2])
-    with pytest.warns(InputWarning, match="values from 0 to 200 are used unchanged"):
-        model.train(counts, labels, num_epochs=5)
-    some = np.array([[1.0], [0.5], [0.0], [150.0], [260.0], [-20.0]])
+    model.train(counts, labels, num_epochs=5)
+    assert model.facts.scale == Scale(128.0, 0.0, 128.0)
+    some = np.array([[1.0], [0.5], [0.0], [150.0], [250.0]])
     together = model.predict_proba(some)
     assert_allclose([model.predict_proba(row[None])[0] for row in some], together, atol=1e-6)
     predict = model.predictor()
@@ -475,6 +479,31 @@ def test_pictures_are_brought_to_the_scale_of_the_model(models, name, tmp_path):
     assert np.mean(found == Y_TEST[:60]) > 0.8
     if name != "bool":
         assert_array_equal(found, model.predict(FORMS[name](X_TEST[:60])))
+
+
+@pytest.mark.parametrize(
+    "name", ["int64", "float32 0-1", "stack 0-1", "bool", "17 levels", "16 bits"]
+)
+def test_a_photo_is_fitted_to_images_of_any_scale(models, name, tmp_path):
+    for number in range(5):
+        photo = Image.fromarray(255 - X_TEST[number].reshape(28, 28))
+        photo.resize((200, 200)).save(tmp_path / f"{number}.png")
+    paths = [tmp_path / f"{number}.png" for number in range(5)]
+    model, expected = models(name), models("uint8")
+    assert model.facts.fitting == expected.facts.fitting
+    assert_array_equal(
+        model.read_images(paths).argmax(axis=1), expected.read_images(paths).argmax(axis=1)
+    )
+
+
+def test_images_of_any_scale_are_drawn_alike(tmp_path):
+    drawn = []
+    for form in (BINARY["bool"], BINARY["int64 0/1"], lambda pixels: (pixels > 127) * 255):
+        path = as_npz(form(X[:60]).reshape(-1, 28, 28), Y[:60], tmp_path)
+        said = run_cli("data", "show", path, "--out", tmp_path / "digits.png")
+        assert said.returncode == 0, said.stderr
+        drawn.append((tmp_path / "digits.png").read_bytes())
+    assert drawn[0] == drawn[1] == drawn[2]
 
 
 def test_a_model_of_other_numbers_reads_no_pictures(tmp_path):

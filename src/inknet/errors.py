@@ -1,5 +1,6 @@
 """The errors that inknet raises."""
 
+import re
 from pathlib import Path
 from unicodedata import category
 
@@ -81,4 +82,16 @@ def printable(text: str) -> str:
     """
     return "".join(
         c if c.isprintable() or c in JOINERS or category(c) == "Zs" else repr(c)[1:-1] for c in text
+    )
+
+
+def without_passwords(text: str) -> str:
+    """Return a text with ``***`` for the passwords in its URLs, as in ``mysql://me:***@host/db``.
+
+    Those among the options of a URL too, as in ``?password=***``.
+    """
+    # up to the last @ before a blank: a password may have an @, a slash or a colon in it
+    hidden = re.sub(r"(\w://[^\s:@/]*):[^\s]*@", r"\1:***@", text)
+    return re.sub(
+        r"(?i)([?&;](?:password|passwd|pwd|pass|token|secret)=)(?!\*\*\*)[^&;\s]*", r"\1***", hidden
     )

@@ -94,6 +94,10 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
     metadata = {"inknet": json.dumps(header)}
     check_class_names(facts.class_names, f"{path}: cannot be written")
     try:
+        _check_extent(network.architecture)
+    except ValueError as error:  # a file that cannot be read again would be lost
+        raise InputError(f"{path}: cannot be written: {quoted(error)}") from None
+    try:
         write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
     except SafetensorError as error:
         raise InputError(f"{path}: cannot be written: {error}") from None
@@ -257,7 +261,10 @@ def _empty_network(path: Path, architecture: Architecture, dtype: str) -> Networ
             f"{path}: describes a network of {architecture.n_parameters:,} parameters, "
             f"but has only {path.stat().st_size:,} bytes"
         )
-    return Network(architecture, np.random.default_rng(0), dtype)
+    try:
+        return Network(architecture, None, dtype)
+    except ValueError as error:  # it does not fit in memory
+        raise InputError(f"{path}: {error}") from None
 
 
 def _fill(path: Path, network: Network, file: safe_open) -> None:

@@ -289,7 +289,7 @@ def test_evaluate_and_predict_refuse_in_one_line(run: Path, tmp_path: Path) -> N
         ),
         (
             ["train", "--data", "sample", "--set", "network.hidden=[100000000000000000000]"],
-            "does not fit in memory",
+            "network.hidden is 100000000000000000000; expected less than or equal to",
         ),
         (["evaluate", run, "--data", "small.npz"], "small.npz: has 64 features"),
         (["evaluate", run, "--data", "more.npz"], "more.npz: class '10' is not among"),

@@ -158,6 +158,44 @@ def test_a_wrong_header_is_named_with_the_expected_one(tmp_path, text, problem):
     assert message.startswith(f"{path}: {problem}")
 
 
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        (",label,pixel0,pixel1", "its first column, without a name, numbers the rows"),
+        ("Unnamed: 0,label,pixel0,pixel1", "its first column, 'Unnamed: 0', numbers the rows"),
+        ("id,label,pixel0,pixel1", "its first column, 'id', numbers the rows"),
+        ("id,pixel0,pixel1,label", "its first column, 'id', numbers the rows"),
+        ("pixel0,label,pixel1,pixel2", "the column label is neither the first nor the last"),
+        ("label,pixel0,pixel1,Label", "2 columns are called label"),
+    ],
+)
+def test_a_column_that_may_be_no_feature_is_refused(tmp_path, header, problem):
+    path = tmp_path / "bad.csv"
+    path.write_text(f"{header}\n0,1,2,1\n1,0,3,1\n")
+    assert refusal(load, path).startswith(f"{path}: {problem}")
+
+
+def test_a_frame_that_pandas_wrote_is_read_or_refused_for_its_index(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    path, table = tmp_path / "a.csv", np.random.default_rng(0).integers(0, 10, (300, 5))
+    frame = pandas.DataFrame(table, columns=["label", *(f"pixel{i}" for i in range(4))])
+    frame.to_csv(path)
+    assert "write it with index=False in pandas" in refusal(load, path)
+    frame.to_csv(path, index=False)
+    np.testing.assert_array_equal(load(path).features, table[:, 1:])
+
+
+def test_the_label_may_be_the_last_column(tmp_path):
+    path = tmp_path / "last.csv"
+    table = np.random.default_rng(0).integers(0, 10, (50, 5))
+    np.savetxt(path, table, "%d", ",", header="pixel0,pixel1,pixel2,pixel3,label", comments="")
+    dataset = load(path)
+    np.testing.assert_array_equal(dataset.features, table[:, :-1])
+    np.testing.assert_array_equal(dataset.targets, table[:, -1])
+    assert dataset.image_shape == (2, 2)
+    assert dataset.features.flags.c_contiguous
+
+
 def test_bytes_that_are_not_text_are_refused(tmp_path):
     path = tmp_path / "bad.csv"
     path.write_bytes(bytes(range(256)) * 4)

@@ -6,7 +6,7 @@ from making import refusal
 from PIL import Image
 
 from inknet import MLP
-from inknet.data import load
+from inknet.data import image_folder, load
 from inknet.data.images import fit_image
 from inknet.recipes import training_recipe
 from inknet.runs.other_data import matched
@@ -115,6 +115,16 @@ def test_an_empty_class_is_named(tmp_path):
 
 def test_a_folder_without_classes_is_refused(tmp_path):
     assert refusal(load, tmp_path).startswith(f"{tmp_path}: expected folders of images")
+
+
+def test_too_many_classes_are_refused_before_any_picture_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_folder, "MOST_CLASSES", 2)
+    for name in "ab":
+        picture(tmp_path / name / "1.png", noise((9, 9)))
+    assert len(load(tmp_path)) == 2
+    (tmp_path / "c").mkdir()
+    expected = f"{tmp_path}: 3 folders of images, expected at most 2, one for each class"
+    assert refusal(load, tmp_path) == expected
 
 
 def test_links_are_followed_only_inside_the_folder(tmp_path):

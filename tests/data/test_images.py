@@ -19,7 +19,6 @@ from scipy import ndimage
 from inknet import MLP
 from inknet.data import images
 from inknet.data.images import border_pixels, fit_image, read_image, read_image_shape
-from inknet.data.layout import image_facts
 from inknet.data.sample import load_sample
 
 GREY = np.random.default_rng(0).integers(0, 256, (7, 5), dtype=np.uint8)
@@ -131,6 +130,18 @@ def test_too_many_pixels_are_refused(tmp_path, monkeypatch):
     assert read_image(path).shape == (30, 30)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # twice as many are too many for Pillow
     assert refusal(read_image, path).startswith(f"{path}: too many pixels")
+
+
+@pytest.mark.parametrize("size", [(100_001, 1), (1, 100_001)], ids=["row", "column"])
+@pytest.mark.parametrize("ending", ["png", "bmp", "tiff"])
+def test_a_side_that_no_picture_has_is_refused(tmp_path, ending, size):
+    path = tmp_path / f"a.{ending}"
+    Image.new("RGB", size).save(path)
+    for read in (read_image, read_image_shape):
+        expected = f"{size[0]:,}×{size[1]:,} pixels, expected at most 100,000 on a side"
+        assert refusal(read, path) == f"{path}: {expected}"
+    Image.new("RGB", tuple(min(side, 100_000) for side in size)).save(path)
+    assert read_image(path).size == 100_000
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I", "F"])
@@ -289,12 +300,27 @@ def test_pictures_that_fill_their_frame_are_not_made_smaller(tmp_path):
     assert predicted.mean() > expected.mean() - 0.02
 
 
-def test_digits_are_cropped_to_their_ink_as_before():
-    assert image_facts(load_sample()) == {
-        "image_shape": (28, 28),
-        "light_background": False,
-        "crop": True,
-    }
+@pytest.mark.parametrize(
+    "kind", [np.asarray, lambda x: x / 255, lambda x: (x / 255).astype("f4"), lambda x: x > 127]
+)
+@pytest.mark.parametrize("shape", [(-1, 784), (-1, 28, 28)])
+def test_digits_of_any_type_are_cropped_to_their_ink(tmp_path, digits, kind, shape):
+    sample = load_sample()
+    pixels, expected = sample.features, sample.targets[::100]
+    model, large = MLP([784, 32, 10]), digits.repeat(5, 1).repeat(5, 2)
+    model.train(kind(pixels).reshape(shape), sample.targets, num_epochs=5)
+    found = model.facts
+    assert (found.image_shape, found.light_background, found.crop) == ((28, 28), False, True)
+    for greys in (digits, large, 255 - digits, 255 - large):
+        assert (model.read_images(saved(tmp_path, greys)).argmax(axis=1) == expected).mean() > 0.9
+
+
+def test_of_stacks_of_other_numbers_only_the_shape_is_known():
+    values = np.random.default_rng(0).normal(size=(60, 28, 28))
+    model = MLP([784, 4, 2])
+    model.train(values, np.arange(60) % 2, num_epochs=1)
+    found = model.facts
+    assert (found.image_shape, found.light_background, found.crop) == ((28, 28), None, None)
 
 
 def test_border_pixels_are_those_along_the_edges():

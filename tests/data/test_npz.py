@@ -214,8 +214,15 @@ def test_numbers_wider_than_64_bits_are_refused(tmp_path):
 
 
 def test_too_many_class_names_are_refused(tmp_path):
-    path = save(tmp_path, X=IMAGES, y=LABELS, class_names=np.zeros(10_001, "U1"))
-    assert "class_names has 10,001 names" in refusal(load, path)
+    path = save(tmp_path, X=IMAGES, y=LABELS, class_names=np.zeros(4_001, "U1"))
+    assert "class_names has 4,001 names, expected at most 4,000" in refusal(load, path)
+    path = save(tmp_path, X=IMAGES, y=np.array([0, 4_000, 1, 1, 0, 0]))
+    assert "y: label 4000, expected a class from 0 to 3,999" in refusal(load, path)
+
+
+def test_names_too_long_for_a_model_file_are_refused_with_the_data(tmp_path):
+    path = save(tmp_path, X=IMAGES, y=LABELS, class_names=np.array(["a", "b" * 250_000, "c"]))
+    assert "250,002 characters together, expected at most 250,000" in refusal(load, path)
 
 
 def test_names_of_arrays_cannot_break_the_line(tmp_path):

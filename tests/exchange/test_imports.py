@@ -174,12 +174,14 @@ def outputs_of(found, names, n_features):
         # numbers, and words between which only one order fits
         ("fc1 fc2 fc3 a_head", [4, 6, 6, 6, 3]),
         ("input fc1 fc2 fc3 out", [4, 6, 6, 6, 6, 3]),
-        ("fc1 fc2 fc10 fc11", [6, 6, 6, 6, 6]),
+        ("fc8 fc9 fc10 fc11", [6, 6, 6, 6, 6]),
+        ("fc2 fc10 fc64", [4, 6, 5, 3]),
         ("module.model.fc1 module.model.fc2 module.model.fc3", [6, 6, 6, 6]),
         ("0 2 10", [6, 6, 6, 6]),
         # several numbers
         ("blocks.0.linear1 blocks.0.linear2 blocks.1.linear1 blocks.1.linear2", [6] * 5),
-        ("conv1.fc conv2.fc conv10.fc", [6, 6, 6, 6]),
+        ("conv1.fc conv2.fc conv3.fc", [6, 6, 6, 6]),
+        ("conv1.fc fc2 fc3", [4, 6, 6, 3]),
         ("layer1_6 layer2_6 layer3_6", [6, 6, 6, 6]),
         # numbers that are no positions
         ("fc512 fc128 fc10", [4, 6, 5, 3]),
@@ -213,6 +215,9 @@ def test_layers_are_in_the_order_that_numbers_and_shapes_give(names, widths, tmp
         ("a1 a2 b1 b2", [4, 6, 6, 6, 3]),
         ("features.0 features.2 classifier.0 classifier.2", [6, 6, 6, 6, 6]),
         ("fc1_2 fc2_1 fc3_3", [6, 6, 6, 6]),
+        ("fc10 fc2", [6, 6, 6]),
+        ("fc256 fc64 fc16", [4, 6, 6, 6]),
+        ("dense dense_1 dense_2", [6, 6, 6, 6]),
         ("fc1 fc01", [6, 6, 6]),
         ("encoder decoder", [6, 3, 6]),
         # the normalization may be one of the inputs, or of the outputs

@@ -8,7 +8,7 @@ import pytest
 from inknet import MLP, InputError
 from inknet.cli.runs import runs
 from inknet.recipes import load_recipe
-from inknet.runs import Run, default_folder, folder, list_runs, train_run, unfinished
+from inknet.runs import Run, default_folder, folder, list_runs, results, train_run, unfinished
 from inknet.runs.ensemble import train_ensemble
 
 FILES = ("recipe.toml", "model.safetensors", "metrics.json")
@@ -30,6 +30,15 @@ def copied(made: Path, folder: Path) -> Path:
     for name in FILES:
         (folder / name).write_bytes((made / name).read_bytes())
     return folder
+
+
+def test_a_confusion_matrix_too_large_to_see_is_not_drawn(made, tmp_path, monkeypatch):
+    assert (made / "confusion_matrix.png").exists()
+    monkeypatch.setattr(results, "MOST_CLASSES_DRAWN", 1)
+    run = train_run(load_recipe(str(made / "recipe.toml")), tmp_path / "run")
+    assert not (tmp_path / "run/confusion_matrix.png").exists()
+    assert len(run.metrics["test"]["confusion_matrix"]) == 2
+    assert "confusion_matrix" not in (tmp_path / "run/report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -176,3 +185,14 @@ def test_an_ensemble_whose_last_seed_is_too_large_is_refused_before_anything_is_
     with pytest.raises(InputError, match=f"{2**63}"):
         train_ensemble(recipe, tmp_path / "three", 3, train_run, train_run)
     assert not (tmp_path / "three").exists()
+
+
+def test_more_names_of_classes_than_labels_are_counted(tmp_path):
+    labels = np.arange(60) % 2
+    names = np.array(["no", "yes", "perhaps", "never"])
+    np.savez(tmp_path / "data.npz", X=np.eye(2)[labels], y=labels, class_names=names)
+    with pytest.raises(InputError) as caught:
+        train_run(short(tmp_path / "data.npz"), tmp_path / "run")
+    assert str(caught.value).endswith(
+        "has 4 class names, but labels go up to 1; expected a sample of class 'perhaps', or 2 names"
+    )

@@ -104,6 +104,18 @@ def test_changes_of_other_samples_do_not_matter_to_a_test_set_of_its_own(tmp_pat
         run.test_data()
 
 
+def test_it_is_said_if_a_model_learned_from_samples_of_an_official_test_set(tmp_path):
+    data = save(tmp_path / "data.npz", n_test=200)
+    train_run(recipe(data), tmp_path / "fair")
+    train_run(recipe(data, "data.official_test=false"), tmp_path / "mixed")
+    printed = inknet("evaluate", "fair", "--data", "data.npz", folder=tmp_path).stdout
+    assert "data.npz, its official test set: accuracy" in printed
+    printed = inknet("evaluate", "mixed", "--data", "data.npz", folder=tmp_path).stdout
+    # nine tenths are not test data, the official test set or not
+    n_learned_from = int(printed.split("official test set, ")[1].split(" of which it learned")[0])
+    assert 160 < n_learned_from < 195
+
+
 def forget_data(run):
     """Make a run look like one of inknet 0.2."""
     path = run / "metrics.json"

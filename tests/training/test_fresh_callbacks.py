@@ -15,8 +15,9 @@ from sklearn.model_selection import KFold, cross_val_score
 from inknet import MLP, Callback, MLPClassifier
 from inknet.errors import InputError
 from inknet.training.averaging import WeightAverage
-from inknet.training.callbacks import EarlyStopping, EpochLines, LayerMonitor
+from inknet.training.callbacks import EarlyStopping, EpochLines
 from inknet.training.checkpoint import NEWEST, Checkpoint, Checkpointer
+from inknet.training.layer_monitor import LayerMonitor
 from inknet.training.progress import ProgressBar
 from inknet.training.state import restore, state_of
 
@@ -117,6 +118,21 @@ def test_a_copy_made_during_a_training_starts_afresh_too():
     assert trained(callback.twin, 7) == trained(Best(), 7)
 
 
+def test_a_callback_that_writes_to_a_file_can_be_cloned(tmp_path):
+    class Writes(Callback):
+        def __init__(self, file):
+            self.write = file.write
+
+        def on_epoch_end(self, trainer):
+            self.write("epoch\n")
+
+    with (tmp_path / "log").open("w") as file:
+        model = MLPClassifier((3,), max_iter=2, callbacks=[Writes(file)])
+        for _ in range(2):
+            model = clone(model).fit(NOISE, COINS)
+    assert (tmp_path / "log").read_text() == "epoch\n" * 4
+
+
 def test_a_training_that_fails_leaves_nothing_to_the_next():
     class Fails(Best):
         def on_epoch_end(self, trainer):
@@ -198,13 +214,14 @@ MEMORIZING = {"max_iter": 60, "learning_rate_init": 0.02, "random_state": 0, "to
 def test_noise_cannot_be_predicted_however_callbacks_are_handed_on(callback):
     model = MLPClassifier((40,), **MEMORIZING, callbacks=[callback])
     # what is memorized is known to be all of it
-    model.fit(NOISE, COINS, validation_data=(NOISE, COINS))
+    model.fit(NOISE, COINS, X_val=NOISE, y_val=COINS)
     assert model.score(NOISE, COINS) > 0.95
     scores = []
     for train, test in KFold(4).split(NOISE):
         part = NOISE[train], COINS[train]
-        scores.append(model.fit(*part, validation_data=part).score(NOISE[test], COINS[test]))
-        again = clone(model).fit(*part, validation_data=part)
+        given = dict(zip(("X_val", "y_val"), part, strict=True))
+        scores.append(model.fit(*part, **given).score(NOISE[test], COINS[test]))
+        again = clone(model).fit(*part, **given)
         scores.append(again.score(NOISE[test], COINS[test]))
     assert np.mean(scores) == pytest.approx(0.5, abs=0.1)
 

@@ -10,10 +10,11 @@ import sys
 import threading
 from types import FrameType
 
+from inknet.cli.problems import system_problem
 from inknet.output import unfailing_streams
 
 EXIT_INTERRUPTED = 128 + signal.SIGINT
-EXIT_NOT_PRINTED = 1
+EXIT_SYSTEM = 1
 
 
 def main() -> None:
@@ -31,19 +32,25 @@ def main() -> None:
         if code == 0 and lost is not None and not isinstance(lost, BrokenPipeError):
             reason = getattr(lost, "strerror", None) or lost
             print(f"inknet: the output could not be written: {reason}", file=sys.stderr)
-            code = EXIT_NOT_PRINTED
+            code = EXIT_SYSTEM
     sys.exit(code)
 
 
 def _run() -> int:
     is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if is_usual and threading.current_thread() is threading.main_thread():
+    waits = is_usual and threading.current_thread() is threading.main_thread()
+    if waits:
         signal.signal(signal.SIGINT, _end_at_once)
+    try:
         from inknet.cli.commands import run
-
+    except Exception as error:
+        problem = system_problem(error)
+        if problem is None:
+            raise
+        print(f"inknet: {problem}", file=sys.stderr)
+        return EXIT_SYSTEM
+    if waits:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    else:
-        from inknet.cli.commands import run
     return run()
 
 

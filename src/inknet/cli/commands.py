@@ -19,6 +19,7 @@ from typer.exceptions import TyperException
 
 from inknet.cli import data, exchange, experiments, runs, train
 from inknet.cli.console import complain, how_to_resume, say
+from inknet.cli.problems import system_problem
 from inknet.errors import InputError, StudyStopped, TrainingStopped
 from inknet.files import as_path
 from inknet.training.ending import INTERRUPTED, SIGNALS
@@ -84,9 +85,11 @@ def run() -> int:
         # `inknet` without a command has shown its help already
         message = error.format_message()
         return _failed(f"{message} (see inknet --help)") if message else EXIT_BAD_INPUT
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        return _failed(f"{place}{error.strerror or error}", code=1)
+    except Exception as error:
+        problem = system_problem(error)
+        if problem is None:
+            raise
+        return _failed(problem, code=1)
 
 
 def _failed(message: str, code: int = EXIT_BAD_INPUT) -> int:

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inknet.errors import InputError, printable
+from inknet.errors import InputError, printable, without_passwords
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -28,8 +28,11 @@ def how_to_resume(folder: Path) -> str:
 
 
 def shortest(path: Path) -> str:
-    """Return a path relative to the current folder, if it is below it."""
-    here = Path.cwd()
+    """Return a path relative to the current folder, if there is one and it is below it."""
+    try:
+        here = Path.cwd()
+    except OSError:  # it was deleted
+        return str(path)
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
@@ -66,7 +69,7 @@ def say_text(text: str) -> None:
 
 def complain(message: object) -> None:
     """Print a warning or an error on one line of the standard error."""
-    print(f"inknet: {printable(str(message))}", file=sys.stderr, flush=True)
+    print(f"inknet: {printable(without_passwords(str(message)))}", file=sys.stderr, flush=True)
 
 
 @contextmanager
@@ -80,7 +83,9 @@ def complaining() -> Iterator[None]:
 
 def print_json(value: Any) -> None:
     """Print JSON; whatever could control a terminal is escaped as JSON has it."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+    from inknet.report.evaluation import json_text
+
+    text = json_text(value, ensure_ascii=False)
     encoding = sys.stdout.encoding or "utf-8"
     say_text("\n".join(_escaped(line, encoding) for line in text.split("\n")))
 

@@ -73,6 +73,7 @@ def show(
     import numpy as np
 
     from inknet.data import load
+    from inknet.data.inputs import on_scale, scale_of
     from inknet.nn.ops import NUMPY
     from inknet.recipes import load_recipe
     from inknet.report.images import plot_images, plot_versions
@@ -81,7 +82,9 @@ def show(
 
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: expected the name of a .png file")
-    dataset, streams = load(source), Streams.from_seed(seed)
+    streams, dtype = Streams.from_seed(seed), np.dtype(np.float32)
+    dataset = load(source)
+    dataset = on_scale(dataset, scale_of(dataset, dtype), dtype)
     if number is not None and number >= len(dataset):
         raise InputError(f"--number {number}: {dataset.name} has {len(dataset):,} images")
     order = streams.shuffling.permutation(len(dataset))[:N_SHOWN]

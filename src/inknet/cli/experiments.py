@@ -326,9 +326,6 @@ def search(
     )
     found.run(trials, _report_trial)
     best = found.best_recipe()
-    if best is None:
-        say("no trial was finished yet")
-        return
     path = out or Path("search") / f"{name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text_whole(path, best.to_toml())
@@ -339,7 +336,10 @@ def search(
 
 def _report_trial(trial: Any) -> None:
     """Print the settings and the result of a trial on one line."""
-    reached = f"{trial.value:.2%}" if trial.state.name == "COMPLETE" else trial.state.name.lower()
+    from inknet.experiments.search import DIVERGED
+
+    ended = DIVERGED if DIVERGED in trial.user_attrs else trial.state.name.lower()
+    reached = f"{trial.value:.2%}" if trial.state.name == "COMPLETE" else ended
     tried = ", ".join(
         f"{key.rpartition('.')[2]} {value:.3g}"
         if isinstance(value, float)

@@ -45,6 +45,7 @@ def evaluate(
         int,
         typer.Option(
             min=0,
+            max=10_000,
             help="Average the predictions over the image and N copies of it, distorted as in "
             "training. The result is not that of the network on the image only.",
         ),
@@ -56,6 +57,7 @@ def evaluate(
     from inknet.runs import Run
     from inknet.runs.other_data import evaluation_part, matched
 
+    n_learned_from = 0
     if data is None:
         opened = Run.open(run)
         model, samples = opened.model(), opened.test_data()
@@ -64,6 +66,8 @@ def evaluate(
     else:
         model = MLP.load(run)
         samples = evaluation_part(load(data, model.facts.fitting))
+        if samples.n_official_test and (run / "metrics.json").is_file():
+            n_learned_from = Run.open(run).n_learned_from(samples)
     samples = matched(samples, model)
     if copies:
         result = model.evaluate_copies_on(samples, Run.open(run).recipe.augment, copies)
@@ -80,6 +84,7 @@ def evaluate(
         table.add_row(name, f"{precision:.2%}", f"{recall:.2%}", f"{f1:.2%}", f"{support:,}")
     print_rich(table)
     which = "the test data of the run" if data is None else _which_part(samples)
+    which += f", {n_learned_from:,} of which it learned from" if n_learned_from else ""
     which += f", with {copies} distorted copies of each image" if copies else ""
     say(
         f"{samples.name}, {which}: accuracy {result.accuracy:.2%} "

@@ -52,7 +52,10 @@ def train(
     ensemble: Annotated[
         int | None,
         typer.Option(
-            min=2, metavar="N", help="Train N networks with consecutive seeds, used together."
+            min=2,
+            max=1_000,
+            metavar="N",
+            help="Train N networks with consecutive seeds, used together.",
         ),
     ] = None,
 ) -> None:

@@ -17,9 +17,12 @@ from inknet.errors import InputError, quoted
 
 LONGEST_LINE = 1 << 22  # characters; no picture has a longer line
 
+INDEX_NAME = re.compile(r"|unnamed: \d+|index|id|row_?id")
+"""Columns that number the rows, as pandas writes them; numbers of rows are no features."""
+
 
 def load_csv(path: Path) -> Dataset:
-    """Read a CSV file, gzipped or not, whose first column is ``label`` and the others features.
+    """Read a CSV file, gzipped or not: first or last its column ``label``, and features.
 
     All values are whole numbers from 0 to 255. A sample is an image if the names of the columns say
     that they are pixels, or say nothing and the values look like pixels (`inknet.data.layout`).
@@ -34,13 +37,14 @@ def load_csv(path: Path) -> Dataset:
         file = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
         names = _read_header(path, file)
         table = _read_table(_Rows(path, file, len(names)))
-    labels = np.ascontiguousarray(table[:, 0])
-    features = np.ascontiguousarray(table[:, 1:])
+    place = _label_column(path, names)
+    labels = np.ascontiguousarray(table[:, place])
+    features = np.ascontiguousarray(table[:, 1:] if place == 0 else np.delete(table, place, axis=1))
     return Dataset(
         features=features,
         labels=labels,
         class_names=numbered_classes(labels, str(path)),
-        image_shape=image_shape_of(features, names[1:]),
+        image_shape=image_shape_of(features, names[:place] + names[place + 1 :]),
         name=str(path),
     )
 
@@ -48,16 +52,33 @@ def load_csv(path: Path) -> Dataset:
 def _read_header(path: Path, file: TextIO) -> list[str]:
     """Return the column names in the first line, or raise if it is not the header expected."""
     columns = [name.strip().strip('"') for name in file.readline(LONGEST_LINE).split(",")]
-    first = columns[0].lower()
-    if first == "label" and len(columns) > 1:
-        return columns
+    _label_column(path, columns)
+    return columns
+
+
+def _label_column(path: Path, columns: list[str]) -> int:
+    """Return which column has the labels, the first or the last; raise `InputError` if none has.
+
+    A label between other columns is refused: what comes before it is often a number of the row.
+    """
+    lower = [name.lower() for name in columns]
+    first, n_labels = lower[0], lower.count("label")
     found = ",".join(columns[:2])[:40]
-    if re.fullmatch(r"\d*", first):
+    if re.fullmatch(r"\d+", first) or lower == [""]:
         problem = f"no header, its first line starts {found!r}"
-    elif first == "label":
+    elif INDEX_NAME.fullmatch(first):
+        name = repr(columns[0][:20]) if first else "without a name"
+        problem = f"its first column, {name}, numbers the rows; write it with index=False in pandas"
+    elif n_labels > 1:
+        problem = f"{n_labels} columns are called label"
+    elif lower == ["label"]:
         problem = "no columns of pixels"
-    else:
+    elif "label" not in (first, lower[-1]):
         problem = f"no label column, its header starts {found!r}"
+        if n_labels:
+            problem = "the column label is neither the first nor the last"
+    else:
+        return lower.index("label")
     raise InputError(f"{path}: {problem}; expected a header label,pixel0,pixel1,…")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from inknet.data.dataset import Dataset
+from inknet.data.dataset import MOST_CLASSES, Dataset
 from inknet.data.images import fit_image, has_plain_border, read_image, read_image_shape
 from inknet.errors import InputError
 from inknet.files import refuse_link_out_of
@@ -34,12 +34,17 @@ def load_image_folder(folder: Path, fitting: Mapping[str, Any] | None = None) ->
     Raises
     ------
     InputError
-        If a file is not a picture, a class folder is empty, or a link leads out of the folder; the
-        message names it.
+        If a file is not a picture, a class folder is empty, a link leads out of the folder, or
+        there are more than 4,000 classes; the message names it.
     """
     class_folders = _visible(folder, folder, folders=True)
     if not class_folders:
         raise InputError(f"{folder}: expected folders of images, one for each class, found none")
+    if len(class_folders) > MOST_CLASSES:
+        raise InputError(
+            f"{folder}: {len(class_folders):,} folders of images, expected at most "
+            f"{MOST_CLASSES:,}, one for each class"
+        )
     paths: list[Path] = []
     labels: list[int] = []
     for label, class_folder in enumerate(class_folders):

@@ -21,6 +21,7 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 EXIF_ORIENTATION = 0x0112
 TIFF_TILE = (0x0142, 0x0143)  # width and height
 MOST_PIXELS = 50_000_000  # as many as the cameras of phones take
+LONGEST_SIDE = 100_000  # pixels; decoders and conversions keep several copies of a row
 STRIP = 1 << 20  # pixels converted to grey levels at once
 FAINTEST_INK = 16  # grey levels; a picture with less contrast than this counts as blank
 PLAIN = 32  # grey levels around their median in which most of the pixels of a plain border are
@@ -38,7 +39,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     ------
     InputError
         If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF or WebP image, or too large
-        (above 50 megapixels, or 25 for WebP and progressive JPEG).
+        (above 50 megapixels, or 25 for WebP and progressive JPEG, or 100,000 pixels on a side).
     """
     from PIL import ImageOps
 
@@ -99,6 +100,10 @@ def _check_size(path: Path, image: Image) -> None:
         raise InputError(
             f"{path}: {width:,}×{height:,} are too many pixels, "
             f"expected at most {most // 1_000_000} million"
+        )
+    if max(width, height) > LONGEST_SIDE:
+        raise InputError(
+            f"{path}: {width:,}×{height:,} pixels, expected at most {LONGEST_SIDE:,} on a side"
         )
 
 

@@ -116,9 +116,9 @@ def scale_of(dataset: Dataset, dtype: np.dtype[Any]) -> Scale:
         return PIXELS
     _refuse_not_finite(features, dataset.name, dtype)
     scale, doubt = decided(features, are_images=dataset.image_shape is not None)
-    # images need not say so, and fractional levels are levels in images alone
-    is_large = scale.full == 1 and (scale.low or 0) >= 0 and (scale.high or 0) >= DARK
-    if is_large and image_shape_of(features) is not None:
+    # images need not say so; dark ones, and fractional levels, are pixels only in images
+    may_be_pixels = scale.full < 128 and (scale.low or 0) >= 0 and (scale.high or 0) >= DARK
+    if may_be_pixels and image_shape_of(features) is not None:
         scale, doubt = decided(features, are_images=True)
     _warn(dataset, doubt)
     return scale

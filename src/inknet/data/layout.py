@@ -55,14 +55,23 @@ def image_shape_of(features: NDArray[Any], names: Sequence[str] = ()) -> tuple[i
 
 def as_images(dataset: Dataset) -> Dataset:
     """Return a dataset that says whether it is of images, also where its source did not."""
-    if dataset.image_shape is not None or dataset.features.dtype != np.uint8:
+    if dataset.image_shape is not None or not dataset.is_grey:
         return dataset
     return replace(dataset, image_shape=image_shape_of(dataset.features))
 
 
 def image_facts(dataset: Dataset) -> dict[str, Any]:
-    """Return what a model keeps about the images that it is trained on."""
-    images = as_images(dataset)
+    """Return what a model keeps about the images that it is trained on.
+
+    Pixels may also be floating-point numbers from 0 to 1. Of other numbers, only the shape is kept.
+    """
+    some = dataset.subset(np.arange(0, len(dataset), 1 + len(dataset) // 1000))
+    features = some.stored()
+    if features.dtype != np.uint8:
+        if not (features.min() >= 0 and features.max() <= 1):
+            return {"image_shape": dataset.image_shape, "light_background": None, "crop": None}
+        features = np.rint(255 * features.astype(np.float32)).astype(np.uint8)
+    images = as_images(replace(some, features=features, labels=some.targets, rows=None))
     return {
         "image_shape": images.image_shape,
         "light_background": images.light_background,
@@ -74,7 +83,7 @@ def _has_margins(images: Dataset) -> bool:
     """Return whether most images are ink on a clear background that touches no two edges."""
     if (light := images.light_background) is None:
         return False
-    sample = images.images(np.arange(0, len(images), 1 + len(images) // 1000))
+    sample = images.images(np.arange(len(images)))
     strength = 255 - sample if light else sample
     ink = strength > strength.max() // 4
     sides = [ink.any(axis=axis).sum(axis=1) / ink.shape[3 - axis] for axis in (1, 2)]

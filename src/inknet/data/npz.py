@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.compressed import largest_unpacked
-from inknet.data.dataset import LARGEST_LABEL, Dataset, numbered_classes
+from inknet.data.dataset import MOST_CLASSES, Dataset, numbered_classes
 from inknet.data.layout import image_shape_of
 from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError, quoted
@@ -149,9 +149,9 @@ def _read_class_names(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
         raise InputError(
             f"{path}: class_names is {names.dtype} of shape {names.shape}, expected text (n,)"
         )
-    if len(names) > LARGEST_LABEL + 1:
+    if len(names) > MOST_CLASSES:
         raise InputError(
-            f"{path}: class_names has {len(names):,} names, expected at most {LARGEST_LABEL + 1:,}"
+            f"{path}: class_names has {len(names):,} names, expected at most {MOST_CLASSES:,}"
         )
     return tuple(names.tolist())
 

@@ -51,8 +51,8 @@ class Module:
 def in_order(path: Path, modules: list[Module], order: Sequence[str] | None) -> list[Module]:
     """Return the modules from the input to the output.
 
-    Names that differ only in numbers are in the order of these numbers, if the shapes agree.
-    Where that does not decide, the shapes must allow only one order.
+    Names that differ only in numbers are in the order of these numbers, if they are positions and
+    the shapes agree. Where that does not decide, the shapes must allow only one order.
 
     Raises
     ------
@@ -107,22 +107,27 @@ def _family(prefix: str) -> str:
 
 def _numbered(family: list[Module]) -> list[list[Module]]:
     """Return a family as one group in the order of its numbers, or each by itself without one."""
-    keys = {module.prefix: _numbers(module.prefix) for module in family}
-    family = sorted(family, key=lambda module: keys[module.prefix])
-    agree = all(_comes_before(keys[a.prefix], keys[b.prefix]) for a, b in pairwise(family))
-    return [family] if agree else [[module] for module in family]
+    family = sorted(family, key=lambda module: list(map(_numbers, module.prefix.split("."))))
+    if all(_is_next(one.prefix, other.prefix) for one, other in pairwise(family)):
+        return [family]
+    return [[module] for module in family]
 
 
-def _numbers(prefix: str) -> list[list[int]]:
-    """Return the numbers in a name: one list for each word between dots."""
-    return [[int(digits[:18]) for digits in re.findall(r"\d+", w)] for w in prefix.split(".")]
+def _numbers(word: str) -> list[int]:
+    return [int(digits[:18]) for digits in re.findall(r"\d+", word)]
 
 
-def _comes_before(one: list[list[int]], other: list[list[int]]) -> bool:
-    """Return whether, in the first word that differs, no number says the opposite."""
-    for first, second in zip(one, other, strict=True):
-        if first != second:
-            return all(a <= b for a, b in zip(first, second, strict=True))
+def _is_next(prefix: str, other: str) -> bool:
+    """Return whether numbers are positions: ``net.5`` may follow ``net.2``, and ``fc3`` ``fc2``.
+
+    The numbers of ``fc64`` and ``fc128`` are something else. So are those of ``w2_1`` and ``w1_2``,
+    which say the opposite of each other.
+    """
+    for word, next_word in zip(prefix.split("."), other.split("."), strict=True):
+        if _numbers(word) != _numbers(next_word):
+            pairs = zip(_numbers(word), _numbers(next_word), strict=True)
+            steps = [after - before for before, after in pairs]
+            return min(steps) >= 0 and (word.isdecimal() or max(steps) == 1)
     return False
 
 

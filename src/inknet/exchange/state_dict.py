@@ -102,7 +102,7 @@ def read_state_dict(
                 return MLP.from_parts(network, facts, Streams.from_seed(0))
             modules = in_order(path, _modules(path, file), order)
             architecture = _architecture(path, modules, activation, batch_norm)
-            network = Network(architecture, None, _dtype(path, file))
+            network = _network(path, architecture, _dtype(path, file))
             _fill(path, network, modules, file)
     except SafetensorError as error:
         raise InputError(f"{path}: not a readable safetensors file: {quoted(error)}") from None
@@ -244,6 +244,13 @@ def _dtype(path: Path, file: safe_open) -> Any:
             )
         widest = np.promote_types(widest, STORED_TYPES[stored])
     return widest
+
+
+def _network(path: Path, architecture: Architecture, dtype: Any) -> Network:
+    try:
+        return Network(architecture, None, dtype)
+    except ValueError as error:  # it does not fit in memory
+        raise InputError(f"{path}: {error}") from None
 
 
 def _fill(path: Path, network: Network, modules: list[Module], file: safe_open) -> None:

@@ -124,7 +124,7 @@ class StudyFolder:
         try:
             if path.stat().st_size > LARGEST_STUDY_FILE:
                 raise InputError(f"{path}: larger than any study")
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
         except InputError:
             raise
         except (OSError, ValueError) as error:

@@ -107,7 +107,7 @@ def write_report(
         headline=_headline(history, evaluation) | dict(summary),
         stopped=_how_it_ended(history),
         pictures=[_picture(found[stem], _LESSONS[stem]) for stem in _LESSONS if stem in found],
-        classes=evaluation.to_dict()["classes"],
+        classes=evaluation.figures_of_classes(),
         confusions=_frequent_confusions(evaluation),
         history=history,
         recipe_toml=recipe_toml,
@@ -157,16 +157,17 @@ def _picture(path: Path, lesson: _Lesson) -> dict[str, Any]:
 
 def _frequent_confusions(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return the ten most frequent kinds of error, the most frequent first."""
-    errors = evaluation.confusion.copy()
-    np.fill_diagonal(errors, 0)
-    order = np.argsort(-errors, axis=None, kind="stable")[:10]
+    true, predicted = np.nonzero(evaluation.confusion)
+    wrong = true != predicted
+    true, predicted = true[wrong], predicted[wrong]
+    counts = evaluation.confusion[true, predicted]
+    order = np.argsort(-counts, kind="stable")[:10]
     return [
         {
             "true": evaluation.class_names[row],
             "predicted": evaluation.class_names[column],
-            "count": int(errors[row, column]),
-            "share": errors[row, column] / evaluation.support[row],
+            "count": int(count),
+            "share": count / evaluation.support[row],
         }
-        for row, column in zip(*np.unravel_index(order, errors.shape), strict=True)
-        if errors[row, column] > 0
+        for row, column, count in zip(true[order], predicted[order], counts[order], strict=True)
     ]

@@ -6,7 +6,7 @@ model.safetensors     the trained network
 history.csv           what each epoch measured
 metrics.json          the figures on the test data, sizes, times and versions
 loss.png              loss and accuracy over the epochs
-confusion_matrix.png  which class was taken for which, on the test data
+confusion_matrix.png  which class was taken for which, on the test data; to 1,000 classes
 weights.png           every neuron of the first layer as an image
 mistakes.png          the test images that the network misread with most confidence
 report.html           all of it on one page; like a picture, left out if it could not be made
@@ -24,8 +24,10 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from inknet.data import Dataset
-from inknet.data.digest import digest_of
+from inknet.data.digest import digest_of, source_digest
 from inknet.errors import InputError
 from inknet.files import cut_to_bytes, refuse_link_out_of, refuse_long_path
 from inknet.mlp import MLP
@@ -110,6 +112,19 @@ class Run:
                 f"or evaluate on all of it with --data {recipe.data.source}"
             )
         return test
+
+    def n_learned_from(self, samples: Dataset) -> int:
+        """Return how many samples of its own source it was trained on or validated with.
+
+        0 for a source with other content, and if `data_digest` is None.
+        """
+        if self.data_digest != source_digest(samples):
+            return 0
+        recipe = self.recipe
+        parts = load_splits(recipe, Streams.from_seed(recipe.seed))
+        learned = [part.rows for part in (parts.train, parts.validation) if part.rows is not None]
+        rows = np.arange(len(samples)) if samples.rows is None else samples.rows
+        return int(np.isin(rows, np.concatenate(learned)).sum())
 
 
 def list_runs(

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from inknet.errors import InputError, quoted
 
 METRICS_FORMAT = 1
-LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 200 MB
+LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 50 to 200 MB
 MOST_LISTS = 100_000  # the matrix has one for each class; Python takes 64 bytes for each
 
 Figure = Annotated[float, Field(allow_inf_nan=False)]
@@ -60,7 +60,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise InputError(f"{path}: larger than any metrics, {path.stat().st_size:,} bytes")
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         if text.count("[") + text.count("{") > MOST_LISTS:
             raise InputError(f"{path}: more than {MOST_LISTS:,} lists and tables")
         metrics = json.loads(text)

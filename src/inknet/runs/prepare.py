@@ -12,7 +12,7 @@ import numpy as np
 from inknet.data import Dataset, Splits, load, split
 from inknet.data.digest import source_digest
 from inknet.data.sources import NAMED
-from inknet.errors import InputError
+from inknet.errors import InputError, quoted
 from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts, check_class_names
@@ -90,6 +90,12 @@ def load_splits(recipe: Recipe, streams: Streams) -> Splits:
     data = recipe.data
     dataset = load(data.source)
     absent = np.flatnonzero(np.bincount(dataset.targets, minlength=dataset.n_classes) == 0)
+    if len(absent) and absent[0] > dataset.targets.max():
+        raise InputError(
+            f"{dataset.name}: has {dataset.n_classes:,} class names, but labels go up to "
+            f"{int(dataset.targets.max())}; expected a sample of class "
+            f"{quoted(dataset.class_names[absent[0]])!r}, or {dataset.targets.max() + 1} names"
+        )
     if len(absent):
         raise InputError(
             f"{dataset.name}: no sample of class {dataset.class_names[absent[0]]}, though labels "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable
 from dataclasses import replace
@@ -32,6 +31,9 @@ if TYPE_CHECKING:
 N_MISTAKES = 24
 """How many mistakes are drawn."""
 
+MOST_CLASSES_DRAWN = 1_000
+"""Of a larger confusion matrix, no picture is drawn: a cell is less than two of its pixels."""
+
 LeaveOut: TypeAlias = Callable[[Path, str], None]
 """Called with a file that cannot be made, and why."""
 
@@ -47,7 +49,7 @@ def write_results(
     The model and the figures come first. A picture or a report that cannot be made is left out, and
     ``warn`` is called with one line that says why. Returns whether nothing was left out.
     """
-    from inknet.report.evaluation import evaluate
+    from inknet.report.evaluation import evaluate, json_text
 
     recipe, model = trained.recipe, trained.model
     shape = model.facts.image_shape  # seen in the values, where the source does not say it
@@ -59,7 +61,7 @@ def write_results(
     write_text_whole(folder / "recipe.toml", recipe.to_toml())
     model.save(folder / "model.safetensors")
     history.save_csv(folder / "history.csv")
-    write_text_whole(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    write_text_whole(folder / "metrics.json", json_text(metrics) + "\n")
     left_out: list[Path] = []
 
     def leave_out(path: Path, reason: str) -> None:
@@ -129,7 +131,7 @@ def _draw(
     evaluation: Evaluation,
     leave_out: LeaveOut,
 ) -> list[Path]:
-    """Draw the pictures of the run and return their paths; the last two only for images."""
+    """Draw the pictures of the run and return their paths; not all of them suit all data."""
 
     def draw_loss(path: Path) -> None:
         from inknet.report.plots import plot_history
@@ -147,14 +149,20 @@ def _draw(
         assert model.facts.image_shape is not None
         plot_weights(model.network.dense_layers[0].weight, model.facts.image_shape, path)
 
-    drawings = [draw_loss, draw_confusion]
-    if model.facts.image_shape is not None and test.features.dtype == np.uint8:
-        drawings += [draw_weights, lambda path: _draw_mistakes(path, model, test, logits)]
+    def draw_mistakes(path: Path) -> None:
+        _draw_mistakes(path, model, test, logits)
+
+    drawings = [draw_loss, draw_confusion, draw_weights, draw_mistakes]
+    suits = [
+        True,
+        len(evaluation.class_names) <= MOST_CLASSES_DRAWN,
+        *2 * [model.facts.image_shape is not None and test.is_grey],
+    ]
     paths = [folder / name for name in PICTURES]
     return [
         path
-        for path, draw in zip(paths, drawings, strict=False)
-        if _attempt(path, partial(draw, path), leave_out)
+        for path, draw, is_drawn in zip(paths, drawings, suits, strict=True)
+        if is_drawn and _attempt(path, partial(draw, path), leave_out)
     ]
 
 

@@ -52,7 +52,7 @@ class Scale:
     @property
     def sure(self) -> tuple[float, float]:
         """Between which values the features of one sample are used without a warning."""
-        if self.full >= 128:
+        if self.full >= PIXELS.full:
             return 0.0, 1.0
         if self.full > 1:
             return 0.0, self.full
@@ -61,7 +61,7 @@ class Scale:
     @property
     def unit(self) -> float:
         """The factor on floating-point features that are within these values."""
-        return 1.0 if self.full >= 128 else 1 / self.full
+        return 1.0 if self.full >= PIXELS.full else 1 / self.full
 
     def fit(self, X: NDArray[Any], dtype: np.dtype[Any]) -> tuple[NDArray[Any], str]:
         """Return features ``(n, d)`` on this scale, and a warning or ``""``; see `fitted`."""
@@ -101,12 +101,13 @@ def decided(features: NDArray[Any], *, are_images: bool = False) -> tuple[Scale,
         return unchanged, ""
     varied = top > bottom
     is_shared = are_images or not varied.any() or np.mean(top[varied] >= most / 2) >= 0.5
-    if whole and is_shared and most < 128:
-        return Scale(most, 0.0, most), ""
+    if are_images and (2 * DARK if whole else DARK) <= most <= 255:
+        return PIXELS, ""
     if whole and is_shared and 128 <= most <= 255 and not has_dark:
         return PIXELS, ""
-    if are_images and DARK <= most <= 255:
-        return PIXELS, ""
+    if whole and is_shared and most <= 255:
+        full = min(most, 128.0)  # below that of pixels: here, a value of 1 is never a fraction
+        return Scale(full, 0.0, full), ""
     if are_images and whole and most <= LARGEST_LEVEL:
         full = 2.0 ** ceil(log2(most + 1)) - 1
         return Scale(full, 0.0, full), ""

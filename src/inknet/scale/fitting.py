@@ -46,7 +46,7 @@ def fitted(
     least, most, whole = float(X.min()), float(X.max()), is_whole(X)
     number = X.dtype if X.dtype in (np.float32, np.float64) else np.dtype(dtype)
     found, doubt = f"values of type {X.dtype} from {least:g} to {most:g}", ""
-    if full >= 128:  # pixels: up to 1 they are fractions, above that levels
+    if full >= 255:  # pixels: up to 1 they are fractions, above that levels
         is_fraction = least >= 0 and most <= 1
         is_other = most < full / 16 and (least < 0 or not whole)
         if not is_fraction and (is_other or least < -full / 2 or most > 1.5 * full):

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -32,7 +32,13 @@ from inknet.sklearn.parameters import (
     with_shared_options,
 )
 from inknet.sklearn.rows import Matrix, Rows
-from inknet.sklearn.samples import Samples, hold_back
+from inknet.sklearn.samples import (
+    ForValidation,
+    Samples,
+    given_for_validation,
+    hold_back,
+    weights_of_classes,
+)
 from inknet.sklearn.solvers import (
     EpsilonHatAdam,
     Stepper,
@@ -52,6 +58,7 @@ RECORD = (
     "validation_scores_",
     "best_validation_score_",
     "validation_loss_curve_",
+    "_best_mean_loss",
     "_best",
 )
 """The attributes in which a fit keeps what its epochs measured."""
@@ -133,7 +140,9 @@ class MLPClassifier(FittedNetwork):
     epsilon : float, default=1e-8
         Keeps ``adam`` from dividing by 0.
     n_iter_no_change : int or inf, default=10
-        Epochs without an improvement after which training ends.
+        Epochs without an improvement after which training ends. What must improve is the training
+        loss; with ``dropout`` or ``batch_norm``, which make it noisy, its mean over the last
+        ``2 * n_iter_no_change`` epochs; with ``early_stopping``, the validation score.
     max_fun : int, default=15000
         Most evaluations of the objective by ``lbfgs``.
     dropout : float or sequence of float, default=0.0
@@ -142,14 +151,16 @@ class MLPClassifier(FittedNetwork):
         Batch normalization of each hidden layer, before or after its activation.
     SHARED OPTIONS
     clip : float or None, default=None
-        Shorten gradients that are longer than this.
+        Shorten gradients that are longer than this; not with ``lbfgs``.
     class_weight : dict, list of dict, "balanced" or None, default=None
-        How much the samples of each class count, as everywhere in scikit-learn.
+        How much the samples of each class count, as everywhere in scikit-learn; in training and
+        in validation. ``"balanced"`` counts the classes of the training samples.
     schedule : str or None, default=None
         The name of one of inknet's schedules (``"constant"``, ``"step"``, ``"cosine"``,
-        ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs.
+        ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs; not with
+        ``lbfgs``.
     callbacks : sequence of inknet.Callback or None, default=None
-        Called at each event; may end the training.
+        Called at each event; may end the training; not with ``lbfgs``.
 
     Attributes
     ----------
@@ -194,6 +205,7 @@ class MLPClassifier(FittedNetwork):
     best_validation_score_: float | None
     validation_loss_curve_: list[float] | None
     _no_improvement_count: int
+    _best_mean_loss: float = np.inf
     _best: tuple[Floats, Floats]
 
     def __init__(
@@ -274,6 +286,9 @@ class MLPClassifier(FittedNetwork):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
+        X_val: Matrix | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
         validation_data: tuple[Any, ...] | None = None,
     ) -> MLPClassifier:
         """Learn from labelled samples.
@@ -284,15 +299,22 @@ class MLPClassifier(FittedNetwork):
         y : array-like of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
-        validation_data : (X, y) or (X, y, sample_weight), optional
+        X_val, y_val : as X and y, optional
             Samples to validate on after each epoch; with ``early_stopping``, they replace
-            ``validation_fraction`` of the training samples.
+            ``validation_fraction`` of the training samples. A pipeline transforms ``X_val`` as it
+            does X if it has ``transform_input=["X_val"]``.
+        sample_weight_val : array-like of shape (n_val,), optional
+            How much each of them counts.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Deprecated: no pipeline can transform it. Use ``X_val``, ``y_val`` and
+            ``sample_weight_val``.
 
         Returns
         -------
         self
         """
-        return self._fit(X, y, sample_weight, validation_data, incremental=False)
+        validation = given_for_validation(X_val, y_val, sample_weight_val, validation_data)
+        return self._fit(X, y, sample_weight, validation, incremental=False)
 
     @available_if(_fits_by_steps)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -337,15 +359,13 @@ class MLPClassifier(FittedNetwork):
         X: Matrix,
         y: Any,
         sample_weight: ArrayLike | None,
-        validation_data: tuple[Any, ...] | None,
+        given: ForValidation | None,
         *,
         incremental: bool,
     ) -> MLPClassifier:
         before = dict(self.__dict__)
         try:
-            train, validation, random_state = self._prepare(
-                X, y, sample_weight, validation_data, incremental
-            )
+            train, validation, random_state = self._prepare(X, y, sample_weight, given, incremental)
             training = None
             if self.solver != "lbfgs":
                 training = self._new_training(train, validation, random_state, incremental)
@@ -372,12 +392,14 @@ class MLPClassifier(FittedNetwork):
         X: Matrix,
         y: Any,
         sample_weight: ArrayLike | None,
-        validation_data: tuple[Any, ...] | None,
+        given: ForValidation | None,
         incremental: bool,
     ) -> tuple[Samples, Samples | None, np.random.RandomState]:
         """Check everything, and set up the network; return what to train and validate on."""
         hidden = self._hidden_widths()
         checked_callbacks(self.callbacks)
+        if self.solver == "lbfgs":
+            self._check_lbfgs(has_validation=given is not None)
         from_scratch = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = validate_data(
             self,
@@ -389,7 +411,7 @@ class MLPClassifier(FittedNetwork):
             reset=from_scratch,
         )
         y = self._check_labels(y, incremental)
-        weights = self._weights(X, y, sample_weight)
+        weights = self._weights(X, y, sample_weight, y)
         random_state = check_random_state(self.random_state)
         if from_scratch:
             self._initialize(X.shape[1], hidden, X.dtype, random_state)
@@ -407,7 +429,7 @@ class MLPClassifier(FittedNetwork):
         self.activation_, self.batch_norm_ = self.activation, self.batch_norm
         dtype = self._network.dtype
         train = Samples(X.astype(dtype, copy=False), self._targets(y, dtype), weights)
-        return train, self._validation_samples(validation_data, dtype), random_state
+        return train.checked(), self._validation_samples(given, y, dtype), random_state
 
     def _fit_lbfgs(self, train: Samples, validation: Samples | None) -> None:
         """Find the weights with L-BFGS, in float64 for any type of the features."""
@@ -416,8 +438,10 @@ class MLPClassifier(FittedNetwork):
             network = Network(network.architecture, None, np.float64)
             network.parameters[:] = self._network.parameters
             train = Samples(train.features.astype(np.float64), train.targets, train.sample_weight)
-        self.validation_loss_curve_ = None if validation is None else []
-        rows = None if validation is None else Rows(validation.features, self._network.ops)
+        self.validation_scores_ = self.best_validation_score_ = self.validation_loss_curve_ = None
+        if validation is not None:
+            self.validation_scores_, self.validation_loss_curve_ = [], []
+            rows = Rows(validation.features, self._network.ops)
         n_done = 0
 
         def after_iteration(loss: float) -> None:
@@ -425,10 +449,9 @@ class MLPClassifier(FittedNetwork):
             n_done += 1
             if self.verbose:
                 print_if_possible(f"Iteration {n_done}, loss = {loss:.8f}")
-            if validation is not None and rows is not None:
-                assert self.validation_loss_curve_ is not None
+            if validation is not None:
                 self._network.parameters[:] = network.parameters
-                self.validation_loss_curve_.append(measure(self._network, validation, rows)[0])
+                self._score_improved(*measure(self._network, validation, rows))
 
         result = minimize_lbfgs(
             network,
@@ -487,7 +510,8 @@ class MLPClassifier(FittedNetwork):
     def _fit_by_steps(self, training: StochasticTraining, incremental: bool) -> None:
         """Find the weights by steps on batches."""
         network = self._network
-        if self.early_stopping and not hasattr(self, "_best"):
+        best = self.__dict__.get("_best")
+        if self.early_stopping and (best is None or len(best[0]) != network.n_parameters):
             self._best = network.parameters.copy(), network.statistics.copy()
         self.n_iter_ = 0
         try:
@@ -518,17 +542,35 @@ class MLPClassifier(FittedNetwork):
         self.loss_curve_.append(loss)
         if self.verbose:
             print_if_possible(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
-        improved = training.validation is not None and self._score_improved(*training.validated())
+        improved = False
+        if training.validation is not None:
+            best = self.best_validation_score_
+            improved = self._score_improved(*training.validated())
+            if self.early_stopping and self.best_validation_score_ != best:
+                self._best = training.measured_weights()
         if not self.early_stopping:
-            best = np.inf if self.best_loss_ is None else self.best_loss_
-            improved = loss <= best - self.tol
-            if loss < best:
-                self.best_loss_ = loss
+            improved = self._loss_improved(loss)
         self._no_improvement_count = 0 if improved else self._no_improvement_count + 1
         self._optimizer.iteration_ends(self.t_)
 
+    def _loss_improved(self, loss: float) -> bool:
+        """Return whether the training loss is lower by `tol`.
+
+        With dropout or batch normalization, the loss of an epoch depends on masks and batches that
+        are drawn. Then the mean over twice the epochs that are waited for counts.
+        """
+        best = np.inf if self.best_loss_ is None else self.best_loss_
+        if loss < best:
+            self.best_loss_ = loss
+        if np.any(self.dropout) or self.batch_norm != "none":
+            n_recent = int(min(2 * self.n_iter_no_change, len(self.loss_curve_)))
+            loss, best = float(np.mean(self.loss_curve_[-n_recent:])), self._best_mean_loss
+            if loss < best:
+                self._best_mean_loss = loss
+        return bool(loss <= best - self.tol)
+
     def _score_improved(self, loss: float, score: float) -> bool:
-        """Record the validation results; keep the best weights; return if better by `tol`."""
+        """Record the validation results; return whether the score is better by `tol`."""
         if self.validation_scores_ is not None and self.validation_loss_curve_ is not None:
             self.validation_scores_.append(score)
             self.validation_loss_curve_.append(loss)
@@ -537,8 +579,6 @@ class MLPClassifier(FittedNetwork):
         best = -np.inf if self.best_validation_score_ is None else self.best_validation_score_
         if score > best:
             self.best_validation_score_ = score
-            if self.early_stopping:
-                self._best = self._network.parameters.copy(), self._network.statistics.copy()
         return bool(score >= best + self.tol)
 
     def _is_to_stop(self) -> bool:
@@ -561,17 +601,27 @@ class MLPClassifier(FittedNetwork):
         widths = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
         if any(width <= 0 for width in widths):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {widths}.")
-        if self.solver == "lbfgs":
-            for name, is_off in (
-                ("dropout", not np.any(self.dropout)),
-                ("batch_norm", self.batch_norm == "none"),
-            ):
-                if not is_off:
-                    raise ValueError(
-                        f"{name}={getattr(self, name)!r} needs the solver 'sgd' or 'adam'; "
-                        "'lbfgs' needs an objective that stays the same"
-                    )
         return widths
+
+    def _check_lbfgs(self, has_validation: bool) -> None:
+        """Refuse what L-BFGS cannot do: it has no epochs, and an objective that stays the same."""
+        for name, is_on in (
+            ("dropout", np.any(self.dropout)),
+            ("batch_norm", self.batch_norm != "none"),
+            ("clip", self.clip is not None),
+            ("schedule", self.schedule not in (None, "constant")),
+            ("callbacks", bool(self.callbacks)),
+            ("early_stopping", self.early_stopping and has_validation),
+        ):
+            if is_on:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} needs the solver 'sgd' or 'adam', not 'lbfgs'"
+                )
+        if self.early_stopping:
+            warnings.warn(
+                "early_stopping has no effect with the solver 'lbfgs', as in scikit-learn.",
+                stacklevel=6,
+            )
 
     def _check_labels(self, y: Any, incremental: bool) -> Any:
         """Find out which labels there are, or check that these are known."""
@@ -587,10 +637,14 @@ class MLPClassifier(FittedNetwork):
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {self.classes_}, `y` has {found}"
             )
-        self._refuse_unknown(found)
+        self._refuse_unknown(y, found)
         return y
 
-    def _refuse_unknown(self, labels: NDArray[Any]) -> None:
+    def _refuse_unknown(self, y: Any, labels: NDArray[Any]) -> None:
+        many = self._label_binarizer.y_type_.startswith("multilabel")
+        if many != (y.ndim == 2):
+            expected = f"(n, {len(self.classes_)}): one column for each label" if many else "(n,)"
+            raise ValueError(f"`y` has shape {y.shape}; expected {expected}, as in the first fit.")
         if len(np.setdiff1d(labels, self.classes_, assume_unique=True)):
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
@@ -605,36 +659,30 @@ class MLPClassifier(FittedNetwork):
         targets: Floats = self._label_binarizer.transform(y).astype(dtype)
         return targets
 
-    def _weights(self, X: Matrix, y: Any, sample_weight: Any) -> Floats | None:
+    def _weights(self, X: Matrix, y: Any, sample_weight: Any, y_train: Any) -> Floats | None:
         """Return the weight of each sample, times that of its class; None if all are equal."""
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X)
         if self.class_weight is not None:
-            of_class = compute_sample_weight(self.class_weight, y)
+            of_class = weights_of_classes(self.class_weight, y, y_train)
             weights = of_class if weights is None else weights * of_class
-        if weights is None:
-            return None
-        if not weights.sum() > 0:
-            raise ValueError("The weights of the samples sum to 0; expected a sum above 0.")
-        return np.asarray(weights, X.dtype)
+        return None if weights is None else np.asarray(weights, X.dtype)
 
     def _validation_samples(
-        self, validation_data: Any, dtype: np.dtype[np.floating[Any]]
+        self, given: ForValidation | None, y_train: Any, dtype: np.dtype[np.floating[Any]]
     ) -> Samples | None:
-        if validation_data is None:
+        if given is None:
             return None
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-            raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
-        X, y, *rest = validation_data
+        X, y, sample_weight = given
         X, y = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtype, reset=False
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        self._refuse_unknown(unique_labels(y))
-        weights = _check_sample_weight(rest[0], X, dtype=dtype) if rest else None
-        return Samples(X, self._targets(y, dtype), weights)
+        self._refuse_unknown(y, unique_labels(y))
+        weights = self._weights(X, y, sample_weight, y_train)
+        return Samples(X, self._targets(y, dtype), weights).checked("validation samples")
 
     def _settings(self, n_samples: int, epochs: int) -> TrainingRecipe:
         if self.batch_size == "auto":

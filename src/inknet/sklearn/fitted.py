@@ -102,7 +102,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
 
     # -- inference --------------------------------------------------------------------------------
 
-    @np.errstate(under="ignore")
+    @np.errstate(under="ignore")  # what is too small for a number counts as 0
     def _logits(self, X: Matrix) -> Floats:
         """Return the logits, ``(n, n_outputs)``."""
         check_is_fitted(self)

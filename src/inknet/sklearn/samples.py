@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
+from sklearn.utils import compute_sample_weight
 
 from inknet.nn.arrays import Floats, Labels
 from inknet.sklearn.rows import Matrix
@@ -36,6 +40,59 @@ class Samples:
         """The sum of the sample weights; their number if there are none."""
         return len(self) if self.sample_weight is None else float(self.sample_weight.sum())
 
+    def checked(self, name: str = "samples") -> Samples:
+        """Return these samples; raise `ValueError` if their weights leave nothing."""
+        if not self.total_weight > 0:
+            raise ValueError(f"The weights of the {name} sum to 0; expected a sum above 0.")
+        return self
+
+
+def weights_of_classes(class_weight: Any, y: Any, y_train: Any) -> Floats:
+    """Return the weight of each sample by its class; for "balanced", as often as in ``y_train``."""
+    both = np.concatenate(
+        [labels.toarray() if issparse(labels) else labels for labels in (y_train, y)]
+    )
+    n_train = y_train.shape[0]
+    counted = np.arange(n_train) if isinstance(class_weight, str) else None
+    weights: Floats = compute_sample_weight(class_weight, both, indices=counted)[n_train:]
+    return weights
+
+
+class ForValidation(NamedTuple):
+    """What a user gives to validate on, not yet checked."""
+
+    X: Matrix
+    y: Any
+    sample_weight: Any
+
+
+def given_for_validation(
+    X_val: Matrix | None, y_val: Any, sample_weight_val: Any, validation_data: Any
+) -> ForValidation | None:
+    """Return the validation samples of `MLPClassifier.fit`; refuse a part of them alone."""
+    if validation_data is None:
+        if X_val is None and y_val is None:
+            if sample_weight_val is not None:
+                raise ValueError("sample_weight_val is provided, but X_val and y_val were not.")
+            return None
+        for name, value, other in (("X_val", X_val, "y_val"), ("y_val", y_val, "X_val")):
+            if value is None:
+                raise ValueError(f"{other} is provided, but {name} was not provided.")
+        return ForValidation(X_val, y_val, sample_weight_val)
+    if not (X_val is None and y_val is None and sample_weight_val is None):
+        raise ValueError("validation_data and X_val, y_val are the same; pass one of them.")
+    if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
+        raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
+    warnings.warn(
+        "validation_data is deprecated: in a pipeline, the steps before do not transform it. Pass "
+        "X_val, y_val and sample_weight_val, and make the pipeline with "
+        'transform_input=["X_val"].',
+        FutureWarning,
+        stacklevel=4,
+    )
+    X, y, *rest = validation_data
+    return ForValidation(X, y, rest[0] if rest else None)
+
 
 def hold_back(
     samples: Samples, fraction: float, random_state: np.random.RandomState
@@ -60,4 +117,4 @@ def hold_back(
         )
         for part in rows
     )
-    return train, validation
+    return train.checked(), validation.checked("validation samples")

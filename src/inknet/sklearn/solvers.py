@@ -27,10 +27,11 @@ from inknet.nn.optimizers import Adam, Nesterov
 from inknet.output import print_if_possible
 from inknet.sklearn.rows import Rows
 from inknet.sklearn.samples import Samples
-from inknet.training.callbacks import Callback, LayerMonitor, checked_callbacks
+from inknet.training.callbacks import Callback, checked_callbacks
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
 from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
+from inknet.training.layer_monitor import LayerMonitor
 from inknet.training.step import Measured, Training
 from inknet.training.threads import one_blas_thread
 
@@ -173,6 +174,7 @@ class StochasticTraining(Training):
         self._context = ExitStack()
         self._interrupt = InterruptFlag()
         self._validated: tuple[int, tuple[float, float]] | None = None
+        self._measured_weights: tuple[Floats, Floats] | None = None
 
     @property
     def base_rate(self) -> float:
@@ -191,8 +193,7 @@ class StochasticTraining(Training):
             # delivers Ctrl-C in the end, so that it ends a search of which this is one training
             self._interrupt = context.enter_context(InterruptFlag())
             context.callback(self._leave)
-            # an overflow shows in the weights at the end
-            context.enter_context(np.errstate(all="ignore"))
+            context.enter_context(quiet_arithmetic())
             context.enter_context(threads_for(self.network.ops))
             self._context = context.pop_all()
         return self
@@ -257,7 +258,17 @@ class StochasticTraining(Training):
         if self._validated is None or self._validated[0] != self.step:
             found = measure(self.network, self.validation, self._validation_rows)
             self._validated = self.step, found
+            self._measured_weights = None
+            self._measured_weights = self.measured_weights() if self.callbacks else None
         return self._validated[1]
+
+    def measured_weights(self) -> tuple[Floats, Floats]:
+        """Return copies of the parameters and running statistics that `validated` measured.
+
+        Callbacks may have put others into the network to be measured.
+        """
+        network, measured = self.network, self._measured_weights
+        return measured or (network.parameters.copy(), network.statistics.copy())
 
     def _measure(self) -> Measured:
         """Return loss and accuracy on training and validation data."""
@@ -310,7 +321,7 @@ def minimize_lbfgs(
         on_iteration(float(intermediate_result.fun))
 
     try:
-        with threads_for(ops), np.errstate(all="ignore"):
+        with threads_for(ops), quiet_arithmetic():
             result = minimize(
                 objective,
                 network.parameters.astype(np.float64),
@@ -351,6 +362,11 @@ def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, floa
         gradient = np.empty_like(logits)
         loss += n * network.loss(logits, targets, gradient, sample_weight=sample_weight)
     return loss / samples.total_weight, right / samples.total_weight
+
+
+def quiet_arithmetic() -> np.errstate:
+    """Return the context of a training: an overflow shows in its weights, an underflow is a 0."""
+    return np.errstate(all="ignore")
 
 
 def ops_for(work: float) -> NumpyOps:

@@ -19,13 +19,14 @@ from inknet.seeds import Streams
 from inknet.training.augmentation import Augmentation
 from inknet.training.averaging import WeightAverage
 from inknet.training.batches import BatchMaker
-from inknet.training.callbacks import Callback, EarlyStopping, LayerMonitor, checked_callbacks
+from inknet.training.callbacks import Callback, EarlyStopping, checked_callbacks
 from inknet.training.divergence import ReturnPoint, diverged
 from inknet.training.ending import FINISHED, Ending
 from inknet.training.fastest import fastest_ops
 from inknet.training.history import History
 from inknet.training.inference import measure
 from inknet.training.interrupt import InterruptFlag
+from inknet.training.layer_monitor import LayerMonitor
 from inknet.training.state import Arrays, Moment
 from inknet.training.step import Measured, Training
 from inknet.training.threads import one_blas_thread
