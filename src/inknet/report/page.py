@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from inknet.errors import printable
 from inknet.files import as_path, write_text_whole
 from inknet.report.evaluation import Evaluation
 from inknet.report.figures import DPI
@@ -112,7 +113,8 @@ def write_report(
         history=history,
         recipe_toml=recipe_toml,
     )
-    write_text_whole(path, text)
+    # names may hold characters that no page may have, or that turn the text around
+    write_text_whole(path, "\n".join(map(printable, text.split("\n"))))
 
 
 def _headline(history: History, evaluation: Evaluation) -> dict[str, str]:

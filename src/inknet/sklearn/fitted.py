@@ -164,7 +164,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_samples, n_classes)
         """
         probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore", under="ignore"):
             return np.log(probabilities, out=probabilities)
 
 
