@@ -20,7 +20,7 @@ from urllib.parse import unquote
 import numpy as np
 
 from inknet.errors import DivergedError, InputError, StudyStopped, quoted, without_passwords
-from inknet.experiments.catalogue import values_of
+from inknet.experiments.catalogue import refuse_overruled, refuse_repeated, values_of
 from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.prepare import prepare
@@ -225,6 +225,8 @@ def open_search(
         opened, or has a search of that name with another recipe or another range.
     """
     axes = tuple(axis_of(text) for text in vary or DEFAULT_SPACE)
+    refuse_repeated("--vary", [axis.key for axis in axes])
+    refuse_overruled("the search", [axis.key for axis in axes], changes)
     for axis in axes:  # the ends show whether the key is known, before anything is created
         for value in axis.choices or (axis.low, axis.high):
             _with(recipe, changes, {axis.key: value}, seed)
