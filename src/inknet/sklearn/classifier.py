@@ -449,8 +449,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
                         )
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=3)
-        if self.early_stopping:
-            network.parameters[:], network.statistics[:] = self._best
+        finally:  # also after an error, of a callback or of a warning that is taken for one
+            if self.early_stopping:
+                network.parameters[:], network.statistics[:] = self._best
 
     def _after_epoch(self, loss: float, training: StochasticTraining) -> None:
         """Record the results of the epoch, and whether they improved."""
