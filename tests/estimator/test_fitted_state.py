@@ -49,7 +49,10 @@ CHANGES = [
     {"random_state": 5, "callbacks": [None], "schedule": "weekly"},
 ]
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.filterwarnings("ignore:the first class of this:inknet.errors.InputWarning"),
+]
 
 
 def answers(model, target):

@@ -116,6 +116,18 @@ def test_the_python_file_gives_the_same_probabilities(model, samples, tmp_path):
         names["predict_proba"](samples[0][:, 1:])
 
 
+ODD_NAMES = ["<LAYERS>", "<WEIGHTS>", "<CLASSES>", '"""', "# -- weights --", "\\", "'", "{0}", "%s"]
+
+
+def test_the_python_file_may_have_classes_of_any_name(tmp_path):
+    model = MLP([4, len(ODD_NAMES)], class_names=ODD_NAMES)
+    export_numpy(model, tmp_path / "model.py")
+    names = imported(tmp_path / "model.py")
+    assert names["CLASSES"] == ODD_NAMES
+    x = np.eye(4, dtype=np.float32)
+    assert_allclose(names["predict_proba"](x), model.predict_proba(x), atol=TOLERANCE)
+
+
 def test_the_python_file_imports_only_numpy_and_has_fewer_than_150_lines_of_code(model, tmp_path):
     export_numpy(model, tmp_path / "model.py")
     text = (tmp_path / "model.py").read_text("utf-8")

@@ -131,7 +131,9 @@ def test_workers_on_other_ops_make_failed_runs_not_mixed_results(tmp_path, monke
     monkeypatch.setenv("INKNET_OPS", "numpy")
     with cluster(tmp_path, 1) as (address, _):
         numba = {"INKNET_OPS": "numba"}
-        result = inknet(*words(seeds="0"), "--dask", address, folder=tmp_path, **numba)
+        several = words(seeds="0")
+        result = inknet(*several, "--dask", address, folder=tmp_path, expect=2, **numba)
+    assert "all of its runs failed; the first: this process has numpy ops" in result.stderr
     assert result.stdout.count("failed: this process has numpy ops; the study is run on numba") == 2
 
 

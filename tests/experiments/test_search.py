@@ -14,6 +14,7 @@ from inknet.errors import without_passwords
 from inknet.experiments.search import Axis, axis_of, open_search
 
 SETS = [word for key, value in SMALL.items() for word in ("--set", f"{key}={value}")]
+EPOCHS = ["--set", "training.epochs=1"]
 QUICK = ["search", "digits", *SETS, "--vary", "training.learning_rate=0.00001..0.1"]
 
 
@@ -52,6 +53,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path):
         (["--vary", "training.epochs=5..2"], "the lower end of the range first"),
         (["--vary", "training.schedule=a..b"], "expected numbers on both sides"),
         (["--vary", "training.epochs"], "expected key=low..high"),
+        (["--vary", "training.epochs=1..2", *EPOCHS], "is what the search varies"),
+        (["--vary", "training.epochs=1,2", "--vary", "training.epochs=3..4"], "is given twice"),
         (["--storage", "nope://x"], "--storage nope://x: cannot be used"),
         (["--name", "../up"], "expected at most 80 letters"),
     ):

@@ -183,6 +183,14 @@ def test_another_version_of_a_study_other_ops_and_strange_folders_are_refused(wh
     assert "letter.txt" in refusal(*words(name="other"), folder=root)
 
 
+KEYS = ("epochs", "batch_size", "learning_rate", "l2_lambda", "label_smoothing", "warmup")
+KEYS += ("weight_decay", "clip_norm", "clip_value", "max_norm")
+HUGE_GRID = [
+    word for key in KEYS for word in ("--grid", f"training.{key}={','.join(map(str, range(100)))}")
+]
+HUGE_GRID += ["--seeds", "0"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
@@ -201,6 +209,11 @@ def test_another_version_of_a_study_other_ops_and_strange_folders_are_refused(wh
         (["run", "layers", "--jobs", "2", "--dask", "x"], "cannot be combined"),
         (["run", "layers", "--name", "x"], "--name needs"),
         (["run", "--grid", "seed=1,1"], "twice"),
+        (["run", "--grid", "seed=1,2", "--seeds", "0"], "rows 1 and 2 are the same training"),
+        (["run", "--grid", "training.epochs=1", "--grid", "training.epochs=2"], "is given twice"),
+        (["run", "--grid", "training.epochs=2", "--set", "training.epochs=1"], "what the study var"),
+        (["run", "learning-rate", "--set", "training.learning_rate=1"], "are the same training"),
+        (["run", *HUGE_GRID], "100,000,000,000,000,000,000 runs; expected at most 10,000"),
         (["run", "--recipe", "digits", "--name", "../up"], "expected at most 80 letters"),
         (["run", "--recipe", "digits", "--name", "layers"], "the catalogue has a study"),
     ],

@@ -101,8 +101,13 @@ def run(
         folders = run_plans(
             plans, root, backend, changes=changes or [], retry=retry, report=_report
         )
-    for folder in folders:
-        _conclude(folder)
+    summaries = [_conclude(folder) for folder in folders]
+    for summary in summaries:
+        if len(summary.failures) == summary.study.n_runs:
+            raise InputError(
+                f"study {summary.study.name}: all of its runs failed; the first: "
+                f"{summary.failures[0].error}"
+            )
 
 
 def _studies(
@@ -158,8 +163,8 @@ def _report(plan: Plan, result: Result, done: int, total: int) -> None:
     say(line)
 
 
-def _conclude(folder: StudyFolder) -> None:
-    """Draw the picture of a study, and print its results."""
+def _conclude(folder: StudyFolder) -> StudySummary:
+    """Draw the picture of a study, print its results, and return them."""
     from inknet.experiments.pictures import plot_study
     from inknet.experiments.results import PICTURE
 
@@ -173,6 +178,7 @@ def _conclude(folder: StudyFolder) -> None:
         look = ""
     _print_study(summary)
     say(f"everything is in {folder.folder}{look}")
+    return summary
 
 
 def table(

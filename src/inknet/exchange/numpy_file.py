@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import astuple
@@ -54,10 +55,12 @@ def export_numpy(model: MLP, path: str | Path) -> None:
         "FUNCTIONS": "\n\n\n".join(functions),
         "WEIGHTS": "\n".join(_text(arrays, dtype)),
     }
-    for name, value in constants.items():
-        program = program.replace(f"<{name}>", value)
-        weights = weights.replace(f"<{name}>", value)
-    write_text_whole(path, program + weights)
+    write_text_whole(path, _filled(program, constants) + _filled(weights, constants))
+
+
+def _filled(template: str, constants: dict[str, str]) -> str:
+    """Put in all constants at once: a class may be called <LAYERS>."""
+    return re.sub("<([A-Z_]+)>", lambda place: constants[place[1]], template)
 
 
 def _functions(model: InferenceModel) -> tuple[list[str], list[str], list[Floats]]:

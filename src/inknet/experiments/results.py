@@ -122,6 +122,8 @@ class StudyFolder:
         path = self.folder / "study.toml"
         refuse_link_out_of(self.folder, path)
         try:
+            if path.exists() and not path.is_file():  # a pipe would be waited for
+                raise InputError(f"{path}: cannot be read: it is no file")
             if path.stat().st_size > LARGEST_STUDY_FILE:
                 raise InputError(f"{path}: larger than any study")
             text = path.read_text("utf-8-sig")

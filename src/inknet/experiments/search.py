@@ -21,7 +21,7 @@ import numpy as np
 from inknet.data import load
 from inknet.data.digest import source_digest
 from inknet.errors import DivergedError, InputError, StudyStopped, quoted, without_passwords
-from inknet.experiments.catalogue import values_of
+from inknet.experiments.catalogue import refuse_overruled, refuse_repeated, values_of
 from inknet.files import as_path
 from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe, load_recipe
@@ -249,6 +249,8 @@ def open_search(
         opened, or has a search of that name with another recipe or another range.
     """
     axes = tuple(axis_of(text) for text in vary or DEFAULT_SPACE)
+    refuse_repeated("--vary", [axis.key for axis in axes])
+    refuse_overruled("the search", [axis.key for axis in axes], changes)
     for axis in axes:  # the ends show whether the key is known, before anything is created
         for value in axis.choices or (axis.low, axis.high):
             _with(recipe, changes, {axis.key: value}, seed)

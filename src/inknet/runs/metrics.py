@@ -14,7 +14,9 @@ METRICS_FORMAT = 1
 LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 50 to 200 MB
 MOST_LISTS = 100_000  # the matrix has one for each class; Python takes 64 bytes for each
 
-Figure = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0, le=1e15)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class _Table(BaseModel):
@@ -24,14 +26,14 @@ class _Table(BaseModel):
 
 
 class _Test(_Table):
-    accuracy: Figure
-    errors: int
-    samples: int
+    accuracy: Share
+    errors: Count
+    samples: Count
 
 
 class _Training(_Table):
-    seconds: Figure
-    epochs: int
+    seconds: Seconds
+    epochs: Count
     stopped: str
 
 

@@ -530,7 +530,7 @@ class MLPClassifier(FittedNetwork):
                             ConvergenceWarning,
                             stacklevel=3,
                         )
-        finally:  # after Ctrl-C, which ends a search as well, the classifier can be used too
+        finally:  # also after Ctrl-C or an error: the classifier can be used
             if self.early_stopping:
                 network.parameters[:], network.statistics[:] = self._best
 

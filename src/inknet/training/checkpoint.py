@@ -90,6 +90,8 @@ class Checkpoint:
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise InputError(f"{path}: cannot be read: it is no file")
         try:
             file = path.read_bytes()
         except OSError as error:
