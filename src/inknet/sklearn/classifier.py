@@ -36,6 +36,7 @@ from inknet.sklearn.samples import (
     Samples,
     given_for_validation,
     hold_back,
+    warn_of_another_scale,
     weights_of_classes,
 )
 from inknet.sklearn.solvers import (
@@ -428,7 +429,10 @@ class MLPClassifier(FittedNetwork):
         self.activation_, self.batch_norm_ = self.activation, self.batch_norm
         dtype = self._network.dtype
         train = Samples(X.astype(dtype, copy=False), self._targets(y, dtype), weights)
-        return train.checked(), self._validation_samples(given, y, dtype), random_state
+        validation = self._validation_samples(given, y, dtype)
+        if validation is not None:
+            warn_of_another_scale(train, validation)
+        return train.checked(), validation, random_state
 
     def _fit_lbfgs(self, train: Samples, validation: Samples | None) -> None:
         """Find the weights with L-BFGS, in float64 for any type of the features."""
