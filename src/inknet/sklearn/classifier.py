@@ -160,7 +160,8 @@ class MLPClassifier(FittedNetwork):
         ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs; not with
         ``lbfgs``.
     callbacks : sequence of inknet.Callback or None, default=None
-        Called at each event; may end the training; not with ``lbfgs``.
+        Called at each event; may end the training; not with ``lbfgs``. They start afresh with each
+        `fit`, and continue with `partial_fit`.
 
     Attributes
     ----------
@@ -488,7 +489,7 @@ class MLPClassifier(FittedNetwork):
         network = self._network
         kept: Stepper | None = self.__dict__.get("_optimizer")
         settings = network.n_parameters, *(getattr(self, name) for name in OPTIMIZER_PARAMETERS)
-        if kept is None or not incremental or kept.made_for != settings:
+        if kept is None or not incremental or getattr(kept, "made_for", ()) != settings:
             self._optimizer = self._new_optimizer()
             self._optimizer.made_for = settings
             self._generator = self._new_generator(random_state)
