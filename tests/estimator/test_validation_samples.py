@@ -1,6 +1,7 @@
 """Samples to validate on are given, routed and named as in HistGradientBoostingClassifier."""
 
 import inspect
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.datasets import load_digits, load_wine
 from sklearn.decomposition import PCA
 from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -61,6 +63,27 @@ def test_a_pipeline_transforms_the_validation_samples_as_it_does_the_others(form
     assert_array_equal(pipeline[-1].validation_scores_, alone.validation_scores_)
     assert_allclose(pipeline[-1].validation_loss_curve_, alone.validation_loss_curve_)
     assert score > 0.9
+
+
+@pytest.mark.filterwarnings("ignore:validation_data is deprecated")
+@pytest.mark.parametrize("argument", ["X_val", "validation_data"])
+def test_samples_that_a_pipeline_does_not_transform_are_noticed(argument):
+    pipeline = make_pipeline(StandardScaler(), classifier())
+    given = {"X_val": X_VAL, "y_val": Y_VAL}
+    if argument == "validation_data":
+        given = {"validation_data": (X_VAL, Y_VAL)}
+    step = {f"mlpclassifier__{name}": value for name, value in given.items()}
+    says = r"51% of the validation features lie outside .*transform_input=\["
+    with pytest.warns(UserWarning, match=says):
+        pipeline.fit(X_TRAIN, Y_TRAIN, **step)
+
+
+def test_samples_of_the_same_scale_are_not_warned_of():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier().fit(X_TRAIN, Y_TRAIN, X_val=X_VAL, y_val=Y_VAL)
+        classifier().fit(X_TRAIN[:9], Y_TRAIN[::14][:9], X_val=X_TRAIN[9:90], y_val=Y_TRAIN[9:90])
 
 
 def test_a_search_passes_them_on():

@@ -37,6 +37,7 @@ from inknet.sklearn.samples import (
     Samples,
     given_for_validation,
     hold_back,
+    warn_of_another_scale,
     weights_of_classes,
 )
 from inknet.sklearn.solvers import (
@@ -160,7 +161,8 @@ class MLPClassifier(FittedNetwork):
         ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs; not with
         ``lbfgs``.
     callbacks : sequence of inknet.Callback or None, default=None
-        Called at each event; may end the training; not with ``lbfgs``.
+        Called at each event; may end the training; not with ``lbfgs``. They start afresh with each
+        `fit`, and continue with `partial_fit`.
 
     Attributes
     ----------
@@ -429,7 +431,10 @@ class MLPClassifier(FittedNetwork):
         self.activation_, self.batch_norm_ = self.activation, self.batch_norm
         dtype = self._network.dtype
         train = Samples(X.astype(dtype, copy=False), self._targets(y, dtype), weights)
-        return train.checked(), self._validation_samples(given, y, dtype), random_state
+        validation = self._validation_samples(given, y, dtype)
+        if validation is not None:
+            warn_of_another_scale(train, validation)
+        return train.checked(), validation, random_state
 
     def _fit_lbfgs(self, train: Samples, validation: Samples | None) -> None:
         """Find the weights with L-BFGS, in float64 for any type of the features."""
@@ -485,7 +490,7 @@ class MLPClassifier(FittedNetwork):
         network = self._network
         kept: Stepper | None = self.__dict__.get("_optimizer")
         settings = network.n_parameters, *(getattr(self, name) for name in OPTIMIZER_PARAMETERS)
-        if kept is None or not incremental or kept.made_for != settings:
+        if kept is None or not incremental or getattr(kept, "made_for", ()) != settings:
             self._optimizer = self._new_optimizer()
             self._optimizer.made_for = settings
             self._generator = self._new_generator(random_state)

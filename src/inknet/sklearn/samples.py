@@ -14,6 +14,9 @@ from sklearn.utils import compute_sample_weight
 from inknet.nn.arrays import Floats, Labels
 from inknet.sklearn.rows import Matrix
 
+MOST_OUTSIDE = 0.25
+"""How many more validation features than is to be expected may be out of the training range."""
+
 
 @dataclass
 class Samples:
@@ -92,6 +95,24 @@ def given_for_validation(
     )
     X, y, *rest = validation_data
     return ForValidation(X, y, rest[0] if rest else None)
+
+
+def warn_of_another_scale(train: Samples, validation: Samples) -> None:
+    """Warn if many validation features lie outside of the range of the training features.
+
+    Of samples from the same distribution, ``2 / (n + 1)`` are to be expected, n the number of
+    training samples.
+    """
+    if issparse(train.features) or issparse(validation.features):
+        return
+    low, high = train.features.min(axis=0), train.features.max(axis=0)
+    outside = ((validation.features < low) | (validation.features > high)).mean()
+    if outside > MOST_OUTSIDE + 2 / (len(train) + 1):
+        warnings.warn(
+            f"{outside:.0%} of the validation features lie outside of the range of the training "
+            'features. A pipeline transforms X_val only with transform_input=["X_val"].',
+            stacklevel=6,
+        )
 
 
 def hold_back(
