@@ -342,10 +342,7 @@ def search(
 
 def _report_trial(trial: Any) -> None:
     """Print the settings and the result of a trial on one line."""
-    from inknet.experiments.search import DIVERGED
-
-    ended = DIVERGED if DIVERGED in trial.user_attrs else trial.state.name.lower()
-    reached = f"{trial.value:.2%}" if trial.state.name == "COMPLETE" else ended
+    reached = f"{trial.value:.2%}" if trial.state.name == "COMPLETE" else trial.state.name.lower()
     tried = ", ".join(
         f"{key.rpartition('.')[2]} {value:.3g}"
         if isinstance(value, float)
