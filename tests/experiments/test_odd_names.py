@@ -209,7 +209,7 @@ def test_every_value_of_a_study_may_be_odd_and_the_answer_is_one_line_or_a_table
 
 def test_a_gradient_of_infinite_norm_costs_no_result(folder, monkeypatch):
     plan = plan_study(folder.study(), SMALL)
-    monkeypatch.setattr("inknet.training.callbacks._norm", lambda *arrays: float("inf"))
+    monkeypatch.setattr("inknet.training.layer_monitor._norm", lambda *arrays: float("inf"))
     result = execute(plan.jobs[0])
     assert result["outcome"] == "finished"
     assert folder.put(result).history["gradient_norms"] == [[None, None]] * 2

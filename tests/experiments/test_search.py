@@ -61,6 +61,16 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path):
         assert expected in refusal("search", "digits", *words, folder=tmp_path)
 
 
+def test_a_search_in_which_every_training_diverged_is_an_error_and_says_why(tmp_path):
+    words = ["search", "digits", *SETS, "--set", "training.optimizer=gradient_descent"]
+    words += ["--vary", "training.learning_rate=1e30..1e35", "--trials", "2"]
+    for n_trials in (2, 4):  # the search may be resumed, and says so again
+        (line,) = inknet(*words, folder=tmp_path, expect=2).stderr.splitlines()
+        says = f"none of {n_trials} trials of the search 'digits' has finished; {n_trials} diverged"
+        assert f"{says}, the last: training diverged: the loss of step" in line
+    assert not (tmp_path / "search/digits.toml").exists()
+
+
 def test_another_search_of_the_same_name_is_refused(tmp_path):
     inknet(*QUICK, "--trials", "1", folder=tmp_path)
     line = refusal(*QUICK, "--trials", "1", "--seed", "5", folder=tmp_path)

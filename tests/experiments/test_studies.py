@@ -11,6 +11,7 @@ import pytest
 from studying import processes, runs, words
 
 from commands import inknet, refusal, running, wait_for
+from inknet import InputError
 from inknet.cli.app import main
 from trainings import options
 
@@ -294,3 +295,15 @@ def test_list_and_show_tell_how_far_a_study_is(whole):
     assert "21 of 21 runs have no result yet" in shown
     assert "784-256-128-64-32-10" in shown
     assert "experiments/own/study.png" in inknet("experiment", "show", "own", folder=root).stdout
+
+
+def test_rows_with_long_names_in_any_script_have_files(tmp_path):
+    from inknet.experiments.catalogue import Row, grid_study
+    from inknet.experiments.plan import plan_study
+
+    study = grid_study("digits", ["training.batch_size=20,40"], [0], "own")
+    rows = [Row(name="字" * 150 + end) for end in "ab"]
+    with pytest.raises(InputError, match="make one file name"):
+        plan_study(study.model_copy(update={"rows": rows}))
+    (job,) = plan_study(study.model_copy(update={"rows": rows[:1]})).jobs
+    assert len(f"{job.name}.json".encode()) < 200

@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from inknet.data.dataset import MOST_CLASSES
 from inknet.errors import InputError
-from inknet.runs.metrics import read_metrics
+from inknet.report.evaluation import evaluate, json_text
+from inknet.runs.metrics import LARGEST_FILE, read_metrics
 
 METRICS = {
     "format": 1,
@@ -22,6 +25,19 @@ def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "metrics.json"
     path.write_text(json.dumps(METRICS))
     assert read_metrics(path) == METRICS
+
+
+def test_the_metrics_of_as_many_classes_as_are_allowed_are_read(tmp_path):
+    labels = np.arange(MOST_CLASSES)
+    logits = np.zeros((MOST_CLASSES, MOST_CLASSES), np.float32)
+    logits[labels, labels[::-1]] = 1
+    figures = evaluate(logits, labels, tuple(map(str, labels))).to_dict()
+    path = tmp_path / "metrics.json"
+    path.write_text(json_text(METRICS | {"test": figures}))
+    read = read_metrics(path)["test"]
+    assert (read["errors"], len(read["confusion_matrix"])) == (MOST_CLASSES, MOST_CLASSES)
+    # at worst, all cells have as many digits as the counts of a million samples
+    assert MOST_CLASSES**2 * len("1234567, ") < LARGEST_FILE
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inknet.cli.console import complaining, new_table, print_rich
-from inknet.errors import InputError, printable
+from inknet.cli.console import complain, complaining, new_table, print_rich, say, say_text
+from inknet.errors import InputError
 
 if TYPE_CHECKING:
     from inknet.experiments.backends import Backend
@@ -51,13 +51,12 @@ def list_studies(root: Root = DEFAULT_ROOT) -> None:
         name = folder.folder.name
         with complaining():
             study = load_study(name) if name in names else folder.study()
-            title = printable(study.title)
             try:
                 done = f"{_summary(study, folder).n_done} of {study.n_runs}"
             except InputError:
-                table.add_row(printable(study.name), study.group, title, "not readable")
+                table.add_row(study.name, study.group, study.title, "not readable")
                 raise
-            table.add_row(printable(study.name), study.group, title, done)
+            table.add_row(study.name, study.group, study.title, done)
     print_rich(table)
 
 
@@ -161,7 +160,7 @@ def _report(plan: Plan, result: Result, done: int, total: int) -> None:
         what = f"{ending} after {result.epochs} epochs, {result.seconds:.1f} s"
     number = f"{done:{len(str(total))}d}/{total}"
     line = f"{number}  {plan.study.name}, {result.row}, seed {result.seed}: {what}"
-    print(printable(line), flush=True)
+    say(line)
 
 
 def _conclude(folder: StudyFolder) -> StudySummary:
@@ -170,9 +169,15 @@ def _conclude(folder: StudyFolder) -> StudySummary:
     from inknet.experiments.results import PICTURE
 
     summary = _summary(folder.study(), folder)
-    plot_study(summary, folder.folder / PICTURE)
+    picture = folder.folder / PICTURE
+    look = f"; look at {picture}"
+    try:
+        plot_study(summary, picture)
+    except InputError as error:
+        complain(f"{error}; the results are complete without it")
+        look = ""
     _print_study(summary)
-    print(printable(f"everything is in {folder.folder}; look at {folder.folder / PICTURE}"))
+    say(f"everything is in {folder.folder}{look}")
     return summary
 
 
@@ -191,9 +196,11 @@ def table(
 
     summaries, n_broken = _begun(names or [], root)
     if form is TableFormat.CSV:
-        print(csv_text(summaries), end="")
+        say_text(csv_text(summaries))
     elif form is TableFormat.MARKDOWN:
-        print("\n\n".join(f"## {markdown_text(s.study.title)}\n\n{markdown(s)}" for s in summaries))
+        say_text(
+            "\n\n".join(f"## {markdown_text(s.study.title)}\n\n{markdown(s)}" for s in summaries)
+        )
     else:
         for summary in summaries:
             _print_study(summary)
@@ -251,10 +258,10 @@ def show(
     _print_study(summary, about=True)
     picture = root / name / PICTURE
     if picture.is_file():
-        print(printable(f"picture: {picture}"))
+        say(f"picture: {picture}")
     if not summary.is_complete:
         left = summary.study.n_runs - sum(len(row.results) for row in summary.rows)
-        print(printable(f"{left} of {summary.study.n_runs} runs have no result yet"))
+        say(f"{left} of {summary.study.n_runs} runs have no result yet")
 
 
 def _print_study(summary: StudySummary, *, about: bool = False) -> None:
@@ -264,17 +271,17 @@ def _print_study(summary: StudySummary, *, about: bool = False) -> None:
 
     study = summary.study
     changed = f" (with {', '.join(summary.changes)})" if summary.changes else ""
-    print_rich(printable(f"{study.title}{changed}"), style="bold")
+    say(f"{study.title}{changed}", style="bold")
     if about and study.about:
         for line in study.about.strip().splitlines():
-            print_rich(printable(line))
+            print_rich(line)
     print_rich(terminal(summary))
     for line in notes(summary):
-        print_rich(printable(f"  {line}"))
+        print_rich(f"  {line}")
     if study.claim is not None:
-        print_rich(printable(f"The claim: {study.claim.says}"))
+        say(f"The claim: {study.claim.says}")
     for line in claim_lines(summary):
-        print_rich(printable(line))
+        say(line)
     print_rich("")
 
 
@@ -329,20 +336,23 @@ def search(
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text_whole(path, best.to_toml())
     number = found.study.best_trial.number
-    print(f"best validation accuracy {found.study.best_value:.2%}, of trial {number}")
-    print(printable(f"its recipe is {path}; train with: inknet train --recipe {path}"))
+    say(f"best validation accuracy {found.study.best_value:.2%}, of trial {number}")
+    say(f"its recipe is {path}; train with: inknet train --recipe {path}")
 
 
 def _report_trial(trial: Any) -> None:
     """Print the settings and the result of a trial on one line."""
-    reached = f"{trial.value:.2%}" if trial.state.name == "COMPLETE" else trial.state.name.lower()
+    from inknet.experiments.search import DIVERGED
+
+    ended = DIVERGED if DIVERGED in trial.user_attrs else trial.state.name.lower()
+    reached = f"{trial.value:.2%}" if trial.state.name == "COMPLETE" else ended
     tried = ", ".join(
         f"{key.rpartition('.')[2]} {value:.3g}"
         if isinstance(value, float)
         else f"{key.rpartition('.')[2]} {value}"
         for key, value in trial.params.items()
     )
-    print(printable(f"trial {trial.number}: {reached}  {tried}"), flush=True)
+    say(f"trial {trial.number}: {reached}  {tried}")
 
 
 def _summary(study: Study, folder: StudyFolder | None) -> StudySummary:

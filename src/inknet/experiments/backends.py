@@ -67,7 +67,7 @@ def on_processes(n_processes: int) -> Backend:
         If joblib is not installed. While it runs: if processes die again and again.
     """
     try:
-        import joblib  # noqa: F401
+        from joblib.externals.loky import ProcessPoolExecutor
     except ModuleNotFoundError:
         raise InputError("--jobs needs joblib: pip install 'inknet[experiments]'") from None
 
@@ -76,7 +76,14 @@ def on_processes(n_processes: int) -> Backend:
         deaths = 0
         while left:
             try:
-                for result in _pool(n_processes, list(left.values())):
+                executor = ProcessPoolExecutor(
+                    min(n_processes, len(left)),
+                    timeout=IDLE_SECONDS,
+                    initializer=_end_with,
+                    initargs=(os.getpid(),),
+                    env=ONE_THREAD,
+                )
+                for result in _results(executor, list(left.values())):
                     del left[result["study"], result["name"]]
                     yield result
             except BrokenProcessPool:
@@ -90,17 +97,8 @@ def on_processes(n_processes: int) -> Backend:
     return run
 
 
-def _pool(n_processes: int, jobs: list[Job]) -> Results:
+def _results(executor: Any, jobs: list[Job]) -> Results:
     """Yield the result of each job, from processes that end with the generator."""
-    from joblib.externals.loky import ProcessPoolExecutor
-
-    executor = ProcessPoolExecutor(
-        min(n_processes, len(jobs)),
-        timeout=IDLE_SECONDS,
-        initializer=_end_with,
-        initargs=(os.getpid(),),
-        env=ONE_THREAD,
-    )
     try:
         for future in as_completed([executor.submit(execute, job) for job in jobs]):
             yield future.result()

@@ -16,6 +16,7 @@ from inknet.report.figures import (
     legend_below,
     message_figure,
     new_figure,
+    own_settings,
     save_figure,
     shorten,
 )
@@ -28,11 +29,12 @@ MOST_ROWS = 40
 """More rows than that cannot be distinguished in one picture; the first are drawn."""
 
 
-def plot_study(summary: StudySummary, path: Path) -> None:
+def plot_study(summary: StudySummary, path: str | Path) -> None:
     """Write the picture of a study as PNG."""
     save_figure(lambda: study_figure(summary), path)
 
 
+@own_settings()
 def study_figure(summary: StudySummary) -> Figure:
     """Draw the figure of each row (mean and each run), and the mean validation curve of each."""
     from matplotlib import colormaps

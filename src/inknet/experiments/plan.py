@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import inknet
 from inknet.errors import InputError, quoted
 from inknet.experiments.catalogue import Row, Study, refuse_overruled
+from inknet.files import cut_to_bytes
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.prepare import with_absolute_source
 from inknet.training.fastest import fastest_ops
@@ -114,4 +115,4 @@ def _recipe(study: Study, row: Row, changes: Sequence[str], seed: int) -> Recipe
 
 
 def _file_form(name: str) -> str:
-    return re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:100] or "row"
+    return cut_to_bytes(re.sub(r"[^\w.+-]+", "-", name).strip("-."), 100) or "row"

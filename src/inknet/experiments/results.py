@@ -28,7 +28,7 @@ from inknet.experiments.catalogue import Share, Study, read_study
 from inknet.experiments.measured import write_json
 from inknet.experiments.plan import Plan
 from inknet.experiments.work import RESULT_FORMAT
-from inknet.files import refuse_link_out_of, write_text_whole
+from inknet.files import lock_in, refuse_link_out_of, refuse_long_path, write_text_whole
 
 PICTURE = "study.png"
 LARGEST_FILE = 1 << 26  # bytes; a run of a million epochs
@@ -75,6 +75,8 @@ class Result(_Part):
     best_epoch: Count | None = None
     stopped: str = ""
     seconds: Positive = 0.0
+    data: str | None = None
+    """The digest of the source; results of inknet 0.2 have none."""
     weights: str = ""
     history: dict[str, list[Number | list[Number | None] | None]] = {}
     process: int = 0
@@ -124,7 +126,7 @@ class StudyFolder:
                 raise InputError(f"{path}: cannot be read: it is no file")
             if path.stat().st_size > LARGEST_STUDY_FILE:
                 raise InputError(f"{path}: larger than any study")
-            text = path.read_text("utf-8")
+            text = path.read_text("utf-8-sig")
         except InputError:
             raise
         except (OSError, ValueError) as error:
@@ -149,14 +151,18 @@ class StudyFolder:
         Raises
         ------
         InputError
-            If another process is at work here, or the folder is not of this plan.
+            If another process is at work here, the folder is not of this plan, or it or what would
+            be written to is a link.
         """
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
+        refuse_long_path(self.folder)
+        refuse_link_out_of(self.folder.parent, self.folder)
+        refuse_link_out_of(self.folder, self.runs)
         self._check(plan)
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / "lock", timeout=0)
+            lock = lock_in(self.folder)
             lock.acquire()
         except Timeout:
             raise InputError(f"{self.folder}: another process is at work on this study") from None

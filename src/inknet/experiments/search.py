@@ -13,19 +13,22 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import numpy as np
 
+from inknet.data import load
+from inknet.data.digest import source_digest
 from inknet.errors import DivergedError, InputError, StudyStopped, quoted, without_passwords
 from inknet.experiments.catalogue import refuse_overruled, refuse_repeated, values_of
+from inknet.files import as_path
 from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.prepare import prepare
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
+from inknet.training.interrupt import InterruptFlag
 
 if TYPE_CHECKING:
     import optuna
@@ -45,6 +48,8 @@ WIDE = 30
 """A range whose ends are more than so many times apart is searched by orders of magnitude."""
 PRUNED = Ending("pruned")
 """Optuna ended the trial."""
+DIVERGED = "diverged"
+"""The attribute of a trial whose training diverged: in one line, how."""
 
 
 @dataclass(frozen=True)
@@ -138,11 +143,14 @@ class Search:
         Raises
         ------
         InputError
-            If a trial's settings cannot be trained with.
+            If a trial's settings cannot be trained with, or the data were changed since the first.
         StudyStopped
-            After Ctrl-C or SIGTERM; the trials so far are kept.
+            After a signal; the trials so far are kept.
         """
         with _storage_errors(self.storage):
+            if not any(axis.key == "data.source" for axis in self.axes):
+                source = _with(self.recipe, self.changes, {}, self.seed).data.source
+                self._check_same_data(source, source_digest(load(source)))
             self.study.optimize(
                 self._objective,
                 n_trials=n_trials,
@@ -158,15 +166,17 @@ class Search:
             If no trial was finished, or the database does not have what it must have.
         """
         with _storage_errors(self.storage):
-            states = Counter(trial.state.name.lower() for trial in self.study.get_trials())
-            if not states["complete"]:
-                counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-                raise InputError(
-                    f"search {quoted(self.study.study_name)}: no trial was finished, so there is "
-                    f"no best recipe ({counts or 'none was made'}); a trial that diverges counts "
-                    "as pruned: try lower learning rates"
-                )
-            return self._recipe(self.study.best_trial)
+            trials = self.study.get_trials()
+            states = Counter(trial.state.name.lower() for trial in trials)
+            if states["complete"]:
+                return self._recipe(self.study.best_trial)
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        problems = [t.user_attrs[DIVERGED] for t in trials if DIVERGED in t.user_attrs]
+        why = f"; {len(problems)} diverged, the last: {problems[-1]}" if problems else ""
+        raise InputError(
+            f"search {quoted(self.study.study_name)}: no trial was finished, so there is no best "
+            f"recipe ({counts or 'none was made'}{why})"
+        )
 
     def _recipe(self, trial: Any) -> Recipe:
         """Return the recipe with the values of a trial."""
@@ -181,17 +191,31 @@ class Search:
 
         settings = {axis.key: axis.suggest(trial) for axis in self.axes}
         prepared = prepare(_with(self.recipe, self.changes, settings, self.seed))
+        self._check_same_data(prepared.recipe.data.source, prepared.digest)
         pruner = Pruner(trial)
         try:
-            with at_most(1):
+            with at_most(1), InterruptFlag(deliver=False) as interrupt:
                 history = prepared.train([pruner])
         except DivergedError as error:
+            trial.set_user_attr(DIVERGED, str(error))
             raise optuna.TrialPruned(str(error)) from None
-        if history.ending.by_signal:
-            raise StudyStopped(history.stopped)
+        if interrupt.reason is not None:
+            raise StudyStopped(interrupt.reason.text)
         if history.ending == PRUNED:
             raise optuna.TrialPruned
         return pruner.best
+
+    def _check_same_data(self, source: str, digest: str) -> None:
+        """Refuse to compare trials with those on other data."""
+        key = f"digest of {source}"
+        known = self.study.user_attrs.get(key)
+        if known is None:
+            self.study.set_user_attr(key, digest)
+        elif known != digest:
+            raise InputError(
+                f"{quoted(source)}: was changed since the search was begun; "
+                "restore it, or choose another --name"
+            )
 
 
 def open_search(
@@ -294,8 +318,10 @@ def _open_study(name: str, storage: str, seed: int) -> optuna.Study:
         raise InputError("a search needs Optuna: pip install 'inknet[search]'") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if storage.startswith("sqlite:///"):
-        path = storage.removeprefix("sqlite:///").partition("?")[0]
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        path, mark, options = storage.removeprefix("sqlite:///").partition("?")
+        expanded = as_path(path)
+        expanded.parent.mkdir(parents=True, exist_ok=True)
+        storage = f"sqlite:///{expanded}{mark}{options}"
     try:
         study = optuna.create_study(
             storage=storage,

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from inknet.errors import InputError, quoted
 
 METRICS_FORMAT = 1
-LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 200 MB
+LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 50 to 200 MB
 MOST_LISTS = 100_000  # the matrix has one for each class; Python takes 64 bytes for each
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -39,6 +39,8 @@ class _Training(_Table):
 
 class _Data(_Table):
     source: str
+    digest: str | None = None  # of the source; runs of inknet 0.2 have none
+    test_digest: str | None = None
 
 
 class _Metrics(_Table):
@@ -60,7 +62,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise InputError(f"{path}: larger than any metrics, {path.stat().st_size:,} bytes")
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         if text.count("[") + text.count("{") > MOST_LISTS:
             raise InputError(f"{path}: more than {MOST_LISTS:,} lists and tables")
         metrics = json.loads(text)

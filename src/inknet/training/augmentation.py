@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.augment import Distorter
-from inknet.data.dataset import Dataset, square_shape
+from inknet.data.dataset import Dataset
+from inknet.data.layout import as_images
 from inknet.errors import InputError
 from inknet.nn.ops import NumpyOps
 from inknet.nn.ops.images import warp_for
@@ -61,12 +61,17 @@ class Augmentation:
     """
 
     def __init__(self, settings: AugmentRecipe, dataset: Dataset, ops: NumpyOps) -> None:
-        shape = dataset.image_shape or square_shape(dataset.n_features)
-        if shape is None or dataset.features.dtype != np.uint8:
-            raise InputError(f"{dataset.name}: augment distorts only images of uint8 pixels")
+        images = as_images(dataset)
+        if images.image_shape is None or dataset.features.dtype != np.uint8:
+            raise InputError(
+                f"{dataset.name}: augment distorts only images of uint8 pixels, and these are "
+                "features of another kind; images may be given as (n, height, width)"
+            )
         self._settings = settings
-        self._distorter = Distorter(shape, **settings.model_dump(exclude={"swap", "fade"}))
-        self._background = 255 if replace(dataset, image_shape=shape).light_background else 0
+        self._distorter = Distorter(
+            images.image_shape, **settings.model_dump(exclude={"swap", "fade"})
+        )
+        self._background = 255 if images.light_background else 0
         self._ops = ops
 
     def versions(self, dataset: Dataset, position: int, n: int, key: int) -> NDArray[np.uint8]:

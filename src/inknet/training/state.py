@@ -27,6 +27,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from inknet.errors import InputError, quoted
 from inknet.seeds import Streams
+from inknet.training.attendance import start_in
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
 from inknet.training.history import EpochRecord
@@ -123,6 +124,7 @@ class Values(Moment):
 class Resumable(Session, Protocol):
     """A training whose state can be taken and restored."""
 
+    identity: str
     callbacks: list[Callback]
     step: int
     learning_rate: float
@@ -234,6 +236,7 @@ def restore(training: Resumable, arrays: Arrays, values: Mapping[str, Any]) -> N
         In one line, if it is the state of another training, or not a state.
     """
     found = checked_values(values)
+    start_in(training.identity, training.callbacks)
     try:
         _refuse_other_history(training, found)
         _refuse_other_arrays(training, arrays, found)
