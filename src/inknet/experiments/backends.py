@@ -68,7 +68,7 @@ def on_processes(n_processes: int) -> Backend:
     """
     try:
         from joblib.externals.loky import ProcessPoolExecutor
-    except ImportError:
+    except ModuleNotFoundError:
         raise InputError("--jobs needs joblib: pip install 'inknet[experiments]'") from None
 
     def run(jobs: Sequence[Job]) -> Results:
@@ -138,7 +138,7 @@ def on_cluster(address: str) -> Generator[Backend, None, None]:
     try:
         from distributed import Client
         from distributed.comm.core import connect
-    except ImportError:
+    except ModuleNotFoundError:
         raise InputError("--dask needs dask.distributed: pip install 'inknet[cluster]'") from None
 
     async def knock() -> None:

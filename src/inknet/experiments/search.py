@@ -314,7 +314,7 @@ def _secrets(storage: str) -> list[str]:
 def _open_study(name: str, storage: str, seed: int) -> optuna.Study:
     try:
         import optuna
-    except ImportError:
+    except ModuleNotFoundError:
         raise InputError("a search needs Optuna: pip install 'inknet[search]'") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if storage.startswith("sqlite:///"):
@@ -334,6 +334,8 @@ def _open_study(name: str, storage: str, seed: int) -> optuna.Study:
         number = np.random.SeedSequence((seed, len(study.trials))).generate_state(1)[0]
         study.sampler = optuna.samplers.TPESampler(seed=int(number))
         return study
+    except MemoryError:
+        raise
     except Exception as error:  # also of what a database needs and is not installed
         raise _unusable(storage, error) from None
 
