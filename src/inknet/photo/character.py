@@ -1,0 +1,140 @@
+"""A picture of one character becomes an image like MNIST's, in steps that can be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.photo.fitting import SIDE, cropped, fitted, is_like_mnist, thickened
+from inknet.photo.ink import ink_of, strength
+from inknet.photo.lines import without_frames, without_lines
+from inknet.photo.parts import Parts, connected_parts
+
+Picture = NDArray[np.uint8]
+Ink = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+FAINTEST = 10 / 255
+"""A picture whose ink is weaker than this is blank; on the scale of `ink_of`."""
+STROKE = 0.4
+"""A pixel with this share of the usual ink is part of a stroke."""
+NOISE = 4.0
+"""A stroke is at least this many standard deviations of the noise stronger than the paper."""
+EDGES = (0.2, 0.85)
+"""Shares of the usual ink that become 0 and 1."""
+CUT_OFF = 0.3
+"""What touches the edge of the picture counts this much when the character is chosen."""
+PART = 0.06
+"""A part of the character has at least this share of the area of its largest part."""
+SMALL_PART = 0.01
+"""The same for parts that overlap the box of the largest part."""
+REACH = 0.15
+"""How far parts may be from the box of the largest, as a fraction of its side."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The ink that was found in a picture.
+
+    Attributes
+    ----------
+    ink : (height, width) float32
+        From 0, paper, to 1, the usual ink.
+    mask : (height, width) bool
+        The strokes; none if the picture is blank.
+    strength, noise : float
+        How strong the ink is, and the noise of the paper; white and black differ by 1.
+    """
+
+    ink: Ink
+    mask: Mask
+    strength: float
+    noise: float
+
+
+def find_ink(picture: Picture) -> Found:
+    """Find the strokes in a picture ``(height, width, 3)``, without ruled lines and frames."""
+    ink, _ = ink_of(picture)
+    usual, noise = strength(ink)
+    if usual < FAINTEST:
+        return Found(np.zeros_like(ink), np.zeros(ink.shape, bool), usual, noise)
+    mask = without_lines(ink > max(STROKE * usual, min(NOISE * noise, 0.7 * usual)))
+    mask = without_frames(mask, connected_parts(mask))
+    low, high = EDGES
+    ink = ((ink / np.float32(usual) - np.float32(low)) / np.float32(high - low)).clip(0, 1)
+    return Found(ink, mask, usual, noise)
+
+
+def character_ink(found: Found, mask: Mask) -> Ink:
+    """Return the ink of a part of the strokes and of their soft edges, cropped to it."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    top, bottom = max(rows[0] - 2, 0), rows[-1] + 3
+    left, right = max(columns[0] - 2, 0), columns[-1] + 3
+    window = (slice(top, bottom), slice(left, right))
+    near = thickened(mask[window].astype(np.float32), 1.0) > 0
+    return cropped(np.where(near, found.ink[window], np.float32(0)), 0.25)
+
+
+def main_character(parts: Parts) -> NDArray[np.bool_]:
+    """Return which parts ``(n,)`` belong to the one character of a picture.
+
+    The largest part does, then large parts near it, and small ones that overlap its box. What
+    touches the edge of the picture beside the character is a neighbour that was cut off.
+    """
+    top, left, bottom, right = parts.boxes.T
+    height, width = parts.labels.shape
+    touches = (top == 0) | (left == 0) | (bottom == height) | (right == width)
+    main = int((parts.areas * np.where(touches, CUT_OFF, 1.0)).argmax())
+    share = parts.areas / parts.areas[main]
+    reach = REACH * max(bottom[main] - top[main], right[main] - left[main])
+    is_near = (left < right[main] + reach) & (right > left[main] - reach)
+    is_near &= (top < bottom[main] + reach) & (bottom > top[main] - reach)
+    is_beside = (right <= left[main]) | (left >= right[main])
+    is_neighbour = touches & is_beside & (~touches[main] | (share < 0.25))
+    is_inside = (left < right[main]) & (right > left[main])
+    is_inside &= (top < bottom[main]) & (bottom > top[main])
+    is_large = share >= np.where(is_inside, SMALL_PART, PART)
+    return np.asarray(is_near & ~is_neighbour & is_large)
+
+
+def steps(picture: Picture) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    """Prepare a picture of one character; yield the name and the picture of each step.
+
+    Parameters
+    ----------
+    picture : (height, width, 3) uint8
+        Of any size, ink and paper of any colours.
+
+    Yields
+    ------
+    name : str
+    result : array
+        The last one is the image for the network, ``(28, 28)`` uint8; it is 0 if the picture is
+        blank.
+    """
+    yield "picture", picture
+    grey = picture.max(axis=2)
+    if is_like_mnist(grey) and np.array_equal(grey, picture.min(axis=2)):
+        yield "image", grey
+        return
+    found = find_ink(picture)
+    yield "ink", found.ink
+    yield "strokes", found.mask
+    if not found.mask.any():
+        yield "image", np.zeros((SIDE, SIDE), np.uint8)
+        return
+    parts = connected_parts(found.mask)
+    character = parts.mask(main_character(parts))
+    yield "character", character
+    fine, image = fitted(character_ink(found, character))
+    yield "stroke width", fine
+    yield "image", image
+
+
+def prepare(picture: Picture) -> NDArray[np.uint8]:
+    """Return the image ``(28, 28)`` of the one character in a picture; see `steps`."""
+    *_, (_, image) = steps(picture)
+    return np.asarray(image, np.uint8)

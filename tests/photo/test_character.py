@@ -1,0 +1,124 @@
+"""Pictures of one digit, made of MNIST's digits or read from a folder of real ones."""
+
+import csv
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from inknet import MLP
+from inknet.data.images import fit_image, read_image
+from inknet.data.sources import load
+from inknet.errors import InputError
+from inknet.photo import open_picture, prepare, steps
+from tests.photo import degradations
+
+N_DIGITS = 30
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return load("sample").subset(np.arange(4000, 4000 + N_DIGITS))
+
+
+@pytest.fixture(scope="module")
+def model():
+    """A small network that has seen other digits of the sample."""
+    data = load("sample").subset(np.arange(4000))
+    model = MLP([784, 128, 10], ["leaky_relu", "softmax"], batch_norm="before", random_seed=0)
+    model.train(data.stored(), data.targets, learning_rate=0.01, num_epochs=12, batch_size=128)
+    return model
+
+
+@pytest.mark.parametrize("degrade", degradations.ALL, ids=lambda degrade: degrade.__name__)
+def test_a_digit_is_read_as_well_as_before(degrade, digits, model):
+    images = digits.stored().reshape(-1, 28, 28)
+    pictures = [degrade(image, np.random.default_rng(i)) for i, image in enumerate(images)]
+    prepared = np.stack([prepare(picture) for picture in pictures])
+    clean = (model.predict(digits.stored()) == digits.targets).mean()
+    assert (model.predict(prepared) == digits.targets).mean() >= clean - 0.1
+
+
+def test_images_of_mnist_are_not_changed(digits):
+    for image in digits.stored().reshape(-1, 28, 28):
+        assert np.array_equal(prepare(np.stack([image] * 3, axis=2)), image)
+
+
+def test_the_steps_begin_with_the_picture_and_end_with_the_image(digits):
+    picture = degradations.plain(digits.stored()[0].reshape(28, 28), np.random.default_rng(0))
+    names, results = zip(*steps(picture), strict=True)
+    assert names[0] == "picture"
+    assert results[0] is picture
+    assert names[-1] == "image"
+    assert np.array_equal(results[-1], prepare(picture))
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 500, 3), (300, 200, 3)])
+@pytest.mark.parametrize("level", [0, 130, 255])
+def test_a_blank_picture_gives_a_blank_image(shape, level):
+    assert not prepare(np.full(shape, level, np.uint8)).any()
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "LA", "RGBA", "CMYK", "I;16", "I", "F"])
+def test_every_mode_gives_the_same_image(mode, digits, tmp_path):
+    picture = degradations.plain(digits.stored()[3].reshape(28, 28), np.random.default_rng(0))
+    image = Image.fromarray(picture).convert("L")
+    if mode == "I;16":
+        image = Image.fromarray(np.asarray(image).astype(np.uint16) * 100)
+    else:
+        image = image.convert(mode)
+    path = tmp_path / "digit.tif"
+    image.save(path)
+    expected = prepare(picture).astype(int)
+    assert np.abs(prepare(open_picture(path)) - expected).mean() < 2
+
+
+@pytest.mark.parametrize("ink", [0, 255])
+def test_transparent_paper_differs_from_the_ink(ink, digits, tmp_path):
+    digit = digits.stored()[5].reshape(28, 28)
+    covered = degradations.ink_on_canvas(digit, np.random.default_rng(0))
+    colours = np.full((*covered.shape, 4), ink, np.uint8)
+    colours[:, :, 3] = 255 * covered
+    path = tmp_path / "digit.png"
+    Image.fromarray(colours).save(path)
+    expected = prepare(degradations.rounded(degradations.painted(covered, (255,) * 3, (0,) * 3)))
+    assert np.abs(prepare(open_picture(path)).astype(int) - expected).max() <= 3
+
+
+def test_a_picture_is_turned_upright(digits, tmp_path):
+    picture = degradations.plain(digits.stored()[7].reshape(28, 28), np.random.default_rng(0))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "digit.png"
+    Image.fromarray(np.rot90(picture)).save(path, exif=exif)
+    assert np.array_equal(open_picture(path), picture)
+
+
+def test_large_pictures_are_reduced(tmp_path):
+    Image.new("RGB", (3000, 2000)).save(tmp_path / "large.png")
+    Image.new("RGB", (3000, 2000)).save(tmp_path / "large.jpg")
+    assert open_picture(tmp_path / "large.png").shape == (500, 750, 3)
+    assert max(open_picture(tmp_path / "large.jpg").shape) <= 768
+
+
+def test_a_file_that_is_not_an_image_is_refused(tmp_path):
+    path = tmp_path / "text.png"
+    path.write_text("no image")
+    with pytest.raises(InputError, match="not an image"):
+        open_picture(path)
+
+
+@pytest.mark.skipif("INKNET_PHOTOS_DIR" not in os.environ, reason="needs INKNET_PHOTOS_DIR")
+def test_real_pictures_are_read(model):
+    folder = Path(os.environ["INKNET_PHOTOS_DIR"])
+    with (folder / "truth.tsv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["kind"] != "several"]
+    rows = rows[::4]
+    truth = [int(row["truth"]) for row in rows]
+    paths = [folder / row["file"] for row in rows]
+    before = np.stack([fit_image(read_image(path)) for path in paths])
+    images = np.stack([prepare(open_picture(path)) for path in paths])
+    # the network has seen only 4,000 digits, all of MNIST's hands
+    assert np.mean(model.predict(images) != truth) < 0.75 * np.mean(model.predict(before) != truth)
