@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from inknet import MLP
-from inknet.photo import open_picture, prepare
+from inknet.photo import open_picture, prepare, read_characters
 
 
 def main() -> None:
@@ -30,7 +30,8 @@ def main() -> None:
     folder = Path(os.environ["INKNET_PHOTOS_DIR"])
     with (folder / "truth.tsv").open(newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    rows = [row for row in rows if row["kind"].startswith("single")]
+    sheets = [row for row in rows if row["kind"] == "several"]
+    rows = [row for row in rows if row["kind"] != "several"]
     images, seconds = [], []
     for row in rows:
         picture = open_picture(folder / row["file"])
@@ -40,7 +41,8 @@ def main() -> None:
     print(f"{len(rows)} pictures, {1000 * np.mean(seconds):.1f} ms each to prepare")
     truth = np.array([int(row["truth"]) for row in rows])
     for name in options.models:
-        predicted = MLP.load(name).predict(np.stack(images))
+        model = MLP.load(name)
+        predicted = model.predict(np.stack(images))
         is_right = predicted == truth
         print(f"{name}: {_share(is_right)}")
         groups: dict[str, list[bool]] = defaultdict(list)
@@ -52,6 +54,21 @@ def main() -> None:
         if options.wrong:
             for i in np.flatnonzero(~is_right):
                 print(f"  {rows[i]['file']}: {truth[i]} read as {predicted[i]}")
+        for kind, some in (("found alone", rows), ("several", sheets)):
+            texts = [_text(model, folder / row["file"]) for row in some]
+            is_right = np.array(
+                [text == row["truth"] for text, row in zip(texts, some, strict=True)]
+            )
+            print(f"  {kind:14} {_share(is_right)}")
+            if options.wrong:
+                for i in np.flatnonzero(~is_right):
+                    print(f"  {some[i]['file']}: {some[i]['truth']} read as {texts[i]}")
+
+
+def _text(model: MLP, path: Path) -> str:
+    """Return what a picture says, rows separated by spaces."""
+    rows = read_characters(open_picture(path), lambda images: model.predict_proba(images))
+    return " ".join("".join(str(one.probabilities.argmax()) for one in row) for row in rows)
 
 
 def _share(is_right: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> str:

@@ -101,7 +101,9 @@ def _with_flag_or_foot(images: Images, draw: Generator) -> Images:
     width = _width(images) * draw.uniform(0.7, 1.1, n)
     top, bottom = _end(images), _end(images[:, ::-1])
     bottom[:, 0] = images.shape[1] - 1 - bottom[:, 0]
-    flag = top + np.stack([draw.uniform(1, 11, n), draw.uniform(-9, -2.5, n)], axis=1)
+    angle = draw.uniform(0.45, 1.25, n)  # below the horizontal, in radians; a flatter one makes a 7
+    length = draw.uniform(3, 11, n)[:, None]
+    flag = top + length * np.stack([np.sin(angle), -np.cos(angle)], axis=1)
     left = bottom + np.stack([draw.uniform(-1, 1, n), draw.uniform(-6, -2, n)], axis=1)
     right = bottom + np.stack([draw.uniform(-1, 1, n), draw.uniform(2, 6, n)], axis=1)
     images = _stroke_between(images, top, flag, np.where(has_flag, width, 0))

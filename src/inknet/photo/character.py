@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.photo.fitting import SIDE, cropped, fitted, is_like_mnist, thickened
-from inknet.photo.ink import ink_of, strength
+from inknet.photo.ink import ink_of, levelled, strength
 from inknet.photo.lines import without_frames, without_lines
 from inknet.photo.parts import Parts, connected_parts
 
@@ -21,10 +21,16 @@ FAINTEST = 10 / 255
 """A picture whose ink is weaker than this is blank; on the scale of `ink_of`."""
 STROKE = 0.4
 """A pixel with this share of the usual ink is part of a stroke."""
+WEAK_STROKE = 0.25
+"""The same for pixels that are connected with such."""
 NOISE = 4.0
 """A stroke is at least this many standard deviations of the noise stronger than the paper."""
 EDGES = (0.2, 0.85)
 """Shares of the usual ink that become 0 and 1."""
+LEAST_SIDE = 128
+"""Smaller pictures are enlarged before several characters are looked for."""
+GRAIN = 0.06
+"""If the noise is more than this share of the ink, the picture is smoothed."""
 CUT_OFF = 0.3
 """What touches the edge of the picture counts this much when the character is chosen."""
 PART = 0.06
@@ -59,23 +65,68 @@ def find_ink(picture: Picture) -> Found:
     """Find the strokes in a picture ``(height, width, 3)``, without ruled lines and frames."""
     ink, _ = ink_of(picture)
     usual, noise = strength(ink)
+    if noise > GRAIN * usual:
+        ink = levelled(_smoothed(ink), usual)
+        usual, noise = strength(ink)
     if usual < FAINTEST:
         return Found(np.zeros_like(ink), np.zeros(ink.shape, bool), usual, noise)
-    mask = without_lines(ink > max(STROKE * usual, min(NOISE * noise, 0.7 * usual)))
+    mask = without_lines(_strokes(ink, usual, noise))
     mask = without_frames(mask, connected_parts(mask))
     low, high = EDGES
     ink = ((ink / np.float32(usual) - np.float32(low)) / np.float32(high - low)).clip(0, 1)
     return Found(ink, mask, usual, noise)
 
 
-def character_ink(found: Found, mask: Mask) -> Ink:
-    """Return the ink of a part of the strokes and of their soft edges, cropped to it."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    top, bottom = max(rows[0] - 2, 0), rows[-1] + 3
-    left, right = max(columns[0] - 2, 0), columns[-1] + 3
-    window = (slice(top, bottom), slice(left, right))
-    near = thickened(mask[window].astype(np.float32), 1.0) > 0
-    return cropped(np.where(near, found.ink[window], np.float32(0)), 0.25)
+def enlarged(picture: Picture) -> Picture:
+    """Return a picture whose longest side is at least `LEAST_SIDE`, where strokes can be cut."""
+    from PIL import Image
+
+    height, width = picture.shape[:2]
+    scale = LEAST_SIDE / max(height, width)
+    if scale <= 1:
+        return picture
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC))
+
+
+def _smoothed(ink: Ink) -> Ink:
+    """Return ink averaged over 3 × 3 pixels, the middle ones weighted most."""
+    padded = np.pad(ink, 1, mode="edge")
+    rows = padded[:-2] + 2 * padded[1:-1] + padded[2:]
+    smoothed: Ink = (rows[:, :-2] + 2 * rows[:, 1:-1] + rows[:, 2:]) / np.float32(16)
+    return smoothed
+
+
+def _strokes(ink: Ink, usual: float, noise: float) -> Mask:
+    """Return where ink is strong enough, or weaker but connected with strong ink."""
+    strong = ink > max(STROKE * usual, min(NOISE * noise, 0.7 * usual))
+    parts = connected_parts(ink > max(WEAK_STROKE * usual, min(NOISE * noise, 0.7 * usual)))
+    is_strong = np.zeros(len(parts), bool)
+    is_strong[parts.labels[strong]] = True
+    return parts.mask(is_strong)
+
+
+def character_ink(found: Found, strokes: Mask, top: int = 0, left: int = 0) -> Ink:
+    """Return the ink of some of the strokes, and of their soft edges, cropped to it.
+
+    Parameters
+    ----------
+    strokes : (height, width) bool
+        A part of the mask that was found, or of a window of it.
+    top, left
+        Where that window begins.
+    """
+    rows, columns = (np.flatnonzero(strokes.any(axis=axis)) for axis in (1, 0))
+    strokes = strokes[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    top, left = top + int(rows[0]), left + int(columns[0])
+    above, before = min(2, top), min(2, left)
+    window = found.ink[
+        top - above : top + len(strokes) + 2, left - before : left + strokes.shape[1] + 2
+    ]
+    after = [size - n for size, n in zip(window.shape, strokes.shape, strict=True)]
+    strokes = np.pad(strokes, ((above, after[0] - above), (before, after[1] - before)))
+    near = thickened(strokes.astype(np.float32), 1.0) > 0
+    return cropped(np.where(near, window, np.float32(0)), 0.25)
 
 
 def main_character(parts: Parts) -> NDArray[np.bool_]:

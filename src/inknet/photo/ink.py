@@ -25,6 +25,10 @@ TWO_LEVELS = 0.9
 """Two levels that explain this share of a picture's variance are paper and ink."""
 COLOURS_SIDE = 128
 """Longest side of the picture in which the direction of colour is estimated."""
+PAPER_SHARE = 0.3
+"""What is weaker than this share of the usual ink is paper."""
+LEVELS_SIDE, LEVELS_REACH = 64, 4
+"""The longest side of the picture in which the mean of the paper is taken, and how far."""
 DARKEST_PAPER = 32
 """Differences are not divided by less than this many grey levels."""
 
@@ -68,8 +72,9 @@ def _flat_paper(small: Picture) -> Ink | None:
     """Return the colour ``(3,)`` of paper that is the same everywhere; None if it is not.
 
     The pixels are divided into two classes by Otsu's threshold. If these explain nearly all of the
-    variance, both are flat. The paper has more of the pixels, of the edge and of
-    the corners. So a broad stroke is found that fills most of a neighbourhood.
+    variance, both are flat. The paper has many more of the pixels, or, if both
+    have many, more of the pixels, the edge and the corners together. So a broad stroke is found
+    that fills most of a neighbourhood.
     """
     grey = small.mean(axis=2)
     threshold, explained = otsu(grey)
@@ -78,7 +83,8 @@ def _flat_paper(small: Picture) -> Ink | None:
     is_light = grey > threshold
     border = np.concatenate([is_light[0], is_light[-1], is_light[:, 0], is_light[:, -1]])
     corners = is_light[:: max(len(is_light) - 1, 1), :: max(is_light.shape[1] - 1, 1)]
-    if is_light.mean() + border.mean() + corners.mean() < 1.5:
+    votes = is_light.mean() + border.mean() + corners.mean()
+    if (votes < 1.5) if 0.3 < is_light.mean() < 0.7 else (is_light.mean() < 0.5):
         is_light = ~is_light
     paper: Ink = np.median(small[is_light], axis=0).astype(np.float32)
     return paper
@@ -116,7 +122,31 @@ def _direction(picture: Picture, paper: Ink) -> Ink:
     return direction if ((differences @ direction) ** 3).sum() >= 0 else -direction
 
 
-def _size(picture: Picture, longest: int) -> tuple[int, int]:
+def levelled(ink: Ink, usual: float) -> Ink:
+    """Return ink without what varies slowly where there is none: paper that `paper_of` missed.
+
+    The mean of all pixels that are not ink, over a neighbourhood, is subtracted.
+    """
+    from PIL import Image
+
+    is_paper: Ink = (np.abs(ink) < PAPER_SHARE * usual).astype(np.float32)
+    means = []
+    for values in (ink * is_paper, is_paper):
+        small = Image.fromarray(values).resize(_size(ink, LEVELS_SIDE), Image.Resampling.BOX)
+        means.append(_box_mean(np.asarray(small), LEVELS_REACH))
+    mean = (means[0] / np.maximum(means[1], 0.05)).astype(np.float32)
+    return np.asarray(ink - _enlarged(mean, ink.shape))
+
+
+def _box_mean(values: Ink, reach: int) -> Ink:
+    """Return the mean over the square that reaches so far from each pixel, 0 outside."""
+    for _ in range(2):
+        sums = np.cumsum(np.pad(values, ((reach + 1, reach), (0, 0))), axis=0)
+        values = ((sums[2 * reach + 1 :] - sums[: -2 * reach - 1]) / np.float32(2 * reach + 1)).T
+    return values
+
+
+def _size(picture: Picture | Ink, longest: int) -> tuple[int, int]:
     """Return width and height of the picture when its longest side is at most ``longest``."""
     height, width = picture.shape[:2]
     scale = min(1.0, longest / max(height, width))

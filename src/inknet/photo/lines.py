@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.photo.fitting import stroke_width
 from inknet.photo.parts import Parts, connected_parts
 
 Mask = NDArray[np.bool_]
@@ -21,8 +22,13 @@ COARSE = 96
 """Longest side of the mask in which lines are searched."""
 COVERED = 0.85
 """A line covers at least this share of its length, and a frame of each side."""
-THICKEST = 0.02
-"""Thickness of a line, as a fraction of the longest side."""
+THICKEST, THIN_PEN = 0.02, 0.6
+"""A line is thinner than the first share of the longest side, or than the second share of the mean
+width of all strokes."""
+LONG = 1.5
+"""It may be as thick as strokes are if it is this many times as long as other ink is high."""
+MOST_LINES = 40
+"""At most so many are erased in each direction."""
 FRAME_BAND = 0.06
 """How far inside of its box a frame may be, as a fraction of the box: it may be drawn slanted."""
 LEAST_CONTENT = 0.3
@@ -46,22 +52,38 @@ def _without_horizontal_lines(mask: Mask) -> Mask:
     offsets = np.rint(rise[:, None] * (columns - columns.mean())).astype(np.intp)
     reach = int(np.abs(offsets).max())
     padded = np.pad(coarse, ((reach + 1, reach + 1), (0, 0)))
-    padded = padded[:-2] | padded[1:-1] | padded[2:]  # slopes and rows are searched in steps
+    around = padded[:-2] | padded[1:-1] | padded[2:]  # slopes and rows are searched in steps
     rows = np.arange(coarse.shape[0])[None, :, None] + offsets[:, None, :] + reach
-    covered = padded[rows, columns].mean(axis=2)  # (slopes, rows)
+    covered = around[rows, columns].mean(axis=2)  # (slopes, rows)
     if covered.max() < COVERED:
         return mask
+    exactly = padded[rows + 1, columns].mean(axis=2)
     thickness = _run_lengths(mask)
-    thickest = THICKEST * max(mask.shape)
+    pen = stroke_width(mask.astype(np.float32))
+    thin = max(THICKEST * max(mask.shape), THIN_PEN * pen)
     all_columns = np.arange(width)
-    for slope, row in np.argwhere(covered >= COVERED):
+    for slope, row in _best_lines(covered, exactly):
         line = (row + 0.5) * factor + rise[slope] * (all_columns - width / 2)
-        near = np.abs(np.arange(height)[:, None] + 0.5 - line) <= 0.75 * factor + 1
-        near &= mask
-        usual = float(np.median(thickness[near])) if near.any() else np.inf
-        if usual <= thickest and near.any(axis=0).mean() >= COVERED:
-            mask = mask & ~(near & (thickness <= 1.5 * usual + 1))
+        distance = np.abs(np.arange(height)[:, None] + 0.5 - line)
+        near = (distance <= factor + 1) & mask
+        thinnest = np.where(near, thickness, height + 1).min(axis=0)
+        usual = float(np.median(thinnest))
+        if usual <= max(thin, pen) and (thinnest <= height).mean() >= COVERED:
+            rest = mask & ~(near & (thickness <= usual + 1))
+            if usual <= thin or width >= LONG * _tallest(rest):
+                mask = _without_crumbs(rest, distance <= 2 * factor + 1, 2 * usual + 1)
     return mask
+
+
+def _best_lines(covered: NDArray[np.floating], exactly: NDArray[np.floating]) -> list[list[int]]:
+    """Return slope and row of the lines that are covered best, one for neighbouring rows."""
+    lines: list[list[int]] = []
+    candidates = np.argwhere(covered >= COVERED)
+    best_first = np.argsort(-exactly[tuple(candidates.T)], kind="stable")
+    for slope, row in candidates[best_first]:
+        if all(abs(row - other) > 1 for _, other in lines):
+            lines.append([int(slope), int(row)])
+    return lines[:MOST_LINES]
 
 
 def without_frames(mask: Mask, parts: Parts) -> Mask:
@@ -95,9 +117,22 @@ def _unframed(mask: Mask, frame: Mask) -> Mask | None:
         is_line = rows < start + np.minimum(lengths, usual + 2)
         erased = side & is_line & (start < band)
         result = np.where(np.rot90(erased, -turns), False, result)
-    rest = connected_parts(result)
-    tallest = max((rest.boxes[:, 2] - rest.boxes[:, 0]), default=0)
-    return result if tallest >= LEAST_CONTENT * len(mask) else None
+    return result if _tallest(result) >= LEAST_CONTENT * len(mask) else None
+
+
+def _without_crumbs(mask: Mask, near: Mask, highest: float) -> Mask:
+    """Return a mask without parts near a line that are as low as a line is."""
+    parts = connected_parts(mask)
+    low = parts.boxes[:, 2] - parts.boxes[:, 0] <= highest
+    touching = np.zeros(len(parts), bool)
+    touching[parts.labels[mask & near]] = True
+    return mask & ~parts.mask(low & touching)
+
+
+def _tallest(mask: Mask) -> int:
+    """Return the height of the tallest part of a mask; 0 if there is none."""
+    boxes = connected_parts(mask).boxes
+    return int((boxes[:, 2] - boxes[:, 0]).max(initial=0))
 
 
 def _run_lengths(mask: Mask) -> NDArray[np.int64]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 Picture = NDArray[np.uint8]
 
-LONGEST = 768
-"""A picture with a longer side is reduced by a whole factor until it is at most this long."""
+LONGEST = 640
+"""Pictures are reduced by a whole factor so that their longest side is about this long."""
 STRIP = 1 << 20
 """Pixels converted at once: some modes need many times the memory of the picture."""
 MOSTLY_OPAQUE = 0.6
@@ -51,9 +51,11 @@ def open_picture(path: Path, longest: int = LONGEST) -> Picture:
     with open_image(path) as image:
         turn = turns.get(image.getexif().get(EXIF_ORIENTATION, 1))
         if image.format == "JPEG":  # decoding a smaller picture takes much less time
-            image.draft(None, (longest, longest))
+            width, height = image.size
+            share = longest / max(image.size)
+            image.draft(None, (int(share * width), int(share * height)))
         image.load()
-        colours = _reduced(image, -(-max(image.size) // longest))
+        colours = _reduced(image, max(1, round(max(image.size) / longest)))
     return on_paper(np.asarray(colours if turn is None else colours.transpose(turn)))
 
 
