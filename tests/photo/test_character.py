@@ -111,3 +111,14 @@ def test_real_pictures_are_read(model):
     images = np.stack([prepare(open_picture(path)) for path in paths])
     # the network has seen only 5,000 digits of MNIST
     assert np.mean(model.predict(images) != truth) < 0.75 * np.mean(model.predict(before) != truth)
+
+
+def test_a_neighbour_at_the_edge_is_left_out(digits):
+    digit = digits.stored()[9].reshape(28, 28)
+    picture = degradations.painted(
+        degradations.ink_on_canvas(digit, np.random.default_rng(0), share=0.6)
+    )
+    alone = prepare(degradations.rounded(picture))
+    picture[100:160, :8] = degradations.PEN
+    picture[0:30, 310:] = degradations.PEN
+    assert np.array_equal(prepare(degradations.rounded(picture)), alone)

@@ -37,6 +37,9 @@ PART = 0.06
 """A part of the character has at least this share of the area of its largest part."""
 SMALL_PART = 0.01
 """The same for parts that overlap the box of the largest part."""
+NEIGHBOUR, OVERLAP = 0.25, 0.5
+"""What touches the edge is a neighbour if it is smaller than the first share of the largest part,
+or that part touches no edge, and if less than the second share of its width is above or below."""
 REACH = 0.15
 """How far parts may be from the box of the largest, as a fraction of its side."""
 
@@ -143,8 +146,9 @@ def main_character(parts: Parts) -> NDArray[np.bool_]:
     reach = REACH * max(bottom[main] - top[main], right[main] - left[main])
     is_near = (left < right[main] + reach) & (right > left[main] - reach)
     is_near &= (top < bottom[main] + reach) & (bottom > top[main] - reach)
-    is_beside = (right <= left[main]) | (left >= right[main])
-    is_neighbour = touches & is_beside & (~touches[main] | (share < 0.25))
+    shared = np.minimum(right, right[main]) - np.maximum(left, left[main])
+    is_beside = shared < OVERLAP * (right - left)
+    is_neighbour = touches & is_beside & (~touches[main] | (share < NEIGHBOUR))
     is_inside = (left < right[main]) & (right > left[main])
     is_inside &= (top < bottom[main]) & (bottom > top[main])
     is_large = share >= np.where(is_inside, SMALL_PART, PART)
