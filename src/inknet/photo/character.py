@@ -155,6 +155,15 @@ def main_character(parts: Parts) -> NDArray[np.bool_]:
     return np.asarray(is_near & ~is_neighbour & is_large)
 
 
+def as_mnist(picture: Picture) -> NDArray[np.uint8] | None:
+    """Return a picture as a grey image ``(28, 28)`` if it has MNIST's form already, else None."""
+    if picture.shape[:2] != (SIDE, SIDE):
+        return None
+    grey = picture.max(axis=2)
+    is_grey = np.array_equal(grey, picture.min(axis=2))
+    return grey if is_grey and is_like_mnist(grey) else None
+
+
 def steps(picture: Picture) -> Iterator[tuple[str, NDArray[np.generic]]]:
     """Prepare a picture of one character; yield the name and the picture of each step.
 
@@ -171,9 +180,8 @@ def steps(picture: Picture) -> Iterator[tuple[str, NDArray[np.generic]]]:
         blank.
     """
     yield "picture", picture
-    grey = picture.max(axis=2)
-    if is_like_mnist(grey) and np.array_equal(grey, picture.min(axis=2)):
-        yield "image", grey
+    if (image := as_mnist(picture)) is not None:
+        yield "image", image
         return
     found = find_ink(picture)
     yield "ink", found.ink

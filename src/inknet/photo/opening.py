@@ -5,6 +5,7 @@ A photo has many more pixels than a digit needs. Averaging blocks of them also r
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ Picture = NDArray[np.uint8]
 
 LONGEST = 640
 """Pictures are reduced by a whole factor so that their longest side is about this long."""
-STRIP = 1 << 20
+BLOCK = 1 << 20
 """Pixels converted at once: some modes need many times the memory of the picture."""
 MOSTLY_OPAQUE = 0.6
 """Where more than this is opaque, paper was drawn too; otherwise only the ink is opaque."""
@@ -97,12 +98,15 @@ def _reduced(image: Image, factor: int) -> Image:
     size = tuple(-(-side // factor) for side in image.size)
     result = PillowImage.new(mode, (size[0], size[1]))
     low, high = _range(image)
-    n_rows = max(1, STRIP // image.width // factor) * factor
-    for top in range(0, image.height, n_rows):
-        strip = image.crop((0, top, image.width, min(top + n_rows, image.height)))
-        if strip.mode.startswith("I") or strip.mode == "F":
-            values = (np.asarray(strip, np.float64) - low) * (255 / max(high - low, 1e-300))
-            strip = PillowImage.fromarray(values.clip(0, 255).round().astype(np.uint8))
-        strip = strip.convert(mode)
-        result.paste(strip.reduce(factor) if factor > 1 else strip, (0, top // factor))
+    n_columns = -(-min(image.width, BLOCK) // factor) * factor
+    n_rows = max(1, BLOCK // n_columns // factor) * factor
+    for top, left in product(range(0, image.height, n_rows), range(0, image.width, n_columns)):
+        right, bottom = min(left + n_columns, image.width), min(top + n_rows, image.height)
+        block = image.crop((left, top, right, bottom))
+        if block.mode.startswith("I") or block.mode == "F":
+            values = (np.asarray(block, np.float64) - low) * (255 / max(high - low, 1e-300))
+            block = PillowImage.fromarray(values.clip(0, 255).round().astype(np.uint8))
+        block = block.convert(mode)
+        place = (left // factor, top // factor)
+        result.paste(block.reduce(factor) if factor > 1 else block, place)
     return result

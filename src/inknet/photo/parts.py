@@ -46,11 +46,14 @@ def connected_parts(mask: Mask) -> Parts:
     enough (Shiloach and Vishkin 1982, "An O(log n) parallel connectivity algorithm").
     """
     height, width = mask.shape
-    padded = np.zeros((height, width + 2), np.int8)
-    padded[:, 1:-1] = mask
-    steps = np.diff(padded, axis=1)
-    rows, starts = np.nonzero(steps == 1)
-    stops = np.nonzero(steps == -1)[1]
+    padded = np.zeros((height, width + 1), bool)  # a last column off ends the runs of each row
+    padded[:, :-1] = mask
+    flat = padded.ravel()
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    if flat[:1].any():
+        edges = np.concatenate([[0], edges])
+    rows, starts = np.divmod(edges[::2], width + 1)
+    stops = edges[1::2] - rows * (width + 1)
     first, second = _touching(rows, starts, stops, width)
     roots = _roots(len(rows), first, second)
     unique, numbers = np.unique(roots, return_inverse=True)

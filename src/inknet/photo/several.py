@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.photo.character import Found, character_ink, enlarged, find_ink, prepare
-from inknet.photo.fitting import fitted, is_like_mnist
+from inknet.photo.character import Found, as_mnist, character_ink, enlarged, find_ink, prepare
+from inknet.photo.fitting import fitted
 from inknet.photo.parts import Parts, connected_parts
 
 Mask = NDArray[np.bool_]
@@ -113,9 +113,8 @@ def read_characters(picture: Picture, classify: Classify) -> list[list[Character
         are in pixels of the picture.
     """
     height, width = picture.shape[:2]
-    grey = picture.max(axis=2)
-    if is_like_mnist(grey) and np.array_equal(grey, picture.min(axis=2)):
-        return [[Character((0, 0, height, width), grey, classify(grey[None])[0])]]
+    if (image := as_mnist(picture)) is not None:
+        return [[Character((0, 0, height, width), image, classify(image[None])[0])]]
     large = enlarged(picture)
     rows = find_characters(find_ink(large), classify)
     if sum(len(row) for row in rows) == 1:  # small pieces belong to it, wherever they are
