@@ -43,7 +43,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     """
     from PIL import ImageOps
 
-    with _open(path) as image:
+    with open_image(path) as image:
         ImageOps.exif_transpose(image, in_place=True)
         return _grey(image)
 
@@ -56,13 +56,13 @@ def read_image_shape(path: Path) -> tuple[int, int]:
     InputError
         As `read_image`, except that damaged pixels are not noticed.
     """
-    with _open(path) as image:
+    with open_image(path) as image:
         on_its_side = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
         return (image.width, image.height) if on_its_side else (image.height, image.width)
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[Image]:
+def open_image(path: Path) -> Iterator[Image]:
     """Open a picture. Every error while it is open becomes an `InputError` of one line."""
     from PIL import Image, UnidentifiedImageError
 

@@ -97,6 +97,13 @@ class AugmentRecipe(Part):
     swap: Fraction = 0.0
     """Probability that a pixel is replaced by that of another image of the batch: noise that is
     independent of the positions of pixels."""
+    stroke: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """The largest change of a stroke's width on each side, in pixels."""
+    blur: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """How far an image is blurred or sharpened: the largest share of a 3 × 3 binomial filter."""
+    habits: Fraction = 0.0
+    """Probability that a 1 gets a flag or a foot, a 7 a bar or a serif, an 8 a gap. It needs the
+    classes 0 to 9."""
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The fraction of the epochs, at the end, in which all distortions become weaker. In the last
     epoch there are none, because the network will be used on undistorted images."""
@@ -109,7 +116,12 @@ class AugmentRecipe(Part):
     @property
     def is_on(self) -> bool:
         """Whether images are changed in any way."""
-        return self.moves_pixels or bool(self.swap)
+        return self.moves_pixels or self.changes_strokes or bool(self.swap)
+
+    @property
+    def changes_strokes(self) -> bool:
+        """Whether strokes are changed in width or sharpness, or some are added."""
+        return any((self.stroke, self.blur, self.habits))
 
 
 class NetworkRecipe(Part):

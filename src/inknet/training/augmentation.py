@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import NDArray
 from inknet.data.augment import Distorter
 from inknet.data.dataset import Dataset
 from inknet.data.layout import as_images
+from inknet.data.pens import Pens
 from inknet.errors import InputError
 from inknet.nn.ops import NumpyOps
 from inknet.nn.ops.images import warp_for
@@ -68,10 +71,12 @@ class Augmentation:
                 "features of another kind; images may be given as (n, height, width)"
             )
         self._settings = settings
-        self._distorter = Distorter(
-            images.image_shape, **settings.model_dump(exclude={"swap", "fade"})
-        )
+        keys = settings.model_dump(exclude={"swap", "fade"})
+        pens = {key: keys.pop(key) for key in ("stroke", "blur", "habits")}
+        self._distorter = Distorter(images.image_shape, **keys)
+        self._pens = Pens(images.image_shape, **pens)
         self._background = 255 if images.light_background else 0
+        self._are_digits = dataset.class_names == tuple("0123456789")
         self._ops = ops
 
     def versions(self, dataset: Dataset, position: int, n: int, key: int) -> NDArray[np.uint8]:
@@ -84,7 +89,7 @@ class Augmentation:
         batch = dataset.subset(np.concatenate([np.full(n, position), others]))
         rows = batch.stored()
         out = np.empty_like(rows)
-        self.distort(rows, np.arange(len(rows)), Draw(key), out)
+        self.distort(rows, np.arange(len(rows)), Draw(key), out, batch.targets)
         return out[:n].reshape(n, *self._distorter.image_shape)
 
     def strength(self, n_left: int, n_epochs: int) -> float:
@@ -98,6 +103,7 @@ class Augmentation:
         rows: NDArray[np.intp],
         draw: Draw,
         out: NDArray[np.uint8],
+        labels: NDArray[np.integer] | None = None,
     ) -> None:
         """Write distorted versions of rows of the features to ``out``.
 
@@ -106,19 +112,38 @@ class Augmentation:
         features : (n_stored, n_features)
         rows : (n,)
             Which of them are the images of the batch.
+        labels : (n,)
+            Their classes, for changes that depend on them. Without labels there are no such
+            changes: evaluation must not know them.
         draw
             Which distortions.
         out : (n, n_features)
         """
         sequence = np.random.SeedSequence(draw.key, spawn_key=(draw.number,))
         generator = np.random.Generator(np.random.SFC64(sequence))
+        if self._settings.habits and labels is not None and self._are_digits:
+            features, rows = np.take(features, rows, axis=0), np.arange(len(rows))
+            with self._light_ink(features):
+                self._pens.write(features, labels, draw.strength, generator)
         if self._settings.moves_pixels:
             matrices, fields = self._distorter.draw(generator, len(rows), draw.strength)
             warp_for(self._ops)(features, rows, matrices, fields, self._background, out)
         else:
             np.take(features, rows, axis=0, out=out)
+        if self._settings.stroke or self._settings.blur:
+            with self._light_ink(out):
+                self._pens.finish(out, draw.strength, generator)
         if self._settings.swap:
             swap_pixels(out, draw.strength * self._settings.swap, generator)
+
+    @contextmanager
+    def _light_ink(self, rows: NDArray[np.uint8]) -> Iterator[None]:
+        """Make images have light ink on a background of 0 for a while, in place."""
+        if self._background:
+            np.subtract(255, rows, out=rows)
+        yield
+        if self._background:
+            np.subtract(255, rows, out=rows)
 
 
 def swap_pixels(

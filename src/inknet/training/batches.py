@@ -141,6 +141,7 @@ class BatchMaker:
                     rows[rows_of_batch],
                     draw._replace(number=draw.number + i),
                     self._distorted[: len(rows)][rows_of_batch],
+                    labels[rows_of_batch] if self.training else None,
                 )
             features, rows = self._distorted, np.arange(len(rows))
         batches = self._groups[group].load(features, rows, training=self.training)
