@@ -24,6 +24,7 @@ from inknet.nn.ops import NUMPY, fastest
 from inknet.seeds import Streams
 
 if TYPE_CHECKING:
+    from inknet.data.sources import PictureReader
     from inknet.predictor import Predictor
     from inknet.recipes import AugmentRecipe, TrainingRecipe
     from inknet.recipes.options import TrainingOptions
@@ -301,11 +302,18 @@ class MLP:
         """Return a dataset on the scale that the model learned from, see docs/inputs.md."""
         return on_scale(dataset, self.facts.scale, self.network.dtype)
 
+    def picture_reader(self) -> PictureReader:
+        """Return how this model makes an image of a picture's file, see `read_images`."""
+        from inknet.photo.reading import picture_reader
+
+        if self.facts.fitting is None:
+            raise InputError("this model was not trained on images")
+        return picture_reader(**self.facts.fitting)
+
     def read_images(self, paths: Iterable[str | Path]) -> Floats:
         """Return the probability of each class for pictures of one character, ``(n, n_classes)``.
 
-        A picture of any size is converted to the form of the training images, see
-        `inknet.data.images.fit_image`. One that already has their size is used unchanged.
+        A picture of any size becomes an image like those of the training, see `inknet.photo`.
 
         Raises
         ------
@@ -313,13 +321,9 @@ class MLP:
             Naming the picture that cannot be read or is blank; or if the model was not trained on
             images.
         """
-        from inknet.data.images import fit_image, read_image
-
-        if (fitting := self.facts.fitting) is None:
-            raise InputError("this model was not trained on images")
-        pictures = []
+        read, pictures = self.picture_reader(), []
         for path in map(as_path, paths):
-            pictures.append(fit_image(read_image(path), **fitting))
+            pictures.append(read(path))
             if pictures[-1].min() == pictures[-1].max():
                 raise InputError(f"{path}: blank, there is no ink on it")
         pixels = self._dataset(np.stack(pictures), None, "")

@@ -66,7 +66,7 @@ class ModelFacts:
 
     @property
     def fitting(self) -> dict[str, Any] | None:
-        """Arguments that make `inknet.data.images.fit_image` fit pictures; None without images."""
+        """Arguments of `inknet.photo.reading.picture_reader`; None if it cannot read pictures."""
         if self.image_shape is None or self.scale is None or not self.scale.holds_pictures:
             return None
         return {

@@ -89,7 +89,7 @@ def test_photographs_of_other_sizes_are_resized_whole_in_training_and_in_evaluat
     small = load(tmp_path / "small")
     model = MLP([576, 8, 2], class_names=small.class_names)
     model.train_on(small, None, training_recipe(epochs=20, learning_rate=0.01))
-    large = load(tmp_path / "large", model.facts.fitting)
+    large = load(tmp_path / "large", model.picture_reader())
     assert large.image_shape == (24, 24)
     assert model.evaluate_on(matched(large, model)).accuracy > 0.95
 

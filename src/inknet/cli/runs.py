@@ -65,7 +65,8 @@ def evaluate(
             complain(UNKNOWN_DATA.format(run))
     else:
         model = MLP.load(run)
-        samples = evaluation_part(load(data, model.facts.fitting))
+        reader = None if model.facts.fitting is None else model.picture_reader()
+        samples = evaluation_part(load(data, reader))
         if samples.n_official_test and (run / "metrics.json").is_file():
             n_learned_from = Run.open(run).n_learned_from(samples)
     samples = matched(samples, model)
@@ -108,9 +109,9 @@ def predict(
 ) -> None:
     """Predict what is written in pictures of any size.
 
-    A picture is cropped to its ink, scaled and centred as the digits of MNIST were; or resized
-    whole, if the training images had no clear background or no margins. One that already has the
-    size of the training images is used unchanged.
+    Ink is found whatever the light and the colours are, without ruled lines and frames, and made
+    like the digits of MNIST (`inknet.photo`). For a model of other images than those, pictures are
+    cropped, or resized whole if the training images had no clear background or no margins.
     """
     from inknet.mlp import MLP
 

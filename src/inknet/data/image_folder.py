@@ -1,10 +1,11 @@
 """A folder with one folder of pictures for each class; the folder's name is the class name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inknet.data.dataset import MOST_CLASSES, Dataset
 from inknet.data.images import fit_image, has_plain_border, read_image, read_image_shape
@@ -16,7 +17,9 @@ LARGEST_SIDE = 64  # pixels; larger pictures would need networks too large to tr
 N_LOOKED_AT = 100  # pictures whose border is looked at
 
 
-def load_image_folder(folder: Path, fitting: Mapping[str, Any] | None = None) -> Dataset:
+def load_image_folder(
+    folder: Path, read: Callable[[Path], NDArray[np.uint8]] | None = None
+) -> Dataset:
     """Read all pictures in the class folders of a folder. Classes are sorted by name.
 
     If all pictures have the same size, of at most 64×64, they are used unchanged. Otherwise
@@ -27,9 +30,8 @@ def load_image_folder(folder: Path, fitting: Mapping[str, Any] | None = None) ->
     Parameters
     ----------
     folder
-    fitting
-        Arguments of `fit_image` that make each picture like those that a model was trained on,
-        unless all have their shape already.
+    read
+        How a model that is to be evaluated reads a picture, see `inknet.data.load`.
 
     Raises
     ------
@@ -54,27 +56,31 @@ def load_image_folder(folder: Path, fitting: Mapping[str, Any] | None = None) ->
         paths += found
         labels += [label] * len(found)
 
-    shapes = {read_image_shape(path) for path in paths}
-    if fitting is None:
-        unchanged = len(shapes) == 1 and max(max(shape) for shape in shapes) <= LARGEST_SIDE
-        fitting = {"shape": shapes.pop() if unchanged else FITTED_SHAPE}
-        whole = not unchanged and _are_photographs(paths)
-        fitting |= {"crop": False, "light_background": None} if whole else {}
-    else:
-        unchanged = shapes == {fitting["shape"]}
-    height, width = fitting["shape"]
-    features = np.empty((len(paths), height, width), np.uint8)
-    for image, path in zip(features, paths, strict=True):
-        grey = read_image(path)
-        image[:] = grey if unchanged else fit_image(grey, **fitting)
+    if read is None:
+        read = _reader_for(paths)
+    first = read(paths[0])
+    images = np.empty((len(paths), *first.shape), np.uint8)
+    images[0] = first
+    for image, path in zip(images[1:], paths[1:], strict=True):
+        image[:] = read(path)
     return Dataset(
-        features=features.reshape(len(paths), height * width),
+        features=images.reshape(len(images), -1),
         labels=np.array(labels),
         class_names=tuple(class_folder.name for class_folder in class_folders),
-        image_shape=(height, width),
+        image_shape=first.shape,
         name=str(folder),
         is_scaled=True,
     )
+
+
+def _reader_for(paths: list[Path]) -> Callable[[Path], NDArray[np.uint8]]:
+    """Return how pictures to train with are read: unchanged, cropped to their ink, or resized."""
+    shapes = {read_image_shape(path) for path in paths}
+    if len(shapes) == 1 and max(max(shape) for shape in shapes) <= LARGEST_SIDE:
+        return read_image
+    whole: dict[str, Any] = {"crop": False, "light_background": None}
+    arguments = whole if _are_photographs(paths) else {}
+    return lambda path: fit_image(read_image(path), FITTED_SHAPE, **arguments)
 
 
 def _are_photographs(paths: list[Path]) -> bool:

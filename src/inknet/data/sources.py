@@ -1,8 +1,11 @@
 """`load`, the one function for all sources of data: a SOURCE is a name or a path."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from inknet.data.csv_file import load_csv
 from inknet.data.dataset import Dataset
@@ -14,6 +17,9 @@ from inknet.data.sample import load_sample
 from inknet.errors import InputError
 from inknet.files import as_path
 
+PictureReader: TypeAlias = Callable[[Path], NDArray[np.uint8]]
+"""From the file of a picture to an image ``(height, width)``."""
+
 NAMED = {"mnist": load_mnist, "sample": load_sample}
 EXPECTED = (
     "a SOURCE is mnist, sample, or the path of a Kaggle CSV (.csv, .csv.gz), an IDX file or a "
@@ -21,7 +27,7 @@ EXPECTED = (
 )
 
 
-def load(source: str | Path, fitting: Mapping[str, Any] | None = None) -> Dataset:
+def load(source: str | Path, read: PictureReader | None = None) -> Dataset:
     """Load a SOURCE.
 
     Parameters
@@ -31,9 +37,9 @@ def load(source: str | Path, fitting: Mapping[str, Any] | None = None) -> Datase
         IDX file of images, a folder of IDX files, an ``.npz``, or a folder with one folder of
         images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``. In
         this and every other path, ``~`` and ``~user`` are home folders.
-    fitting
-        How a model that is to be evaluated fits pictures to those that it was trained on, see
-        `inknet.data.images.fit_image`; for a folder of images.
+    read
+        How a model that is to be evaluated reads a picture, see `MLP.picture_reader`; for a folder
+        of images.
 
     Raises
     ------
@@ -48,17 +54,17 @@ def load(source: str | Path, fitting: Mapping[str, Any] | None = None) -> Datase
         raise InputError(f"the source is empty; {EXPECTED}")
     path = as_path(source)
     try:
-        return _load_path(path, fitting)
+        return _load_path(path, read)
     except MemoryError:
         raise InputError(f"{path}: does not fit in memory") from None
     except OSError as error:  # from listing a folder; the readers turn their own into InputError
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
 
 
-def _load_path(path: Path, fitting: Mapping[str, Any] | None) -> Dataset:
+def _load_path(path: Path, read: PictureReader | None) -> Dataset:
     """Choose the reader by the kind of the path and the end of its name."""
     if path.is_dir():
-        return load_idx(path) if images_in(path) else load_image_folder(path, fitting)
+        return load_idx(path) if images_in(path) else load_image_folder(path, read)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; {EXPECTED}")
     if not path.is_file():
