@@ -26,7 +26,7 @@ def drawn(size, *strokes, width=6):
     image = Image.new("RGB", size, "white")
     for stroke in strokes:
         ImageDraw.Draw(image).line(stroke, "black", width)
-    return np.asarray(image)
+    return np.array(image)
 
 
 def boxes(rows):
@@ -58,6 +58,17 @@ def test_a_small_part_near_a_character_belongs_to_it():
     top, left, _, right = rows[0][0].box
     assert top == pytest.approx(45, abs=3)
     assert (left, right) == pytest.approx((57, 91), abs=3)
+
+
+def test_the_cells_of_a_form_are_no_strokes():
+    lines = [(20, y, 420, y) for y in (20, 120, 220)] + [
+        (x, 20, x, 220) for x in range(20, 421, 100)
+    ]
+    picture = drawn((440, 240), *lines, width=3)
+    for x in (70, 170, 270, 370):
+        for y in (45, 145):
+            picture[y : y + 55, x - 3 : x + 3] = 0
+    assert text(read_characters(picture, as_wide)) == "1111 1111"
 
 
 def test_specks_and_dashes_are_no_characters():

@@ -183,7 +183,11 @@ def steps(picture: Picture) -> Iterator[tuple[str, NDArray[np.generic]]]:
     if (image := as_mnist(picture)) is not None:
         yield "image", image
         return
-    found = find_ink(picture)
+    yield from steps_after(find_ink(picture))
+
+
+def steps_after(found: Found) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    """Yield the steps from the ink of a picture to the image; see `steps`."""
     yield "ink", found.ink
     yield "strokes", found.mask
     if not found.mask.any():
