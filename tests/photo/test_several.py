@@ -139,3 +139,14 @@ def test_as_many_digits_are_found_as_are_on_real_sheets(model):
     expected = [[len(part) for part in row["truth"].split()] for row in rows]
     n_right = sum([len(row) for row in f] == e for f, e in zip(found, expected, strict=True))
     assert n_right >= 0.8 * len(rows)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (60, 60), (300, 400)])
+@pytest.mark.parametrize("grain", [2, 10, 30])
+@pytest.mark.parametrize("light", ["even", "gradient", "shadow"])
+def test_on_blank_paper_there_is_nothing(shape, grain, light):
+    generator = np.random.default_rng(0)
+    x = np.linspace(-1, 1, shape[1])
+    levels = {"even": 0 * x, "gradient": 40 * x, "shadow": -50 / (1 + np.exp(-6 * x))}[light]
+    paper = 205 + levels[None, :, None] + generator.normal(0, grain, (*shape, 1)) * np.ones(3)
+    assert read_characters(paper.clip(0, 255).astype(np.uint8), as_wide) == []

@@ -31,7 +31,7 @@ LEVELS_SIDE, LEVELS_REACH = 64, 4
 """The longest side of the picture in which the mean of the paper is taken, and how far."""
 LEVELS = 4096
 """Levels of ink that are distinguished where the noise is measured."""
-DARKEST_PAPER = 32
+DARKEST_PAPER = 64
 """Differences are not divided by less than this many grey levels."""
 
 
