@@ -15,14 +15,18 @@ from inknet.data import Dataset, MnistUnavailableError, load
 POSIX = [
     "cli/test_app.py",
     "cli/test_exchange.py",
+    "cli/test_output.py",
+    "cli/test_problems.py",
     "experiments/test_cluster.py",
     "experiments/test_search.py",
     "experiments/test_studies.py",
     "fuzz",
+    "report/test_settings.py",
     "runs/test_ensemble.py",
     "runs/test_resume.py",
     "test_faults.py",
     "training/test_divergence.py",
+    "training/test_signals.py",
 ]
 """Tests that start and signal processes as POSIX does, or limit them; left out on Windows."""
 collect_ignore = POSIX if sys.platform == "win32" else []

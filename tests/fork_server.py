@@ -54,7 +54,8 @@ IMPORTED_LATE = [  # where they are used, not with the package
 def become(request: dict, output: int, complaints: int) -> None:
     """Become the command; what this process had imported is all that it inherits."""
     os.setsid()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)  # as Python has it from the start
     os.dup2(output, 1)
     os.dup2(complaints, 2)

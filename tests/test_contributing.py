@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from inknet.cli import app
+from inknet.cli import app, commands
+from inknet.cli.console import say
 from inknet.data import load
 from inknet.data.sources import NAMED
 from inknet.nn import optimizers
@@ -79,9 +80,9 @@ def test_a_source_is_a_function_and_an_entry(tmp_path, monkeypatch, no_pictures)
 def test_a_command_is_a_function_and_an_entry(monkeypatch, capsys):
     def greet(name: str) -> None:
         """Say hello."""
-        print(f"hello {name}")
+        say(f"hello {name}")
 
-    monkeypatch.setitem(app.COMMANDS, "greet", greet)
+    monkeypatch.setitem(commands.COMMANDS, "greet", greet)
     for arguments, expected in ((["greet", "Ada"], "hello Ada"), (["--help"], "Say hello.")):
         monkeypatch.setattr("sys.argv", ["inknet", *arguments])
         with pytest.raises(SystemExit) as ended:

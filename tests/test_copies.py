@@ -8,7 +8,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from inknet import MLP, Callback
-from inknet.errors import DivergedError
+from inknet.errors import DivergedError, InputError
 from inknet.nn.layers import Dense
 
 COPIES = {
@@ -105,7 +105,7 @@ def test_the_best_weights_and_the_ops_come_back_whatever_a_callback_raises():
 
 
 def test_what_is_no_callback_is_named():
-    with pytest.raises(AttributeError, match="'object' object has no attribute 'on_"):
+    with pytest.raises(InputError, match=r"callbacks\[0\] is of type object; expected an inst"):
         new_model().train(X, Y, callbacks=[object()])
 
 

@@ -37,8 +37,8 @@ def go_on(run, whole):
         assert Checkpoint.load(path).values["history"]["ops"] == "numpy"
     if checkpoints:
         inknet("train", "--resume", run, folder=run.parent)
-    elif not (run / "metrics.json").exists():
-        inknet("train", *options(**SHORT), "--out", run, folder=run.parent)
+    elif not (run / "report.html").exists():  # what is written last
+        inknet("train", *options(**SHORT), "--out", run, "--force", folder=run.parent)
     assert outcome(run) == whole
     return len(checkpoints)
 
@@ -196,8 +196,11 @@ def test_a_disk_that_fills_at_any_write_of_a_run_costs_no_checkpoint(recipe, tmp
                 assert str(error).endswith("cannot be written: No space left on device")
                 n_failed += 1
             else:
-                assert disk.so_far < n
-                break
+                if disk.so_far < n:
+                    break
+                # but for the report, all is there
+                assert {path.name for path in run.iterdir()} >= {*ESSENTIAL, "unfinished"}
+                assert not (run / "report.html").exists()
         checkpoints = [run / "unfinished" / name for name in (NEWEST, PREVIOUS)]
         there = [path for path in checkpoints if path.exists()]
         steps = [Checkpoint.load(path).values["step"] for path in there]
@@ -209,8 +212,105 @@ def test_a_disk_that_fills_at_any_write_of_a_run_costs_no_checkpoint(recipe, tmp
             train_run(recipe, run)
         assert (run / "model.safetensors").read_bytes() == model
         assert not (run / "unfinished").exists()
-    # the recipe; a checkpoint or more; recipe, model, history, report and metrics among results
-    assert n_failed >= 7
+    # the recipe; a checkpoint or more; recipe, model, history and metrics among results
+    assert n_failed >= 6
+
+
+# -- room for the model, and not for a picture -----------------------------------------------------
+
+ESSENTIAL = {"recipe.toml", "model.safetensors", "history.csv", "metrics.json"}
+DRAWN = {"loss.png", "confusion_matrix.png", "weights.png", "mistakes.png", "report.html"}
+
+
+def test_with_room_for_the_model_alone_the_run_is_complete_but_for_its_pictures(whole, tmp_path):
+    # below a checkpoint's 150 kB and the sizes of pictures and report
+    result = finish(
+        "train", *options(**SHORT), "--out", "run", folder=tmp_path, file_size=46 * KILOBYTE
+    )
+    complaints = result.stderr.splitlines()
+    assert result.returncode == 0, result.stderr
+    assert "checkpoint.safetensors: cannot be written" in complaints[0]
+    there = {path.name for path in (tmp_path / "run").iterdir()}
+    missing = DRAWN - there
+    assert there >= ESSENTIAL and "report.html" in missing and len(missing) >= 2
+    for name, line in zip(sorted(missing), sorted(complaints[1:]), strict=True):
+        expected = (
+            f"inknet: {name}: cannot be written: File too large; the run is complete without it"
+        )
+        assert line == expected
+    assert (tmp_path / "run/model.safetensors").read_bytes() == whole["model"]
+    assert "look at" not in result.stdout
+
+
+def test_a_picture_that_fails_costs_neither_the_run_nor_the_others(tmp_path, monkeypatch):
+    monkeypatch.setenv("INKNET_OPS", "numpy")
+    changes = ["data.limit=300", "network.hidden=[6]", "training.epochs=2"]
+    recipe = load_recipe("digits", changes, source="sample")
+    lines = []
+    for n, error in enumerate(
+        (RuntimeError("latex\nwas not found"), MemoryError(), InputError("no"))
+    ):
+        run = tmp_path / f"run{n}"
+        with monkeypatch.context() as patch:
+
+            def fail(*_, error=error):
+                raise error
+
+            patch.setattr("inknet.report.plots.confusion_figure", fail)
+            train_run(recipe, run, warn=lines.append)
+        there = {path.name for path in run.iterdir()}
+        assert there == {*FILES, "unfinished"} - {"confusion_matrix.png"}
+        page = (run / "report.html").read_text()
+        assert page.count("data:image/png") == 3
+        assert resume_run(run).metrics["training"]["epochs"] == 2
+        assert {path.name for path in run.iterdir()} == set(FILES)
+    without = "the run is complete without it"
+    kept = "the checkpoint is kept: --resume"
+    assert [line.rpartition(" /")[0] if kept in line else line for line in lines] == [
+        rf"confusion_matrix.png: cannot be drawn: RuntimeError: latex\nwas not found; {without}",
+        kept,
+        f"confusion_matrix.png: cannot be drawn: MemoryError: ; {without}",
+        kept,
+        f"confusion_matrix.png: no; {without}",
+        kept,
+    ]
+
+
+def test_a_model_whose_results_cannot_be_written_is_kept_where_there_is_no_checkpoint(
+    recipe, tmp_path, monkeypatch
+):
+    expected = (train_run(recipe, tmp_path / "whole").folder / "model.safetensors").read_bytes()
+    make = files._new_file_next_to
+    for place in ("history.csv", "metrics.json"):
+        run = tmp_path / place
+
+        def new_file(path, place=place):
+            if path.name in ("checkpoint.safetensors", place):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return make(path)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "_new_file_next_to", new_file)
+            with pytest.raises(
+                InputError, match=f"{place}: cannot be written: .*model is in "
+            ) as said:
+                train_run(recipe, run)
+        path = run / "unfinished/best-so-far.safetensors"
+        assert str(said.value).endswith(f"; the trained model is in {path}")
+        assert path.read_bytes() == expected
+        train_run(recipe, run)
+        assert (run / "model.safetensors").read_bytes() == expected
+        assert not (run / "unfinished").exists()
+
+
+def test_a_study_whose_picture_fails_is_printed_all_the_same(tmp_path):
+    arguments = ["--recipe", "digits", "--set", "data.source=sample", "--set", "data.limit=200"]
+    arguments += ["--grid", "training.epochs=1", "--seeds", "0", "--name", "mine"]
+    result = finish("experiment", "run", *arguments, folder=tmp_path, file_size=20 * KILOBYTE)
+    assert result.returncode == 0, result.stderr
+    (line,) = result.stderr.splitlines()
+    assert "study.png: cannot be written: File too large; the results are complete" in line
+    assert "1/1" in result.stdout
 
 
 # -- folders ---------------------------------------------------------------------------------------

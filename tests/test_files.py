@@ -2,12 +2,14 @@
 
 import os
 import stat
+import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
-from inknet import MLP
-from inknet.files import write_text_whole
+from inknet import MLP, InputError
+from inknet.files import lock_in, refuse_link_out_of, write_text_whole
 
 POSIX = pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
 
@@ -75,3 +77,74 @@ def test_a_file_is_synced_by_a_descriptor_that_may_write(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", fsync)
     write_text_whole(tmp_path / "text", "new")
     assert modes == [os.O_RDWR]
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".txt", "é" * 125 + ".txt", "." + "y" * 254])
+def test_a_file_with_the_longest_name_there_is_is_written_too(name, tmp_path):
+    write_text_whole(tmp_path / name, "new")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+# -- links ----------------------------------------------------------------------------------------
+
+LINKS = pytest.mark.skipif(os.name != "posix", reason="links need rights on Windows")
+
+
+@LINKS
+@pytest.mark.parametrize("link", ["inner", "inner/file"])
+def test_a_path_below_a_link_out_of_a_folder_is_refused(link, tmp_path):
+    outside = tmp_path / "outside"
+    (outside / "inner").mkdir(parents=True)
+    (outside / "inner/file").write_text("mine")
+    folder = tmp_path / "folder"
+    (folder / link).parent.mkdir(parents=True)
+    (folder / link).symlink_to(outside / link)
+    with pytest.raises(InputError, match="a link that leads out of"):
+        refuse_link_out_of(folder, folder / "inner/file")
+    (tmp_path / "name").symlink_to(outside)  # the folder itself may be one
+    refuse_link_out_of(tmp_path / "name", tmp_path / "name/inner/file")
+    refuse_link_out_of(outside, outside / "inner/not-there-yet")
+
+
+@LINKS
+def test_a_link_is_replaced_and_not_written_through(tmp_path):
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "link").symlink_to(tmp_path / "precious")
+    write_text_whole(tmp_path / "link", "new")
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert not (tmp_path / "link").is_symlink()
+    assert (tmp_path / "link").read_text() == "new"
+
+
+def test_the_oldest_filelock_that_is_allowed_follows_no_links():
+    """GHSA-w853-jp5j-5j7f is fixed in 3.20.1, and GHSA-qmgc-5h2g-mvrw in 3.20.3."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())
+    requirements = map(Requirement, project["project"]["dependencies"])
+    (filelock,) = (one for one in requirements if one.name == "filelock")
+    for version in ("3.13", "3.20.0", "3.20.1", "3.20.2"):
+        assert version not in filelock.specifier
+    assert "3.20.3" in filelock.specifier
+
+
+@LINKS
+def test_a_lock_follows_no_link(tmp_path):
+    from filelock import FileLock
+
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / "lock").symlink_to("precious")
+    with pytest.raises(OSError, match="symbolic links"), FileLock(tmp_path / "lock", timeout=0):
+        pass
+    assert (tmp_path / "precious").read_text() == "mine"
+
+
+@LINKS
+def test_a_lock_that_is_a_second_name_of_another_file_is_refused(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with lock_in(tmp_path / "folder"):
+        assert (tmp_path / "folder/lock").is_file()
+    (tmp_path / "folder/lock").unlink(missing_ok=True)
+    (tmp_path / "precious").write_text("mine")
+    os.link(tmp_path / "precious", tmp_path / "folder/lock")
+    with pytest.raises(InputError, match="lock: a second name of another file"):
+        lock_in(tmp_path / "folder")
+    assert (tmp_path / "precious").read_text() == "mine"

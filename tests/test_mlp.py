@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
+from scipy import sparse
 from sklearn.metrics import accuracy_score
 
 from inknet import MLP, InputError, load_arrays
@@ -167,8 +168,10 @@ def spoiled(row, column, value, dtype="float64"):
         (np.zeros((0, 2, 3)), ["no samples"]),
         ([], ["(0,)"]),
         (3.0, ["()"]),
-        (None, ["()"]),
-        (FRACTIONS.astype(object), ["type object", "numbers"]),
+        (None, ["X", "is None"]),
+        (sparse.csr_matrix(FRACTIONS), ["sparse", "toarray()"]),
+        (sparse.coo_array(FRACTIONS), ["sparse", "toarray()"]),
+        (FRACTIONS.astype(object), ["type object", "numbers", ".astype(float)"]),
         (FRACTIONS.astype(complex), ["complex128", "numbers"]),
         (FRACTIONS.astype(str), ["<U", "numbers"]),
         ([[1, 2, 3, 4, 5, 6], [1, 2]], ["rows of different lengths"]),
@@ -189,7 +192,8 @@ def test_features_that_cannot_be_taken(X, words):
         for word in words:
             assert word in message
     assert refusal(make().train, X, LABELS).startswith("X_train")
-    assert refusal(make().train, PIXELS, LABELS, X, LABELS).startswith("X_val")
+    if X is not None:
+        assert refusal(make().train, PIXELS, LABELS, X, LABELS).startswith("X_val")
 
 
 def test_large_but_finite_features_are_no_mistake():
@@ -327,21 +331,24 @@ def test_loading_what_is_not_there_is_refused(tmp_path):
     assert "no such model file" in refusal(MLP.load, tmp_path)
 
 
-def test_a_model_of_pixels_takes_uint8_and_fractions_but_no_other_scale():
+def test_a_model_of_pixels_takes_levels_and_fractions_but_no_other_scale():
     pixels = np.random.default_rng(0).integers(0, 256, (60, 6), np.uint8)
     model = make()
     model.train(pixels, LABELS, num_epochs=1)
     assert_allclose(model.predict_proba(pixels / 255), model.predict_proba(pixels), atol=1e-6)
-    message = refusal(model.predict, pixels.astype(float))
-    assert "trained on pixels" in message
-    assert "pass uint8, or floats from 0 to 1" in message
+    assert_array_equal(model.predict_proba(pixels.astype(float)), model.predict_proba(pixels))
+    for other in (pixels / 127.5 - 1, pixels * 257.0, pixels * 1.02 / 255):
+        message = refusal(model.predict, other)
+        assert "trained on pixels" in message
+        assert "whole numbers from 0 to 255, or fractions from 0 to 1" in message
 
 
-def test_a_model_of_other_numbers_takes_no_pixels():
+def test_a_model_of_fractions_takes_no_levels():
     model = make()
     model.train(FRACTIONS, LABELS, num_epochs=1)
-    message = refusal(model.evaluate, (FRACTIONS * 255).astype(np.uint8), LABELS)
-    assert "trained on other numbers" in message
+    for levels in (PIXELS, PIXELS.astype(int), PIXELS * 1.0, PIXELS // 2):
+        message = refusal(model.evaluate, levels, LABELS)
+        assert "trained on numbers from 0 to 1; divide pixels as in the training" in message
 
 
 def test_validation_data_are_of_the_same_kind_as_training_data():
@@ -372,6 +379,8 @@ def test_a_stack_of_images_gives_the_model_their_shape():
     model = make()
     model.train(images, LABELS, num_epochs=1)
     assert model.facts.image_shape == (2, 3)
+    message = refusal(model.predict, images.reshape(60, 3, 2))
+    assert message == "X has images of 3×2; the model was trained on 2×3"
 
 
 def test_masked_arrays_are_refused_since_their_mask_would_be_lost():

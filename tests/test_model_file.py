@@ -13,9 +13,13 @@ from numpy.testing import assert_array_equal
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
+from inknet.data import Dataset
+from inknet.data.dataset import MOST_CLASSES, MOST_NAME_CHARACTERS
 from inknet.errors import InputError
+from inknet.exchange import read_state_dict
 from inknet.model_file import LARGEST_HEADER, ModelFacts, load_model, save_model
 from inknet.nn import Architecture, Network
+from inknet.nn.ops import arena
 
 FACTS = ModelFacts(("cat", "dög", "鳥"), (2, 2), light_background=True)
 
@@ -215,13 +219,13 @@ def test_a_file_of_someone_else(path, parts, metadata):
     assert "not an inknet model" in refusal(path)
 
 
-@pytest.mark.parametrize("version", [0, 2, "1", None])
+@pytest.mark.parametrize("version", [0, 3, "1", None])
 def test_another_version_of_the_format(path, parts, version):
     tensors, description = parts
     save_file(tensors, path, {"inknet": json.dumps(description | {"format": version})})
     message = refusal(path)
     assert f"model format {version!r}" in message
-    assert "reads 1" in message
+    assert "reads 1 and 2" in message
 
 
 def test_a_description_that_is_no_table(path, parts):
@@ -276,6 +280,33 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path, names):
     with pytest.raises(InputError, match="cannot be written"):
         save_model(path, make_network(), ModelFacts(names))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_networks_deeper_than_are_read_are_not_written(tmp_path):
+    architecture = Architecture([2] * 1_002, ["relu"] * 1_000 + ["softmax"], [1.0] * 1_001)
+    network = Network(architecture, None)
+    with pytest.raises(InputError, match="1,001 layers, expected at most 1,000"):
+        save_model(tmp_path / "model.safetensors", network, ModelFacts(("a", "b")))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_network_that_does_not_fit_into_the_memory_is_refused(path, monkeypatch):
+    state = path.with_name("state.safetensors")
+    save_file(load_file(path), state)
+    monkeypatch.setattr(arena, "memory", lambda: 64)
+    for read in (lambda: load_model(path), lambda: read_state_dict(state)):
+        with pytest.raises(InputError, match="parameters does not fit in memory"):
+            read()
+
+
+@pytest.mark.parametrize("character", ["a", "é", "字", "𝒳"])
+def test_the_longest_names_that_data_may_have_are_written_and_read(tmp_path, character):
+    n, width = MOST_CLASSES, MOST_NAME_CHARACTERS // MOST_CLASSES
+    names = tuple(f"{number:04}".ljust(width, character) for number in range(n))
+    data = Dataset(np.zeros((n, 1), np.uint8), np.arange(n), names, None, "here")
+    network = Network(Architecture([1, n], ["softmax"], [1.0]), None)
+    save_model(tmp_path / "model.safetensors", network, ModelFacts(data.class_names))
+    assert load_model(tmp_path / "model.safetensors")[1].class_names == names
 
 
 @pytest.mark.parametrize("key", ["dtype", "architecture", "class_names", "image_shape"])
@@ -408,5 +439,6 @@ def test_facts_are_plain_data():
         "class_names": ("a", "b"),
         "image_shape": None,
         "light_background": None,
-        "pixels": None,
+        "crop": None,
+        "scale": None,
     }

@@ -23,7 +23,7 @@ LABELS = PIXELS[:, :10].argmax(axis=1)
 def model() -> MLP:
     """A model with everything in it that has a state: batch normalization, dropout, images."""
     made = MLP([64, 32, 16, 10], keep_probs=[0.8, 0.9, 1.0], batch_norm="before")
-    made.train(PIXELS, LABELS, num_epochs=3, learning_rate=0.01)
+    made.train(PIXELS.reshape(-1, 8, 8), LABELS, num_epochs=3, learning_rate=0.01)
     return made
 
 

@@ -1,7 +1,10 @@
 """The errors that inknet raises."""
 
+import re
 from pathlib import Path
+from unicodedata import category
 
+JOINERS = "\u200c\u200d"
 LONGEST_QUOTE = 500  # characters; longer quotes only fill screens and logs
 
 
@@ -13,35 +16,45 @@ class InputError(ValueError):
     """
 
 
+class InputWarning(UserWarning):
+    """It cannot be known what an input means; the message, one line, says how it was taken.
+
+    The command line prints it.
+    """
+
+
 class DivergedError(InputError):
     """The loss or the gradients are no longer finite, most often from too high a learning rate."""
 
 
 class TrainingStopped(Exception):  # noqa: N818, not an error
-    """A training was ended by Ctrl-C or SIGTERM, after its current step.
+    """A training was ended by a signal, after its current step or when its run was complete.
 
     Attributes
     ----------
     reason : str
-        ``"interrupted"`` or ``"terminated"``.
+        ``"interrupted"`` (Ctrl-C), ``"terminated"`` (SIGTERM) or ``"hung up"`` (SIGHUP).
     folder : Path
         The folder of the run.
     resumable : bool
         Whether there is a checkpoint to resume from.
+    complete : bool
+        Whether the signal came so late that the run is complete.
     """
 
-    def __init__(self, reason: str, folder: Path, resumable: bool) -> None:
+    def __init__(self, reason: str, folder: Path, resumable: bool, complete: bool = False) -> None:
         super().__init__(f"{reason}, {folder}")
-        self.reason, self.folder, self.resumable = reason, folder, resumable
+        self.reason, self.folder = reason, folder
+        self.resumable, self.complete = resumable, complete
 
 
 class StudyStopped(Exception):  # noqa: N818, not an error
-    """A study was ended by Ctrl-C or SIGTERM; finished runs are kept.
+    """A study was ended by a signal; finished runs are kept.
 
     Attributes
     ----------
     reason : str
-        ``"interrupted"`` or ``"terminated"``.
+        ``"interrupted"``, ``"terminated"`` or ``"hung up"``.
     """
 
     def __init__(self, reason: str) -> None:
@@ -56,10 +69,29 @@ def quoted(text: object) -> str:
     Text that is too long is cut.
     """
     start = str(text)[: LONGEST_QUOTE + 1]
-    shown = printable(start[:LONGEST_QUOTE])
+    shown = "".join(c if c.isprintable() else repr(c)[1:-1] for c in start[:LONGEST_QUOTE])
     return shown + "…" if len(start) > LONGEST_QUOTE else shown
 
 
 def printable(text: str) -> str:
-    """Return a text with every character that cannot be printed as its Python escape."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    """Return a text with every character that could control a terminal as its Python escape.
+
+    These are control and format characters, line breaks, and what is not valid Unicode, such as the
+    bytes of a file name that is not UTF-8. Spaces of all kinds, and the two joiners that many
+    scripts and emoji need, are kept.
+    """
+    return "".join(
+        c if c.isprintable() or c in JOINERS or category(c) == "Zs" else repr(c)[1:-1] for c in text
+    )
+
+
+def without_passwords(text: str) -> str:
+    """Return a text with ``***`` for the passwords in its URLs, as in ``mysql://me:***@host/db``.
+
+    Those among the options of a URL too, as in ``?password=***``.
+    """
+    # up to the last @ before a blank: a password may have an @, a slash or a colon in it
+    hidden = re.sub(r"(\w://[^\s:@/]*):[^\s]*@", r"\1:***@", text)
+    return re.sub(
+        r"(?i)([?&;](?:password|passwd|pwd|pass|token|secret)=)(?!\*\*\*)[^&;\s]*", r"\1***", hidden
+    )

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inknet.data.dataset import Dataset, square_shape
-from inknet.data.inputs import checked_features, checked_labels, refuse_other_scale
-from inknet.errors import InputError
-from inknet.files import refuse_link_out_of
-from inknet.model_file import ModelFacts, load_model, save_model
+from inknet.data.dataset import Dataset
+from inknet.data.inputs import checked_dataset, on_scale, scale_of
+from inknet.data.layout import image_facts
+from inknet.errors import DivergedError, InputError
+from inknet.files import as_path, refuse_link_out_of
+from inknet.model_file import ModelFacts, check_class_names, load_model, save_model
 from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
-from inknet.nn.ops import fastest
+from inknet.nn.ops import NUMPY, fastest
 from inknet.seeds import Streams
 
 if TYPE_CHECKING:
@@ -35,9 +36,8 @@ if TYPE_CHECKING:
 class MLP:
     """A multi-layer perceptron: a classifier made of dense layers.
 
-    Features are rows: ``X`` is ``(n_samples, n_features)``. Values of type
-    uint8 are pixels and are scaled to 0–1; other numbers are used unchanged. Labels are whole
-    numbers from 0.
+    Features are rows: ``X`` is ``(n_samples, n_features)``, numbers of any type. Pixels are scaled
+    to 0–1; docs/inputs.md says what counts as pixels. Labels are whole numbers from 0.
 
     Parameters
     ----------
@@ -71,9 +71,9 @@ class MLP:
     l2_lambda : float
         As given; may be changed between trainings.
     facts : ModelFacts
-        Class names, and the shape of the images if the features are pixels.
+        Class names, what the features were divided by, and the shape of the images if any.
     history : History or None
-        What the last training measured.
+        What the last training measured, also if Ctrl-C ended it: the model has learned until then.
 
     Raises
     ------
@@ -120,6 +120,7 @@ class MLP:
         names = tuple(map(str, range(n_classes) if class_names is None else class_names))
         if len(set(names)) != len(names) or len(names) != n_classes:
             raise InputError(f"class_names is {list(names)}; expected {n_classes} different names")
+        check_class_names(names, "class_names")
         self._assemble(network, ModelFacts(names), streams, l2_lambda)
 
     @classmethod
@@ -155,7 +156,7 @@ class MLP:
         patience: int | None = None,
         *,
         augment: Mapping[str, Any] | None = None,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
         **options: Unpack[TrainingOptions],
     ) -> History:
         """Learn from labelled samples, starting from the current weights.
@@ -197,7 +198,7 @@ class MLP:
             In one line, if samples or settings are not as described.
         """
         from inknet.recipes import augment_recipe, training_recipe
-        from inknet.training.callbacks import EpochLines
+        from inknet.training.callbacks import EpochLines, checked_callbacks
 
         for name, place in (("epochs", "num_epochs"), ("l2_lambda", "MLP(..., l2_lambda=...)")):
             if name in options:
@@ -217,9 +218,9 @@ class MLP:
                 raise InputError(
                     f"print_interval is {print_interval!r}; expected a whole number from 1"
                 )
-            callbacks = [EpochLines(print_interval), *callbacks]
-        train = self._dataset(X_train, y_train, "train")
-        validation = None if X_val is None else self._dataset(X_val, y_val, "val")
+            callbacks = [EpochLines(print_interval), *checked_callbacks(callbacks)]
+        train = self._dataset(X_train, y_train, "_train")
+        validation = None if X_val is None else self._dataset(X_val, y_val, "_val")
         distortions = None if augment is None else augment_recipe(augment)
         return self.train_on(train, validation, settings, callbacks, augment=distortions)
 
@@ -228,7 +229,7 @@ class MLP:
         train: Dataset,
         validation: Dataset | None,
         settings: TrainingRecipe,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
         checkpoint: Checkpoint | None = None,
         augment: AugmentRecipe | None = None,
     ) -> History:
@@ -236,42 +237,45 @@ class MLP:
         from inknet.training.loop import Trainer
         from inknet.training.state import restore
 
-        pixels = train.features.dtype == np.uint8
-        image_shape = train.image_shape or (square_shape(train.n_features) if pixels else None)
-        self.facts = replace(
-            self.facts,
-            pixels=bool(pixels),
-            image_shape=image_shape,
-            light_background=replace(train, image_shape=image_shape).light_background,
-        )
-        for part in (train, validation):
-            if part is not None:
-                self._check_kind(part)
-        trainer = Trainer(
-            self.network, train, validation, settings, self._streams, callbacks, augment
-        )
-        if checkpoint is not None:
-            restore(trainer, checkpoint.arrays, checkpoint.values)
-        self.history = trainer.history
-        return trainer.run()
+        dtype, known = self.network.dtype, self.facts.scale
+        scale = known or scale_of(train, dtype)
+        train = on_scale(train, scale, dtype)
+        validation = validation and on_scale(validation, scale, dtype)
+        learned = known.joined(train.features) if known else scale
+        images = {name: fact for name, fact in image_facts(train).items() if fact is not None}
+        facts = replace(self.facts, scale=learned, **images)
+        before = self.facts, self.history
+        trainer = None
+        try:
+            trainer = Trainer(
+                self.network, train, validation, settings, self._streams, callbacks, augment
+            )
+            if checkpoint is not None:
+                restore(trainer, checkpoint.arrays, checkpoint.values)
+            self.facts, self.history = facts, trainer.history
+            return trainer.run()
+        except InputError as error:
+            if not isinstance(error, DivergedError) and (trainer is None or trainer.step == 0):
+                self.facts, self.history = before  # a training that is refused changes nothing
+                self.network.use(NUMPY)
+            raise
 
     # -- inference --------------------------------------------------------------------------------
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return the probability of each class for each row of X, ``(n, n_classes)``."""
-        features = self._features(X, "X")
-        unknown = np.zeros(len(features), np.uint8)
-        facts = self.facts
-        logits = self.logits_on(
-            Dataset(features, unknown, facts.class_names, facts.image_shape, "X")
-        )
+        logits = self.logits_on(self._dataset(X, None, ""))
         softmax(logits, logits)
         return logits
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
-        """Return the most probable class for each row of X, ``(n,)``."""
+        """Return the number of the most probable class for each row of X, ``(n,)``."""
         classes: NDArray[np.intp] = self.predict_proba(X).argmax(axis=1)
         return classes
+
+    def predict_names(self, X: ArrayLike) -> NDArray[np.str_]:
+        """Return the name of the most probable class for each row of X, ``(n,)``."""
+        return np.array(self.facts.class_names)[self.predict(X)]
 
     def predictor(self) -> Predictor:
         """Return a function from one sample ``(n_features,)`` to the probabilities of its classes.
@@ -283,7 +287,7 @@ class MLP:
         from inknet.predictor import Predictor
 
         try:
-            return Predictor(self.network, fastest())
+            return Predictor(self.network, fastest(), self.facts.scale)
         except ValueError as error:
             raise InputError(str(error)) from None
 
@@ -291,8 +295,11 @@ class MLP:
         """Return the logits of each sample, ``(n, n_classes)``; softmax makes probabilities."""
         from inknet.training.inference import predict_logits
 
-        self._check_kind(dataset)
-        return predict_logits(self.network, dataset)
+        return predict_logits(self.network, self.scaled(dataset))
+
+    def scaled(self, dataset: Dataset) -> Dataset:
+        """Return a dataset on the scale that the model learned from, see docs/inputs.md."""
+        return on_scale(dataset, self.facts.scale, self.network.dtype)
 
     def read_images(self, paths: Iterable[str | Path]) -> Floats:
         """Return the probability of each class for pictures of one character, ``(n, n_classes)``.
@@ -308,15 +315,17 @@ class MLP:
         """
         from inknet.data.images import fit_image, read_image
 
-        shape = self.facts.image_shape
-        if shape is None or not self.facts.pixels:
+        if (fitting := self.facts.fitting) is None:
             raise InputError("this model was not trained on images")
         pictures = []
-        for path in paths:
-            pictures.append(fit_image(read_image(Path(path)), shape, self.facts.light_background))
+        for path in map(as_path, paths):
+            pictures.append(fit_image(read_image(path), **fitting))
             if pictures[-1].min() == pictures[-1].max():
                 raise InputError(f"{path}: blank, there is no ink on it")
-        return self.predict_proba(np.stack(pictures))
+        pixels = self._dataset(np.stack(pictures), None, "")
+        logits = self.logits_on(replace(pixels, is_scaled=True))
+        softmax(logits, logits)
+        return logits
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
         """Compare the predictions for X ``(n, n_features)`` with the true labels y ``(n,)``."""
@@ -349,7 +358,7 @@ class MLP:
         from inknet.report.evaluation import evaluate
         from inknet.training.inference import predict_over_copies
 
-        self._check_kind(dataset)
+        dataset = self.scaled(dataset)
         mean = predict_over_copies(self.network, dataset, augment, n_copies, seed)
         with np.errstate(divide="ignore"):  # a probability may be 0
             return evaluate(np.log(mean), dataset.targets, self.facts.class_names)
@@ -357,8 +366,11 @@ class MLP:
     # -- files ------------------------------------------------------------------------------------
 
     def save(self, path: str | Path) -> None:
-        """Write the model to one safetensors file, whole or not at all."""
-        save_model(Path(path), self.network, self.facts)
+        """Write the model to one safetensors file, whole or not at all.
+
+        A name that ends as files of another format do, such as ``.onnx``, is refused.
+        """
+        save_model(as_path(path), self.network, self.facts)
 
     @classmethod
     def load(cls, path: str | Path) -> MLP:
@@ -367,34 +379,16 @@ class MLP:
         A model file holds what prediction needs. To train it further with a penalty on large
         weights, set ``l2_lambda`` again.
         """
-        path = Path(path)
+        path = as_path(path)
         if path.is_dir():
             path, folder = path / "model.safetensors", path
             refuse_link_out_of(folder, path)
         network, facts = load_model(path)
         return cls.from_parts(network, facts, Streams.from_seed(0))
 
-    # -- inputs -----------------------------------------------------------------------------------
-
     def _dataset(self, X: ArrayLike, y: Any, part: str) -> Dataset:
         """Check features and labels, and return them as a dataset."""
-        suffix = f"_{part}" if part else ""
-        features = self._features(X, f"X{suffix}")
-        names = self.facts.class_names
-        labels = checked_labels(y, f"y{suffix}", len(features), len(names))
-        is_stack = np.ndim(X) == 3
-        return Dataset(
-            features,
-            labels,
-            names,
-            np.shape(X)[1:] if is_stack else self.facts.image_shape,
-            f"X{suffix}, y{suffix}",
-        )
-
-    def _features(self, X: ArrayLike, name: str) -> NDArray[Any]:
         n_features = self.network.architecture.layer_dims[0]
-        return checked_features(X, name, n_features, self.network.dtype)
-
-    def _check_kind(self, dataset: Dataset) -> None:
-        """Refuse features of another kind than those of the training, and those out of range."""
-        refuse_other_scale(dataset.features, dataset.name, self.facts.pixels, self.network.dtype)
+        return checked_dataset(
+            *(X, y, part, n_features), self.facts.class_names, self.facts.image_shape
+        )

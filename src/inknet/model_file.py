@@ -13,15 +13,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from inknet.errors import InputError, quoted
-from inknet.files import write_whole
+from inknet.errors import InputError, printable, quoted
+from inknet.files import refuse_other_format, write_whole
 from inknet.nn.architecture import Architecture
 from inknet.nn.network import Network
+from inknet.scale import PIXELS, Scale
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from safetensors import safe_open
 
-FORMAT = 1
+FORMATS = (1, 2)
+"""Written for models of pixels or unchanged numbers, and for those with another full scale.
+
+Versions up to 0.2 read the first alone, and would not divide by another full scale.
+"""
 LARGEST_HEADER = 1 << 23  # bytes; room for 10,000 class names of 100 characters in any script
 DEEPEST_NETWORK = 1_000  # layers; each takes far more memory than it needs bytes in a file
 LARGEST_WIDTH = 10**36  # larger than any disk, but short enough to print in a message
@@ -39,15 +46,34 @@ class ModelFacts:
         If its inputs are images.
     light_background : bool or None
         Whether those images are dark ink on a light background; None if it is not clear.
-    pixels : bool or None
-        Whether it was trained on uint8 pixels, scaled to 0–1, rather than on other numbers; None
-        if it was not trained yet.
+    crop : bool or None
+        Whether a picture of another size is cropped to its ink, as those of MNIST, rather than
+        resized whole, as those without a clear background; None if it is not known.
+    scale : Scale or None
+        What the features that it learned from were divided by; None if it was not trained yet.
     """
 
     class_names: tuple[str, ...]
     image_shape: tuple[int, int] | None = None
     light_background: bool | None = None
-    pixels: bool | None = None
+    crop: bool | None = None
+    scale: Scale | None = None
+
+    @property
+    def pixels(self) -> bool | None:
+        """Whether it learned from pixels of 0 to 255; None if it was not trained yet."""
+        return None if self.scale is None else self.scale.full == PIXELS.full
+
+    @property
+    def fitting(self) -> dict[str, Any] | None:
+        """Arguments that make `inknet.data.images.fit_image` fit pictures; None without images."""
+        if self.image_shape is None or self.scale is None or not self.scale.holds_pictures:
+            return None
+        return {
+            "shape": self.image_shape,
+            "light_background": self.light_background,
+            "crop": self.crop is not False,
+        }
 
 
 def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
@@ -55,24 +81,40 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
+    refuse_other_format(path, ".safetensors")
+    is_other = facts.scale is not None and facts.scale.full not in (1, PIXELS.full)
     header = {
-        "format": FORMAT,
+        "format": FORMATS[is_other],
         "dtype": network.dtype.name,
         "architecture": asdict(network.architecture),
         **asdict(facts),
+        "pixels": facts.pixels,  # all that versions up to 0.2 know of the scale
     }
     tensors = {name: np.ascontiguousarray(array) for name, array in network.tensors().items()}
     metadata = {"inknet": json.dumps(header)}
+    check_class_names(facts.class_names, f"{path}: cannot be written")
     try:
-        _class_names(list(facts.class_names))
-        if 2 * len(metadata["inknet"]) > LARGEST_HEADER:
-            raise ValueError("the names of the classes are too long")
+        _check_extent(network.architecture)
     except ValueError as error:  # a file that cannot be read again would be lost
         raise InputError(f"{path}: cannot be written: {quoted(error)}") from None
     try:
         write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
     except SafetensorError as error:
         raise InputError(f"{path}: cannot be written: {error}") from None
+
+
+def check_class_names(names: Sequence[str], where: str) -> None:
+    """Raise `InputError` if a model file with these names could not be read again.
+
+    That is known before the training, which would otherwise be lost.
+    """
+    try:
+        _class_names(list(names))
+        # twice: they are written as JSON within JSON; the rest of the header takes far less
+        if 2 * len(json.dumps(list(names))) > LARGEST_HEADER - (1 << 20):
+            raise ValueError("the names of the classes are too long")
+    except ValueError as error:
+        raise InputError(f"{where}: {quoted(error)}") from None
 
 
 def load_model(path: Path) -> tuple[Network, ModelFacts]:
@@ -120,10 +162,11 @@ def _read_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
         header = json.loads((metadata or {})["inknet"])
     except (KeyError, ValueError, RecursionError):
         raise InputError(f"{path}: not an inknet model: its metadata has no inknet entry") from None
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+    if not isinstance(header, dict) or header.get("format") not in FORMATS:
         found = header.get("format") if isinstance(header, dict) else header
         raise InputError(
-            f"{path}: model format {quoted(repr(found))}; this version of inknet reads {FORMAT}"
+            f"{path}: model format {quoted(repr(found))}; "
+            f"this version of inknet reads {' and '.join(map(str, FORMATS))}"
         )
     return header
 
@@ -139,7 +182,8 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             class_names=_class_names(header["class_names"]),
             image_shape=_image_shape(header["image_shape"], architecture.layer_dims[0]),
             light_background=_one_of(header, "light_background", (False, True, None)),
-            pixels=_one_of(header, "pixels", (False, True, None)),
+            crop=_one_of({"crop": None, **header}, "crop", (False, True, None)),
+            scale=_scale(header),
         )
         if len(facts.class_names) != architecture.layer_dims[-1]:
             raise ValueError(
@@ -166,7 +210,7 @@ def _class_names(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
         raise ValueError("class_names is not a list of names")
     for name in value:
-        if not name.isprintable():
+        if printable(name) != name:
             raise ValueError(f"the class name {name!a} cannot be printed")
     if len(set(value)) < len(value):
         raise ValueError("two classes have the same name")
@@ -178,6 +222,25 @@ def _one_of(header: dict[str, Any], name: str, allowed: tuple[bool | None, ...])
     if not any(value is one for one in allowed):
         raise ValueError(f"{name} is {value!r}")
     return value
+
+
+def _scale(header: dict[str, Any]) -> Scale | None:
+    """Return the scale; files of versions up to 0.2 say only whether the features were pixels."""
+    pixels = _one_of(header, "pixels", (False, True, None))
+    if "scale" not in header:
+        return None if pixels is None else PIXELS if pixels else Scale()
+    if header["scale"] is None:
+        return None
+    scale = Scale(**header["scale"])
+    ends = (scale.low, scale.high)
+    numbers = [scale.full, *(() if ends == (None, None) else ends)]
+    if not all(type(number) is float and np.isfinite(number) for number in numbers):
+        raise ValueError(f"scale is {header['scale']!r}; expected finite numbers")
+    if scale.full < 1 or (scale.full > 1 and ends != (0.0, scale.full)):
+        raise ValueError(f"scale is {header['scale']!r}; expected 0 to a full scale from 1")
+    if scale.low is not None and scale.high is not None and scale.low > scale.high:
+        raise ValueError(f"scale is {header['scale']!r}; expected low to high")
+    return scale
 
 
 def _image_shape(value: Any, n_features: int) -> tuple[int, int] | None:
@@ -198,7 +261,10 @@ def _empty_network(path: Path, architecture: Architecture, dtype: str) -> Networ
             f"{path}: describes a network of {architecture.n_parameters:,} parameters, "
             f"but has only {path.stat().st_size:,} bytes"
         )
-    return Network(architecture, np.random.default_rng(0), dtype)
+    try:
+        return Network(architecture, None, dtype)
+    except ValueError as error:  # it does not fit in memory
+        raise InputError(f"{path}: {error}") from None
 
 
 def _fill(path: Path, network: Network, file: safe_open) -> None:

@@ -5,19 +5,23 @@ numbers, which can be folded into the weights and biases next to it; dropout doe
 products and activations are left.
 """
 
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.errors import InputError, InputWarning
 from inknet.nn.activations import Elementwise
 from inknet.nn.arrays import Floats
 from inknet.nn.layers import Affine, Scaling
 from inknet.nn.network import Network
 from inknet.nn.ops import NumpyOps
 from inknet.nn.ops.contract import FoldedLayer
+from inknet.scale import PIXELS, Scale
 
+BYTES = np.dtype(np.uint8)
 OneSample: TypeAlias = Callable[[NDArray[Any]], Floats]
 
 
@@ -32,34 +36,65 @@ class Predictor:
         The network to predict with.
     ops
         The operations to compute with.
+    scale
+        What the features stand for, see docs/inputs.md. Without it, uint8 pixels are divided by
+        255, and other numbers are used unchanged.
     """
 
-    def __init__(self, network: Network, ops: NumpyOps) -> None:
+    def __init__(self, network: Network, ops: NumpyOps, scale: Scale | None = None) -> None:
         dims = network.architecture.layer_dims
         self.n_features, self.n_classes = dims[0], dims[-1]
-        self._dtype = network.dtype
-        self._predict: OneSample = ops.one_sample(fold(network))
+        self._dtype, self._scale = network.dtype, scale
+        layers = fold(network)
+        self._predict: OneSample = ops.one_sample(layers)
+        self._takes_bytes = scale is None or scale == PIXELS
+        # what is surely on the scale is predicted at once; all else goes through the whole rule
+        low, high, unit = (-np.inf, np.inf, 1.0) if scale is None else (*scale.sure, scale.unit)
+        self._unit = None if unit == 1 else self._dtype.type(unit)
+        self._predict_sure = ops.one_sample(layers, low * unit, high * unit)
 
     def __call__(self, x: NDArray[Any]) -> Floats:
         """Return the probability of each class, ``(n_classes,)``, for a sample ``(n_features,)``.
 
-        uint8 pixels are scaled to 0–1; other numbers are used unchanged.
+        Features stand for what they stand for in `MLP.predict`.
 
         Raises
         ------
         ValueError
-            If the shape is another, or a feature is not a finite number.
+            If the shape is another, or a feature is not a finite number or on another scale.
         """
         if x.shape != (self.n_features,):
             raise ValueError(f"x is {x.shape}; expected one sample, ({self.n_features},)")
-        if x.dtype != np.uint8 and x.dtype != self._dtype:
-            x = x.astype(self._dtype)
+        if x.dtype == self._dtype:
+            probabilities = self._predict_sure(x if self._unit is None else x * self._unit)
+            if probabilities[0] == probabilities[0]:  # only NaN differs from itself
+                return probabilities
+        # bytes that are only 0 and 1 are in doubt; this is the fastest way to see it
+        if x.dtype != BYTES or not (self._takes_bytes and x.tobytes().lstrip(b"\0\1")):
+            x = self._fitted(x)
         probabilities = self._predict(x)
-        if probabilities[0] != probabilities[0]:  # only NaN differs from itself
+        if probabilities[0] != probabilities[0]:
             raise ValueError("the probabilities of x are not numbers; expected finite features")
         return probabilities
 
+    def _fitted(self, x: NDArray[Any]) -> NDArray[Any]:
+        """Return a sample on the scale of the network, of its type or uint8."""
+        if x.dtype.kind not in "biuf":
+            raise ValueError(f"x is of type {x.dtype}; expected numbers")
+        if x.dtype.kind == "f" and not np.isfinite(x).all():
+            raise ValueError("x has features that are not numbers; expected finite features")
+        if self._scale is not None:
+            try:
+                rows, doubt = self._scale.fit(x[None], self._dtype)
+            except ValueError as error:
+                raise InputError(f"x: {error}") from None
+            if doubt:
+                warnings.warn(f"x: {doubt}", InputWarning, stacklevel=3)
+            x = rows[0]
+        return x if x.dtype == np.uint8 else x.astype(self._dtype, copy=False)
 
+
+@np.errstate(under="ignore")
 def fold(network: Network) -> list[FoldedLayer]:
     """Return weight, bias and activation of each dense layer, batch normalization folded in.
 

@@ -49,6 +49,23 @@ def test_export_writes_both_files_and_import_reads_what_came_from_elsewhere(fold
     assert_allclose(read.predict_proba(images), model.predict_proba(images), atol=1e-7)
 
 
+def test_the_order_of_layers_whose_names_do_not_say_it_is_given(folder):
+    generator = np.random.default_rng(0)
+    shapes = {"output": (3, 4), "input": (4, 4), "hidden": (4, 4)}
+    state = {f"{name}.weight": generator.normal(size=shape) for name, shape in shapes.items()}
+    state |= {f"{name}.bias": np.zeros(shape[0]) for name, shape in shapes.items()}
+    save_file(state, folder / "words.safetensors")
+    arguments = ["import", "words.safetensors", "--activation", "tanh", "--out", "words-read"]
+    refused = inknet(*arguments, folder=folder, expect=2)
+    assert refused.stderr.endswith("--order A,B,… (order= in Python): hidden, input, output\n")
+    assert not (folder / "words-read").exists()
+    inknet(*arguments, "--order", "input, hidden,output", folder=folder)
+    x = generator.normal(size=(9, 4))
+    hidden = np.tanh(np.tanh(x @ state["input.weight"].T) @ state["hidden.weight"].T)
+    answers = MLP.load(folder / "words-read").predict(x)
+    assert answers.tolist() == (hidden @ state["output.weight"].T).argmax(axis=1).tolist()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

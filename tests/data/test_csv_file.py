@@ -2,6 +2,7 @@
 
 import csv
 import gzip
+import time
 
 import numpy as np
 import pytest
@@ -100,6 +101,40 @@ def test_lines_are_counted_across_empty_ones(tmp_path):
     assert "line 5, column 5" in refusal(load, path)
 
 
+@given(
+    before=st.lists(st.sampled_from(["1,+2", " 1,002", "1,2\u2003", "", "  \t"]), max_size=6),
+    wrong=st.sampled_from(
+        ["1,2x", "x,2", "1,300", "1,2,3", "1", '1,"2', "1,1.5", "1,\udce9", "1,\0"]
+    ),
+    after=st.lists(st.sampled_from(["1,2", "", "y,3", "1,2,3"]), max_size=3),
+)
+def test_the_first_wrong_line_is_named_whatever_is_around_it(
+    tmp_path_factory, before, wrong, after
+):
+    path = tmp_path_factory.mktemp("csv") / "bad.csv"
+    text = "\n".join(["label,pixel0", *before, wrong, *after])
+    path.write_text(text, encoding="utf-8", errors="surrogateescape")
+    assert f"{path}: line {len(before) + 2}" in refusal(load, path)
+
+
+@pytest.mark.parametrize("wrong", ["1.5", "x", "300", "5,6", "\0"])
+def test_one_wrong_line_at_the_end_of_many_is_found_as_fast_as_the_file_is_read(tmp_path, wrong):
+    path = tmp_path / "train.csv"
+    write_kaggle(path, 4_000, 784)
+
+    def seconds(read):
+        start = time.process_time()
+        read()
+        return time.process_time() - start
+
+    sound = min(seconds(lambda: load(path)) for _ in range(2))
+    text = path.read_text()
+    path.write_text(text + ",".join(["1"] * 784 + [wrong]) + "\n")
+    found = seconds(lambda: refusal(load, path))
+    assert "line 4002" in refusal(load, path)
+    assert found < 4 * sound + 0.2
+
+
 def test_lines_that_all_differ_from_the_header_are_noticed(tmp_path):
     path = tmp_path / "bad.csv"
     path.write_text(f"{HEADER}\n1,2,3\n1,2,3\n")
@@ -121,6 +156,44 @@ def test_a_wrong_header_is_named_with_the_expected_one(tmp_path, text, problem):
     path.write_text(text)
     message = refusal(load, path)
     assert message.startswith(f"{path}: {problem}")
+
+
+@pytest.mark.parametrize(
+    ("header", "problem"),
+    [
+        (",label,pixel0,pixel1", "its first column, without a name, numbers the rows"),
+        ("Unnamed: 0,label,pixel0,pixel1", "its first column, 'Unnamed: 0', numbers the rows"),
+        ("id,label,pixel0,pixel1", "its first column, 'id', numbers the rows"),
+        ("id,pixel0,pixel1,label", "its first column, 'id', numbers the rows"),
+        ("pixel0,label,pixel1,pixel2", "the column label is neither the first nor the last"),
+        ("label,pixel0,pixel1,Label", "2 columns are called label"),
+    ],
+)
+def test_a_column_that_may_be_no_feature_is_refused(tmp_path, header, problem):
+    path = tmp_path / "bad.csv"
+    path.write_text(f"{header}\n0,1,2,1\n1,0,3,1\n")
+    assert refusal(load, path).startswith(f"{path}: {problem}")
+
+
+def test_a_frame_that_pandas_wrote_is_read_or_refused_for_its_index(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    path, table = tmp_path / "a.csv", np.random.default_rng(0).integers(0, 10, (300, 5))
+    frame = pandas.DataFrame(table, columns=["label", *(f"pixel{i}" for i in range(4))])
+    frame.to_csv(path)
+    assert "write it with index=False in pandas" in refusal(load, path)
+    frame.to_csv(path, index=False)
+    np.testing.assert_array_equal(load(path).features, table[:, 1:])
+
+
+def test_the_label_may_be_the_last_column(tmp_path):
+    path = tmp_path / "last.csv"
+    table = np.random.default_rng(0).integers(0, 10, (50, 5))
+    np.savetxt(path, table, "%d", ",", header="pixel0,pixel1,pixel2,pixel3,label", comments="")
+    dataset = load(path)
+    np.testing.assert_array_equal(dataset.features, table[:, :-1])
+    np.testing.assert_array_equal(dataset.targets, table[:, -1])
+    assert dataset.image_shape == (2, 2)
+    assert dataset.features.flags.c_contiguous
 
 
 def test_bytes_that_are_not_text_are_refused(tmp_path):

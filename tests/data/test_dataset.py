@@ -34,8 +34,13 @@ def test_a_dataset_describes_itself():
         ({"labels": (0, 1)}, "3 images but 2 labels"),
         ({"labels": (0, 1, 2)}, "label 2 is outside the 2 classes"),
         ({"labels": (0, -1, 1)}, "label -1 is outside the 2 classes"),
+        ({"labels": (0.0, 1.0, 0.5)}, "the labels are of type float64; expected whole numbers"),
+        ({"labels": (0.0, 1.0, np.nan)}, "the labels are of type float64; expected whole numbers"),
+        ({"labels": (False, True, True)}, "the labels are of type bool; expected whole numbers"),
         ({"features": np.zeros((3, 2, 2))}, "features must be (n, d)"),
         ({"features": np.zeros((0, 4)), "labels": ()}, "holds no samples"),
+        ({"features": np.zeros((3, 262_145), np.uint8)}, "262,145 features a sample, expected"),
+        ({"class_names": ("a", "b" * 250_000)}, "250,001 characters together, expected at most"),
     ],
 )
 def test_parts_that_do_not_fit_are_refused(parts, problem):
@@ -51,7 +56,8 @@ def test_features_that_are_not_an_image_are_not_drawn():
 def test_classes_are_numbered_to_the_largest_label():
     assert numbered_classes(np.array([2, 0]), "here") == ("0", "1", "2")
     assert "label -1" in refusal(numbered_classes, np.array([-1]), "here")
-    assert "label 10000" in refusal(numbered_classes, np.array([10_000]), "here")
+    assert len(numbered_classes(np.array([3_999]), "here")) == 4_000
+    assert "label 4000" in refusal(numbered_classes, np.array([4_000]), "here")
 
 
 def test_square_numbers_of_pixels_form_images():

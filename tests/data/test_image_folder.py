@@ -5,8 +5,11 @@ import pytest
 from making import refusal
 from PIL import Image
 
-from inknet.data import load
+from inknet import MLP
+from inknet.data import image_folder, load
 from inknet.data.images import fit_image
+from inknet.recipes import training_recipe
+from inknet.runs.other_data import matched
 
 
 def picture(path, grey):
@@ -64,6 +67,33 @@ def test_other_pictures_become_light_ink_on_a_dark_background(tmp_path, shapes):
     np.testing.assert_array_equal(dataset.images(np.arange(2)), [fit_image(grey) for grey in greys])
 
 
+def scene(label, shape, seed):
+    """A picture without a background; its left or its right half is lighter."""
+    grey = np.random.default_rng(seed).uniform(20, 120, (4, 4))
+    grey[:, 2 * label : 2 * label + 2] += 110
+    return np.asarray(Image.fromarray(grey.astype(np.uint8)).resize(shape[::-1]))
+
+
+def test_photographs_of_other_sizes_are_resized_whole_in_training_and_in_evaluation(tmp_path):
+    for place, sizes in (("mixed", (70, 100)), ("small", (24, 24)), ("large", (120, 120))):
+        for number in range(40):
+            label, size = number % 2, sizes[number // 2 % 2]
+            grey = scene(label, (size, size), number)
+            picture(tmp_path / place / "lr"[label] / f"{number}.png", grey)
+    mixed = load(tmp_path / "mixed")
+    assert (mixed.image_shape, mixed.light_background) == ((28, 28), None)
+    first = scene(0, (70, 70), 0)
+    resized = Image.fromarray(first).resize((28, 28), Image.Resampling.LANCZOS)
+    np.testing.assert_array_equal(mixed.images(np.array([0]))[0], resized)
+
+    small = load(tmp_path / "small")
+    model = MLP([576, 8, 2], class_names=small.class_names)
+    model.train_on(small, None, training_recipe(epochs=20, learning_rate=0.01))
+    large = load(tmp_path / "large", model.facts.fitting)
+    assert large.image_shape == (24, 24)
+    assert model.evaluate_on(matched(large, model)).accuracy > 0.95
+
+
 def test_a_file_that_is_not_a_picture_is_named(tmp_path):
     picture(tmp_path / "a" / "1.png", noise((9, 9)))
     wrong = tmp_path / "a" / "notes.txt"
@@ -85,6 +115,16 @@ def test_an_empty_class_is_named(tmp_path):
 
 def test_a_folder_without_classes_is_refused(tmp_path):
     assert refusal(load, tmp_path).startswith(f"{tmp_path}: expected folders of images")
+
+
+def test_too_many_classes_are_refused_before_any_picture_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(image_folder, "MOST_CLASSES", 2)
+    for name in "ab":
+        picture(tmp_path / name / "1.png", noise((9, 9)))
+    assert len(load(tmp_path)) == 2
+    (tmp_path / "c").mkdir()
+    expected = f"{tmp_path}: 3 folders of images, expected at most 2, one for each class"
+    assert refusal(load, tmp_path) == expected
 
 
 def test_links_are_followed_only_inside_the_folder(tmp_path):

@@ -16,6 +16,7 @@ from making import refusal
 from PIL import Image
 from scipy import ndimage
 
+from inknet import MLP
 from inknet.data import images
 from inknet.data.images import border_pixels, fit_image, read_image, read_image_shape
 from inknet.data.sample import load_sample
@@ -131,6 +132,18 @@ def test_too_many_pixels_are_refused(tmp_path, monkeypatch):
     assert refusal(read_image, path).startswith(f"{path}: too many pixels")
 
 
+@pytest.mark.parametrize("size", [(100_001, 1), (1, 100_001)], ids=["row", "column"])
+@pytest.mark.parametrize("ending", ["png", "bmp", "tiff"])
+def test_a_side_that_no_picture_has_is_refused(tmp_path, ending, size):
+    path = tmp_path / f"a.{ending}"
+    Image.new("RGB", size).save(path)
+    for read in (read_image, read_image_shape):
+        expected = f"{size[0]:,}×{size[1]:,} pixels, expected at most 100,000 on a side"
+        assert refusal(read, path) == f"{path}: {expected}"
+    Image.new("RGB", tuple(min(side, 100_000) for side in size)).save(path)
+    assert read_image(path).size == 100_000
+
+
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16", "I", "F"])
 def test_a_picture_is_the_same_in_strips_and_whole(tmp_path, monkeypatch, mode):
     path = tmp_path / "a.tiff"
@@ -221,6 +234,93 @@ def test_a_thin_line_across_a_large_picture_is_not_lost():
     fitted = fit_image(page)
     assert fitted.max() == 255
     assert (fitted.max(axis=1) > 128).sum() == 20
+
+
+def scenes(n, side, seed=0):
+    """Pictures without a background: light and shadow anywhere, and one quarter that is lighter."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(n) % 4
+    grey = generator.uniform(20, 120, (n, 4, 4)).repeat(side // 4, 1).repeat(side // 4, 2)
+    half = side // 2
+    for picture, label in zip(grey, labels, strict=True):
+        top, left = half * (label // 2), half * (label % 2)
+        picture[top : top + half, left : left + half] += 100
+    return grey.round().astype(np.uint8), labels
+
+
+def saved(folder, greys, ending="png"):
+    paths = [folder / f"{number}.{ending}" for number in range(len(greys))]
+    for path, grey in zip(paths, greys, strict=True):
+        Image.fromarray(grey).save(path)
+    return paths
+
+
+@pytest.mark.parametrize("size", [(32, 32), (96, 96), (320, 320), (140, 96), (96, 500)])
+def test_pictures_without_a_background_are_resized_whole(tmp_path, size):
+    greys, labels = scenes(400, 32)
+    model = MLP([1024, 16, 4])
+    model.train(greys, labels, num_epochs=20)
+    assert (model.facts.light_background, model.facts.crop) == (None, False)
+    others, truth = scenes(60, 32, seed=1)
+    scale = min(size[0] // 32, size[1] // 32)
+    large = others.repeat(scale, 1).repeat(scale, 2)
+    # of another shape: what is in the middle counts, so it goes on to both sides
+    missing = [(length - large.shape[1]) // 2 for length in size]
+    large = np.pad(large, ((0, 0), *((width, width) for width in missing)), "edge")
+    predicted = model.read_images(saved(tmp_path, large)).argmax(axis=1)
+    assert (predicted == truth).mean() > 0.95
+
+
+def test_resizing_whole_is_what_pillow_does():
+    large, _ = scenes(3, 64)
+    for grey in large:
+        expected = np.asarray(Image.fromarray(grey).resize((16, 16), Image.Resampling.LANCZOS))
+        np.testing.assert_array_equal(fit_image(grey, (16, 16), None), expected)
+        wide = np.concatenate([grey[:, :7], grey, grey[:, :7]], axis=1)
+        np.testing.assert_array_equal(fit_image(wide, (16, 16), None), expected)
+        dark = np.pad(grey[4:-4, 4:-4], 4)
+        fitted = fit_image(dark, (16, 32), False, crop=False)
+        expected = np.asarray(Image.fromarray(dark).resize((16, 16), Image.Resampling.LANCZOS))
+        np.testing.assert_array_equal(fitted, np.pad(expected, ((0, 0), (8, 8))))
+        light = fit_image(255 - dark, (16, 32), False, crop=False)
+        np.testing.assert_allclose(light, fitted, atol=1)
+
+
+def test_pictures_that_fill_their_frame_are_not_made_smaller(tmp_path):
+    """As those of clothes in Fashion-MNIST."""
+    digits = load_sample().subset(np.arange(0, 5000, 4))
+    greys = digits.images(np.arange(1250))
+    filling = [np.asarray(Image.fromarray(grey[4:24, 4:24]).resize((28, 28))) for grey in greys]
+    model = MLP([784, 32, 10])
+    model.train(np.stack(filling[::2]), digits.targets[::2], num_epochs=20)
+    assert (model.facts.light_background, model.facts.crop) == (False, False)
+    expected = model.predict(np.stack(filling[1::2])) == digits.targets[1::2]
+    large = np.stack(filling[1::2]).repeat(5, 1).repeat(5, 2)
+    predicted = model.read_images(saved(tmp_path, large)).argmax(axis=1) == digits.targets[1::2]
+    assert predicted.mean() > expected.mean() - 0.02
+
+
+@pytest.mark.parametrize(
+    "kind", [np.asarray, lambda x: x / 255, lambda x: (x / 255).astype("f4"), lambda x: x > 127]
+)
+@pytest.mark.parametrize("shape", [(-1, 784), (-1, 28, 28)])
+def test_digits_of_any_type_are_cropped_to_their_ink(tmp_path, digits, kind, shape):
+    sample = load_sample()
+    pixels, expected = sample.features, sample.targets[::100]
+    model, large = MLP([784, 32, 10]), digits.repeat(5, 1).repeat(5, 2)
+    model.train(kind(pixels).reshape(shape), sample.targets, num_epochs=5)
+    found = model.facts
+    assert (found.image_shape, found.light_background, found.crop) == ((28, 28), False, True)
+    for greys in (digits, large, 255 - digits, 255 - large):
+        assert (model.read_images(saved(tmp_path, greys)).argmax(axis=1) == expected).mean() > 0.9
+
+
+def test_of_stacks_of_other_numbers_only_the_shape_is_known():
+    values = np.random.default_rng(0).normal(size=(60, 28, 28))
+    model = MLP([784, 4, 2])
+    model.train(values, np.arange(60) % 2, num_epochs=1)
+    found = model.facts
+    assert (found.image_shape, found.light_background, found.crop) == ((28, 28), None, None)
 
 
 def test_border_pixels_are_those_along_the_edges():

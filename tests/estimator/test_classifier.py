@@ -1,6 +1,7 @@
 """`MLPClassifier` learns what scikit-learn's learns, number for number, and more."""
 
 import io
+import signal
 import warnings
 from contextlib import redirect_stdout
 
@@ -16,7 +17,7 @@ from scipy.special import log_softmax
 from sklearn.datasets import load_digits, make_multilabel_classification
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import log_loss
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GridSearchCV, train_test_split
 from sklearn.neural_network import MLPClassifier as Peer
 from sklearn.utils import compute_sample_weight
 
@@ -181,7 +182,7 @@ def test_labels_it_does_not_know_are_refused():
     with pytest.raises(ValueError, match=r"`y` has classes not in `self\.classes_`"):
         model.partial_fit(X[:2], [3, 10])
     with pytest.raises(ValueError, match=r"`y` has classes not in `self\.classes_`"):
-        ours().fit(X, digits, validation_data=(X[:2], [3, 10]))
+        ours().fit(X, digits, X_val=X[:2], y_val=[3, 10])
 
 
 def test_weights_that_leave_nothing_to_learn_from_are_refused():
@@ -269,7 +270,7 @@ def test_lbfgs_with_a_hidden_layer_gets_where_scipy_gets_from_the_same_start():
 def test_lbfgs_watches_validation_data_and_takes_float32():
     model = MLPClassifier(solver="lbfgs", random_state=0, max_iter=7, verbose=True)
     with redirect_stdout(io.StringIO()) as out:
-        model.fit(X[:400].astype(np.float32), digits[:400], validation_data=(X[400:], digits[400:]))
+        model.fit(X[:400].astype(np.float32), digits[:400], X_val=X[400:], y_val=digits[400:])
     assert {part.dtype for part in model.coefs_} == {np.dtype(np.float32)}
     assert len(model.validation_loss_curve_) == model.n_iter_ == 7
     assert model.validation_loss_curve_[-1] == pytest.approx(
@@ -301,7 +302,7 @@ def test_the_validation_curves_are_those_of_scikit_learns_metrics(target):
                 losses.append(log_loss(y[VALIDATION], p, labels=model.classes_))
 
     model.set_params(callbacks=[Watch()])
-    model.fit(X[TRAIN], y[TRAIN], validation_data=(X[VALIDATION], y[VALIDATION]))
+    model.fit(X[TRAIN], y[TRAIN], X_val=X[VALIDATION], y_val=y[VALIDATION])
     assert model.validation_scores_ == pytest.approx(scores)
     assert model.validation_loss_curve_ == pytest.approx(losses, rel=1e-6)
     assert model.best_validation_score_ == max(scores)
@@ -323,21 +324,20 @@ def test_early_stopping_watches_the_data_it_is_given_and_takes_back_the_best_wei
         batch_norm="after",
         n_iter_no_change=4,
     )
-    model.fit(X[TRAIN], digits[TRAIN], validation_data=(X[VALIDATION], digits[VALIDATION]))
+    model.fit(X[TRAIN], digits[TRAIN], X_val=X[VALIDATION], y_val=digits[VALIDATION])
     assert model.n_iter_ < 200
     assert model.t_ == 400 * model.n_iter_, "nothing of the training data is held back"
     assert model.score(X[VALIDATION], digits[VALIDATION]) == max(model.validation_scores_)
     assert model.validation_scores_[-1] < max(model.validation_scores_) + model.tol
 
 
-def test_validation_data_may_have_weights_and_must_be_two_or_three_things():
+def test_validation_samples_may_have_weights():
     weights = np.arange(200) % 3
     model = ours(max_iter=2)
-    model.fit(X[TRAIN], digits[TRAIN], validation_data=(X[VALIDATION], digits[VALIDATION], weights))
+    held_out = {"X_val": X[VALIDATION], "y_val": digits[VALIDATION]}
+    model.fit(X[TRAIN], digits[TRAIN], **held_out, sample_weight_val=weights)
     expected = model.score(X[VALIDATION], digits[VALIDATION], weights)
     assert model.validation_scores_[-1] == pytest.approx(expected)
-    with pytest.raises(ValueError, match=r"validation_data must be \(X, y\) or"):
-        model.fit(X, digits, validation_data=X)
 
 
 @pytest.mark.parametrize("weights", ["balanced", {0: 3.0, 1: 0.5}])
@@ -376,6 +376,7 @@ def test_dropout_draws_other_masks_in_every_call_of_partial_fit_and_the_same_for
 def test_dropout_may_be_given_for_each_layer_and_regularizes():
     x_train, x_test, y_train, y_test = train_test_split(X, digits, train_size=120, random_state=0)
     settings = {"max_iter": 150, "random_state": 0, "learning_rate_init": 0.01}
+    settings["n_iter_no_change"] = np.inf  # both as long as the other
     plain = MLPClassifier((60, 60), **settings).fit(x_train, y_train)
     dropped = MLPClassifier((60, 60), **settings, dropout=[0.3, 0.3]).fit(x_train, y_train)
     assert dropped.loss_ > plain.loss_
@@ -458,7 +459,7 @@ def test_callbacks_of_inknet_look_on_and_may_end_it(ops):
     lines = []
     callbacks = [EpochLines(1, lines.append), EarlyStopping(2, "val_accuracy")]
     model = MLPClassifier((20,), random_state=0, learning_rate_init=0.05, callbacks=callbacks)
-    model.fit(X[TRAIN], digits[TRAIN], validation_data=(X[VALIDATION], digits[VALIDATION]))
+    model.fit(X[TRAIN], digits[TRAIN], X_val=X[VALIDATION], y_val=digits[VALIDATION])
     assert model.n_iter_ < 100
     assert len(lines) == model.n_iter_ + 1
     assert lines[-1].startswith("early stopping in epoch")
@@ -481,10 +482,39 @@ def test_ctrl_c_keeps_what_was_learned():
             if trainer.epoch == 3:
                 raise KeyboardInterrupt
 
-    model = ours(callbacks=[Interrupt()])
-    with pytest.warns(UserWarning, match="Training interrupted by user"):
-        model.fit(X, digits)
-    assert len(model.predict(X)) == len(X)
+    for early_stopping in (False, True):
+        model = ours(callbacks=[Interrupt()], early_stopping=early_stopping)
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(X, digits)
+        with pytest.warns(ConvergenceWarning):
+            shorter = ours(max_iter=3, early_stopping=early_stopping).fit(X, digits)
+        assert_array_equal(model.predict_proba(X), shorter.predict_proba(X))
+
+
+def test_ctrl_c_takes_effect_after_a_whole_step_and_ends_a_search():
+    class Interrupt(Callback):
+        fits = 0
+
+        def on_train_begin(self, trainer):
+            Interrupt.fits += 1
+
+        def on_gradients(self, trainer):
+            if trainer.step == 3:
+                signal.raise_signal(signal.SIGINT)
+
+        def on_train_end(self, trainer):
+            assert trainer.step == 4
+
+        def __deepcopy__(self, memo):
+            return self
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            GridSearchCV(ours(callbacks=[Interrupt()]), {"alpha": [0.1, 0.2]}).fit(X, digits)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert Interrupt.fits == 1
 
 
 def test_weights_that_are_no_numbers_any_more_are_refused():

@@ -218,3 +218,18 @@ def test_predictions_of_features_in_another_type_are_those_in_the_networks():
     model = MLPClassifier(**QUICK).fit(X.astype(np.float32), y)
     whole = np.round(X * 10).astype(np.uint8)
     assert_array_equal(model.predict_proba(whole), model.predict_proba(whole.astype(np.float32)))
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd", "adam"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_an_underflow_is_no_error_where_numpy_raises_errors(solver, dtype):
+    features = (X * 30).astype(dtype)
+    labels = np.stack([y == 0, y > 0], axis=1).astype(int)
+    for target in (y, y == 0, labels):
+        model = MLPClassifier(solver=solver, alpha=0.0, max_iter=100, random_state=0)
+        expected = model.fit(features, target).predict_proba(features * 50)
+        with np.errstate(all="raise"):
+            model.fit(features, target)
+            assert_array_equal(model.predict_proba(features * 50), expected)
+            model.predict_log_proba(features * 50)
+            model.score(features, target)

@@ -18,7 +18,7 @@ PROGRAM = [
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_its_program_runs(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert len(PROGRAM) == 3
+    assert len(PROGRAM) == 4
     names: dict[str, object] = {}
     exec("\n".join(PROGRAM), names)
     score, n_epochs = capsys.readouterr().out.split()

@@ -1,15 +1,19 @@
 """Imported models predict in inknet what they predicted where they were trained."""
 
-from itertools import pairwise
+import time
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.numpy import load_file, save_file
 from sklearn.datasets import load_iris, make_multilabel_classification
 from sklearn.neural_network import MLPClassifier as Peer
 
 from inknet import MLP, InputError, MLPClassifier
+from inknet.errors import InputWarning
 from inknet.exchange import from_sklearn, read_state_dict
 
 X, y = load_iris(return_X_y=True)
@@ -26,7 +30,9 @@ def test_a_fitted_classifier_keeps_its_probabilities(activation, n_classes, esti
     rows = y < n_classes
     names = np.array(["setosa", "versicolor", "virginica"])[y[rows]]
     fitted = estimator((8, 5), activation, max_iter=20, random_state=0).fit(X[rows], names)
-    model = from_sklearn(fitted)
+    with pytest.warns(InputWarning, match=r"predict answers with their positions, .*predict_names"):
+        model = from_sklearn(fitted)
+    assert_array_equal(model.predict_names(X), fitted.predict(X))
     assert_allclose(model.predict_proba(X), fitted.predict_proba(X), atol=1e-12)
     assert model.facts.class_names == tuple(fitted.classes_)
     model.save(tmp_path / "model.safetensors")
@@ -130,6 +136,190 @@ def test_batch_normalization_is_read_too(place, tmp_path):
     model = read_state_dict(tmp_path / "state.safetensors", batch_norm=place)
     x = X.astype(np.float32)
     assert_allclose(model.predict_proba(x), expected_of(found, names, x, place), atol=1e-5)
+
+
+# -- the order of layers
+
+
+def chain(names, widths):
+    """Return a state dict whose layers, from input to output, have these names and widths."""
+    generator, found, width = np.random.default_rng(0), {}, widths[0]
+    following = iter(widths[1:])
+    for name in names:
+        if "bn" in name or "norm" in name:
+            for part in ("weight", "bias", "running_mean"):
+                found[f"{name}.{part}"] = generator.normal(size=width).astype(np.float32)
+            found[f"{name}.running_var"] = generator.uniform(0.5, 2, width).astype(np.float32)
+            continue
+        fan_in, width = width, next(following)
+        found[f"{name}.weight"] = generator.normal(size=(width, fan_in)).astype(np.float32)
+        found[f"{name}.bias"] = generator.normal(size=width).astype(np.float32)
+    return found
+
+
+def outputs_of(found, names, n_features):
+    x = np.random.default_rng(1).normal(size=(20, n_features)).astype(np.float32)
+    return x, expected_of(found, names, x, "before" if any("bn" in n for n in names) else "none")
+
+
+@pytest.mark.parametrize(
+    ("names", "widths"),
+    [
+        # words: the alphabet would give another order; the shapes allow only this one
+        ("input hidden output", [4, 6, 5, 3]),
+        ("second first third", [4, 6, 5, 3]),
+        ("zeta alpha", [4, 6, 3]),
+        ("fc1 head", [4, 6, 3]),
+        ("stem block body", [4, 6, 6, 3]),
+        # numbers, and words between which only one order fits
+        ("fc1 fc2 fc3 a_head", [4, 6, 6, 6, 3]),
+        ("input fc1 fc2 fc3 out", [4, 6, 6, 6, 6, 3]),
+        ("fc8 fc9 fc10 fc11", [6, 6, 6, 6, 6]),
+        ("fc2 fc10 fc64", [4, 6, 5, 3]),
+        ("module.model.fc1 module.model.fc2 module.model.fc3", [6, 6, 6, 6]),
+        ("0 2 10", [6, 6, 6, 6]),
+        # several numbers
+        ("blocks.0.linear1 blocks.0.linear2 blocks.1.linear1 blocks.1.linear2", [6] * 5),
+        ("conv1.fc conv2.fc conv3.fc", [6, 6, 6, 6]),
+        ("conv1.fc fc2 fc3", [4, 6, 6, 3]),
+        ("layer1_6 layer2_6 layer3_6", [6, 6, 6, 6]),
+        # numbers that are no positions
+        ("fc512 fc128 fc10", [4, 6, 5, 3]),
+        ("w6_5 w5_4 w4_3", [6, 5, 4, 3]),
+        ("fc10 fc2", [4, 6, 3]),
+        # two containers: the second one comes first in the alphabet
+        ("features.0 features.2 classifier.0 classifier.2", [4, 6, 5, 7, 3]),
+        # batch normalization
+        ("fc1 bn1 fc2 bn2 fc3", [4, 6, 6, 3]),
+        ("fc1 bn1 fc2 bn2 fc3", [6, 6, 6, 6]),
+        ("layers.0 bns.0 layers.1 bns.1 out", [4, 6, 6, 3]),
+        ("net.0 net.1_bn net.3 net.4_bn net.6", [4, 6, 5, 3]),
+        ("stem a_bn body z_bn head", [4, 6, 5, 3]),
+    ],
+)
+def test_layers_are_in_the_order_that_numbers_and_shapes_give(names, widths, tmp_path):
+    names = names.split()
+    found = chain(names, widths)
+    save_file(dict(sorted(found.items())), tmp_path / "state.safetensors")
+    x, expected = outputs_of(found, names, widths[0])
+    model = read_state_dict(tmp_path / "state.safetensors")
+    assert_allclose(model.predict_proba(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "widths"),
+    [
+        ("input hidden output", [6, 6, 6, 6]),
+        ("first second third fourth", [4, 6, 6, 6, 3]),
+        ("fc1 fc2 output", [6, 6, 6, 6]),
+        ("a1 a2 b1 b2", [4, 6, 6, 6, 3]),
+        ("features.0 features.2 classifier.0 classifier.2", [6, 6, 6, 6, 6]),
+        ("fc1_2 fc2_1 fc3_3", [6, 6, 6, 6]),
+        ("fc10 fc2", [6, 6, 6]),
+        ("fc256 fc64 fc16", [4, 6, 6, 6]),
+        ("dense dense_1 dense_2", [6, 6, 6, 6]),
+        ("fc1 fc01", [6, 6, 6]),
+        ("encoder decoder", [6, 3, 6]),
+        # the normalization may be one of the inputs, or of the outputs
+        ("fc1 bn fc2", [6, 6, 3]),
+        ("fc1 bn fc2", [4, 3, 3]),
+        ("fc1 bn0 fc2", [6, 6, 3]),
+        ("fc1 bn_b fc2 bn_a fc3", [4, 6, 6, 3]),
+    ],
+)
+def test_where_several_orders_fit_the_right_one_must_be_given(names, widths, tmp_path):
+    names = names.split()
+    found = chain(names, widths)
+    save_file(found, tmp_path / "state.safetensors")
+    with pytest.raises(InputError, match="--order") as caught:
+        read_state_dict(tmp_path / "state.safetensors")
+    assert str(caught.value).endswith(": " + ", ".join(sorted(names)))
+    assert "\n" not in str(caught.value)
+    x, expected = outputs_of(found, names, widths[0])
+    model = read_state_dict(tmp_path / "state.safetensors", order=names)
+    assert_allclose(model.predict_proba(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("order", "message"),
+    [
+        (["a", "b"], "order is a, b; expected each of these once: a, b, c"),
+        (["a", "b", "c", "d"], "order is a, b, c, d; expected each of these once: a, b, c"),
+        (["a", "b", "b"], "order is a, b, b; expected each of these once: a, b, c"),
+        (["c", "b", "a"], r"b.weight is \(6, 5\); expected \(6, 6\)"),
+    ],
+)
+def test_an_order_that_does_not_fit_is_refused(order, message, tmp_path):
+    found = chain(["a", "b", "c"], [4, 5, 6, 6])
+    save_file(found, tmp_path / "state.safetensors")
+    with pytest.raises(InputError, match=message):
+        read_state_dict(tmp_path / "state.safetensors", order=order)
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        (chain(["body", "actor"], [4, 6, 3]) | chain(["critic"], [6, 2]), "in no order does each"),
+        (chain(["bn0", "fc1", "fc2"], [6, 6, 3]), "several orders fit"),
+        ({**chain(["x"], [4, 4]), **chain(["bn"], [4])}, "in no order does each"),
+    ],
+)
+def test_what_is_no_chain_of_layers_is_refused(state, message, tmp_path):
+    save_file(state, tmp_path / "state.safetensors")
+    with pytest.raises(InputError, match=message):
+        read_state_dict(tmp_path / "state.safetensors")
+
+
+def test_normalization_before_the_first_layer_of_a_sequence_is_refused(tmp_path):
+    found = chain(["1", "2"], [6, 6, 3])
+    norm = {name.replace("bn", "0"): array for name, array in chain(["bn"], [6]).items()}
+    save_file(found | norm, tmp_path / "state.safetensors")
+    with pytest.raises(InputError, match=r"0.weight is batch normalization number 1, after 0"):
+        read_state_dict(tmp_path / "state.safetensors")
+
+
+@given(st.lists(st.integers(1, 3), min_size=3, max_size=6), st.randoms())
+@settings(max_examples=60, deadline=None)
+def test_an_order_is_found_exactly_where_all_others_fail(tmp_path_factory, widths, random):
+    """All orders of layers named by letters are tried here, one by one."""
+    widths = [*widths, 3]
+    names = list("abcdefg"[: len(widths) - 1])
+    random.shuffle(names)
+    found = chain(names, widths)
+    path = tmp_path_factory.mktemp("state") / "state.safetensors"
+    save_file(found, path)
+    fitting = [
+        order
+        for order in permutations(names)
+        if all(
+            found[f"{one}.weight"].shape[0] == found[f"{other}.weight"].shape[1]
+            for one, other in pairwise(order)
+        )
+    ]
+    if len(fitting) > 1:
+        with pytest.raises(InputError, match="several orders fit"):
+            read_state_dict(path)
+    else:
+        x, expected = outputs_of(found, names, widths[0])
+        assert_allclose(read_state_dict(path).predict_proba(x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("n_layers", "n_widths"), [(900, 1), (900, 2), (900, 3), (100, 101)])
+@pytest.mark.parametrize("in_vain", [False, True])
+def test_hundreds_of_layers_without_numbers_are_ordered_or_refused_at_once(
+    n_layers, n_widths, in_vain, tmp_path
+):
+    names = [chr(0x4E00 + i) for i in range(n_layers)]
+    widths = [2 + i % n_widths for i in range(n_layers + 1)]
+    found = chain(names, widths) | (chain(["apart"], [1, 1]) if in_vain else {})
+    save_file(found, tmp_path / "state.safetensors")
+    start = time.process_time()
+    if n_widths <= n_layers or in_vain:
+        with pytest.raises(InputError, match=r"several orders fit|in no order"):
+            read_state_dict(tmp_path / "state.safetensors")
+    else:
+        read_state_dict(tmp_path / "state.safetensors")
+    assert time.process_time() - start < 2
 
 
 def test_a_model_file_of_inknet_is_read_with_its_own_description(tmp_path):

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
 from studying import processes, runs, words
 
 from commands import environment, inknet, running, start, wait_for
@@ -100,11 +101,39 @@ def test_an_interrupted_study_on_a_cluster_goes_on_without_it(tmp_path):
     assert len(runs(own)) == 4
 
 
+@pytest.mark.parametrize(
+    "number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)]
+)
+def test_a_scheduler_that_dies_is_one_line_and_the_study_goes_on_without_it(tmp_path, number):
+    long = words(training__epochs=300)
+    file = tmp_path / "scheduler.json"
+    with started("scheduler", "--port", "0", "--scheduler-file", file, folder=tmp_path) as first:
+        options = ["--scheduler-file", file, "--nthreads", "1", "--no-nanny"]
+        with started("worker", *options, folder=tmp_path):
+            while not (file.is_file() and file.stat().st_size):
+                time.sleep(0.1)
+            address = json.loads(file.read_text())["address"]
+            with running(*long, "--dask", address, folder=tmp_path) as study:
+                wait_for(study, "1/4")
+                first.send_signal(number)
+                _, complaint = study.communicate(timeout=90)
+    assert study.returncode == 2
+    (line,) = complaint.splitlines()
+    assert "the scheduler does not answer any more" in line
+    own = tmp_path / "experiments/own"
+    before = runs(own)
+    assert 1 <= len(before) < 4
+    assert {run["outcome"] for run in before.values()} == {"finished"}
+    assert inknet(*long, folder=tmp_path).stdout.count("after 300 epochs") == 4 - len(before)
+
+
 def test_workers_on_other_ops_make_failed_runs_not_mixed_results(tmp_path, monkeypatch):
     monkeypatch.setenv("INKNET_OPS", "numpy")
     with cluster(tmp_path, 1) as (address, _):
         numba = {"INKNET_OPS": "numba"}
-        result = inknet(*words(seeds="0"), "--dask", address, folder=tmp_path, **numba)
+        several = words(seeds="0")
+        result = inknet(*several, "--dask", address, folder=tmp_path, expect=2, **numba)
+    assert "all of its runs failed; the first: this process has numpy ops" in result.stderr
     assert result.stdout.count("failed: this process has numpy ops; the study is run on numba") == 2
 
 

@@ -2,13 +2,18 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
+import time
 
 import pytest
 from studying import processes, runs, words
 
 from commands import inknet, refusal, running, wait_for
+from inknet import InputError
 from inknet.cli.app import main
+from trainings import options
 
 NAMES = [f"{size}.seed-{seed}" for size in (20, 40) for seed in (0, 1)]
 
@@ -78,8 +83,8 @@ def test_a_study_that_was_stopped_continues_with_what_is_missing(whole, tmp_path
     result = inknet(*long, "--jobs", jobs, folder=tmp_path)
     assert result.stdout.count("after 120 epochs") == 4 - len(before)
     assert sorted(runs(study, killed=killed)) == NAMES
-    for name, time in kept.items():
-        assert (study / f"runs/{name}.json").stat().st_mtime_ns == time
+    for name, written in kept.items():
+        assert (study / f"runs/{name}.json").stat().st_mtime_ns == written
 
 
 def test_a_study_that_is_whole_is_not_run_again(whole):
@@ -122,6 +127,45 @@ def test_a_worker_process_that_dies_costs_nothing(whole, tmp_path):
     assert len(set(processes(study).values())) > 1
 
 
+def children(pid):
+    """The processes below a process, and those below them."""
+    listed = subprocess.run(["ps", "-axo", "pid=,ppid="], capture_output=True, text=True).stdout
+    pairs = [tuple(map(int, line.split())) for line in listed.splitlines()]
+    own = {child for child, parent in pairs if parent == pid}
+    return own.union(*map(children, own))
+
+
+def is_alive(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    state = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
+    return state.stdout.strip()[:1] not in ("", "Z")
+
+
+@pytest.mark.skipif(shutil.which("ps") is None, reason="needs ps")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_processes_end_within_seconds_when_the_one_that_leads_is_killed(tmp_path, number):
+    long = words(training__epochs=3000)
+    with running(*long, "--jobs", "3", folder=tmp_path) as process:
+        deadline = time.monotonic() + 60
+        while len(children(process.pid)) < 3 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+        below = children(process.pid)
+        assert len(below) >= 3
+        os.kill(process.pid, number)
+        deadline = time.monotonic() + 10
+        while any(map(is_alive, below)) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        left = [pid for pid in below if is_alive(pid)]
+        for pid in left:
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
+        assert left == []
+
+
 def test_two_commands_do_not_work_on_one_study_at_once(tmp_path):
     long = words(training__epochs=400)
     with running(*long, folder=tmp_path) as process:
@@ -137,6 +181,14 @@ def test_another_version_of_a_study_other_ops_and_strange_folders_are_refused(wh
     (root / "experiments/other").mkdir()
     (root / "experiments/other/letter.txt").write_text("dear")
     assert "letter.txt" in refusal(*words(name="other"), folder=root)
+
+
+KEYS = ("epochs", "batch_size", "learning_rate", "l2_lambda", "label_smoothing", "warmup")
+KEYS += ("weight_decay", "clip_norm", "clip_value", "max_norm")
+HUGE_GRID = [
+    word for key in KEYS for word in ("--grid", f"training.{key}={','.join(map(str, range(100)))}")
+]
+HUGE_GRID += ["--seeds", "0"]
 
 
 @pytest.mark.parametrize(
@@ -157,6 +209,11 @@ def test_another_version_of_a_study_other_ops_and_strange_folders_are_refused(wh
         (["run", "layers", "--jobs", "2", "--dask", "x"], "cannot be combined"),
         (["run", "layers", "--name", "x"], "--name needs"),
         (["run", "--grid", "seed=1,1"], "twice"),
+        (["run", "--grid", "seed=1,2", "--seeds", "0"], "rows 1 and 2 are the same training"),
+        (["run", "--grid", "training.epochs=1", "--grid", "training.epochs=2"], "is given twice"),
+        (["run", "--grid", "training.epochs=2", "--set", "training.epochs=1"], "what the study var"),
+        (["run", "learning-rate", "--set", "training.learning_rate=1"], "are the same training"),
+        (["run", *HUGE_GRID], "100,000,000,000,000,000,000 runs; expected at most 10,000"),
         (["run", "--recipe", "digits", "--name", "../up"], "expected at most 80 letters"),
         (["run", "--recipe", "digits", "--name", "layers"], "the catalogue has a study"),
     ],
@@ -185,7 +242,36 @@ def test_damaged_files_of_a_study_are_named(whole, tmp_path):
         assert "20.seed-0.json: " in refusal("experiment", "table", folder=tmp_path)
     run.write_text(sound)
     (study / "manifest.json").write_text("{}")
-    assert "manifest.json: format" in refusal("experiment", "list", folder=tmp_path)
+    assert "manifest.json: format" in refusal("experiment", "table", folder=tmp_path)
+
+
+def test_one_broken_study_or_run_is_named_and_the_others_are_listed(whole, tmp_path):
+    studies = tmp_path / "experiments"
+    for name in ("good", "no-manifest", "no-study", "layers"):
+        shutil.copytree(whole, studies / name)
+        text = (whole / "study.toml").read_text()
+        (studies / name / "study.toml").write_text(text.replace('"own"', f'"{name}"', 1))
+    (studies / "no-manifest/manifest.json").write_text("[" * 100_000)
+    (studies / "no-study/study.toml").write_text(f"seeds = [{'9' * 5_000}]")
+    (studies / "layers/runs/20.seed-0.json").write_bytes(b"\xff\0")
+    result = inknet("experiment", "list", folder=tmp_path)
+    listed = {line.split()[0]: line for line in result.stdout.splitlines() if line.split()}
+    assert "4 of 4" in listed["good"]
+    assert "not readable" in listed["no-manifest"] and "not readable" in listed["layers"]
+    for name in ("no-manifest/manifest", "no-study/study.toml", "layers/runs/20.seed-0.json"):
+        assert sum(name in line for line in result.stderr.splitlines()) == 1
+    table = inknet("experiment", "table", "--format", "csv", folder=tmp_path, expect=2)
+    assert table.stdout.count("\ngood,") == 2
+    assert len(table.stderr.splitlines()) == 3
+    for name, text in {"good": None, "bad": "{", "none": "null"}.items():
+        run = tmp_path / "runs" / name
+        inknet("train", *options(training__epochs=1), "--out", run, folder=tmp_path)
+        if text is not None:
+            (run / "metrics.json").write_text(text)
+    result = inknet("runs", folder=tmp_path)
+    assert "runs/good" in result.stdout and "runs/bad" not in result.stdout
+    assert len(result.stderr.splitlines()) == 2
+    assert "bad/metrics.json" in result.stderr and "none/metrics.json" in result.stderr
 
 
 def test_a_table_as_markdown_and_as_csv_has_the_means_of_the_runs(whole):
@@ -209,3 +295,15 @@ def test_list_and_show_tell_how_far_a_study_is(whole):
     assert "21 of 21 runs have no result yet" in shown
     assert "784-256-128-64-32-10" in shown
     assert "experiments/own/study.png" in inknet("experiment", "show", "own", folder=root).stdout
+
+
+def test_rows_with_long_names_in_any_script_have_files(tmp_path):
+    from inknet.experiments.catalogue import Row, grid_study
+    from inknet.experiments.plan import plan_study
+
+    study = grid_study("digits", ["training.batch_size=20,40"], [0], "own")
+    rows = [Row(name="字" * 150 + end) for end in "ab"]
+    with pytest.raises(InputError, match="make one file name"):
+        plan_study(study.model_copy(update={"rows": rows}))
+    (job,) = plan_study(study.model_copy(update={"rows": rows[:1]})).jobs
+    assert len(f"{job.name}.json".encode()) < 200

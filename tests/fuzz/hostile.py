@@ -110,15 +110,18 @@ def huge_tile(path: Path) -> None:
     path.write_bytes(b"II*\0" + struct.pack("<I", 8 + len(packed)) + packed + directory)
 
 
-def picture(ending: str, side: int, mode: str) -> Callable[[Path], None]:
-    """Return a function that writes a square picture of this side, with a rotated orientation."""
+def picture(
+    ending: str, width: int, mode: str, height: int | None = None
+) -> Callable[[Path], None]:
+    """Return a function that writes a picture, square or not, with a rotated orientation."""
 
     def write(path: Path) -> None:
         exif = Image.Exif()
         exif[0x0112] = 6
         quickly = {"webp": {"lossless": True, "method": 0}, "png": {"compress_level": 1}}
         options = quickly.get(ending, {})
-        Image.new(mode, (side, side)).save(path, ending, exif=exif, **options)
+        size = width, width if height is None else height
+        Image.new(mode, size).save(path, ending, exif=exif, **options)
 
     return write
 
@@ -274,6 +277,9 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "png of ten billion pixels": ("image", huge_png),
     "png with texts of a hundred megabytes": ("image", texts_in_png),
     "tiff of one pixel in a huge tile": ("image", huge_tile),
+    "png of 50 million pixels in a row": ("image", picture("png", 50_000_000, "RGB", 1)),
+    "png of 50 million pixels in a column": ("image", picture("png", 1, "RGBA", 50_000_000)),
+    "tiff of 50 million pixels in a row": ("image", picture("tiff", 50_000_000, "L", 1)),
     "webp of 50 million pixels": ("image", picture("webp", 7_000, "RGBA")),
     "model with a million arrays": ("model", many_arrays),
     "model whose header is longer than the file": (
@@ -324,6 +330,8 @@ HOSTILE: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 LARGE_BUT_SOUND: dict[str, tuple[str, Callable[[Path], object]]] = {
     "png of 49 million pixels": ("image", picture("png", 7_000, "RGBA")),
+    "png of 100,000 by 490 pixels": ("image", picture("png", 100_000, "RGBA", 490)),
+    "tiff of 490 by 100,000 wide numbers": ("image", picture("tiff", 490, "F", 100_000)),
     "webp of 25 million pixels": ("image", picture("webp", 5_000, "RGBA")),
     "tiff of 49 million wide numbers": ("image", picture("tiff", 7_000, "F")),
 }

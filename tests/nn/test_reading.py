@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import inknet.nn
-from inknet.nn import layers
+from inknet.nn import gradcheck, layers
 
 NN = Path(inknet.nn.__file__).parent
 README = NN.parents[2] / "README.md"
@@ -98,7 +98,9 @@ def test_the_readme_has_the_same_order():
     assert list(dict.fromkeys(paths)) == ORDER
 
 
-@pytest.mark.parametrize("module", [inknet.nn, layers], ids=["the ten lines", "a layer alone"])
+@pytest.mark.parametrize(
+    "module", [inknet.nn, layers, gradcheck], ids=["the ten lines", "a layer alone", "a check"]
+)
 def test_what_is_shown_works(module):
     failed, tried = doctest.testmod(module)
     assert tried > 3

@@ -1,6 +1,7 @@
 """A recipe decides a run; a wrong one is refused with the key, the value and what is allowed."""
 
 import tomllib
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from inknet.errors import InputError
 from inknet.recipes import Recipe, load_recipe, recipe_names, training_recipe
+from inknet.recipes.schema import Part
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -219,3 +221,66 @@ def test_a_retired_key_that_would_do_something_is_refused_by_name(tmp_path) -> N
     with pytest.raises(InputError) as caught:
         load_recipe(str(path))
     assert "[augment] gentle_classes is ['1', '7']; this key was retired" in str(caught.value)
+
+
+def _limits(part: type, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Each numeric key of a table and its tables, with the ends of its range."""
+    for name, field in part.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Part):
+            yield from _limits(field.annotation, f"{prefix}{name}.")
+            continue
+        text = repr(field)
+        kind = "int" if "int" in text else "float" if "float" in text else ""
+        for value in {"int": (0, 1, 2**63 - 1), "float": (0.0, 5e-324, 0.5, 1e-9, 1e308)}.get(
+            kind, ()
+        ):
+            yield f"{prefix}{name}", value
+
+
+def test_every_number_at_the_ends_of_its_range_is_read_as_it_was_written(tmp_path) -> None:
+    path, n_read = tmp_path / "recipe.toml", 0
+    for key, value in _limits(Recipe):
+        listed = [value] if key in ("network.hidden", "network.keep_probs") else value
+        sets = (
+            {key: listed, "network.hidden": [3]} if key == "network.keep_probs" else {key: listed}
+        )
+        try:
+            recipe = load_recipe("digits", settings=sets)
+        except InputError:
+            continue
+        path.write_text(recipe.to_toml(), "utf-8")
+        assert load_recipe(str(path)) == recipe
+        n_read += 1
+    assert n_read > 60
+
+
+@pytest.mark.parametrize("seed", [2**63, 2**64, 10**30, -1])
+def test_a_seed_that_toml_has_no_room_for_is_refused(seed) -> None:
+    with pytest.raises(InputError, match=f"seed is {seed}; expected"):
+        load_recipe("digits", seed=seed)
+    assert load_recipe("digits", seed=2**63 - 1).seed == 2**63 - 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"name": "." * 400}, "more than 300 dots"),
+        ({"data.source": "/x" * 6_000}, "expected at most 10,000"),
+        ({"data.source": "a\udc80b"}, "not UTF-8"),
+        ({"network.hidden": [2**62] * 999, "network.keep_probs": [1 / 3] * 999,
+          "network.activations": ["leaky_relu"] * 999}, "takes more than 65,536 bytes"),
+    ],
+)  # fmt: skip
+def test_a_recipe_that_could_not_be_read_again_is_refused_first(settings, says) -> None:
+    with pytest.raises(InputError) as caught:
+        load_recipe("digits", settings=settings)
+    assert says in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+def test_a_byte_order_mark_before_a_recipe_is_no_part_of_it(tmp_path) -> None:
+    """As editors on Windows write it."""
+    path = tmp_path / "mine.toml"
+    path.write_text("seed = 7\n", "utf-8-sig")
+    assert path.read_bytes()[:3] == b"\xef\xbb\xbf"
+    assert load_recipe(str(path)).seed == 7

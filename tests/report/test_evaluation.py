@@ -12,7 +12,8 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
-from inknet.report.evaluation import evaluate
+from inknet import InputError
+from inknet.report.evaluation import evaluate, json_text
 
 
 @st.composite
@@ -58,10 +59,39 @@ def test_a_class_never_present_and_one_never_answered_have_figures_of_zero():
     assert_array_equal(evaluation.support, [1, 1, 0])
 
 
+@pytest.mark.parametrize(
+    "labels", [[0, -1], [0, 3], [0.0, 1.0], [0.5, 1], [np.nan, 1], [True, False], [0], [[0, 1]], []]
+)
+def test_labels_that_are_no_classes_are_refused(labels):
+    with pytest.raises(InputError, match=r"the labels are .*; expected "):
+        evaluate(np.zeros((2, 3)), np.array(labels), ("a", "b", "c"))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_a_truth_whose_probability_rounds_to_zero_has_a_finite_and_exact_loss(dtype):
     evaluation = evaluate(np.array([[2000, 0], [0, 0]], dtype), np.array([1, 1]), ("a", "b"))
     assert evaluation.loss == pytest.approx((2000 + np.log(2)) / 2)
+
+
+def test_the_dictionary_as_text_is_json_with_a_line_for_each_row_of_the_matrix():
+    rng = np.random.default_rng(3)
+    labels = rng.integers(0, 4, 50)
+    names = ("a", "b", 'c"', "ж")
+    figures = {"format": 1, "none": None, "empty": [], "x": {}, "deep": {"y": [1, "two"]}}
+    figures["test"] = evaluate(rng.normal(size=(50, 4)), labels, names).to_dict()
+    text = json_text(figures)
+    assert json.loads(text) == figures
+    rows = [f"      {json.dumps(row)}" for row in figures["test"]["confusion_matrix"]]
+    assert ",\n".join(rows) in text
+    assert text.splitlines()[:3] == ["{", '  "format": 1,', '  "none": null,']
+    with pytest.raises(ValueError, match="Out of range"):
+        json_text({"loss": np.nan})
+
+
+def test_more_classes_than_a_matrix_can_hold_are_refused():
+    names = tuple(map(str, range(10_001)))
+    with pytest.raises(InputError, match="10,001 classes; expected at most 10,000"):
+        evaluate(np.zeros((2, 10_001)), np.array([0, 1]), names)
 
 
 def test_the_dictionary_survives_json_and_adds_up():

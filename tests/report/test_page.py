@@ -205,3 +205,14 @@ def test_a_run_without_a_completed_epoch_has_its_report(page):
     text = page(history=History(ending=INTERRUPTED)).text
     assert "No epoch was completed." in text
     assert "Every epoch" not in text
+
+
+def test_no_character_that_controls_anything_is_on_the_page(page, tmp_path):
+    evil = "a\x1b[2Jb\x9bc\u202ed\x00e\u2028f\udcffg"
+    shown = r"a\x1b[2Jb\x9bc\u202ed\x00e\u2028f\udcffg"
+    page(title=f"{evil} 数字 👩\u200d🔬", history=history(ending=Ending(evil, own_words=True)))
+    (path,) = tmp_path.glob("**/*.html")
+    text = path.read_text("utf-8")
+    assert text.count(shown) >= 2
+    assert "数字 👩\u200d🔬" in text
+    assert all(c.isprintable() or c in "\n\u200d" for c in text)

@@ -75,6 +75,7 @@ def test_what_cannot_be_an_ensemble_is_refused(folder):
     for arguments, says in (
         (["--ensemble", "2", "--data", "sample"], "sample: has no official test set"),
         (["--ensemble", "1"], "--ensemble"),
+        (["--ensemble", str(10**9)], "--ensemble"),
         (["--resume", "three/seed-5", "--ensemble", "2"], "--ensemble cannot be combined with it"),
         (command(3, "--force")[1:], "--force cannot be combined with it"),
         (command(3, "--set", "training.epochs=3")[1:], "seed-5: holds a run of another recipe"),
@@ -114,6 +115,8 @@ def test_a_run_is_judged_with_copies_if_asked_and_says_so(folder):
     assert "with 3 distorted copies of each image: accuracy" in copies
     line = refusal("evaluate", "three/seed-5", "--copies", "3", folder=folder)
     assert "the recipe of this run distorts nothing" in line
+    line = refusal("evaluate", "shifted", "--copies", str(10**9), folder=folder)
+    assert "'--copies': Input should be less than or equal to 10000" in line
 
 
 def test_data_show_draws_digits_and_versions_of_one(tmp_path):

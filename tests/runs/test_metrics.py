@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from inknet.data.dataset import MOST_CLASSES
 from inknet.errors import InputError
-from inknet.runs.metrics import read_metrics
+from inknet.report.evaluation import evaluate, json_text
+from inknet.runs.metrics import LARGEST_FILE, read_metrics
 
 METRICS = {
     "format": 1,
@@ -24,6 +27,19 @@ def test_what_is_written_is_read(tmp_path):
     assert read_metrics(path) == METRICS
 
 
+def test_the_metrics_of_as_many_classes_as_are_allowed_are_read(tmp_path):
+    labels = np.arange(MOST_CLASSES)
+    logits = np.zeros((MOST_CLASSES, MOST_CLASSES), np.float32)
+    logits[labels, labels[::-1]] = 1
+    figures = evaluate(logits, labels, tuple(map(str, labels))).to_dict()
+    path = tmp_path / "metrics.json"
+    path.write_text(json_text(METRICS | {"test": figures}))
+    read = read_metrics(path)["test"]
+    assert (read["errors"], len(read["confusion_matrix"])) == (MOST_CLASSES, MOST_CLASSES)
+    # at worst, all cells have as many digits as the counts of a million samples
+    assert MOST_CLASSES**2 * len("1234567, ") < LARGEST_FILE
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -37,6 +53,10 @@ def test_what_is_written_is_read(tmp_path):
         (json.dumps(METRICS | {"recipe": ["digits"]}), "recipe: Input should be a valid string"),
         (json.dumps(METRICS | {"test": {"accuracy": "high"}}), "test.accuracy"),
         (json.dumps(METRICS | {"test": {"accuracy": float("nan")}}), "test.accuracy"),
+        (json.dumps(METRICS | {"test": METRICS["test"] | {"accuracy": 7}}), "test.accuracy"),
+        (json.dumps(METRICS | {"test": METRICS["test"] | {"errors": -1}}), "test.errors"),
+        (json.dumps(METRICS | {"test": METRICS["test"] | {"samples": 10**400}}), "test.samples"),
+        (json.dumps(METRICS | {"test": METRICS["test"] | {"errors": True}}), "test.errors"),
         (json.dumps(METRICS | {"training": None}), "training"),
         (json.dumps(METRICS | {"data": {"source": 1}}), "data.source"),
     ],

@@ -145,11 +145,12 @@ def test_the_outcome_of_another_training_differs(whole, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("number", "name"), [(signal.SIGINT, "run"), (signal.SIGTERM, "a run's folder")]
+    ("number", "name"),
+    [(signal.SIGINT, "run"), (signal.SIGTERM, "a run's folder"), (signal.SIGHUP, "run")],
 )
 def test_a_signal_ends_a_training_with_a_command_that_goes_on(whole, tmp_path, number, name):
     line = interrupted(tmp_path / name, number)
-    said = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}[number]
+    said = {2: "interrupted", 15: "terminated", 1: "hung up"}[number]
     assert line.startswith(f"inknet: {said}; resume with: inknet train --resume ")
     assert [path.name for path in (tmp_path / name).iterdir()] == ["unfinished"]
     listed = inknet("runs", ".", folder=tmp_path).stdout
@@ -221,6 +222,27 @@ def test_a_signal_while_results_are_written_lets_them_be_written(whole, tmp_path
     assert outcome(tmp_path / "run") == whole
 
 
+def test_a_signal_while_the_results_of_a_member_are_written_ends_the_ensemble(tmp_path):
+    np.savez(
+        tmp_path / "data.npz",
+        x_train=np.arange(200, dtype=np.uint8).repeat(9).reshape(200, 3, 3),
+        y_train=np.arange(200) % 2,
+        x_test=np.ones((20, 3, 3), np.uint8),
+        y_test=np.arange(20) % 2,
+    )
+    words = ["train", *options(training__epochs=2), "--data", "data.npz", "--out", "all"]
+    words += ["--ensemble", "3"]
+    with start_slowly("writing", *words, folder=tmp_path) as process:
+        process.send_signal(signal.SIGTERM)
+        complaint = process.communicate(timeout=60)[1]
+    assert "terminated; finished runs are kept, the same command continues" in complaint
+    assert process.returncode == 143
+    assert [path.name for path in (tmp_path / "all").iterdir()] == ["seed-0"]
+    assert outcome(tmp_path / "all/seed-0")
+    inknet(*words, folder=tmp_path)
+    assert len(list((tmp_path / "all").glob("seed-*/metrics.json"))) == 3
+
+
 def test_a_training_on_distorted_images_with_averaged_weights_goes_on_too(tmp_path):
     changes = {
         "augment.rotation": 15,
@@ -245,11 +267,19 @@ def test_a_training_on_distorted_images_with_averaged_weights_goes_on_too(tmp_pa
 # -- two at once -----------------------------------------------------------------------------------
 
 
+def is_stopped(number):
+    """Whether all threads of a process are stopped; True where the system cannot say."""
+    states = Path("/proc").glob(f"{number}/task/*/stat")
+    return all(state.read_text().rpartition(")")[2].split()[0] == "T" for state in states)
+
+
 def test_a_second_process_on_a_run_folder_is_refused_and_the_first_is_unharmed(whole, tmp_path):
     with running("train", *options(), "--out", "run", folder=tmp_path) as first:
         wait_for(first, " 4/80")
         first.send_signal(signal.SIGSTOP)  # so that it is still at work when the others come
         try:
+            while not is_stopped(first.pid):  # a thread that is writing stops later
+                time.sleep(0.01)
             for arguments, says in (
                 (["--out", "run"], "holds an unfinished training"),
                 (["--out", "run", "--force"], "another process is training into this folder"),

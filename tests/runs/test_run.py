@@ -8,7 +8,8 @@ import pytest
 from inknet import MLP, InputError
 from inknet.cli.runs import runs
 from inknet.recipes import load_recipe
-from inknet.runs import Run, folder, list_runs, train_run, unfinished
+from inknet.runs import Run, default_folder, folder, list_runs, results, train_run, unfinished
+from inknet.runs.ensemble import train_ensemble
 
 FILES = ("recipe.toml", "model.safetensors", "metrics.json")
 
@@ -29,6 +30,15 @@ def copied(made: Path, folder: Path) -> Path:
     for name in FILES:
         (folder / name).write_bytes((made / name).read_bytes())
     return folder
+
+
+def test_a_confusion_matrix_too_large_to_see_is_not_drawn(made, tmp_path, monkeypatch):
+    assert (made / "confusion_matrix.png").exists()
+    monkeypatch.setattr(results, "MOST_CLASSES_DRAWN", 1)
+    run = train_run(load_recipe(str(made / "recipe.toml")), tmp_path / "run")
+    assert not (tmp_path / "run/confusion_matrix.png").exists()
+    assert len(run.metrics["test"]["confusion_matrix"]) == 2
+    assert "confusion_matrix" not in (tmp_path / "run/report.html").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -111,3 +121,78 @@ def test_a_system_that_removes_no_open_file_still_ends_with_a_tidy_folder(
     else:
         train_run(recipe, tmp_path / "run")
         assert {path.name for path in (tmp_path / "run").iterdir()} == set(folder.FILES)
+
+
+def short(data, **keys):
+    settings = {"training.epochs": 1, "network.hidden": [2], **keys}
+    return load_recipe("digits", settings=settings, source=str(data))
+
+
+@pytest.fixture(scope="module")
+def data(made):
+    return made.parent / "data.npz"
+
+
+def test_a_recipe_that_could_not_be_read_again_is_not_trained(data, tmp_path):
+    recipe = short(data)
+    for changes in ({"seed": 2**63}, {"name": "." * 400}):
+        with pytest.raises(InputError):
+            train_run(recipe.model_copy(update=changes), tmp_path / "run")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["é" * 400, "字" * 400, "x" * 900, "[{" * 400, "\x01" * 900, " "])
+def test_whatever_a_run_is_called_it_can_be_read_again(name, data, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recipe = short(data, name=name, seed=2**63 - 1)
+    run = train_run(recipe, default_folder(recipe))
+    assert (run.recipe.name, run.metrics["recipe"]) == (name, name)
+    assert (run.recipe.seed, run.metrics["seed"]) == (2**63 - 1, 2**63 - 1)
+    assert len(run.test_data()) > 0
+    assert len(list_runs(tmp_path / "runs")) == 1
+
+
+@pytest.mark.parametrize("length", [255, 256, 3_900, 4_080, 5_000])
+def test_a_folder_is_refused_before_the_training_or_holds_the_whole_run(data, tmp_path, length):
+    missing = length - len(str(tmp_path)) - 1
+    folder = tmp_path / ("x" * length if length < 300 else "/".join(["y" * 99] * (missing // 100)))
+    if length == 255:
+        assert Run.open(train_run(short(data), folder).folder).metrics["recipe"] == "digits"
+    else:
+        with pytest.raises(InputError, match=r"File name too long|a path of"):
+            train_run(short(data), folder)
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_class_names_too_long_for_a_model_file_are_refused_before_the_training(tmp_path):
+    labels = np.arange(60) % 2
+    names = np.array(["a" * 2_000_000, "b" * 2_000_000])
+    np.savez_compressed(tmp_path / "data.npz", X=np.eye(2)[labels], y=labels, class_names=names)
+    with pytest.raises(InputError, match=r"data\.npz: the names of the classes"):
+        train_run(short(tmp_path / "data.npz"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    for wrong, says in ((names, "too long"), (["a\n", "b"], "cannot be printed")):
+        with pytest.raises(InputError, match=says):
+            MLP([2, 2], class_names=wrong)
+
+
+def test_an_ensemble_whose_last_seed_is_too_large_is_refused_before_anything_is_trained(tmp_path):
+    labels = np.arange(60) % 2
+    x = np.eye(2)[labels].repeat(2, axis=1)
+    parts = {"x_train": x, "y_train": labels, "x_test": x[:9], "y_test": labels[:9]}
+    np.savez(tmp_path / "data.npz", **parts)
+    recipe = short(tmp_path / "data.npz", seed=2**63 - 2)
+    with pytest.raises(InputError, match=f"{2**63}"):
+        train_ensemble(recipe, tmp_path / "three", 3, train_run, train_run)
+    assert not (tmp_path / "three").exists()
+
+
+def test_more_names_of_classes_than_labels_are_counted(tmp_path):
+    labels = np.arange(60) % 2
+    names = np.array(["no", "yes", "perhaps", "never"])
+    np.savez(tmp_path / "data.npz", X=np.eye(2)[labels], y=labels, class_names=names)
+    with pytest.raises(InputError) as caught:
+        train_run(short(tmp_path / "data.npz"), tmp_path / "run")
+    assert str(caught.value).endswith(
+        "has 4 class names, but labels go up to 1; expected a sample of class 'perhaps', or 2 names"
+    )

@@ -6,7 +6,8 @@ from numpy.testing import assert_array_equal
 from samples import clouds, make_trainer
 
 from inknet.errors import InputError
-from inknet.training.callbacks import Callback, EarlyStopping, EpochLines, LayerMonitor
+from inknet.training.callbacks import Callback, EarlyStopping, EpochLines
+from inknet.training.layer_monitor import LayerMonitor
 
 
 class Script(Callback):

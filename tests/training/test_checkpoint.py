@@ -351,6 +351,13 @@ def test_other_files_are_refused(content, sound, tmp_path):
     assert not loads_right_or_not_at_all(tmp_path / "c", content, sound[0])
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_no_checkpoint_and_nobody_waits_for_it(tmp_path):
+    os.mkfifo(tmp_path / NEWEST)
+    with pytest.raises(InputError, match="it is no file"):
+        Checkpoint.load(tmp_path / NEWEST)
+
+
 def test_no_file_is_no_checkpoint(tmp_path):
     with pytest.raises(InputError, match=re.escape(f"{tmp_path / NEWEST}: cannot be read")):
         Checkpoint.load(tmp_path / NEWEST)

@@ -11,9 +11,10 @@ from samples import clouds, make_trainer
 from inknet import MLPClassifier
 from inknet.errors import InputError
 from inknet.training.averaging import WeightAverage
-from inknet.training.callbacks import Callback, EarlyStopping, EpochLines, LayerMonitor
+from inknet.training.callbacks import Callback, EarlyStopping, EpochLines
 from inknet.training.checkpoint import NEWEST, Checkpoint, Checkpointer
 from inknet.training.ending import INTERRUPTED
+from inknet.training.layer_monitor import LayerMonitor
 from inknet.training.session import Session
 from inknet.training.state import restore, state_of
 

@@ -1,122 +1,60 @@
-"""The command line: one command, one function call, one printed answer.
+"""The command line as a process: its output, an early Ctrl-C, and its exit code.
 
-The commands are plain functions in the modules next to this one; `COMMANDS` and `GROUPS` give their
-names.
+Nothing heavy is imported here: Ctrl-C must end the process in one line from the beginning. What the
+commands do is in `inknet.cli.commands`.
 """
 
-from __future__ import annotations
-
-import io
-import logging
 import os
+import signal
 import sys
-from collections.abc import Callable
-from typing import Annotated
+import threading
+from types import FrameType
 
-import typer
-from typer.exceptions import TyperException
+from inknet.cli.problems import system_problem
+from inknet.output import unfailing_streams
 
-from inknet.cli import data, exchange, experiments, runs, train
-from inknet.cli.console import how_to_resume
-from inknet.errors import InputError, StudyStopped, TrainingStopped, printable
-from inknet.training.ending import INTERRUPTED, SIGNALS
-
-EXIT_BAD_INPUT = 2
-EXIT_STOPPED = {ending.text: 128 + number for number, ending in SIGNALS.items()}
-"""After a signal: 128 and its number."""
-
-COMMANDS: dict[str, Callable[..., None]] = {
-    "train": train.train,
-    "evaluate": runs.evaluate,
-    "predict": runs.predict,
-    "runs": runs.runs,
-    "search": experiments.search,
-    "export": exchange.export,
-    "import": exchange.import_,
-}
-GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
-    "data": (
-        "Inspect sources of data.",
-        {
-            "list": data.list_sources,
-            "fetch": data.fetch,
-            "info": data.info,
-            "show": data.show,
-        },
-    ),
-    "experiment": (
-        "Run studies of many trainings.",
-        {
-            "list": experiments.list_studies,
-            "run": experiments.run,
-            "table": experiments.table,
-            "show": experiments.show,
-        },
-    ),
-}
+EXIT_INTERRUPTED = 128 + signal.SIGINT
+EXIT_SYSTEM = 1
 
 
 def main() -> None:
-    """Run the command line; a problem with the input is one line and exit code 2."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without "×" prints "?"
-    os.environ["MPLBACKEND"] = "agg"  # pictures go to files, whatever backend notebooks set
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)
-    try:
-        code = new_app()(standalone_mode=False)
-        # typer's code for a Ctrl-C that nothing else handled
-        if code == EXIT_STOPPED[INTERRUPTED.text]:
-            _fail(INTERRUPTED.text, code)
-        sys.exit(code)
-    except TrainingStopped as stop:
-        what = how_to_resume(stop.folder) if stop.resumable else "no checkpoint was saved"
-        _fail(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
-    except StudyStopped as stop:
-        what = "finished runs are kept, the same command resumes"
-        _fail(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
-    except InputError as error:
-        _fail(str(error))
-    except TyperException as error:
-        # `inknet` without a command has shown its help already
-        _fail(f"{message} (see inknet --help)" if (message := error.format_message()) else "")
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}", code=1)
+    """Run the command line.
 
-
-def _fail(message: str, code: int = EXIT_BAD_INPUT) -> None:
-    if message:
-        # messages quote input, which must neither break the line nor control a terminal
-        print(f"inknet: {printable(message)}", file=sys.stderr)
+    The exit code is 0, or 2 for a problem with the input, 1 for one of the system, 128 and its
+    number after a signal. A training whose lines cannot be printed goes on. If the output of a
+    command that did its work is lost, the code is 1; a reader that stopped reading, as in ``|
+    head``, wanted no more of it.
+    """
+    with unfailing_streams() as output:
+        code = _run()
+        output.flush()
+        lost = output.error
+        if code == 0 and lost is not None and not isinstance(lost, BrokenPipeError):
+            reason = getattr(lost, "strerror", None) or lost
+            print(f"inknet: the output could not be written: {reason}", file=sys.stderr)
+            code = EXIT_SYSTEM
     sys.exit(code)
 
 
-def new_app() -> typer.Typer:
-    """Return the command line with all its commands."""
-    app = typer.Typer(
-        name="inknet",
-        help="A neural network you can read, that reads your handwriting.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        add_completion=False,
-    )
-    app.callback(invoke_without_command=True)(_root)
-    for name, command in COMMANDS.items():
-        app.command(name)(command)
-    for group, (what, commands) in GROUPS.items():
-        members = typer.Typer(help=what, no_args_is_help=True)
-        for name, command in commands.items():
-            members.command(name)(command)
-        app.add_typer(members, name=group)
-    return app
+def _run() -> int:
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    waits = is_usual and threading.current_thread() is threading.main_thread()
+    if waits:
+        signal.signal(signal.SIGINT, _end_at_once)
+    try:
+        from inknet.cli.commands import run
+    except Exception as error:
+        problem = system_problem(error)
+        if problem is None:
+            raise
+        print(f"inknet: {problem}", file=sys.stderr)
+        return EXIT_SYSTEM
+    if waits:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return run()
 
 
-def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-) -> None:
-    if version:
-        import inknet
-
-        print(f"inknet {inknet.__version__}")
-        raise typer.Exit
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    """End the process while modules are loaded: an error in there could be taken for another."""
+    os.write(2, b"inknet: interrupted\n")
+    os._exit(EXIT_INTERRUPTED)

@@ -1,12 +1,20 @@
-"""What the commands share: options, tables, and paths as the user sees them."""
+"""What the commands share: options, paths as the user sees them, and all that is printed.
+
+Nothing else here prints. Names and texts come from files of others: they are printed so that none
+can control the terminal.
+"""
 
 from __future__ import annotations
 
+import json
 import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from inknet.errors import printable
+from inknet.errors import InputError, printable, without_passwords
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -16,12 +24,15 @@ SOURCE_HELP = "mnist, sample, or a path: CSV, IDX file or folder, .npz, folder o
 
 def how_to_resume(folder: Path) -> str:
     """Return the command that resumes a training."""
-    return f"resume with: inknet train --resume {printable(shlex.quote(shortest(folder)))}"
+    return f"resume with: inknet train --resume {shlex.quote(shortest(folder))}"
 
 
 def shortest(path: Path) -> str:
-    """Return a path relative to the current folder, if it is below it."""
-    here = Path.cwd()
+    """Return a path relative to the current folder, if there is one and it is below it."""
+    try:
+        here = Path.cwd()
+    except OSError:  # it was deleted
+        return str(path)
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
@@ -43,8 +54,55 @@ def new_table(texts: list[str], figures: list[str]) -> Table:
     return table
 
 
+def say(line: str, style: str | None = None) -> None:
+    """Print one line, with whatever could control the terminal escaped."""
+    if style is None:
+        print(printable(line), flush=True)
+    else:
+        print_rich(line, style)
+
+
+def say_text(text: str) -> None:
+    """Print a text of several lines, such as a table in Markdown."""
+    print("\n".join(map(printable, text.removesuffix("\n").split("\n"))), flush=True)
+
+
+def complain(message: object) -> None:
+    """Print a warning or an error on one line of the standard error."""
+    print(f"inknet: {printable(without_passwords(str(message)))}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def complaining() -> Iterator[None]:
+    """Print an `InputError` as a complaint, and continue: one of many is broken, not all."""
+    try:
+        yield
+    except InputError as error:
+        complain(error)
+
+
+def print_json(value: Any) -> None:
+    """Print JSON; whatever could control a terminal is escaped as JSON has it."""
+    from inknet.report.evaluation import json_text
+
+    text = json_text(value, ensure_ascii=False)
+    encoding = sys.stdout.encoding or "utf-8"
+    say_text("\n".join(_escaped(line, encoding) for line in text.split("\n")))
+
+
+def _escaped(line: str, encoding: str) -> str:
+    """Return a line of JSON with escapes for all that cannot be printed."""
+    shown = printable(line).encode(encoding, "replace").decode(encoding)
+    return line if shown == line else "".join(_escape(c, encoding) for c in line)
+
+
+def _escape(character: str, encoding: str) -> str:
+    shown = printable(character).encode(encoding, "replace").decode(encoding)
+    return character if shown == character else json.dumps(character)[1:-1]
+
+
 def print_rich(renderable: Any, style: str | None = None) -> None:
     """Print a table or a text with rich."""
-    from rich.console import Console
+    from inknet.cli.terminal import Terminal
 
-    Console(highlight=False, markup=False).print(renderable, style=style)
+    Terminal().print(renderable, style=style)

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from inknet.cli.console import SOURCE_HELP, new_table, print_rich
-from inknet.errors import InputError, printable
+from inknet.cli.console import SOURCE_HELP, new_table, print_rich, say
+from inknet.errors import InputError
 
 N_SHOWN = 40
 N_VERSIONS = 16
@@ -31,7 +31,7 @@ def fetch() -> None:
     """Download MNIST into the cache, if it is not on this machine yet."""
     from inknet.data.mnist import fetch_mnist
 
-    print(f"MNIST is in {fetch_mnist()}")
+    say(f"MNIST is in {fetch_mnist()}")
 
 
 def info(
@@ -43,9 +43,9 @@ def info(
     from inknet.data import load
 
     dataset = load(source)
-    print(dataset)
+    say(str(dataset))
     if dataset.n_official_test:
-        print(f"official test set: the last {dataset.n_official_test:,}")
+        say(f"official test set: the last {dataset.n_official_test:,}")
     table = new_table(["class"], ["samples", "share"])
     counts = np.bincount(dataset.targets, minlength=dataset.n_classes)
     for name, count in zip(dataset.class_names, counts, strict=True):
@@ -73,6 +73,7 @@ def show(
     import numpy as np
 
     from inknet.data import load
+    from inknet.data.inputs import on_scale, scale_of
     from inknet.nn.ops import NUMPY
     from inknet.recipes import load_recipe
     from inknet.report.images import plot_images, plot_versions
@@ -81,7 +82,9 @@ def show(
 
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: expected the name of a .png file")
-    dataset, streams = load(source), Streams.from_seed(seed)
+    streams, dtype = Streams.from_seed(seed), np.dtype(np.float32)
+    dataset = load(source)
+    dataset = on_scale(dataset, scale_of(dataset, dtype), dtype)
     if number is not None and number >= len(dataset):
         raise InputError(f"--number {number}: {dataset.name} has {len(dataset):,} images")
     order = streams.shuffling.permutation(len(dataset))[:N_SHOWN]
@@ -98,4 +101,4 @@ def show(
             dataset, int(order[0]), N_VERSIONS, int(streams.augmentation.integers(2**63))
         )
         plot_versions(dataset.images(order[:1])[0], versions, out)
-    print(f"written: {printable(str(out))}")
+    say(f"written: {out}")

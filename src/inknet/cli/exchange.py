@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from inknet.errors import InputError, printable
+from inknet.cli.console import say
+from inknet.errors import InputError
 
 
 def export(
@@ -31,7 +32,7 @@ def export(
     for path, write in ((onnx, export_onnx), (numpy, export_numpy)):
         if path is not None:
             write(model, path)
-            print(f"{printable(str(path))}: {path.stat().st_size:,} bytes")
+            say(f"{path}: {path.stat().st_size:,} bytes")
 
 
 def import_(
@@ -55,6 +56,12 @@ def import_(
         str | None,
         typer.Option(metavar="28x28", help="The inputs are uint8 images of this size, over 255."),
     ] = None,
+    order: Annotated[
+        str | None,
+        typer.Option(
+            metavar="A,B,…", help="The layers from input to output, if names do not say it."
+        ),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the file in --out.")] = False,
 ) -> None:
     """Make a model file from weights that were trained elsewhere."""
@@ -69,9 +76,10 @@ def import_(
         class_names=None if classes is None else classes.split(","),
         pixels=image is not None,
         image_shape=None if image is None else _image_shape(image),
+        order=None if order is None else [name.strip() for name in order.split(",")],
     )
     model.save(out)
-    print(f"{printable(str(out))}: {printable(repr(model))}")
+    say(f"{out}: {model!r}")
 
 
 def _image_shape(text: str) -> tuple[int, int]:

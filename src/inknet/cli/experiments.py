@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inknet.cli.console import new_table, print_rich
-from inknet.errors import InputError, printable
+from inknet.cli.console import complain, complaining, new_table, print_rich, say, say_text
+from inknet.errors import InputError
 
 if TYPE_CHECKING:
     from inknet.experiments.backends import Backend
@@ -45,17 +45,18 @@ def list_studies(root: Root = DEFAULT_ROOT) -> None:
     from inknet.experiments.results import StudyFolder, study_folders
 
     table = new_table(["study", "group", "what"], ["runs done"])
-    catalogue = [(load_study(name), StudyFolder(root / name)) for name in study_names()]
-    own = [
-        (folder.study(), folder)
-        for folder in study_folders(root)
-        if folder.folder.name not in study_names()
-    ]
-    for study, folder in [*catalogue, *own]:
-        done = _summary(study, folder).n_done
-        table.add_row(
-            printable(study.name), study.group, printable(study.title), f"{done} of {study.n_runs}"
-        )
+    names = study_names()
+    own = [folder for folder in study_folders(root) if folder.folder.name not in names]
+    for folder in [*(StudyFolder(root / name) for name in names), *own]:
+        name = folder.folder.name
+        with complaining():
+            study = load_study(name) if name in names else folder.study()
+            try:
+                done = f"{_summary(study, folder).n_done} of {study.n_runs}"
+            except InputError:
+                table.add_row(study.name, study.group, study.title, "not readable")
+                raise
+            table.add_row(study.name, study.group, study.title, done)
     print_rich(table)
 
 
@@ -100,8 +101,13 @@ def run(
         folders = run_plans(
             plans, root, backend, changes=changes or [], retry=retry, report=_report
         )
-    for folder in folders:
-        _conclude(folder)
+    summaries = [_conclude(folder) for folder in folders]
+    for summary in summaries:
+        if len(summary.failures) == summary.study.n_runs:
+            raise InputError(
+                f"study {summary.study.name}: all of its runs failed; the first: "
+                f"{summary.failures[0].error}"
+            )
 
 
 def _studies(
@@ -154,18 +160,25 @@ def _report(plan: Plan, result: Result, done: int, total: int) -> None:
         what = f"{ending} after {result.epochs} epochs, {result.seconds:.1f} s"
     number = f"{done:{len(str(total))}d}/{total}"
     line = f"{number}  {plan.study.name}, {result.row}, seed {result.seed}: {what}"
-    print(printable(line), flush=True)
+    say(line)
 
 
-def _conclude(folder: StudyFolder) -> None:
-    """Draw the picture of a study, and print its results."""
+def _conclude(folder: StudyFolder) -> StudySummary:
+    """Draw the picture of a study, print its results, and return them."""
     from inknet.experiments.pictures import plot_study
     from inknet.experiments.results import PICTURE
 
     summary = _summary(folder.study(), folder)
-    plot_study(summary, folder.folder / PICTURE)
+    picture = folder.folder / PICTURE
+    look = f"; look at {picture}"
+    try:
+        plot_study(summary, picture)
+    except InputError as error:
+        complain(f"{error}; the results are complete without it")
+        look = ""
     _print_study(summary)
-    print(printable(f"everything is in {folder.folder}; look at {folder.folder / PICTURE}"))
+    say(f"everything is in {folder.folder}{look}")
+    return summary
 
 
 def table(
@@ -179,28 +192,36 @@ def table(
     ),
 ) -> None:
     """Print the tables of studies: ours next to the published figures."""
-    from inknet.experiments.tables import csv_text, markdown
+    from inknet.experiments.tables import csv_text, markdown, markdown_text
 
-    summaries = _begun(names or [], root)
+    summaries, n_broken = _begun(names or [], root)
     if form is TableFormat.CSV:
-        print(csv_text(summaries), end="")
+        say_text(csv_text(summaries))
     elif form is TableFormat.MARKDOWN:
-        print("\n\n".join(f"## {s.study.title}\n\n{markdown(s)}" for s in summaries))
+        say_text(
+            "\n\n".join(f"## {markdown_text(s.study.title)}\n\n{markdown(s)}" for s in summaries)
+        )
     else:
         for summary in summaries:
             _print_study(summary)
+    if n_broken:
+        raise typer.Exit(2)
 
 
-def _begun(names: list[str], root: Path) -> list[StudySummary]:
-    """Return the results of some studies, or of all that were begun."""
+def _begun(names: list[str], root: Path) -> tuple[list[StudySummary], int]:
+    """Return the results of some studies, or of all that were begun; how many are broken."""
     from inknet.experiments.results import study_folders
 
     if names:
-        return [_known(name, root) for name in _expand(names)]
+        return [_known(name, root) for name in _expand(names)], 0
     folders: list[StudyFolder] = study_folders(root)
     if not folders:
         raise InputError(f"{root}: holds no study; begin one with inknet experiment run NAME")
-    return [_summary(folder.study(), folder) for folder in folders]
+    summaries = []
+    for folder in folders:
+        with complaining():
+            summaries.append(_summary(folder.study(), folder))
+    return summaries, len(folders) - len(summaries)
 
 
 def _expand(names: list[str]) -> list[str]:
@@ -237,10 +258,10 @@ def show(
     _print_study(summary, about=True)
     picture = root / name / PICTURE
     if picture.is_file():
-        print(printable(f"picture: {picture}"))
+        say(f"picture: {picture}")
     if not summary.is_complete:
         left = summary.study.n_runs - sum(len(row.results) for row in summary.rows)
-        print(printable(f"{left} of {summary.study.n_runs} runs have no result yet"))
+        say(f"{left} of {summary.study.n_runs} runs have no result yet")
 
 
 def _print_study(summary: StudySummary, *, about: bool = False) -> None:
@@ -250,17 +271,17 @@ def _print_study(summary: StudySummary, *, about: bool = False) -> None:
 
     study = summary.study
     changed = f" (with {', '.join(summary.changes)})" if summary.changes else ""
-    print_rich(printable(f"{study.title}{changed}"), style="bold")
+    say(f"{study.title}{changed}", style="bold")
     if about and study.about:
         for line in study.about.strip().splitlines():
-            print_rich(printable(line))
+            print_rich(line)
     print_rich(terminal(summary))
     for line in notes(summary):
-        print_rich(printable(f"  {line}"))
+        print_rich(f"  {line}")
     if study.claim is not None:
-        print_rich(f"The claim: {study.claim.says}")
+        say(f"The claim: {study.claim.says}")
     for line in claim_lines(summary):
-        print_rich(line)
+        say(line)
     print_rich("")
 
 
@@ -311,15 +332,12 @@ def search(
     )
     found.run(trials, _report_trial)
     best = found.best_recipe()
-    if best is None:
-        print("no trial was finished yet")
-        return
     path = out or Path("search") / f"{name}.toml"
     path.parent.mkdir(parents=True, exist_ok=True)
     write_text_whole(path, best.to_toml())
     number = found.study.best_trial.number
-    print(f"best validation accuracy {found.study.best_value:.2%}, of trial {number}")
-    print(printable(f"its recipe is {path}; train with: inknet train --recipe {path}"))
+    say(f"best validation accuracy {found.study.best_value:.2%}, of trial {number}")
+    say(f"its recipe is {path}; train with: inknet train --recipe {path}")
 
 
 def _report_trial(trial: Any) -> None:
@@ -331,7 +349,7 @@ def _report_trial(trial: Any) -> None:
         else f"{key.rpartition('.')[2]} {value}"
         for key, value in trial.params.items()
     )
-    print(printable(f"trial {trial.number}: {reached}  {tried}"), flush=True)
+    say(f"trial {trial.number}: {reached}  {tried}")
 
 
 def _summary(study: Study, folder: StudyFolder | None) -> StudySummary:

@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from inknet.cli.console import SOURCE_HELP, how_to_resume, n_errors, new_table, print_rich
-from inknet.errors import printable
+from inknet.cli.console import (
+    SOURCE_HELP,
+    complain,
+    how_to_resume,
+    n_errors,
+    new_table,
+    print_json,
+    print_rich,
+    say,
+)
 
 if TYPE_CHECKING:
     from inknet.data import Dataset
     from inknet.runs import Run
+
+
+UNKNOWN_DATA = (
+    "{}: does not say which data it was trained on, so it cannot be known whether they were changed"
+)
 
 
 def evaluate(
@@ -33,6 +45,7 @@ def evaluate(
         int,
         typer.Option(
             min=0,
+            max=10_000,
             help="Average the predictions over the image and N copies of it, distorted as in "
             "training. The result is not that of the network on the image only.",
         ),
@@ -44,18 +57,24 @@ def evaluate(
     from inknet.runs import Run
     from inknet.runs.other_data import evaluation_part, matched
 
+    n_learned_from = 0
     if data is None:
         opened = Run.open(run)
         model, samples = opened.model(), opened.test_data()
+        if opened.data_digest is None:
+            complain(UNKNOWN_DATA.format(run))
     else:
-        model, samples = MLP.load(run), evaluation_part(load(data))
+        model = MLP.load(run)
+        samples = evaluation_part(load(data, model.facts.fitting))
+        if samples.n_official_test and (run / "metrics.json").is_file():
+            n_learned_from = Run.open(run).n_learned_from(samples)
     samples = matched(samples, model)
     if copies:
         result = model.evaluate_copies_on(samples, Run.open(run).recipe.augment, copies)
     else:
         result = model.evaluate_on(samples)
     if as_json:
-        print(json.dumps(result.to_dict(), indent=2))
+        print_json(result.to_dict())
         return
     table = new_table(["class"], ["precision", "recall", "F1", "samples"])
     figures = zip(
@@ -65,8 +84,9 @@ def evaluate(
         table.add_row(name, f"{precision:.2%}", f"{recall:.2%}", f"{f1:.2%}", f"{support:,}")
     print_rich(table)
     which = "the test data of the run" if data is None else _which_part(samples)
+    which += f", {n_learned_from:,} of which it learned from" if n_learned_from else ""
     which += f", with {copies} distorted copies of each image" if copies else ""
-    print(
+    say(
         f"{samples.name}, {which}: accuracy {result.accuracy:.2%} "
         f"({n_errors(result.n_errors)} in {result.n_samples:,}), loss {result.loss:.4f}"
     )
@@ -88,8 +108,9 @@ def predict(
 ) -> None:
     """Predict what is written in pictures of any size.
 
-    A picture is cropped to its ink, scaled and centred as the digits of MNIST were. One that
-    already has the size of the training images is used unchanged.
+    A picture is cropped to its ink, scaled and centred as the digits of MNIST were; or resized
+    whole, if the training images had no clear background or no margins. One that already has the
+    size of the training images is used unchanged.
     """
     from inknet.mlp import MLP
 
@@ -105,11 +126,11 @@ def predict(
             }
             for path, row in zip(images, probabilities, strict=True)
         ]
-        print(json.dumps(answers, indent=2, ensure_ascii=False))
+        print_json(answers)
         return
     for path, row in zip(images, probabilities, strict=True):
         second, first = row.argsort(kind="stable")[-2:]
-        print(f"{path}: {names[first]} ({row[first]:.1%}, then {names[second]} {row[second]:.1%})")
+        say(f"{path}: {names[first]} ({row[first]:.1%}, then {names[second]} {row[second]:.1%})")
 
 
 def runs(
@@ -118,13 +139,13 @@ def runs(
     """List the finished runs, and the trainings that can be resumed."""
     from inknet.runs import list_runs, list_unfinished
 
-    found, unfinished = list_runs(folder), list_unfinished(folder)
+    found, unfinished = list_runs(folder, complain), list_unfinished(folder)
     if found:
         _print_runs(found)
     else:
-        print(f"no finished runs in {folder}")
+        say(f"no finished runs in {folder}")
     for path in unfinished:
-        print(f"unfinished: {printable(str(path))}; {how_to_resume(path)}")
+        say(f"unfinished: {path}; {how_to_resume(path)}")
 
 
 def _print_runs(found: list[Run]) -> None:
@@ -132,9 +153,9 @@ def _print_runs(found: list[Run]) -> None:
     for run in found:
         m = run.metrics
         table.add_row(
-            printable(str(run.folder)),
-            printable(m["recipe"]),
-            printable(Path(m["data"]["source"]).name),
+            str(run.folder),
+            m["recipe"],
+            Path(m["data"]["source"]).name,
             str(m["seed"]),
             f"{m['test']['accuracy']:.2%}",
             str(m["training"]["epochs"]),

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inknet.cli.console import SOURCE_HELP, n_errors, shortest
-from inknet.errors import InputError, printable
+from inknet.cli.console import SOURCE_HELP, complain, n_errors, shortest
+from inknet.errors import InputError, TrainingStopped
 
 if TYPE_CHECKING:
     from inknet.data import Splits
@@ -51,7 +52,10 @@ def train(
     ensemble: Annotated[
         int | None,
         typer.Option(
-            min=2, metavar="N", help="Train N networks with consecutive seeds, used together."
+            min=2,
+            max=1_000,
+            metavar="N",
+            help="Train N networks with consecutive seeds, used together.",
         ),
     ] = None,
 ) -> None:
@@ -64,7 +68,7 @@ def train(
     options: dict[str, Any] = {
         "on_start": training.introduce,
         "checkpoint_seconds": checkpoint_seconds,
-        "warn": lambda line: print(f"inknet: {line}", file=sys.stderr),
+        "warn": complain,
     }
     if resume is not None:
         others = (data, recipe, out, seed, changes or None, ensemble)
@@ -74,8 +78,9 @@ def train(
                 "--data, --recipe, --out, --seed, --set, --force and --ensemble "
                 "cannot be combined with it"
             )
-        run = resume_run(resume, previous=previous, callbacks=training.callbacks, **options)
-        training.conclude(run)
+        with _complete_anyway(training):
+            options["callbacks"] = training.callbacks
+            training.conclude(resume_run(resume, previous=previous, **options))
         return
     if previous:
         raise InputError("--previous needs --resume")
@@ -92,32 +97,45 @@ def train(
         chosen = load_recipe(recipe or "digits", changes or [], source=data, seed=seed)
         training.together(chosen, out or default_folder(chosen), ensemble, options)
         return
+    with _complete_anyway(training):
+        try:
+            run = train_on(data)
+        except MnistUnavailableError as error:
+            complain(f"continuing with the sample of 5,000 digits: {error}")
+            run = train_on("sample")
+        training.conclude(run)
+
+
+@contextmanager
+def _complete_anyway(training: _Training) -> Iterator[None]:
+    """Conclude as usual if a signal came only when the results were written."""
+    from inknet.runs import Run
+
     try:
-        run = train_on(data)
-    except MnistUnavailableError as error:
-        print(f"inknet: continuing with the sample of 5,000 digits: {error}", file=sys.stderr)
-        run = train_on("sample")
-    training.conclude(run)
+        yield
+    except TrainingStopped as stop:
+        if not stop.complete:
+            raise
+        training.conclude(Run(stop.folder))
 
 
 class _Training:
     """The printed output of a training."""
 
     def __init__(self) -> None:
-        from rich.console import Console
+        from inknet.cli.terminal import Terminal
 
-        # names of files are printed as they are: a bracket in one is not markup
-        self.console = Console(highlight=False, markup=False, soft_wrap=True)
+        self.console = Terminal(soft_wrap=True)
 
     def introduce(self, recipe: Recipe, model: MLP, parts: Splits) -> None:
         """Print what is about to be trained."""
         widths = "-".join(map(str, model.network.architecture.layer_dims))
         self.console.print(
-            f"recipe {printable(recipe.name)}, seed {recipe.seed}: {widths}, "
+            f"recipe {recipe.name}, seed {recipe.seed}: {widths}, "
             f"{model.network.n_parameters:,} parameters"
         )
         self.console.print(
-            f"{printable(recipe.data.source)}: {len(parts.train):,} samples to train, "
+            f"{recipe.data.source}: {len(parts.train):,} samples to train, "
             f"{len(parts.validation):,} to validate, {len(parts.test):,} to test"
         )
 
@@ -138,7 +156,9 @@ class _Training:
             f"{test['samples']:,}), trained for {training['seconds']:.1f} s",
             style="bold",
         )
-        self.console.print(f"everything is in {folder}; look at {folder / 'report.html'}")
+        report = folder / "report.html"
+        look = f"; look at {report}" if report.exists() else ""
+        self.console.print(f"everything is in {folder}{look}")
 
     def together(
         self, recipe: Recipe, folder: Path, n_members: int, options: dict[str, Any]
@@ -153,7 +173,7 @@ class _Training:
         def resume(place: Path) -> Run:
             return resume_run(place, callbacks=self.callbacks, **options)
 
-        figures = train_ensemble(recipe, folder, n_members, train, resume)
+        figures = train_ensemble(recipe, folder, n_members, train, resume, options["warn"])
         each = figures["errors_of_each"]
         self.console.print(
             f"one network: {sum(each) / len(each):,.1f} errors in {figures['samples']:,} on average"

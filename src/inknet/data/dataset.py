@@ -10,10 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.mapped import fetch
-from inknet.errors import InputError
+from inknet.errors import InputError, printable
 
-LARGEST_LABEL = 9_999  # a larger number is more likely an identifier than a class
-UNCLEAR_BACKGROUND = 64  # grey levels around the middle that are neither light nor dark
+DARK = 64  # grey levels; as far from white is light
+CLEAR_SHARE = 0.75  # of the pixels along the edges that are light, or dark, if the background is
+MOST_CLASSES = 4_000  # their confusion matrix, 16 million numbers, is computed, written and read
+LARGEST_LABEL = MOST_CLASSES - 1  # a larger number is more likely an identifier than a class
+MOST_NAME_CHARACTERS = 250_000  # of all class names together; the header of a model file has room
+MOST_FEATURES = 512 * 512  # 256 neurons of so many weights take a gigabyte to train
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,9 +26,9 @@ class Dataset:
 
     Attributes
     ----------
-    features : (n_stored, n_features) uint8 or floating
-        One sample per row, C-contiguous. Pixels stay uint8 (0 to 255) until a batch is made. The
-        array may be memory-mapped.
+    features : (n_stored, n_features)
+        One sample per row, C-contiguous, numbers of any type. Pixels stay uint8 (0 to 255) until a
+        batch is made. The array may be memory-mapped.
     labels : (n_stored,) integer
         The class of each row, in ``[0, n_classes)``.
     class_names : tuple of str
@@ -37,6 +41,9 @@ class Dataset:
         How many of the last stored rows are the source's own test set.
     rows : (n,) integer or None
         The selected rows, in order; ``None`` selects all.
+    is_scaled : bool
+        Whether the features are on a network's scale, where uint8 stands for 0 to 1. Otherwise
+        their values decide what they stand for, see `inknet.scale`.
     """
 
     features: NDArray[Any]
@@ -46,6 +53,7 @@ class Dataset:
     name: str
     n_official_test: int = 0
     rows: NDArray[np.intp] | None = None
+    is_scaled: bool = False
 
     def __post_init__(self) -> None:
         """Check that the parts fit together; raise an `InputError` naming the source if not."""
@@ -54,17 +62,31 @@ class Dataset:
                 f"{self.name}: features must be (n, d) and labels (n,), "
                 f"not {self.features.shape} and {self.labels.shape}"
             )
+        if self.n_features > MOST_FEATURES:
+            raise InputError(
+                f"{self.name}: {self.n_features:,} features a sample, expected at most "
+                f"{MOST_FEATURES:,}"
+            )
         if len(self.features) != len(self.labels):
             raise InputError(
                 f"{self.name}: {len(self.features):,} images but {len(self.labels):,} labels"
             )
         if len(set(self.class_names)) < self.n_classes:
             raise InputError(f"{self.name}: two classes have the same name")
+        if (n_characters := sum(map(len, self.class_names))) > MOST_NAME_CHARACTERS:
+            raise InputError(
+                f"{self.name}: the names of the classes have {n_characters:,} characters together, "
+                f"expected at most {MOST_NAME_CHARACTERS:,}"
+            )
         for name in self.class_names:
-            if not name.isprintable():
+            if printable(name) != name:
                 raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
         if len(self.labels) == 0:
             raise InputError(f"{self.name}: holds no samples")
+        if self.labels.dtype.kind not in "iu":
+            raise InputError(
+                f"{self.name}: the labels are of type {self.labels.dtype}; expected whole numbers"
+            )
         if self.rows is None:  # for a selection, this was checked when the whole was made
             low, high = int(self.labels.min()), int(self.labels.max())
             if low < 0 or high >= self.n_classes:
@@ -104,18 +126,26 @@ class Dataset:
         return labels.astype(np.intp)
 
     @property
+    def is_grey(self) -> bool:
+        """Whether the features can be grey levels: uint8, or 0 to 1 on the scale of a network."""
+        some = self.features[:1000]
+        within = self.is_scaled and some.min() >= 0 and some.max() <= 1
+        return some.dtype == np.uint8 or bool(within)
+
+    @property
     def light_background(self) -> bool | None:
         """Whether these are pictures of dark ink on a light background (in MNIST it is dark).
 
-        Decided by the median of the pixels along the edges of up to 1,000 pictures, where ink is
-        rare. None if that is neither light nor dark, as in photographs, or if these are not images.
+        Decided by the pixels along the edges of up to 1,000 pictures, where ink is rare. None if
+        they are neither mostly light nor mostly dark, as in photographs, or if these are tables.
         """
-        if self.image_shape is None or self.features.dtype != np.uint8:
+        if self.image_shape is None or not self.is_grey:
             return None
         sample = self.images(np.arange(0, len(self), 1 + len(self) // 1000))
         edges = (sample[:, 0], sample[:, -1], sample[:, :, 0], sample[:, :, -1])
-        background = float(np.median(np.concatenate(edges, axis=1)))
-        return background > 127 if abs(background - 127.5) > UNCLEAR_BACKGROUND else None
+        background = np.concatenate(edges, axis=1)
+        dark, light = np.mean(background < DARK), np.mean(background > 255 - DARK)
+        return bool(light > dark) if max(dark, light) >= CLEAR_SHARE else None
 
     def subset(self, positions: NDArray[np.intp]) -> Dataset:
         """Return a dataset of the samples at these positions, in the order given."""
@@ -131,7 +161,10 @@ class Dataset:
         """Return the images at these positions, ``(k, height, width)`` uint8, for drawing."""
         if self.image_shape is None:
             raise InputError(f"{self.name}: its {self.n_features} features are not an image")
-        return self.subset(positions).stored().reshape(-1, *self.image_shape)
+        grey = self.subset(positions).stored().reshape(-1, *self.image_shape)
+        if grey.dtype != np.uint8:  # fractions
+            grey = np.rint(255 * grey.clip(0, 1)).astype(np.uint8)
+        return grey
 
 
 def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, ...]:
@@ -140,7 +173,7 @@ def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, 
     Raises
     ------
     InputError
-        If a label is negative or above 9,999.
+        If a label is negative or above 3,999.
     """
     low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
     if low < 0 or high > LARGEST_LABEL:

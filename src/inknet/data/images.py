@@ -21,8 +21,10 @@ FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
 EXIF_ORIENTATION = 0x0112
 TIFF_TILE = (0x0142, 0x0143)  # width and height
 MOST_PIXELS = 50_000_000  # as many as the cameras of phones take
+LONGEST_SIDE = 100_000  # pixels; decoders and conversions keep several copies of a row
 STRIP = 1 << 20  # pixels converted to grey levels at once
 FAINTEST_INK = 16  # grey levels; a picture with less contrast than this counts as blank
+PLAIN = 32  # grey levels around their median in which most of the pixels of a plain border are
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
@@ -37,7 +39,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     ------
     InputError
         If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF or WebP image, or too large
-        (above 50 megapixels, or 25 for WebP and progressive JPEG).
+        (above 50 megapixels, or 25 for WebP and progressive JPEG, or 100,000 pixels on a side).
     """
     from PIL import ImageOps
 
@@ -99,6 +101,10 @@ def _check_size(path: Path, image: Image) -> None:
             f"{path}: {width:,}×{height:,} are too many pixels, "
             f"expected at most {most // 1_000_000} million"
         )
+    if max(width, height) > LONGEST_SIDE:
+        raise InputError(
+            f"{path}: {width:,}×{height:,} pixels, expected at most {LONGEST_SIDE:,} on a side"
+        )
 
 
 def _grey(image: Image) -> NDArray[np.uint8]:
@@ -154,12 +160,24 @@ def has_light_background(border: NDArray[np.uint8]) -> bool:
     return bool(np.median(border) > 127)
 
 
+def has_plain_border(grey: NDArray[np.uint8]) -> bool:
+    """Return whether three quarters of the pixels along the edges are of nearly the same grey.
+
+    So it is on paper, whatever the light; in photographs of other things it is rare.
+    """
+    border = border_pixels(grey).astype(np.int16)
+    return bool(np.mean(np.abs(border - np.median(border)) <= PLAIN) >= 0.75)
+
+
 def fit_image(
     grey: NDArray[np.uint8],
     shape: tuple[int, int] = (28, 28),
     light_background: bool | None = False,
+    crop: bool | None = None,
 ) -> NDArray[np.uint8]:
-    """Scale and centre a picture of one character, so that it looks like those of MNIST.
+    """Make a picture like those that a network was trained on.
+
+    One of a character is scaled and centred, so that it looks like those of MNIST.
 
     As the authors of MNIST did (LeCun et al. 1998, Gradient-based learning applied to document
     recognition, section III.A), the ink is scaled to fit a box of 20/28 of the picture and placed
@@ -175,6 +193,10 @@ def fit_image(
     light_background
         Whether the network was trained on dark ink on a light background. None if it was trained on
         pictures without a clear background; a picture of the right shape is then left unchanged.
+    crop
+        Whether to crop to the ink. If not, the picture is resized whole: on a background it is
+        first extended to the proportions of the shape, otherwise what is too long is cut off at
+        both ends. None crops if there is a clear background.
 
     Returns
     -------
@@ -188,9 +210,32 @@ def fit_image(
         return grey
     if grey.shape == shape and min(background, 255 - background) < FAINTEST_INK:
         return grey if light == light_background else 255 - grey
+    if not (light_background is not None if crop is None else crop):
+        inverts = light_background is not None and light != light_background
+        return _resized(255 - grey if inverts else grey, shape, extend=light_background is not None)
     ink = _ink(255 - grey if light else grey, shape)
     fitted = _centred(_scaled(_cropped(ink), shape), shape)
     return 255 - fitted if light_background else fitted
+
+
+def _resized(grey: NDArray[np.uint8], shape: tuple[int, int], *, extend: bool) -> NDArray[np.uint8]:
+    """Resize a picture without changing its proportions: extend its border, or cut off its ends."""
+    from PIL import Image
+
+    height, width = grey.shape
+    scales = shape[0] / height, shape[1] / width
+    if extend:
+        size = max(1, round(height * min(scales))), max(1, round(width * min(scales)))
+    else:
+        size = shape
+        height, width = (max(1, round(to / max(scales))) for to in shape)  # of what is kept
+        top, left = (grey.shape[0] - height) // 2, (grey.shape[1] - width) // 2
+        grey = grey[top : top + height, left : left + width]
+    small = Image.fromarray(grey).resize((size[1], size[0]), Image.Resampling.LANCZOS)
+    resized = np.full(shape, np.median(border_pixels(grey)), np.uint8)
+    top, left = (shape[0] - size[0]) // 2, (shape[1] - size[1]) // 2
+    resized[top : top + size[0], left : left + size[1]] = np.asarray(small)
+    return resized
 
 
 def _ink(grey: NDArray[np.uint8], shape: tuple[int, int]) -> NDArray[np.uint8]:

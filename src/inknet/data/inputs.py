@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from inknet.errors import InputError
+from inknet.data.dataset import Dataset
+from inknet.data.layout import image_shape_of
+from inknet.errors import InputError, InputWarning
+from inknet.scale.deciding import DARK, PIXELS, ROWS, Scale, decided
 
 
-def checked_features(
-    X: ArrayLike, name: str, n_features: int, dtype: np.dtype[Any]
-) -> NDArray[Any]:
-    """Return features as an array ``(n_samples, n_features)`` of uint8, float32 or float64.
+def checked_features(X: ArrayLike, name: str, n_features: int) -> NDArray[Any]:
+    """Return features as an array ``(n_samples, n_features)`` of numbers of any type.
 
     Parameters
     ----------
@@ -22,8 +25,6 @@ def checked_features(
         What they are called in the message.
     n_features
         As many as the model takes.
-    dtype
-        The type that other numbers are converted to.
 
     Raises
     ------
@@ -44,11 +45,44 @@ def checked_features(
     if len(features) == 0:
         raise InputError(f"{name} holds no samples")
     if features.dtype.kind not in "biuf":
-        raise InputError(f"{name} is of type {features.dtype}; expected numbers")
-    if features.dtype not in (np.uint8, np.float32, np.float64):
-        with np.errstate(over="ignore"):  # what overflows is refused later, by name
-            features = features.astype(dtype)
+        remedy = f": pass {name}.astype(float)" if features.dtype.kind == "O" else ""
+        raise InputError(f"{name} is of type {features.dtype}; expected numbers{remedy}")
     return np.ascontiguousarray(features)
+
+
+def checked_dataset(
+    X: ArrayLike,
+    y: ArrayLike | None,
+    part: str,
+    n_features: int,
+    class_names: tuple[str, ...],
+    image_shape: tuple[int, int] | None,
+) -> Dataset:
+    """Return features and labels as a dataset, each checked as below.
+
+    Parameters
+    ----------
+    X : (n_samples, n_features), or images (n_samples, height, width)
+    y : (n_samples,), or None if they are not known
+    part
+        What is added to ``X`` and ``y`` in messages.
+    n_features, class_names, image_shape
+        Of the model.
+    """
+    features = checked_features(X, f"X{part}", n_features)
+    if y is None:
+        labels: NDArray[np.integer[Any]] = np.zeros(len(features), np.intp)
+        name = f"X{part}"
+    else:
+        labels = checked_labels(y, f"y{part}", len(features), len(class_names))
+        name = f"X{part}, y{part}"
+    if np.ndim(X) == 3:
+        _, *shape = np.shape(X)
+        if image_shape is not None and tuple(shape) != image_shape:
+            theirs, ours = (f"{height}×{width}" for height, width in (shape, image_shape))
+            raise InputError(f"X{part} has images of {theirs}; the model was trained on {ours}")
+        image_shape = (shape[0], shape[1])
+    return Dataset(features, labels, class_names, image_shape, name)
 
 
 def checked_labels(
@@ -67,39 +101,75 @@ def checked_labels(
     return labels
 
 
-def refuse_other_scale(
-    features: NDArray[Any], name: str, pixels: bool | None, dtype: np.dtype[Any]
-) -> None:
-    """Refuse features on another scale than a model learned from, and those out of range.
+def scale_of(dataset: Dataset, dtype: np.dtype[Any]) -> Scale:
+    """Return the scale of training data, see `inknet.scale`; warn if it cannot be known.
 
     Parameters
     ----------
-    features : (n_samples, n_features)
-    name
-        What they are called in the message.
-    pixels
-        Whether the model learned from uint8 pixels; None if it has not learned yet.
+    dataset
+        All that its source holds is looked at, not only the selected rows.
     dtype
         The type of the model's numbers.
     """
-    is_pixels = features.dtype == np.uint8
-    if is_pixels and pixels is False:
-        raise InputError(
-            f"{name}: the features are uint8 pixels, but the model was trained on other "
-            "numbers; pass them as floats on the same scale as then"
-        )
-    if not is_pixels:
-        _refuse_not_finite(features, name, dtype)
-        if pixels and (features.min() < 0 or features.max() > 1):
-            raise InputError(
-                f"{name}: the features are {features.dtype} from {features.min():g} to "
-                f"{features.max():g}, but the model was trained on pixels; "
-                "pass uint8, or floats from 0 to 1"
-            )
+    features, is_pixels = dataset.features, dataset.features.dtype == np.uint8
+    if is_pixels and dataset.is_scaled:
+        return PIXELS
+    _refuse_not_finite(features, dataset.name, dtype)
+    scale, doubt = decided(features, are_images=dataset.image_shape is not None)
+    # images need not say so; dark ones, and fractional levels, are pixels only in images
+    may_be_pixels = scale.full < 128 and (scale.low or 0) >= 0 and (scale.high or 0) >= DARK
+    if may_be_pixels and image_shape_of(features) is not None:
+        scale, doubt = decided(features, are_images=True)
+    _warn(dataset, doubt)
+    return scale
+
+
+def on_scale(dataset: Dataset, scale: Scale | None, dtype: np.dtype[Any]) -> Dataset:
+    """Return a dataset on the scale that a model learned from; warn if that is in doubt.
+
+    Parameters
+    ----------
+    dataset
+        As it was read or passed; one that is on the scale already is returned unchanged.
+    scale
+        None if the model has not learned yet: then only the types are converted.
+    dtype
+        The type of the model's numbers.
+
+    Raises
+    ------
+    InputError
+        If the features are on another scale, or out of range, or not finite.
+    """
+    features, is_pixels = dataset.features, dataset.features.dtype == np.uint8
+    if dataset.is_scaled:
+        if is_pixels and scale is not None and not scale.holds_pictures:
+            raise InputError(f"{dataset.name}: pictures, but the model was not trained on pixels")
+        return dataset
+    _refuse_not_finite(features, dataset.name, dtype)
+    if scale is None:
+        if features.dtype not in (np.uint8, np.float32, np.float64):
+            dataset = replace(dataset, features=features.astype(dtype))
+        return dataset
+    if scale == PIXELS and is_pixels and (features[:ROWS] > 31).any():  # surely levels
+        return replace(dataset, is_scaled=True)  # a large file is not read twice
+    try:
+        features, doubt = scale.fit(features, dtype)
+    except ValueError as error:
+        raise InputError(f"{dataset.name}: {error}") from None
+    _warn(dataset, doubt)
+    return replace(dataset, features=features, is_scaled=True)
+
+
+def _warn(dataset: Dataset, doubt: str) -> None:
+    if doubt:
+        warnings.warn(f"{dataset.name}: {doubt}", InputWarning, stacklevel=2)
 
 
 def _refuse_not_finite(features: NDArray[Any], name: str, dtype: np.dtype[Any]) -> None:
     """Refuse nan, infinity and what ``dtype`` has no room for, naming the first such value."""
+    if features.dtype.kind != "f":
+        return
     largest = np.finfo(dtype).max
     if -largest <= features.min() and features.max() <= largest:  # false if there is a nan
         return
@@ -111,8 +181,12 @@ def _refuse_not_finite(features: NDArray[Any], name: str, dtype: np.dtype[Any]) 
 
 
 def _as_array(values: ArrayLike, name: str) -> NDArray[Any]:
+    if values is None:
+        raise InputError(f"{name} is None; expected an array")
     if isinstance(values, np.ma.MaskedArray):
         raise InputError(f"{name} is a masked array; fill in or leave out what is masked")
+    if hasattr(values, "toarray"):
+        raise InputError(f"{name} is a sparse matrix; pass {name}.toarray()")
     try:
         return np.asarray(values)
     except ValueError:

@@ -89,3 +89,21 @@ def fetch(features: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
         if os.preadv(file.descriptor, [out], file.start + row * size) != size:
             raise InputError(f"{file.path}: ends before row {row}; it has become shorter")
     return found
+
+
+def rows_in_order(features: NDArray[Any], start: int, stop: int) -> NDArray[Any]:
+    """Return the rows from ``start`` to ``stop``; if they are in a large file, read from it.
+
+    Raises
+    ------
+    InputError
+        If the file has become shorter since it was mapped.
+    """
+    file = file_rows(features)
+    if file is None:
+        return np.asarray(features[start:stop])
+    found = np.empty((stop - start, features.shape[1]), features.dtype)
+    position = file.start + start * found[0].nbytes
+    if os.preadv(file.descriptor, [found.data], position) != found.nbytes:
+        raise InputError(f"{file.path}: ends before row {stop}; it has become shorter")
+    return found

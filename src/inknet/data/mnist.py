@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,8 @@ from urllib.parse import urlsplit
 from inknet.data.dataset import Dataset
 from inknet.data.idx import Pair, find_spelling, load_pairs
 from inknet.errors import InputError
+from inknet.files import as_path
+from inknet.output import Output
 
 if TYPE_CHECKING:
     import requests
@@ -84,8 +87,8 @@ def fetch_mnist() -> Path:
         If the files are in neither folder and no mirror provides them.
     """
     own_folder = os.environ.get("INKNET_DATA_DIR")
-    if own_folder and all(find_spelling(Path(own_folder), name) for name in SHA256):
-        return Path(own_folder)
+    if own_folder and all(find_spelling(as_path(own_folder), name) for name in SHA256):
+        return as_path(own_folder)
 
     import pooch
 
@@ -134,7 +137,9 @@ def _download(url: str, output_file: str, pooch: object) -> None:
         with (
             _deadline(response, SECONDS_FOR_A_FILE),
             Path(output_file).open("wb") as file,
-            tqdm(total=total, unit="B", unit_scale=True, ncols=79) as progress,
+            tqdm(
+                total=total, unit="B", unit_scale=True, ncols=79, file=Output(sys.stderr)
+            ) as progress,
         ):
             for chunk in response.iter_content(1 << 14):
                 file.write(chunk)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.compressed import largest_unpacked
-from inknet.data.dataset import LARGEST_LABEL, Dataset, numbered_classes, square_shape
+from inknet.data.dataset import MOST_CLASSES, Dataset, numbered_classes
+from inknet.data.layout import image_shape_of
 from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError, quoted
 
@@ -33,9 +34,9 @@ def load_npz(path: Path) -> Dataset:
 
     It holds ``x_train, y_train, x_test, y_test`` (as Keras's mnist.npz; the test arrays become the
     official test set) or one pair ``X, y``, ``x, y``, ``images, labels``, ``features, labels`` or
-    ``data, target``. ``class_names`` is optional. Images are integers from 0 to 255 of shape
-    ``(n, height, width)`` or ``(n, d)``. Features that are not pixels are finite floating-point
-    numbers ``(n, d)``. Labels are integers ``(n,)``.
+    ``data, target``. ``class_names`` is optional. Features are finite numbers ``(n, d)``, or images
+    ``(n, height, width)``; ``(n, d)`` may be images too, if they look like it
+    (`inknet.data.layout`). Labels are integers ``(n,)``.
 
     Raises
     ------
@@ -69,6 +70,8 @@ def _load(path: Path, archive: zipfile.ZipFile) -> Dataset:
             raise InputError(f"{path}: x_train and x_test differ in shape or type")
         features = np.concatenate([features, test.features])
         labels = np.concatenate([labels, test.labels])
+    if image_shape is None and features.dtype == np.uint8:
+        image_shape = image_shape_of(features)
     names = numbered_classes(labels, str(path))
     return Dataset(
         features=features,
@@ -102,11 +105,10 @@ def _read_part(path: Path, archive: zipfile.ZipFile, features_key: str, labels_k
         )
     numbered_classes(labels, f"{path}: {labels_key}")  # before a huge label overflows
     features = _read_array(path, archive, features_key)
-    if features.dtype.kind not in "iuf" or features.ndim not in (2, 3):
+    if features.dtype.kind not in "biuf" or features.ndim not in (2, 3):
         raise InputError(
             f"{path}: {features_key} is {features.dtype} of shape {features.shape}, "
-            "expected integers or floating-point numbers of shape (n, d) or integers of shape "
-            "(n, height, width)"
+            "expected numbers of shape (n, d) or (n, height, width)"
         )
     if len(features) != len(labels):
         raise InputError(
@@ -115,30 +117,22 @@ def _read_part(path: Path, archive: zipfile.ZipFile, features_key: str, labels_k
         )
     if features.size == 0:
         raise InputError(f"{path}: {features_key} is empty, its shape is {features.shape}")
-    if features.dtype.kind == "f":
-        features, image_shape = _numbers(f"{path}: {features_key}", features), None
-    else:
-        features, image_shape = _pixels(f"{path}: {features_key}", features)
+    image_shape = features.shape[1:] if features.ndim == 3 else None
+    features = features.reshape(len(features), -1)
+    features = _stored(f"{path}: {features_key}", features)
     return _Part(features, image_shape, labels.astype(np.intp))
 
 
-def _pixels(where: str, array: NDArray[Any]) -> tuple[NDArray[np.uint8], tuple[int, int] | None]:
-    """Return integers as rows of uint8 pixels, and the image shape; None if they are no images."""
-    low, high = array.min(), array.max()
-    if low < 0 or high > 255:
-        raise InputError(f"{where} has the value {low if low < 0 else high}, expected 0 to 255")
-    image_shape = array.shape[1:] if array.ndim == 3 else square_shape(array.shape[1])
-    pixels = np.ascontiguousarray(array, np.uint8).reshape(len(array), -1)
-    return pixels, image_shape
+def _stored(where: str, array: NDArray[Any]) -> NDArray[Any]:
+    """Return features as uint8 if all are whole numbers from 0 to 255, else float32 or float64.
 
-
-def _numbers(where: str, array: NDArray[Any]) -> NDArray[np.floating[Any]]:
-    """Return floating-point numbers as float32 or float64, after checking that all are finite."""
-    if array.ndim != 2:
-        raise InputError(
-            f"{where} is {array.dtype} of shape {array.shape}, expected (n, d); "
-            "images are whole numbers from 0 to 255"
-        )
+    Their values decide later what they stand for, see `inknet.scale`; here, only that they are
+    finite is checked.
+    """
+    if array.dtype.kind != "f":
+        if array.min() >= 0 and array.max() <= 255:
+            return np.ascontiguousarray(array, np.uint8)
+        return np.ascontiguousarray(array, np.float32 if array.dtype.itemsize <= 2 else np.float64)
     for row, values in enumerate(array):  # row by row: one mask for all would take more memory
         if not np.isfinite(values).all():
             column = int(np.flatnonzero(~np.isfinite(values))[0])
@@ -155,9 +149,9 @@ def _read_class_names(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
         raise InputError(
             f"{path}: class_names is {names.dtype} of shape {names.shape}, expected text (n,)"
         )
-    if len(names) > LARGEST_LABEL + 1:
+    if len(names) > MOST_CLASSES:
         raise InputError(
-            f"{path}: class_names has {len(names):,} names, expected at most {LARGEST_LABEL + 1:,}"
+            f"{path}: class_names has {len(names):,} names, expected at most {MOST_CLASSES:,}"
         )
     return tuple(names.tolist())
 

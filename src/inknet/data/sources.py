@@ -1,6 +1,8 @@
 """`load`, the one function for all sources of data: a SOURCE is a name or a path."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from inknet.data.csv_file import load_csv
 from inknet.data.dataset import Dataset
@@ -10,6 +12,7 @@ from inknet.data.mnist import load_mnist
 from inknet.data.npz import load_npz
 from inknet.data.sample import load_sample
 from inknet.errors import InputError
+from inknet.files import as_path
 
 NAMED = {"mnist": load_mnist, "sample": load_sample}
 EXPECTED = (
@@ -18,7 +21,7 @@ EXPECTED = (
 )
 
 
-def load(source: str | Path) -> Dataset:
+def load(source: str | Path, fitting: Mapping[str, Any] | None = None) -> Dataset:
     """Load a SOURCE.
 
     Parameters
@@ -26,7 +29,11 @@ def load(source: str | Path) -> Dataset:
     source
         ``"mnist"``, ``"sample"``, or a path: a CSV in the layout of Kaggle's digit recognizer, an
         IDX file of images, a folder of IDX files, an ``.npz``, or a folder with one folder of
-        images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``.
+        images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``. In
+        this and every other path, ``~`` and ``~user`` are home folders.
+    fitting
+        How a model that is to be evaluated fits pictures to those that it was trained on, see
+        `inknet.data.images.fit_image`; for a folder of images.
 
     Raises
     ------
@@ -39,19 +46,19 @@ def load(source: str | Path) -> Dataset:
         return NAMED[source]()
     if source == "":
         raise InputError(f"the source is empty; {EXPECTED}")
-    path = Path(source)
+    path = as_path(source)
     try:
-        return _load_path(path)
+        return _load_path(path, fitting)
     except MemoryError:
         raise InputError(f"{path}: does not fit in memory") from None
     except OSError as error:  # from listing a folder; the readers turn their own into InputError
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
 
 
-def _load_path(path: Path) -> Dataset:
+def _load_path(path: Path, fitting: Mapping[str, Any] | None) -> Dataset:
     """Choose the reader by the kind of the path and the end of its name."""
     if path.is_dir():
-        return load_idx(path) if images_in(path) else load_image_folder(path)
+        return load_idx(path) if images_in(path) else load_image_folder(path, fitting)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; {EXPECTED}")
     if not path.is_file():

@@ -8,6 +8,7 @@ from inknet.errors import InputError
 from inknet.mlp import MLP
 from inknet.nn.ops.contract import FoldedLayer
 from inknet.predictor import fold
+from inknet.scale import Scale
 
 
 @dataclass(frozen=True)
@@ -21,14 +22,14 @@ class InferenceModel:
     class_names : tuple of str
     input_shape : tuple of int
         Of one sample: ``(height, width)`` of an image, or ``(n_features,)``.
-    pixels : bool
-        Whether the inputs are uint8 pixels, to be scaled to 0–1.
+    scale : Scale
+        What the inputs stand for, see docs/inputs.md.
     """
 
     layers: list[FoldedLayer]
     class_names: tuple[str, ...]
     input_shape: tuple[int, ...]
-    pixels: bool
+    scale: Scale
 
 
 def inference_model(model: MLP) -> InferenceModel:
@@ -42,5 +43,5 @@ def inference_model(model: MLP) -> InferenceModel:
         layers=layers,
         class_names=model.facts.class_names,
         input_shape=model.facts.image_shape or (n_features,),
-        pixels=bool(model.facts.pixels),
+        scale=model.facts.scale or Scale(),
     )

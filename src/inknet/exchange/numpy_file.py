@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
 from collections.abc import Sequence
+from dataclasses import astuple
 from importlib import resources
+from inspect import getsource
 from pathlib import Path
 
 import numpy as np
 
 import inknet
 from inknet.exchange.inputs import InferenceModel, inference_model
-from inknet.files import write_text_whole
+from inknet.files import refuse_other_format, write_text_whole
 from inknet.mlp import MLP
 from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.arrays import Floats
+from inknet.scale import fitted, is_whole
 
 WIDTH = 96  # characters of weights in a line
 
 
 def export_numpy(model: MLP, path: str | Path) -> None:
-    """Write a model to a Python file with ``predict_proba`` and ``predict``.
+    """Write a model to a Python file with ``predict_proba``, ``predict`` and ``predict_names``.
 
-    The file can also be run as a script. It holds the weights as text: the base64 encoding of their
-    little-endian bytes.
+    They answer as the methods of `MLP`, and take and refuse the same features. The file can also be
+    run as a script. It holds the weights as text: the base64 encoding of their little-endian bytes.
 
     Raises
     ------
     InputError
         If the file cannot be written.
     """
+    refuse_other_format(Path(path), ".py")
     template = (resources.files("inknet.exchange") / "model.py.txt").read_text("utf-8")
     program, weights = template.split("# -- weights --\n")
     described = inference_model(model)
@@ -43,16 +48,19 @@ def export_numpy(model: MLP, path: str | Path) -> None:
         "VERSION": inknet.__version__,
         "CLASSES": ascii(list(described.class_names)),
         "INPUT_SHAPE": repr(described.input_shape),
-        "SCALE": repr(1 / 255 if described.pixels else 1.0),
+        "SCALE": repr(astuple(described.scale)),
+        "RULE": "\n\n".join(getsource(function) for function in (is_whole, fitted)).rstrip(),
         "DTYPE": repr(dtype.str),
         "LAYERS": "\n".join(["[", *layers, "]"]),
         "FUNCTIONS": "\n\n\n".join(functions),
         "WEIGHTS": "\n".join(_text(arrays, dtype)),
     }
-    for name, value in constants.items():
-        program = program.replace(f"<{name}>", value)
-        weights = weights.replace(f"<{name}>", value)
-    write_text_whole(Path(path), program + weights)
+    write_text_whole(path, _filled(program, constants) + _filled(weights, constants))
+
+
+def _filled(template: str, constants: dict[str, str]) -> str:
+    """Put in all constants at once: a class may be called <LAYERS>."""
+    return re.sub("<([A-Z_]+)>", lambda place: constants[place[1]], template)
 
 
 def _functions(model: InferenceModel) -> tuple[list[str], list[str], list[Floats]]:

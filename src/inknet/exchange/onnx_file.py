@@ -1,13 +1,16 @@
 """Write a model as an ONNX file, with the scaling of its inputs included.
 
-The input is uint8 images ``(N, height, width)``, or float32 features ``(N, d)`` if the model was
-trained on such; the output is probabilities ``(N, n_classes)``. N is a free dimension. The graph
-computes in float32. Operators: https://onnx.ai/onnx/operators
+The input is uint8 pixels ``(N, height, width)`` or ``(N, d)``, or float32 features if the model was
+not trained on pixels; the output is probabilities ``(N, n_classes)``. N is a free dimension. The
+graph computes in float32. It cannot tell one scale from another: a model of pixels takes uint8 and
+no other type, and features must be on the scale of the training, of which the metadata has the
+range. Operators: https://onnx.ai/onnx/operators
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +19,9 @@ import numpy as np
 import inknet
 from inknet.errors import InputError
 from inknet.exchange.inputs import InferenceModel, inference_model
-from inknet.files import write_whole
+from inknet.files import as_path, refuse_other_format, write_whole
 from inknet.mlp import MLP
+from inknet.scale import PIXELS
 
 if TYPE_CHECKING:
     import onnx
@@ -36,7 +40,8 @@ def export_onnx(model: MLP, path: str | Path) -> None:
     """Write a model to an ONNX file, whole or not at all.
 
     The graph has one input, ``"images"`` (uint8) or ``"features"`` (float32), and one output,
-    ``"probabilities"``; the names of the classes are in its metadata, as JSON under ``classes``.
+    ``"probabilities"``. Its metadata has, as JSON, the names of the classes under ``classes``, and
+    under ``scale`` what the input is divided by and the range of the training data.
 
     Raises
     ------
@@ -44,7 +49,8 @@ def export_onnx(model: MLP, path: str | Path) -> None:
         If the package onnx is not installed, the model is too large for the format, or the file
         cannot be written.
     """
-    path = Path(path)
+    path = as_path(path)
+    refuse_other_format(path, ".onnx")
     try:
         import onnx
     except ImportError:
@@ -55,7 +61,8 @@ def export_onnx(model: MLP, path: str | Path) -> None:
         raise InputError(
             f"{path}: {model.network.n_parameters:,} parameters do not fit in one ONNX file"
         )
-    graph = _graph(inference_model(model))
+    described = inference_model(model)
+    graph = _graph(described)
     onnx_model = onnx.helper.make_model(
         graph,
         opset_imports=[onnx.helper.make_opsetid("", OPSET)],
@@ -63,8 +70,10 @@ def export_onnx(model: MLP, path: str | Path) -> None:
         producer_name="inknet",
         producer_version=inknet.__version__,
     )
-    entry = onnx_model.metadata_props.add()
-    entry.key, entry.value = "classes", json.dumps(model.facts.class_names, ensure_ascii=False)
+    scale = asdict(described.scale)
+    for key, value in (("classes", model.facts.class_names), ("scale", scale)):
+        entry = onnx_model.metadata_props.add()
+        entry.key, entry.value = key, json.dumps(value, ensure_ascii=False)
     onnx.checker.check_model(onnx_model, full_check=True)
     write_whole(path, lambda file: file.write_bytes(onnx_model.SerializeToString()))
 
@@ -75,8 +84,9 @@ def _graph(model: InferenceModel) -> onnx.GraphProto:
 
     nodes: list[Any] = []
     constants: list[Any] = []
-    tensor = "images" if model.pixels else "features"
-    dtype = TensorProto.UINT8 if model.pixels else TensorProto.FLOAT
+    pixels = model.scale.full == PIXELS.full
+    tensor = "images" if pixels else "features"
+    dtype = TensorProto.UINT8 if pixels else TensorProto.FLOAT
     graph_input = helper.make_tensor_value_info(tensor, dtype, ["N", *model.input_shape])
 
     def add(operator: str, *inputs: Any, **attributes: Any) -> None:
@@ -89,9 +99,10 @@ def _graph(model: InferenceModel) -> onnx.GraphProto:
         tensor = f"{operator.lower()}_{len(nodes)}"
         nodes.append(helper.make_node(operator, names, [tensor], **attributes))
 
-    if model.pixels:
+    if pixels:
         add("Cast", to=TensorProto.FLOAT)
-        add("Mul", 1 / 255)
+    if model.scale.full != 1:
+        add("Mul", 1 / model.scale.full)
     if len(model.input_shape) > 1:
         add("Flatten", axis=1)
     for weight, bias, function in model.layers:

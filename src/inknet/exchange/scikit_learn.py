@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
 
-from inknet.errors import InputError
+from inknet.errors import InputError, InputWarning, quoted
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts
 from inknet.nn.architecture import Architecture
 from inknet.nn.layers import BatchNorm
 from inknet.nn.network import Network
+from inknet.scale import PIXELS, Scale
 from inknet.seeds import Streams
 
 ACTIVATIONS = {"logistic": "sigmoid"}
@@ -22,6 +24,9 @@ def from_sklearn(
     classifier: Any, *, pixels: bool = False, image_shape: tuple[int, int] | None = None
 ) -> MLP:
     """Convert a fitted ``MLPClassifier`` to an `MLP` with the same probabilities.
+
+    `MLP.predict` gives the positions of classes, `MLP.predict_names` their names, as text. If the
+    classifier's own are not 0, 1, 2, …, so that it answers otherwise, an `InputWarning` says so.
 
     scikit-learn itself is not needed. Its classifier for two classes has one output z with a
     sigmoid; this becomes a softmax over ``(0, z)``, which is the same function.
@@ -55,15 +60,16 @@ def from_sklearn(
             )
         weights[-1] = np.hstack([np.zeros_like(weights[-1]), weights[-1]])
         biases[-1] = np.concatenate([np.zeros_like(biases[-1]), biases[-1]])
-    activation = ACTIVATIONS.get(classifier.activation, classifier.activation)
+    # scikit-learn's predicts with its parameters as they are now, inknet's as they were in the fit
+    activation = getattr(classifier, "activation_", classifier.activation)
     norms = getattr(classifier, "norms_", [])
     n_hidden = len(weights) - 1
     try:
         architecture = Architecture(
             layer_dims=[len(weights[0]), *map(len, biases)],
-            activations=[activation] * n_hidden + ["softmax"],
+            activations=[ACTIVATIONS.get(activation, activation)] * n_hidden + ["softmax"],
             keep_probs=[1.0] * (n_hidden + 1),
-            batch_norm=classifier.batch_norm if norms else "none",
+            batch_norm=classifier.batch_norm_ if norms else "none",
         )
         network = Network(architecture, None, np.result_type(np.float32, weights[0].dtype))
         for dense, weight, bias in zip(network.dense_layers, weights, biases, strict=True):
@@ -76,5 +82,12 @@ def from_sklearn(
             getattr(norm, name)[:] = values
     if image_shape is not None and np.prod(image_shape) != len(weights[0]):
         raise InputError(f"image_shape {image_shape} does not hold {len(weights[0])} pixels")
-    facts = ModelFacts(tuple(map(str, classes)), image_shape, None, pixels)
+    if np.asarray(classes).tolist() != list(range(len(classes))):
+        warnings.warn(
+            f"the first class of this {kind} is {quoted(classes[0])}, not the number 0; "
+            "MLP.predict answers with their positions, MLP.predict_names with their names",
+            InputWarning,
+            stacklevel=2,
+        )
+    facts = ModelFacts(tuple(map(str, classes)), image_shape, scale=PIXELS if pixels else Scale())
     return MLP.from_parts(network, facts, Streams.from_seed(0))

@@ -1,15 +1,13 @@
 """Read PyTorch's state dicts in safetensors files, and inknet's model files, as an `MLP`.
 
-A state dict has only arrays and their names. The names say which arrays belong together and in
-which order, and the shapes say how wide the layers are. The caller must say which activation is
-between the layers, and whether batch normalization comes before or after it.
+A state dict has only arrays and their names. The names say which arrays belong together, the shapes
+how wide the layers are, and `layer_order` in which order they are. The caller must say which
+activation is between the layers, and whether batch normalization comes before or after it.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.errors import InputError, quoted
+from inknet.exchange.layer_order import Module, in_order
+from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.model_file import (
     DEEPEST_NETWORK,
@@ -27,6 +27,7 @@ from inknet.model_file import (
 from inknet.nn.architecture import Architecture
 from inknet.nn.layers import BatchNorm
 from inknet.nn.network import Network
+from inknet.scale import PIXELS, Scale
 from inknet.seeds import Streams
 
 if TYPE_CHECKING:
@@ -43,22 +44,6 @@ STORED_TYPES = {"F32": np.float32, "F64": np.float64, "F16": np.float32}
 """The types that can be read, and the types in memory."""
 
 
-@dataclass
-class _Module:
-    """The tensors that share a prefix: a linear layer or a batch normalization."""
-
-    prefix: str
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
-
-    def name(self, part: str) -> str:
-        """Return the full name of one of its tensors."""
-        return f"{self.prefix}.{part}" if self.prefix else part
-
-    @property
-    def is_norm(self) -> bool:
-        return len(self.shapes.get("weight", ())) == 1 or "running_mean" in self.shapes
-
-
 def read_state_dict(
     path: str | Path,
     *,
@@ -67,12 +52,14 @@ def read_state_dict(
     class_names: Sequence[str] | None = None,
     pixels: bool = False,
     image_shape: tuple[int, int] | None = None,
+    order: Sequence[str] | None = None,
 ) -> MLP:
     """Read a safetensors file of linear layers, with or without batch normalization.
 
     The names are those of ``nn.Sequential`` or of named modules: ``0.weight``,
-    ``layers.0.weight``, ``net.3.bias``, ``fc1.weight``. The numbers in the names give the order. A
-    model file of inknet describes itself, so the other parameters are not used for it.
+    ``layers.0.weight``, ``net.3.bias``, ``fc1.weight``. The numbers in the names give the order,
+    or else the shapes, if they allow only one. A model file of inknet describes itself, so the
+    other parameters are not used for it.
 
     Parameters
     ----------
@@ -90,16 +77,20 @@ def read_state_dict(
         them itself.
     image_shape : (height, width), optional
         If the inputs are images.
+    order : sequence of str, optional
+        The names of all layers from input to output, with those of batch normalization, without
+        ``.weight``. Needed where names and shapes do not give the order.
 
     Raises
     ------
     InputError
-        If the file is not in safetensors format, or if tensors are missing, unknown, of the wrong
-        shape or type, or not finite. The message names the file and what is wrong.
+        If the file is not in safetensors format; if tensors are missing, unknown, of the wrong
+        shape or type, or not finite; or if the order of the layers is not known. The message names
+        the file and what is wrong.
     """
     from safetensors import SafetensorError, safe_open
 
-    path = Path(path)
+    path = as_path(path)
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     _refuse_pickles(path)
@@ -109,9 +100,9 @@ def read_state_dict(
             if "inknet" in (file.metadata() or {}):
                 network, facts = load_model(path)
                 return MLP.from_parts(network, facts, Streams.from_seed(0))
-            modules = _modules(path, file)
+            modules = in_order(path, _modules(path, file), order)
             architecture = _architecture(path, modules, activation, batch_norm)
-            network = Network(architecture, None, _dtype(path, file))
+            network = _network(path, architecture, _dtype(path, file))
             _fill(path, network, modules, file)
     except SafetensorError as error:
         raise InputError(f"{path}: not a readable safetensors file: {quoted(error)}") from None
@@ -140,9 +131,9 @@ def _refuse_pickles(path: Path) -> None:
         )
 
 
-def _modules(path: Path, file: safe_open) -> list[_Module]:
-    """Return the tensors grouped by module, in order; refuse those of unknown modules."""
-    modules: dict[str, _Module] = {}
+def _modules(path: Path, file: safe_open) -> list[Module]:
+    """Return the tensors grouped by module; refuse those of unknown modules."""
+    modules: dict[str, Module] = {}
     unknown = []
     names = file.keys()
     # before any shape is read: safetensors before 0.7 looks through all names for each
@@ -161,31 +152,34 @@ def _modules(path: Path, file: safe_open) -> list[_Module]:
             unknown.append(name)
             continue
         shape = tuple(file.get_slice(name).get_shape())
-        modules.setdefault(prefix, _Module(prefix)).shapes[part] = shape
+        modules.setdefault(prefix, Module(prefix)).shapes[part] = shape
     if unknown:
         raise InputError(
             f"{path}: tensors that are not part of a linear layer or batch normalization: "
             f"{quoted(', '.join(sorted(unknown)))}"
         )
-    ordered = sorted(modules.values(), key=lambda module: _natural_order(module.prefix))
-    for module in ordered:
+    for module in modules.values():
         parts = NORM if module.is_norm else DENSE
         missing = sorted(module.name(part) for part in parts - module.shapes.keys())
         if missing:
             raise InputError(f"{path}: tensors are missing: {quoted(', '.join(missing))}")
-    if not any(not module.is_norm for module in ordered):
+        shape = module.shapes["weight"]
+        if len(shape) != (1 if module.is_norm else 2) or min(shape) < 1:
+            expected = (
+                "(n_features,), as batch normalization has"
+                if module.is_norm
+                else "(fan_out, fan_in), as a linear layer has"
+            )
+            raise InputError(
+                f"{path}: {quoted(module.name('weight'))} is {shape}; expected {expected}"
+            )
+    if all(module.is_norm for module in modules.values()):
         raise InputError(f"{path}: has no linear layer (no weight with two dimensions)")
-    return ordered
-
-
-def _natural_order(prefix: str) -> list[tuple[int, int, str]]:
-    """Return a sort key that puts ``fc10`` after ``fc2``."""
-    pieces = re.split(r"(\d+)", prefix)
-    return [(1, int(p[:18]), p) if p.isdecimal() else (0, 0, p) for p in pieces]
+    return list(modules.values())
 
 
 def _architecture(
-    path: Path, modules: list[_Module], activation: str, batch_norm: str
+    path: Path, modules: list[Module], activation: str, batch_norm: str
 ) -> Architecture:
     """Return the architecture, after checking that each layer fits the one before."""
     dims: list[int] = []
@@ -203,11 +197,6 @@ def _architecture(
             for part in sorted(NORM):
                 _expect(path, module, part, (dims[-1],))
             continue
-        if len(shape) != 2 or min(shape) < 1:
-            raise InputError(
-                f"{path}: {quoted(module.name('weight'))} is {shape}; "
-                "expected (fan_out, fan_in), as a linear layer has"
-            )
         if dims:
             _expect(path, module, "weight", (shape[0], dims[-1]))
         else:
@@ -236,7 +225,7 @@ def _architecture(
     return architecture
 
 
-def _expect(path: Path, module: _Module, part: str, shape: tuple[int, ...]) -> None:
+def _expect(path: Path, module: Module, part: str, shape: tuple[int, ...]) -> None:
     found = module.shapes[part]
     if found != shape:
         raise InputError(f"{path}: {quoted(module.name(part))} is {found}; expected {shape}")
@@ -257,7 +246,14 @@ def _dtype(path: Path, file: safe_open) -> Any:
     return widest
 
 
-def _fill(path: Path, network: Network, modules: list[_Module], file: safe_open) -> None:
+def _network(path: Path, architecture: Architecture, dtype: Any) -> Network:
+    try:
+        return Network(architecture, None, dtype)
+    except ValueError as error:  # it does not fit in memory
+        raise InputError(f"{path}: {error}") from None
+
+
+def _fill(path: Path, network: Network, modules: list[Module], file: safe_open) -> None:
     """Copy the tensors into the network; their shapes are already checked."""
     norms = iter(layer for layer in network.layers if isinstance(layer, BatchNorm))
     denses = iter(network.dense_layers)
@@ -302,4 +298,4 @@ def _facts(
             f"{path}: an image of {image_shape[0]}×{image_shape[1]} does not have "
             f"{n_features:,} pixels"
         )
-    return ModelFacts(names, image_shape, None, pixels)
+    return ModelFacts(names, image_shape, scale=PIXELS if pixels else Scale())

@@ -12,6 +12,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Sequence
 from importlib import resources
+from math import prod
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -180,12 +181,12 @@ def read_study(text: str, name: str, where: str | None = None) -> Study:
     where = where or f"study {name}"
     try:
         return Study.model_validate({"name": name, **tomllib.loads(text)})
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{where}: not valid TOML: {quoted(error)}") from None
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, problem["loc"]))
-        raise InputError(f"{where}: {place or 'study'}: {quoted(problem['msg'])}") from None
+        raise InputError(quoted(f"{where}: {place or 'study'}: {problem['msg']}")) from None
+    except (ValueError, RecursionError) as error:  # also a number of too many digits
+        raise InputError(f"{where}: not valid TOML: {quoted(error)}") from None
 
 
 def grid_study(
@@ -211,6 +212,10 @@ def grid_study(
     """
     axes = [_axis(text) for text in grid]
     keys = [key for key, _ in axes]
+    refuse_repeated("--grid", keys)
+    n_runs = prod(len(values) for _, values in axes) * len(seeds)
+    if n_runs > LARGEST_STUDY:  # before they are made
+        raise InputError(f"--grid: {n_runs:,} runs; expected at most {LARGEST_STUDY:,}")
     shorts = [key.rpartition(".")[2] for key in keys]
     name = name or "-".join([Path(recipe).stem, *shorts])
     if not NAME_FORM.fullmatch(name) or name.startswith("."):
@@ -240,6 +245,21 @@ def grid_study(
         )
     except ValidationError as error:
         raise InputError(f"study {name}: {quoted(error.errors()[0]['msg'])}") from None
+
+
+def refuse_repeated(option: str, keys: Sequence[str]) -> None:
+    """Raise `InputError` if an option names a key twice: one of them would not count."""
+    for key, times in Counter(keys).items():
+        if times > 1:
+            raise InputError(f"{option} {quoted(key)}: is given twice")
+
+
+def refuse_overruled(option: str, keys: Sequence[str], changes: Sequence[str]) -> None:
+    """Raise `InputError` if ``--set`` fixes a key that shall vary."""
+    for change in changes:
+        key = change.partition("=")[0].strip()
+        if key in keys:
+            raise InputError(f"--set {quoted(change)}: {key} is what {option} varies")
 
 
 def _axis(text: str) -> tuple[str, list[Any]]:

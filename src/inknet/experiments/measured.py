@@ -59,11 +59,13 @@ class MeasuredFile:
             return {}
         try:
             values = json.loads(self.path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise InputError(f"{self.path}: cannot be read: {quoted(error)}") from None
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise InputError(f"{self.path}: expected measurements of format {FORMAT}")
-        entries: dict[str, Entry] = values["entries"]
+        entries = values.get("entries")
+        if not isinstance(entries, dict) or not all(isinstance(e, dict) for e in entries.values()):
+            raise InputError(f"{self.path}: expected a table of entries")
         return entries
 
     def put(self, name: str, entry: Entry) -> None:

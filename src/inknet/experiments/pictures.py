@@ -16,6 +16,7 @@ from inknet.report.figures import (
     legend_below,
     message_figure,
     new_figure,
+    own_settings,
     save_figure,
     shorten,
 )
@@ -28,11 +29,12 @@ MOST_ROWS = 40
 """More rows than that cannot be distinguished in one picture; the first are drawn."""
 
 
-def plot_study(summary: StudySummary, path: Path) -> None:
+def plot_study(summary: StudySummary, path: str | Path) -> None:
     """Write the picture of a study as PNG."""
     save_figure(lambda: study_figure(summary), path)
 
 
+@own_settings()
 def study_figure(summary: StudySummary) -> Figure:
     """Draw the figure of each row (mean and each run), and the mean validation curve of each."""
     from matplotlib import colormaps
@@ -72,7 +74,8 @@ def _draw_dots(
     if figure == "test" and any(row.row.published for row in rows):
         axes.plot([], [], "o", color=INK, label="ours: mean ± deviation")
         axes.plot([], [], "D", mfc="none", color=ORANGE, label="published")
-    axes.set_yticks(range(len(rows)), [shorten(row.row.name, 34) for row in rows])
+    names = [shorten(row.row.name, 34) for row in rows]
+    axes.set_yticks(range(len(rows)), names, parse_math=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.xaxis.set_major_locator(MaxNLocator(nbins=5))
     axes.xaxis.set_major_formatter(PercentFormatter(1))
@@ -115,7 +118,7 @@ def _mean_curve(curves: list[list[float]]) -> list[float]:
 
 
 def _finish(axes: Axes, title: str) -> None:
-    axes.set_title(title, loc="left", fontsize=10, color=INK)
+    axes.set_title(title, loc="left", fontsize=10, color=INK, parse_math=False)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9, colors=INK)

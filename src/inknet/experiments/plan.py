@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import inknet
-from inknet.errors import InputError
-from inknet.experiments.catalogue import Row, Study
+from inknet.errors import InputError, quoted
+from inknet.experiments.catalogue import Row, Study, refuse_overruled
+from inknet.files import cut_to_bytes
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.prepare import with_absolute_source
 from inknet.training.fastest import fastest_ops
@@ -67,6 +68,8 @@ def plan_study(study: Study, changes: Sequence[str] = ()) -> Plan:
     InputError
         Naming the key that no recipe has, or its value.
     """
+    if study.group == "own":
+        refuse_overruled("the study", [key for row in study.rows for key in row.set], changes)
     ops = fastest_ops().name
     jobs: list[Job] = []
     for row in study.rows:
@@ -85,8 +88,21 @@ def plan_study(study: Study, changes: Sequence[str] = ()) -> Plan:
             )
     if len({job.name for job in jobs}) < len(jobs):
         raise InputError(f"study {study.name}: two rows have names that make one file name")
+    _refuse_same_trainings(jobs)
     whole = "\n".join(f"{job.name}\n{job.recipe}" for job in jobs)
     return Plan(study, jobs, hashlib.sha256(whole.encode()).hexdigest())
+
+
+def _refuse_same_trainings(jobs: Sequence[Job]) -> None:
+    """Raise `InputError` if two rows have one recipe: what they differ in is overruled."""
+    known: dict[str, str] = {}
+    for job in jobs:
+        training = job.recipe.partition("\n")[2]  # without its name
+        if (first := known.setdefault(training, job.row)) != job.row:
+            raise InputError(
+                f"study {job.study}: the rows {quoted(first)} and {quoted(job.row)} are the same "
+                "training; --set or --seeds fixes what they differ in"
+            )
 
 
 def _recipe(study: Study, row: Row, changes: Sequence[str], seed: int) -> Recipe:
@@ -99,4 +115,4 @@ def _recipe(study: Study, row: Row, changes: Sequence[str], seed: int) -> Recipe
 
 
 def _file_form(name: str) -> str:
-    return re.sub(r"[^\w.+-]+", "-", name).strip("-.")[:100] or "row"
+    return cut_to_bytes(re.sub(r"[^\w.+-]+", "-", name).strip("-."), 100) or "row"

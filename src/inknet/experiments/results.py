@@ -24,17 +24,21 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import inknet
 from inknet.errors import InputError, quoted
-from inknet.experiments.catalogue import Study, read_study
+from inknet.experiments.catalogue import Share, Study, read_study
 from inknet.experiments.measured import write_json
 from inknet.experiments.plan import Plan
 from inknet.experiments.work import RESULT_FORMAT
-from inknet.files import refuse_link_out_of, write_text_whole
+from inknet.files import lock_in, refuse_link_out_of, refuse_long_path, write_text_whole
 
 PICTURE = "study.png"
 LARGEST_FILE = 1 << 26  # bytes; a run of a million epochs
+LARGEST_STUDY_FILE = 1 << 23  # bytes; 10,000 rows
 
 PartType = TypeVar("PartType", bound=BaseModel)
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(ge=0, le=1e15)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+RunName = Annotated[str, Field(pattern=r"^[\w+-][\w.+-]*$", max_length=200)]
 
 
 class _Part(BaseModel):
@@ -48,10 +52,10 @@ class TestFigures(_Part):
 
     __test__ = False  # pytest takes every class of such a name for tests
 
-    accuracy: Number
-    errors: int
-    samples: int
-    loss: Number | None
+    accuracy: Share
+    errors: Count
+    samples: Count
+    loss: Positive | None
 
 
 class Result(_Part):
@@ -60,25 +64,27 @@ class Result(_Part):
     format: Literal[1]
     name: str
     row: str
-    seed: int
+    seed: Annotated[int, Field(ge=0)]
     outcome: Literal["finished", "diverged", "failed"]
     error: str | None = None
     test: TestFigures | None = None
-    train_accuracy: Number | None = None
-    validation_accuracy: Number | None = None
-    active: Number | None = None
-    epochs: int = 0
-    best_epoch: int | None = None
+    train_accuracy: Share | None = None
+    validation_accuracy: Share | None = None
+    active: Share | None = None
+    epochs: Count = 0
+    best_epoch: Count | None = None
     stopped: str = ""
-    seconds: Number = 0.0
+    seconds: Positive = 0.0
+    data: str | None = None
+    """The digest of the source; results of inknet 0.2 have none."""
     weights: str = ""
-    history: dict[str, list[Any]] = {}
+    history: dict[str, list[Number | list[Number | None] | None]] = {}
     process: int = 0
 
     def curve(self, column: str) -> list[float]:
         """Return a measurement over the epochs; what is not a number is left out."""
         values = self.history.get(column, [])
-        return [float(value) for value in values if isinstance(value, (int, float))]
+        return [value for value in values if isinstance(value, float)]
 
 
 class Manifest(_Part):
@@ -88,7 +94,7 @@ class Manifest(_Part):
     study: str
     digest: str
     changes: list[str]
-    runs: list[str]
+    runs: list[RunName]
     ops: str
     inknet: str
 
@@ -116,7 +122,13 @@ class StudyFolder:
         path = self.folder / "study.toml"
         refuse_link_out_of(self.folder, path)
         try:
-            text = path.read_text("utf-8")
+            if path.exists() and not path.is_file():  # a pipe would be waited for
+                raise InputError(f"{path}: cannot be read: it is no file")
+            if path.stat().st_size > LARGEST_STUDY_FILE:
+                raise InputError(f"{path}: larger than any study")
+            text = path.read_text("utf-8-sig")
+        except InputError:
+            raise
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read: {quoted(error)}") from None
         return read_study(text, self.folder.name, str(path))
@@ -139,14 +151,18 @@ class StudyFolder:
         Raises
         ------
         InputError
-            If another process is at work here, or the folder is not of this plan.
+            If another process is at work here, the folder is not of this plan, or it or what would
+            be written to is a link.
         """
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
+        refuse_long_path(self.folder)
+        refuse_link_out_of(self.folder.parent, self.folder)
+        refuse_link_out_of(self.folder, self.runs)
         self._check(plan)
         try:
             self.runs.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(self.folder / "lock", timeout=0)
+            lock = lock_in(self.folder)
             lock.acquire()
         except Timeout:
             raise InputError(f"{self.folder}: another process is at work on this study") from None
@@ -162,8 +178,11 @@ class StudyFolder:
             lock.release()
 
     def put(self, result: dict[str, Any]) -> Result:
-        """Save a finished run."""
-        checked = Result.model_validate(result)
+        """Save a finished run; `InputError` if it is not what `Result` describes."""
+        try:
+            checked = Result.model_validate(result)
+        except ValidationError as error:
+            raise InputError(f"{self.folder}: a result: {_first_problem(error)}") from None
         write_json(self.runs / f"{checked.name}.json", result)
         return checked
 
@@ -229,8 +248,12 @@ def _read(folder: Path, path: Path, kind: type[PartType]) -> PartType:
             raise InputError(f"{path}: larger than any file of a study")
         return kind.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, problem["loc"])) or "content"
-        raise InputError(f"{path}: {place}: {quoted(problem['msg'])}") from None
+        raise InputError(f"{path}: {_first_problem(error)}") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    problem = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, problem["loc"])) or "content"
+    return quoted(f"{place}: {problem['msg']}")

@@ -15,7 +15,8 @@ from inknet.errors import StudyStopped
 from inknet.experiments.backends import Backend
 from inknet.experiments.plan import Plan
 from inknet.experiments.results import Result, StudyFolder
-from inknet.training.ending import SIGNALS
+from inknet.experiments.same_data import SameData
+from inknet.training.ending import HUNG_UP, SIGNALS, listened_to
 from inknet.training.fastest import fastest_ops
 
 Report = Callable[[Plan, Result, int, int], object]
@@ -51,9 +52,10 @@ def run_plans(
     Raises
     ------
     InputError
-        If a folder is not of its plan, or another process is at work in it.
+        If a folder is not of its plan, or another process is at work in it; or if the data were
+        changed since its first run.
     StudyStopped
-        After Ctrl-C or SIGTERM; the same call continues.
+        After a signal; the same call continues.
     """
     by_name = {plan.study.name: plan for plan in plans}
     folders = {name: StudyFolder(root / name) for name in by_name}
@@ -69,6 +71,12 @@ def run_plans(
             if (known := present[name].get(job.name)) is None
             or (retry and known.outcome == "failed")
         ]
+        same_data = {
+            name: SameData(folders[name].folder, plan, present[name])
+            for name, plan in by_name.items()
+        }
+        for name, same in same_data.items():
+            same.check_sources(job for job in jobs if job.study == name)
         total = sum(len(plan.jobs) for plan in plans)
         done = total - len(jobs)
         if not jobs:
@@ -78,6 +86,7 @@ def run_plans(
         for result in results:
             if result["outcome"] in {ending.text for ending in SIGNALS.values()}:
                 raise StudyStopped(result["outcome"])
+            same_data[result["study"]].check(result["name"], result.get("data"))
             kept = folders[result["study"]].put(result)
             done += 1
             report(by_name[result["study"]], kept, done, total)
@@ -88,7 +97,7 @@ def run_plans(
 
 @contextmanager
 def _stoppable() -> Iterator[list[str]]:
-    """Turn Ctrl-C and SIGTERM into `StudyStopped`, at once, wherever the main thread waits.
+    """Turn Ctrl-C, SIGTERM and SIGHUP into `StudyStopped`, at once, wherever the main thread waits.
 
     Gives a list that then holds what happened.
     """
@@ -98,10 +107,15 @@ def _stoppable() -> Iterator[list[str]]:
         return
 
     def stop(number: int, frame: FrameType | None) -> None:
-        signalled.append(SIGNALS[signal.Signals(number)].text)
+        ending = SIGNALS[signal.Signals(number)]
+        signalled.append(ending.text)
+        if ending is HUNG_UP:  # it often comes twice, see `InterruptFlag`
+            signal.signal(number, signal.SIG_IGN)
         raise StudyStopped(signalled[0])
 
-    previous = {number: signal.signal(number, stop) for number in SIGNALS}
+    previous = listened_to()
+    for number in previous:
+        signal.signal(number, stop)
     try:
         yield signalled
     finally:

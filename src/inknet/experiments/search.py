@@ -9,20 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 import numpy as np
 
-from inknet.errors import DivergedError, InputError, StudyStopped, quoted
-from inknet.experiments.catalogue import values_of
+from inknet.data import load
+from inknet.data.digest import source_digest
+from inknet.errors import DivergedError, InputError, StudyStopped, quoted, without_passwords
+from inknet.experiments.catalogue import refuse_overruled, refuse_repeated, values_of
+from inknet.files import as_path
 from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.prepare import prepare
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
+from inknet.training.interrupt import InterruptFlag
 
 if TYPE_CHECKING:
     import optuna
@@ -42,6 +48,8 @@ WIDE = 30
 """A range whose ends are more than so many times apart is searched by orders of magnitude."""
 PRUNED = Ending("pruned")
 """Optuna ended the trial."""
+DIVERGED = "diverged"
+"""The attribute of a trial whose training diverged: in one line, how."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,8 @@ class Search:
     seed : int
         Of every training.
     study : optuna.Study
+    storage : str
+        The URL of its database; it may hold a password.
     """
 
     recipe: str
@@ -125,6 +135,7 @@ class Search:
     axes: tuple[Axis, ...]
     seed: int
     study: optuna.Study
+    storage: str = field(repr=False)
 
     def run(self, n_trials: int, report: Callable[[optuna.trial.FrozenTrial], None]) -> None:
         """Make this many more trials.
@@ -132,22 +143,40 @@ class Search:
         Raises
         ------
         InputError
-            If a trial's settings cannot be trained with.
+            If a trial's settings cannot be trained with, or the data were changed since the first.
         StudyStopped
-            After Ctrl-C or SIGTERM; the trials so far are kept.
+            After a signal; the trials so far are kept.
         """
-        self.study.optimize(
-            self._objective,
-            n_trials=n_trials,
-            callbacks=[lambda study, trial: report(trial)],
+        with _storage_errors(self.storage):
+            if not any(axis.key == "data.source" for axis in self.axes):
+                source = _with(self.recipe, self.changes, {}, self.seed).data.source
+                self._check_same_data(source, source_digest(load(source)))
+            self.study.optimize(
+                self._objective,
+                n_trials=n_trials,
+                callbacks=[lambda study, trial: report(trial)],
+            )
+
+    def best_recipe(self) -> Recipe:
+        """Return the recipe of the best trial.
+
+        Raises
+        ------
+        InputError
+            If no trial was finished, or the database does not have what it must have.
+        """
+        with _storage_errors(self.storage):
+            trials = self.study.get_trials()
+            states = Counter(trial.state.name.lower() for trial in trials)
+            if states["complete"]:
+                return self._recipe(self.study.best_trial)
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        problems = [t.user_attrs[DIVERGED] for t in trials if DIVERGED in t.user_attrs]
+        why = f"; {len(problems)} diverged, the last: {problems[-1]}" if problems else ""
+        raise InputError(
+            f"search {quoted(self.study.study_name)}: no trial was finished, so there is no best "
+            f"recipe ({counts or 'none was made'}{why})"
         )
-
-    def best_recipe(self) -> Recipe | None:
-        """Return the recipe of the best trial; None if none was finished."""
-        import optuna
-
-        finished = self.study.get_trials(states=(optuna.trial.TrialState.COMPLETE,))
-        return self._recipe(self.study.best_trial) if finished else None
 
     def _recipe(self, trial: Any) -> Recipe:
         """Return the recipe with the values of a trial."""
@@ -162,17 +191,31 @@ class Search:
 
         settings = {axis.key: axis.suggest(trial) for axis in self.axes}
         prepared = prepare(_with(self.recipe, self.changes, settings, self.seed))
+        self._check_same_data(prepared.recipe.data.source, prepared.digest)
         pruner = Pruner(trial)
         try:
-            with at_most(1):
+            with at_most(1), InterruptFlag(deliver=False) as interrupt:
                 history = prepared.train([pruner])
         except DivergedError as error:
+            trial.set_user_attr(DIVERGED, str(error))
             raise optuna.TrialPruned(str(error)) from None
-        if history.ending.by_signal:
-            raise StudyStopped(history.stopped)
+        if interrupt.reason is not None:
+            raise StudyStopped(interrupt.reason.text)
         if history.ending == PRUNED:
             raise optuna.TrialPruned
         return pruner.best
+
+    def _check_same_data(self, source: str, digest: str) -> None:
+        """Refuse to compare trials with those on other data."""
+        key = f"digest of {source}"
+        known = self.study.user_attrs.get(key)
+        if known is None:
+            self.study.set_user_attr(key, digest)
+        elif known != digest:
+            raise InputError(
+                f"{quoted(source)}: was changed since the search was begun; "
+                "restore it, or choose another --name"
+            )
 
 
 def open_search(
@@ -206,22 +249,66 @@ def open_search(
         opened, or has a search of that name with another recipe or another range.
     """
     axes = tuple(axis_of(text) for text in vary or DEFAULT_SPACE)
+    refuse_repeated("--vary", [axis.key for axis in axes])
+    refuse_overruled("the search", [axis.key for axis in axes], changes)
     for axis in axes:  # the ends show whether the key is known, before anything is created
         for value in axis.choices or (axis.low, axis.high):
             _with(recipe, changes, {axis.key: value}, seed)
     base = _with(recipe, changes, {}, seed).to_toml()
     described = "\n".join([base, *map(repr, axes)])
     digest = hashlib.sha256(described.encode()).hexdigest()
-    study = _open_study(name, storage, seed)
-    known = study.user_attrs.get("recipe and ranges")
-    if known not in (None, digest):
-        raise InputError(
-            f"{storage}: has a search {name!r} with another recipe or other ranges; "
-            "choose another --name"
-        )
-    if known is None:
-        study.set_user_attr("recipe and ranges", digest)
-    return Search(recipe, tuple(changes), axes, seed, study)
+    with _storage_errors(storage):
+        study = _open_study(name, storage, seed)
+        known = study.user_attrs.get("recipe and ranges")
+        if known not in (None, digest):
+            raise InputError(
+                f"{quoted(_shown(storage))}: has a search {name!r} with another recipe "
+                "or other ranges; choose another --name"
+            )
+        if known is None:
+            study.set_user_attr("recipe and ranges", digest)
+    return Search(recipe, tuple(changes), axes, seed, study, storage)
+
+
+@contextmanager
+def _storage_errors(storage: str) -> Iterator[None]:
+    """Turn the errors of a database into one line without its password.
+
+    There are many databases, each with errors of its own.
+    """
+    try:
+        yield
+    except Exception as error:
+        room = type(error).__module__.partition(".")[0]
+        if isinstance(error, (InputError, OSError)) or room in ("builtins", "inknet", "numpy"):
+            raise
+        raise _unusable(storage, error) from None
+
+
+def _unusable(storage: str, error: Exception) -> InputError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    for secret in _secrets(storage):
+        reason = reason.replace(secret, "***")
+    reason = quoted(without_passwords(reason))
+    return InputError(f"--storage {quoted(_shown(storage))}: cannot be used: {reason}")
+
+
+def _shown(storage: str) -> str:
+    """Return a storage without its password, also where it is no URL but may have been meant so."""
+    if "://" in storage:
+        return without_passwords(storage)
+    return re.sub(r":.*@", ":***@", storage, flags=re.DOTALL)
+
+
+def _secrets(storage: str) -> list[str]:
+    """Return what `_shown` hides, as it is written and as it is sent; longest first."""
+    hidden = _shown(storage).split("***")
+    if len(hidden) == 1:
+        return []
+    pattern = "(.*)".join(map(re.escape, hidden))
+    match = re.fullmatch(pattern, storage, re.DOTALL)
+    found = {word for word in (match.groups() if match else ()) if word}
+    return sorted(found | {unquote(word) for word in found}, key=len, reverse=True)
 
 
 def _open_study(name: str, storage: str, seed: int) -> optuna.Study:
@@ -231,7 +318,10 @@ def _open_study(name: str, storage: str, seed: int) -> optuna.Study:
         raise InputError("a search needs Optuna: pip install 'inknet[search]'") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     if storage.startswith("sqlite:///"):
-        Path(storage.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        path, mark, options = storage.removeprefix("sqlite:///").partition("?")
+        expanded = as_path(path)
+        expanded.parent.mkdir(parents=True, exist_ok=True)
+        storage = f"sqlite:///{expanded}{mark}{options}"
     try:
         study = optuna.create_study(
             storage=storage,
@@ -244,9 +334,8 @@ def _open_study(name: str, storage: str, seed: int) -> optuna.Study:
         number = np.random.SeedSequence((seed, len(study.trials))).generate_state(1)[0]
         study.sampler = optuna.samplers.TPESampler(seed=int(number))
         return study
-    except Exception as error:  # of any database there is, each with errors of its own
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"--storage {quoted(storage)}: cannot be used: {quoted(reason)}") from None
+    except Exception as error:  # also of what a database needs and is not installed
+        raise _unusable(storage, error) from None
 
 
 def _with(recipe: str, changes: Sequence[str], settings: dict[str, Any], seed: int) -> Recipe:

@@ -1,9 +1,14 @@
-"""Tables of a study: ours next to the published row, for the terminal, as Markdown and as CSV."""
+"""Tables of a study: ours next to the published row, for the terminal, as Markdown and as CSV.
+
+The names of rows are free text. In Markdown they are escaped, so that they are shown as they are.
+In CSV a name that a spreadsheet would take for a formula gets an apostrophe before it.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from typing import TYPE_CHECKING
 
 from inknet.errors import printable
@@ -31,6 +36,9 @@ def headings(summary: StudySummary) -> list[str]:
 
 _SHORT_NAMES: dict[Figure, str] = {"gap": "gap", "active": "active", "finished": "finished"}
 
+FORMULA = re.compile(r"'*(\s*[=+\-@＝＋－＠]|[\t\r\n])")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
 LEGEND = (
     "Test and training accuracy in percent, mean ± standard deviation over the seeds;\n"
     "epochs until the training ended; seconds of one training. In parentheses: what was published."
@@ -45,8 +53,25 @@ def cells(summary: StudySummary) -> list[list[str]]:
 def markdown(summary: StudySummary) -> str:
     """Return the table as Markdown."""
     names = headings(summary)
-    lines = [names, ["---"] + ["---:"] * (len(names) - 1), *cells(summary)]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '¦') for cell in line)} |" for line in lines)
+    texts = [[markdown_text(cell) for cell in line] for line in (names, *cells(summary))]
+    lines = [texts[0], ["---"] + ["---:"] * (len(names) - 1), *texts[1:]]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def markdown_text(text: str) -> str:
+    """Return text that Markdown shows as it is, on one line."""
+    line = " ".join(printable(part) for part in text.split())
+    # an underscore within a word, and a star between blanks, emphasize nothing
+    return re.sub(r"[\\`*<>|\[\]$~&#]|(?<!\w)_|_(?!\w)", lambda match: f"\\{match[0]}", line)
+
+
+def csv_cell(text: str) -> str:
+    """Return text with an apostrophe before it if a spreadsheet would take it for a formula.
+
+    Plain numbers, such as ``-0.5``, stay as they are. Text that looks like the result gets one too,
+    so different texts stay different.
+    """
+    return f"'{text}" if FORMULA.match(text) and not NUMBER.fullmatch(text) else text
 
 
 def csv_text(summaries: list[StudySummary]) -> str:
@@ -73,8 +98,8 @@ def csv_text(summaries: list[StudySummary]) -> str:
             ]
             writer.writerow(
                 [
-                    summary.study.name,
-                    row.row.name,
+                    csv_cell(summary.study.name),
+                    csv_cell(row.row.name),
                     *("" if value is None else value for value in reported_values),
                     *values,
                     _mean(row.epochs),
@@ -96,7 +121,7 @@ def terminal(summary: StudySummary) -> Table:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     first, *others = headings(summary)
-    table.add_column(first, overflow="fold")
+    table.add_column(printable(first), overflow="fold")
     for name in others:
         table.add_column(name, justify="right", no_wrap=name != "runs")
     for row in cells(summary):

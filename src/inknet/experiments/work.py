@@ -23,6 +23,7 @@ from inknet.recipes import Recipe
 from inknet.runs.prepare import Prepared, prepare
 from inknet.training.fastest import fastest_ops
 from inknet.training.history import EpochRecord, History
+from inknet.training.interrupt import InterruptFlag
 from inknet.training.threads import one_blas_thread
 
 RESULT_FORMAT = 1
@@ -39,8 +40,8 @@ def execute(
 
     By default on one thread: the bits are then the same however many runs there are at a time. What
     goes wrong is a result too: its ``outcome`` is ``"finished"``, ``"diverged"``, ``"failed"``, or
-    ``"interrupted"`` or ``"terminated"`` after a signal. ``also`` returns further figures of what
-    was trained.
+    ``"interrupted"``, ``"terminated"`` or ``"hung up"`` after a signal. ``also`` returns further
+    figures of what was trained.
     """
     result = _heading(job) | {"process": os.getpid()}
     try:
@@ -94,15 +95,16 @@ def _check_same_kind(job: Job) -> None:
 def _train(prepared: Prepared) -> dict[str, Any]:
     model = prepared.model
     outcome: dict[str, Any] = {"outcome": "finished"}
-    try:
-        history = prepared.train()
-    except DivergedError as error:  # the model has the weights from before
-        assert model.history is not None
-        history = model.history
-        outcome = {"outcome": "diverged", "error": quoted(error)}
-    if history.ending.by_signal:
-        return {"outcome": history.stopped}
-    with np.errstate(over="ignore", invalid="ignore"):
+    with InterruptFlag(deliver=False) as interrupt:
+        try:
+            history = prepared.train()
+        except DivergedError as error:  # the model has the weights from before
+            assert model.history is not None
+            history = model.history
+            outcome = {"outcome": "diverged", "error": quoted(error)}
+    if interrupt.reason is not None:
+        return {"outcome": interrupt.reason.text}
+    with np.errstate(all="ignore"):
         evaluation = model.evaluate_on(prepared.parts.test)
     return {
         **outcome,
@@ -119,6 +121,7 @@ def _train(prepared: Prepared) -> dict[str, Any]:
         "seconds": history.seconds,
         "ops": history.ops,
         "parameters": model.network.n_parameters,
+        "data": prepared.digest,
         "weights": _digest(model),
         "history": _columns(history),
     }
@@ -141,7 +144,10 @@ def _columns(history: History) -> dict[str, list[Any]]:
     columns: dict[str, list[Any]] = {
         name: [getattr(record, name) for record in history] for name in COLUMNS
     }
-    columns["gradient_norms"] = [list(record.gradient_norms) for record in history]
+    # the norm of very large gradients is infinite, which JSON cannot hold
+    columns["gradient_norms"] = [
+        [norm if isfinite(norm) else None for norm in record.gradient_norms] for record in history
+    ]
     columns["active_fractions"] = [list(record.active_fractions) for record in history]
     return columns
 

@@ -123,6 +123,7 @@ def identity_slope(a: Floats, out: Floats) -> None:
     out[:] = 1
 
 
+@np.errstate(under="ignore")  # a probability may be 0, even where NumPy is set to raise
 def softmax(logits: Floats, out: Floats) -> None:
     """Write ``exp(z_k) / sum_j exp(z_j)`` along each row; ``out`` may be ``logits`` itself.
 
@@ -130,22 +131,14 @@ def softmax(logits: Floats, out: Floats) -> None:
     exponential can overflow. Its derivative is combined with that of the loss, in
     `inknet.nn.ops.NumpyOps.softmax_cross_entropy`.
     """
-    np.subtract(logits, logits.max(axis=1, keepdims=True), out=out)
-    np.exp(out, out=out)
+    np.exp(np.subtract(logits, logits.max(axis=1, keepdims=True), out=out), out=out)
     out /= out.sum(axis=1, keepdims=True)
 
 
+_LEAKY = ("leaky_relu", leaky_relu, f"np.maximum(z, {LEAKY_SLOPE} * z)", "LeakyRelu")
 _TABLE = (
     ActivationFunction("relu", relu, "np.maximum(z, 0)", "Relu", relu_slope, True),
-    ActivationFunction(
-        "leaky_relu",
-        leaky_relu,
-        f"np.maximum(z, {LEAKY_SLOPE} * z)",
-        "LeakyRelu",
-        leaky_relu_slope,
-        rectifies=True,
-        attributes={"alpha": LEAKY_SLOPE},
-    ),
+    ActivationFunction(*_LEAKY, leaky_relu_slope, True, attributes={"alpha": LEAKY_SLOPE}),
     ActivationFunction("sigmoid", sigmoid, "(1 + np.tanh(z / 2)) / 2", "Sigmoid", sigmoid_slope),
     ActivationFunction("tanh", tanh, "np.tanh(z)", "Tanh", tanh_slope),
     ActivationFunction("identity", identity, "z", "Identity", identity_slope),

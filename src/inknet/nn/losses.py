@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from inknet.nn.arrays import Floats, Labels
-from inknet.nn.ops import NUMPY, NumpyOps
+from inknet.nn.ops import NUMPY, NumpyOps, checked_labels, checked_targets
 
 
 def softmax_cross_entropy(
@@ -39,7 +39,8 @@ def softmax_cross_entropy(
     ----------
     logits, gradient : (n, K)
         The gradient is written to ``gradient``.
-    labels : (n,)
+    labels : (n,) integer
+        From 0 to K - 1.
     label_smoothing : float
         0 for plain cross-entropy (Szegedy et al. 2016, section 7, for the smoothed one).
     sample_weight : (n,), optional
@@ -49,7 +50,13 @@ def softmax_cross_entropy(
     -------
     float
         The mean loss.
+
+    Raises
+    ------
+    ValueError
+        If the labels are not as described.
     """
+    labels = checked_labels(labels, logits)
     return ops.softmax_cross_entropy(logits, labels, label_smoothing, gradient, sample_weight)
 
 
@@ -86,7 +93,13 @@ def sigmoid_cross_entropy(
     -------
     float
         The mean loss.
+
+    Raises
+    ------
+    ValueError
+        If the targets are not as described.
     """
+    targets = checked_targets(targets, logits)
     return ops.sigmoid_cross_entropy(logits, targets, label_smoothing, gradient, sample_weight)
 
 

@@ -30,9 +30,7 @@ def cosine(progress: float) -> float:
     return (1 + cos(pi * progress)) / 2
 
 
-ONE_CYCLE_START = 1 / 25
-ONE_CYCLE_END = 1 / 250_000
-ONE_CYCLE_PEAK = 0.3
+ONE_CYCLE_START, ONE_CYCLE_END, ONE_CYCLE_PEAK = 1 / 25, 1 / 250_000, 0.3
 
 
 def one_cycle(progress: float) -> float:
@@ -49,9 +47,6 @@ def one_cycle(progress: float) -> float:
 
 
 SCHEDULES: dict[str, Callable[[float], float]] = {
-    "constant": constant,
-    "step": step,
-    "cosine": cosine,
-    "one_cycle": one_cycle,
+    schedule.__name__: schedule for schedule in (constant, step, cosine, one_cycle)
 }
 """The schedules by the names that recipes use."""

@@ -1,6 +1,12 @@
 """Recipes: all settings of a training run, and the recipes that come with inknet."""
 
-from inknet.recipes.reading import augment_recipe, load_recipe, recipe_names, training_recipe
+from inknet.recipes.reading import (
+    augment_recipe,
+    check_readable,
+    load_recipe,
+    recipe_names,
+    training_recipe,
+)
 from inknet.recipes.schema import AugmentRecipe, DataRecipe, NetworkRecipe, Recipe, TrainingRecipe
 
 __all__ = [
@@ -10,6 +16,7 @@ __all__ = [
     "Recipe",
     "TrainingRecipe",
     "augment_recipe",
+    "check_readable",
     "load_recipe",
     "recipe_names",
     "training_recipe",

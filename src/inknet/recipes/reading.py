@@ -13,14 +13,14 @@ from typing import Any, TypeVar
 import numpy as np
 from pydantic import ValidationError
 
-from inknet.errors import InputError, quoted
-from inknet.recipes.schema import AugmentRecipe, Part, Recipe, TrainingRecipe
+from inknet.errors import InputError, printable, quoted
+from inknet.files import as_path
+from inknet.recipes.schema import LARGEST_INTEGER, AugmentRecipe, Part, Recipe, TrainingRecipe
 
 LARGEST_RECIPE = 1 << 16  # bytes
 LONGEST_LINE = 10_000  # characters
 MOST_DOTS = 300  # in a line: the time to parse a key grows with the square of its parts
 DEEPEST_NESTING = 8
-LARGEST_INTEGER = (1 << 63) - 1  # the range that TOML guarantees
 
 PartType = TypeVar("PartType", bound=Part)
 
@@ -65,14 +65,14 @@ def load_recipe(
         text = (resources.files("inknet.recipes") / f"{recipe}.toml").read_text("utf-8")
     elif recipe.endswith(".toml"):
         where = recipe
-        text = _read(Path(recipe))
+        text = _read(as_path(recipe))
     else:
         raise InputError(
             f"no recipe is called {recipe!r}; expected {', '.join(recipe_names())} "
             "or the path of a .toml file"
         )
     table = _parsed(text, where)
-    table.setdefault("name", Path(where).stem)
+    table.setdefault("name", printable(Path(where).stem))
     for key, value in (settings or {}).items():
         _set(table, key, value)
     for change in changes:
@@ -81,7 +81,27 @@ def load_recipe(
         _set(table, "data.source", source)
     if seed is not None:
         _set(table, "seed", seed)
-    return _validated(Recipe, table, where)
+    loaded = _validated(Recipe, table, where)
+    check_readable(loaded)
+    return loaded
+
+
+def check_readable(recipe: Recipe) -> None:
+    """Raise `InputError` if a recipe could not be read again from the file that a run keeps of it.
+
+    So with a name of hundreds of dots, which is within its length, but not within those of a file.
+    """
+    where = f"recipe {quoted(recipe.name)[:80]}"
+    _validated(Recipe, recipe.model_dump(exclude_none=True), where)  # a copy may be changed
+    try:
+        text = recipe.to_toml()
+        if len(text.encode()) > LARGEST_RECIPE:
+            raise InputError(f"{where}: takes more than {LARGEST_RECIPE:,} bytes as a file")
+        again = _validated(Recipe, _parsed(text, where), where)
+    except UnicodeEncodeError:
+        raise InputError(f"{where}: holds text that is not UTF-8") from None
+    if again != recipe:
+        raise InputError(f"{where}: its values are not the same when read from a file")
 
 
 def augment_recipe(settings: Mapping[str, Any]) -> AugmentRecipe:
@@ -106,7 +126,7 @@ def _read(path: Path) -> str:
             content = file.read(LARGEST_RECIPE + 1)
         if len(content) > LARGEST_RECIPE:
             raise InputError(f"{path}: larger than any recipe, more than {LARGEST_RECIPE:,} bytes")
-        return content.decode("utf-8").replace("\r\n", "\n")
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -172,10 +192,26 @@ def _set(table: dict[str, Any], key: str, value: Any) -> None:
 
 
 def _validated(part: type[PartType], table: dict[str, Any], where: str) -> PartType:
+    _refuse_other_bytes(table, where)
     try:
         return part.model_validate(table)
     except ValidationError as error:
         raise InputError(f"{where}: {quoted(_first_problem(part, error))}") from None
+
+
+def _refuse_other_bytes(table: Mapping[str, Any], where: str) -> None:
+    """Raise `InputError` for a path that is not UTF-8: TOML could not hold it."""
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            _refuse_other_bytes(value, where)
+        elif isinstance(value, str) and not value.isprintable():
+            try:
+                value.encode("utf-8")
+            except UnicodeEncodeError:
+                raise InputError(
+                    f"{where}: {key} is {quoted(value)}; a recipe cannot hold a name that is not "
+                    "UTF-8: rename the file, or give a link to it"
+                ) from None
 
 
 def _first_problem(part: type[Part], error: ValidationError) -> str:

@@ -16,7 +16,8 @@ from inknet.nn.architecture import Architecture
 Fraction: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count: TypeAlias = Annotated[int, Field(ge=1)]
+LARGEST_INTEGER = (1 << 63) - 1  # the range that TOML guarantees
+Count: TypeAlias = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 Unset = BeforeValidator(lambda value: None if value == "none" else value)
 """Lets ``--set key=none`` unset a key, since TOML has no null."""
 HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
@@ -230,7 +231,7 @@ class Recipe(Part):
 
     name: Annotated[str, Field(max_length=1_000)] = "custom"
     """What the run is called in lists and reports."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, le=LARGEST_INTEGER)] = 0
     """Decides everything that is random."""
     data: DataRecipe = DataRecipe()
     augment: AugmentRecipe = AugmentRecipe()

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inknet.errors import InputError
+
+MOST_CLASSES = 10_000
+"""The confusion matrix of these has a hundred million numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,29 +70,59 @@ class Evaluation:
         """The harmonic mean of precision and recall of each class, ``(n_classes,)``."""
         return _ratio(2 * np.diag(self.confusion), self.confusion.sum(axis=0) + self.support)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain Python values, ready for JSON."""
+    def figures_of_classes(self) -> dict[str, dict[str, float]]:
+        """Return precision, recall, F1 and support of each class, by its name."""
         figures = zip(
             self.class_names, self.precision, self.recall, self.f1, self.support, strict=True
         )
+        return {
+            name: {
+                "precision": float(precision),
+                "recall": float(recall),
+                "f1": float(f1),
+                "support": int(support),
+            }
+            for name, precision, recall, f1, support in figures
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain Python values, ready for JSON."""
         return {
             "accuracy": self.accuracy,
             "loss": self.loss,
             "samples": self.n_samples,
             "errors": self.n_errors,
-            "classes": {
-                name: {
-                    "precision": float(precision),
-                    "recall": float(recall),
-                    "f1": float(f1),
-                    "support": int(support),
-                }
-                for name, precision, recall, f1, support in figures
-            },
+            "classes": self.figures_of_classes(),
             "confusion_matrix": self.confusion.tolist(),
         }
 
 
+def json_text(value: Any, indent: str = "", ensure_ascii: bool = True) -> str:
+    """Return plain Python values as JSON, a line for each, but for each row of numbers only one.
+
+    A confusion matrix of thousands of classes has millions of numbers.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite.
+    """
+    inner = indent + "  "
+    plain = partial(json.dumps, ensure_ascii=ensure_ascii, allow_nan=False)
+    if isinstance(value, dict) and value:
+        items = [
+            f"{plain(key)}: {json_text(item, inner, ensure_ascii)}" for key, item in value.items()
+        ]
+    elif isinstance(value, list) and any(isinstance(item, (dict, list)) for item in value):
+        items = [json_text(item, inner, ensure_ascii) for item in value]
+    else:
+        return plain(value)
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    lines = f",\n{inner}".join(items)
+    return f"{opening}\n{inner}{lines}\n{indent}{closing}"
+
+
+@np.errstate(under="ignore")  # a small loss is 0, even where NumPy is set to raise
 def evaluate(
     logits: NDArray[np.floating[Any]],
     labels: NDArray[np.integer[Any]],
@@ -101,18 +138,33 @@ def evaluate(
         The true classes.
     class_names
         The name of each class.
+
+    Raises
+    ------
+    InputError
+        If a label is no class, there are more than 10,000 classes, or the three do not fit
+        together.
     """
     n_classes = len(class_names)
+    if n_classes > MOST_CLASSES:
+        raise InputError(f"{n_classes:,} classes; expected at most {MOST_CLASSES:,} to evaluate")
+    fits = labels.ndim == 1 and logits.shape == (len(labels), n_classes)
+    if not fits or labels.dtype.kind not in "iu":
+        raise InputError(
+            f"the labels are {labels.dtype} of shape {labels.shape}, the outputs of shape "
+            f"{logits.shape}; expected whole numbers (n,), and (n, {n_classes})"
+        )
+    if len(labels) == 0 or labels.min() < 0 or labels.max() >= n_classes:
+        found = f"from {labels.min()} to {labels.max()}" if len(labels) else "none"
+        raise InputError(f"the labels are {found}; expected classes from 0 to {n_classes - 1}")
     predicted = logits.argmax(axis=1)
     # Labels may be stored as uint8, which cannot number the cells of 17 classes.
     cells = labels.astype(np.intp) * n_classes + predicted
-    confusion = np.bincount(cells, minlength=n_classes**2)
+    confusion = np.bincount(cells, minlength=n_classes**2).astype(np.int64, copy=False)
     # Not from probabilities: a small one, rounded to 0, would have an infinite logarithm.
     wide = logits.astype(np.float64)
     losses = np.logaddexp.reduce(wide, axis=1) - wide[np.arange(len(labels)), labels]
-    return Evaluation(
-        confusion.reshape(n_classes, n_classes).astype(np.int64), float(losses.mean()), class_names
-    )
+    return Evaluation(confusion.reshape(n_classes, n_classes), float(losses.mean()), class_names)
 
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

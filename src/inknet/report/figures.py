@@ -1,17 +1,24 @@
 """What all pictures share: colours, an empty figure, measuring text, and saving.
 
-Figures are built as objects and never through pyplot, so nothing global is touched and no window is
-opened.
+Figures are built as objects and never through pyplot, so no window is opened and no backend is
+chosen. They are drawn with Matplotlib's own defaults, whatever the settings of the user are: those
+are put back afterwards.
 """
 
 from __future__ import annotations
 
+import os
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-from inknet.files import write_whole
+from inknet.errors import InputError, quoted
+from inknet.files import as_path, write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,11 +26,57 @@ if TYPE_CHECKING:
     from matplotlib.text import Text
 
 DPI = 150
+USERS_OWN = ("backend", "backend_fallback", "interactive", "toolbar", "timezone")
+"""Settings that decide nothing about a picture, or may not be set without a consequence."""
+
+_drawing = RLock()
+"""Held while pictures are drawn: Matplotlib has one set of settings for all threads."""
 
 # Two colours of Okabe and Ito's palette, distinct for every kind of colour vision.
 # https://jfly.uni-koeln.de/color/
 BLUE, ORANGE = "#0072B2", "#D55E00"
 INK, PALE = "#222222", "#D9D9D9"
+
+
+@contextmanager
+def own_settings() -> Iterator[None]:
+    """Draw with Matplotlib's defaults; what the user has set comes back afterwards."""
+    with _drawing:
+        matplotlib = _matplotlib()
+        defaults = {
+            name: value
+            for name, value in dict.items(matplotlib.rcParamsDefault)
+            if name not in USERS_OWN
+        }
+        with matplotlib.rc_context(), warnings.catch_warnings():
+            # of old names among the settings; and of a class name in a script that the font lacks,
+            # which is drawn as boxes: that is no error
+            warnings.simplefilter("ignore")
+            matplotlib.rcParams.update(defaults)
+            yield
+
+
+def _matplotlib() -> ModuleType:
+    """Import Matplotlib; where the settings of the user prevent that, without them."""
+    try:
+        import matplotlib
+    except ImportError:
+        raise
+    except Exception:  # a settings file that is not text, or an unknown backend
+        from unittest import mock
+
+        exists = os.path.exists
+        settings = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+        settings["MATPLOTLIBRC"] = os.devnull
+        for name in [name for name in sys.modules if name.startswith("matplotlib.")]:
+            del sys.modules[name]  # they belong to the module whose import failed
+        with (
+            mock.patch.dict(os.environ, settings, clear=True),
+            # it looks into the current folder first
+            mock.patch("os.path.exists", lambda path: path != "matplotlibrc" and exists(path)),
+        ):
+            import matplotlib
+    return matplotlib
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -51,13 +104,28 @@ def message_figure(message: str) -> Figure:
     return figure
 
 
-def save_figure(draw: Callable[[], Figure], path: Path) -> None:
-    """Write what ``draw`` returns as PNG, whole or not at all; the same figure, the same bytes."""
-    with warnings.catch_warnings():
-        # A class name in a script that the font lacks is drawn as boxes; that is no error.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
-        figure = draw()
-        write_whole(path, lambda file: figure.savefig(file, metadata={"Software": None}))
+def save_figure(draw: Callable[[], Figure], path: str | Path) -> None:
+    """Write what ``draw`` returns as PNG, whole or not at all; the same figure, the same bytes.
+
+    A path that ends in the name of another format of Matplotlib, such as ``.pdf``, gets that one.
+
+    Raises
+    ------
+    InputError
+        If it cannot be drawn or written.
+    """
+    path = as_path(path)
+    kind = path.suffix[1:].lower() or "png"
+    metadata = {"Software": None} if kind == "png" else None
+    try:
+        with own_settings():
+            figure = draw()
+            write_whole(path, lambda file: figure.savefig(file, format=kind, metadata=metadata))
+    except InputError:
+        raise
+    except Exception as error:  # Matplotlib has errors of many kinds
+        reason = quoted(f"{type(error).__name__}: {error}")
+        raise InputError(f"{path}: cannot be drawn: {reason}") from error
 
 
 def fractions(

@@ -19,6 +19,7 @@ from inknet.report.figures import (
     fractions,
     message_figure,
     new_figure,
+    own_settings,
     save_figure,
     shorten,
     shrink,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def plot_weights(
-    weights: NDArray[np.floating[Any]], image_shape: tuple[int, int], path: Path
+    weights: NDArray[np.floating[Any]], image_shape: tuple[int, int], path: str | Path
 ) -> None:
     """Write ``weights.png``: each neuron of the first layer as an image; see `weights_figure`."""
     save_figure(lambda: weights_figure(weights, image_shape), path)
@@ -40,22 +41,25 @@ def plot_mistakes(
     true_names: Sequence[str],
     predicted_names: Sequence[str],
     probabilities: Sequence[float] | NDArray[np.floating[Any]],
-    path: Path,
+    path: str | Path,
 ) -> None:
     """Write ``mistakes.png``: misread images and what they are; see `mistakes_figure`."""
     save_figure(lambda: mistakes_figure(images, true_names, predicted_names, probabilities), path)
 
 
-def plot_images(images: NDArray[np.uint8], names: Sequence[str], path: Path) -> None:
+def plot_images(images: NDArray[np.uint8], names: Sequence[str], path: str | Path) -> None:
     """Write images ``(k, height, width)``, each above its name; see `images_figure`."""
     save_figure(lambda: images_figure(images, names), path)
 
 
-def plot_versions(original: NDArray[np.uint8], versions: NDArray[np.uint8], path: Path) -> None:
+def plot_versions(
+    original: NDArray[np.uint8], versions: NDArray[np.uint8], path: str | Path
+) -> None:
     """Write an image and distorted versions of it; see `versions_figure`."""
     save_figure(lambda: versions_figure(original, versions), path)
 
 
+@own_settings()
 def weights_figure(weights: NDArray[np.floating[Any]], image_shape: tuple[int, int]) -> Figure:
     """Draw what every neuron of the first layer looks for, one image a neuron, row by row.
 
@@ -138,6 +142,7 @@ def _columns(n_tiles: int, tallness: float) -> int:
     return min(n_tiles, min(candidates, key=lambda columns: -n_tiles % columns))
 
 
+@own_settings()
 def mistakes_figure(
     images: NDArray[np.uint8],
     true_names: Sequence[str],
@@ -190,6 +195,7 @@ def mistakes_figure(
     return figure
 
 
+@own_settings()
 def images_figure(images: NDArray[np.uint8], names: Sequence[str]) -> Figure:
     """Draw images ``(k, height, width)``, eight in a row, each above the name of its class."""
     columns, cell, caption = min(8, len(images)), 0.95, 0.24  # inches
@@ -213,6 +219,7 @@ def images_figure(images: NDArray[np.uint8], names: Sequence[str]) -> Figure:
     return figure
 
 
+@own_settings()
 def versions_figure(original: NDArray[np.uint8], versions: NDArray[np.uint8]) -> Figure:
     """Draw an image ``(height, width)``, and next to it versions of it, ``(k, height, width)``.
 

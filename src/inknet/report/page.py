@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from inknet.files import write_text_whole
+from inknet.errors import printable
+from inknet.files import as_path, write_text_whole
 from inknet.report.evaluation import Evaluation
 from inknet.report.figures import DPI
 from inknet.training.ending import EARLY_STOPPING, FINISHED, INTERRUPTED
@@ -61,13 +62,13 @@ _STOPPED = {
 
 
 def write_report(
-    path: Path,
+    path: str | Path,
     *,
     title: str,
     recipe_toml: str,
     history: History,
     evaluation: Evaluation,
-    pictures: Sequence[Path],
+    pictures: Sequence[str | Path],
     summary: Mapping[str, str],
 ) -> None:
     """Write ``report.html``: self-contained, readable on a phone, on paper and in dark mode.
@@ -101,18 +102,19 @@ def write_report(
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
-    found = {picture.stem: picture for picture in pictures if picture.exists()}
+    found = {picture.stem: picture for picture in map(as_path, pictures) if picture.exists()}
     text = environment.get_template("report.html.jinja").render(
         title=title,
         headline=_headline(history, evaluation) | dict(summary),
         stopped=_how_it_ended(history),
         pictures=[_picture(found[stem], _LESSONS[stem]) for stem in _LESSONS if stem in found],
-        classes=evaluation.to_dict()["classes"],
+        classes=evaluation.figures_of_classes(),
         confusions=_frequent_confusions(evaluation),
         history=history,
         recipe_toml=recipe_toml,
     )
-    write_text_whole(path, text)
+    # names may hold characters that no page may have, or that turn the text around
+    write_text_whole(path, "\n".join(map(printable, text.split("\n"))))
 
 
 def _headline(history: History, evaluation: Evaluation) -> dict[str, str]:
@@ -157,16 +159,17 @@ def _picture(path: Path, lesson: _Lesson) -> dict[str, Any]:
 
 def _frequent_confusions(evaluation: Evaluation) -> list[dict[str, Any]]:
     """Return the ten most frequent kinds of error, the most frequent first."""
-    errors = evaluation.confusion.copy()
-    np.fill_diagonal(errors, 0)
-    order = np.argsort(-errors, axis=None, kind="stable")[:10]
+    true, predicted = np.nonzero(evaluation.confusion)
+    wrong = true != predicted
+    true, predicted = true[wrong], predicted[wrong]
+    counts = evaluation.confusion[true, predicted]
+    order = np.argsort(-counts, kind="stable")[:10]
     return [
         {
             "true": evaluation.class_names[row],
             "predicted": evaluation.class_names[column],
-            "count": int(errors[row, column]),
-            "share": errors[row, column] / evaluation.support[row],
+            "count": int(count),
+            "share": count / evaluation.support[row],
         }
-        for row, column in zip(*np.unravel_index(order, errors.shape), strict=True)
-        if errors[row, column] > 0
+        for row, column, count in zip(true[order], predicted[order], counts[order], strict=True)
     ]

@@ -21,6 +21,7 @@ from inknet.report.figures import (
     legend_below,
     message_figure,
     new_figure,
+    own_settings,
     save_figure,
     shorten,
     text_width,
@@ -33,16 +34,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def plot_history(history: History, path: Path) -> None:
+def plot_history(history: History, path: str | Path) -> None:
     """Write ``loss.png``: loss and accuracy over the epochs, the best epoch marked."""
     save_figure(lambda: history_figure(history), path)
 
 
-def plot_confusion(evaluation: Evaluation, path: Path) -> None:
+def plot_confusion(evaluation: Evaluation, path: str | Path) -> None:
     """Write ``confusion_matrix.png``: how often each true class was read as each class."""
     save_figure(lambda: confusion_figure(evaluation), path)
 
 
+@own_settings()
 def history_figure(history: History) -> Figure:
     """Draw loss and accuracy, of training and validation, side by side over the epochs."""
     if not len(history):
@@ -96,6 +98,7 @@ def _draw_curves(axes: Axes, history: History, quantity: str) -> None:
     axes.tick_params(labelsize=9, colors=INK)
 
 
+@own_settings()
 def confusion_figure(evaluation: Evaluation) -> Figure:
     """Draw the confusion matrix: rows are the true classes, columns the predicted ones.
 

@@ -6,10 +6,10 @@ model.safetensors     the trained network
 history.csv           what each epoch measured
 metrics.json          the figures on the test data, sizes, times and versions
 loss.png              loss and accuracy over the epochs
-confusion_matrix.png  which class was taken for which, on the test data
+confusion_matrix.png  which class was taken for which, on the test data; to 1,000 classes
 weights.png           every neuron of the first layer as an image
 mistakes.png          the test images that the network misread with most confidence
-report.html           all of it on one page
+report.html           all of it on one page; like a picture, left out if it could not be made
 unfinished/           only until the run is complete, see `inknet.runs.unfinished`
 ===================== ============================================================================
 """
@@ -17,15 +17,19 @@ unfinished/           only until the run is complete, see `inknet.runs.unfinishe
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from inknet.data import Dataset
+from inknet.data.digest import digest_of, source_digest
 from inknet.errors import InputError
-from inknet.files import refuse_link_out_of
+from inknet.files import cut_to_bytes, refuse_link_out_of, refuse_long_path
 from inknet.mlp import MLP
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.metrics import read_metrics
@@ -81,19 +85,62 @@ class Run:
         """Return the trained model."""
         return MLP.load(self.folder)
 
+    @property
+    def data_digest(self) -> str | None:
+        """The digest of the source that it was trained on; None if an older inknet made the run."""
+        digest: str | None = self.metrics["data"].get("digest")
+        return digest
+
     def test_data(self) -> Dataset:
-        """Return the test data of the run, split again in the same way."""
-        return load_splits(self.recipe, Streams.from_seed(self.recipe.seed)).test
+        """Return the test data of the run, split again in the same way.
+
+        A run of inknet 0.2 or older has no `data_digest`; then it cannot be checked whether they
+        are the same.
+
+        Raises
+        ------
+        InputError
+            If the source was changed so that they are no longer the same samples.
+        """
+        recipe = self.recipe
+        test = load_splits(recipe, Streams.from_seed(recipe.seed)).test
+        known = self.metrics["data"].get("test_digest")
+        if known is not None and digest_of(test) != known:
+            raise InputError(
+                f"{recipe.data.source}: was changed since {self.folder} was trained: what would be "
+                "its test data now may have samples that it was trained on; restore the source, "
+                f"or evaluate on all of it with --data {recipe.data.source}"
+            )
+        return test
+
+    def n_learned_from(self, samples: Dataset) -> int:
+        """Return how many samples of its own source it was trained on or validated with.
+
+        0 for a source with other content, and if `data_digest` is None.
+        """
+        if self.data_digest != source_digest(samples):
+            return 0
+        recipe = self.recipe
+        parts = load_splits(recipe, Streams.from_seed(recipe.seed))
+        learned = [part.rows for part in (parts.train, parts.validation) if part.rows is not None]
+        rows = np.arange(len(samples)) if samples.rows is None else samples.rows
+        return int(np.isin(rows, np.concatenate(learned)).sum())
 
 
-def list_runs(folder: Path) -> list[Run]:
-    """Return the finished runs in the folders directly below ``folder``, by name."""
+def list_runs(
+    folder: Path, on_broken: Callable[[InputError], object] = lambda error: None
+) -> list[Run]:
+    """Return the finished runs in the folders directly below ``folder``, by name.
+
+    Those that cannot be read are left out; ``on_broken`` is called with the error of each.
+    """
     runs = []
     for path in sorted(folder.glob("*/metrics.json")):
         try:
             run = Run.open(path.parent)
             run.metrics  # noqa: B018, a folder that cannot be read is no run
-        except InputError:
+        except InputError as error:
+            on_broken(error)
             continue
         runs.append(run)
     return runs
@@ -110,7 +157,7 @@ def list_unfinished(folder: Path) -> list[Path]:
 
 def default_folder(recipe: Recipe) -> Path:
     """Return a folder below ``runs`` named after the current time and the recipe."""
-    name = re.sub(r"[^\w.-]+", "-", recipe.name)[:80]
+    name = cut_to_bytes(re.sub(r"[^\w.-]+", "-", recipe.name), 80)
     stem = f"{datetime.now():%Y%m%d-%H%M%S}-{name}"
     endings = chain([""], (f"-{number}" for number in count(2)))
     folders = (Path("runs") / f"{stem}{ending}" for ending in endings)
@@ -119,6 +166,7 @@ def default_folder(recipe: Recipe) -> Path:
 
 def check_folder(folder: Path, force: bool) -> None:
     """Raise `InputError` unless the folder is free for a run, or holds one that may be replaced."""
+    refuse_long_path(folder)
     try:
         if not folder.exists():
             return

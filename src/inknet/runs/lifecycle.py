@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inknet.data import Splits
-from inknet.errors import DivergedError, TrainingStopped
+from inknet.errors import DivergedError, InputError, TrainingStopped
+from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.recipes import Recipe
 from inknet.runs.folder import Run, check_folder, put_in_place
 from inknet.runs.prepare import Prepared, prepare, with_absolute_source
 from inknet.runs.results import write_results
 from inknet.runs.unfinished import BEST_SO_FAR, Unfinished
+from inknet.training.callbacks import checked_callbacks
 from inknet.training.checkpoint import Checkpoint
 from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
@@ -27,10 +29,10 @@ CHECKPOINT_SECONDS = 60.0
 
 def train_run(
     recipe: Recipe,
-    folder: Path,
+    folder: str | Path,
     *,
     force: bool = False,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Sequence[Callback] | None = None,
     on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
@@ -55,7 +57,8 @@ def train_run(
     checkpoint_seconds
         Save a checkpoint this often, and after every epoch.
     warn
-        Called with one line when a checkpoint cannot be written; the training continues.
+        Called with one line when a checkpoint, a picture or the report cannot be written; the
+        training continues, and the run is complete without them.
 
     Raises
     ------
@@ -65,27 +68,29 @@ def train_run(
     DivergedError
         If the loss is no longer a finite number.
     TrainingStopped
-        After Ctrl-C or SIGTERM; `resume_run` continues.
+        After Ctrl-C, SIGTERM or SIGHUP; `resume_run` continues, unless the run is complete.
     """
-    folder = folder.absolute()
+    folder = as_path(folder).absolute()
     unfinished = Unfinished(folder)
     check_folder(folder, force)
     recipe = with_absolute_source(recipe)
+    callbacks = checked_callbacks(callbacks)
     prepared = prepare(recipe)
-    with InterruptFlag() as interrupt, unfinished.at_work():
+    with InterruptFlag(deliver=False) as interrupt, unfinished.at_work():
         check_folder(folder, force)  # another run may have been put there in the meantime
         unfinished.begin(recipe)
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
-        _train_and_write(prepared, unfinished, [*callbacks, checkpointer], None, interrupt)
-    return Run(folder)
+        all_callbacks = [*callbacks, checkpointer]
+        _train_and_write(prepared, unfinished, all_callbacks, None, interrupt, warn)
+    return _completed(folder, interrupt)
 
 
 def resume_run(
-    folder: Path,
+    folder: str | Path,
     *,
     previous: bool = False,
-    callbacks: Callable[[Recipe], Sequence[Callback]] = lambda recipe: (),
+    callbacks: Callable[[Recipe], Sequence[Callback] | None] = lambda recipe: None,
     on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
@@ -111,10 +116,10 @@ def resume_run(
     DivergedError, TrainingStopped
         As for `train_run`.
     """
-    folder = folder.absolute()
+    folder = as_path(folder).absolute()
     unfinished = Unfinished(folder)
     recipe = unfinished.recipe()
-    with InterruptFlag() as interrupt, unfinished.at_work():
+    with InterruptFlag(deliver=False) as interrupt, unfinished.at_work():
         prepared = prepare(recipe)
         checkpoint = unfinished.checkpoint(prepared.origin(), previous=previous)
         began_on = checkpoint.ops
@@ -122,8 +127,15 @@ def resume_run(
             warn(f"began on {began_on} ops, continues on {now}: the last bits may differ")
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
-        all_callbacks = [*callbacks(recipe), checkpointer]
-        _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt)
+        all_callbacks = [*checked_callbacks(callbacks(recipe)), checkpointer]
+        _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt, warn)
+    return _completed(folder, interrupt)
+
+
+def _completed(folder: Path, interrupt: InterruptFlag) -> Run:
+    """Return the complete run; a signal that came while it was written must not be lost either."""
+    if interrupt.reason is not None:
+        raise TrainingStopped(interrupt.reason.text, folder, resumable=False, complete=True)
     return Run(folder)
 
 
@@ -133,6 +145,7 @@ def _train_and_write(
     callbacks: Sequence[Callback],
     checkpoint: Checkpoint | None,
     interrupt: InterruptFlag,
+    warn: Callable[[str], object],
 ) -> None:
     """Train from the beginning or from a checkpoint; write the results and put them in place."""
     model = prepared.model
@@ -145,10 +158,34 @@ def _train_and_write(
         raise DivergedError(f"{error}{_keep_best(model, unfinished)}") from None
     if history.ending.by_signal:
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
-    unfinished.make_results()
-    write_results(unfinished.results, prepared.recipe, model, prepared.parts, history)
-    put_in_place(unfinished.results, unfinished.run_folder)
-    unfinished.remove()
+    try:
+        unfinished.make_results()
+        has_all = write_results(unfinished.results, prepared, history, warn)
+        put_in_place(unfinished.results, unfinished.run_folder)
+    except InputError as error:
+        raise InputError(f"{error}{_keep_model(model, unfinished)}") from None
+    if has_all or not unfinished.has_checkpoint:
+        unfinished.remove()
+    else:
+        warn(f"the checkpoint is kept: --resume {unfinished.run_folder} makes what is missing")
+
+
+def _keep_model(model: MLP, unfinished: Unfinished) -> str:
+    """Save a trained model whose results cannot be written, unless a checkpoint has it; say where.
+
+    On a disk that is full it is there already, and needs no more room.
+    """
+    if unfinished.has_checkpoint:
+        return ""
+    path, written = unfinished.folder / BEST_SO_FAR, unfinished.results / "model.safetensors"
+    try:
+        if written.exists():
+            written.replace(path)
+        else:
+            model.save(path)
+    except (InputError, OSError):
+        return ""
+    return f"; the trained model is in {path}"
 
 
 def _keep_best(model: MLP, unfinished: Unfinished) -> str:

@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from inknet.errors import InputError, quoted
 
 METRICS_FORMAT = 1
-LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 200 MB
+LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 50 to 200 MB
 MOST_LISTS = 100_000  # the matrix has one for each class; Python takes 64 bytes for each
 
-Figure = Annotated[float, Field(allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Seconds = Annotated[float, Field(ge=0, le=1e15)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class _Table(BaseModel):
@@ -24,19 +26,21 @@ class _Table(BaseModel):
 
 
 class _Test(_Table):
-    accuracy: Figure
-    errors: int
-    samples: int
+    accuracy: Share
+    errors: Count
+    samples: Count
 
 
 class _Training(_Table):
-    seconds: Figure
-    epochs: int
+    seconds: Seconds
+    epochs: Count
     stopped: str
 
 
 class _Data(_Table):
     source: str
+    digest: str | None = None  # of the source; runs of inknet 0.2 have none
+    test_digest: str | None = None
 
 
 class _Metrics(_Table):
@@ -58,7 +62,7 @@ def read_metrics(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise InputError(f"{path}: larger than any metrics, {path.stat().st_size:,} bytes")
-        text = path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
         if text.count("[") + text.count("{") > MOST_LISTS:
             raise InputError(f"{path}: more than {MOST_LISTS:,} lists and tables")
         metrics = json.loads(text)

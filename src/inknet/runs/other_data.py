@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from inknet.data import Dataset
-from inknet.errors import InputError
+from inknet.data.layout import image_facts
+from inknet.errors import InputError, quoted
 from inknet.mlp import MLP
 
 
@@ -32,16 +33,22 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
             f"{dataset.name}: has {dataset.n_features} features a sample; "
             f"the model was trained on {n_features}"
         )
-    unknown = [name for name in dataset.class_names if name not in known.class_names]
+    if dataset.image_shape and known.image_shape and dataset.image_shape != known.image_shape:
+        theirs, ours = (f"{h}×{w}" for h, w in (dataset.image_shape, known.image_shape))
+        raise InputError(f"{dataset.name}: has images of {theirs}; the model was trained on {ours}")
+    number_of = {name: number for number, name in enumerate(known.class_names)}
+    unknown = [name for name in dataset.class_names if name not in number_of]
     if unknown:
         raise InputError(
             f"{dataset.name}: class {unknown[0]!r} is not among the model's classes "
-            f"({', '.join(known.class_names)})"
+            f"({quoted(', '.join(known.class_names))})"
         )
-    numbers = np.array([known.class_names.index(name) for name in dataset.class_names])
+    dataset = model.scaled(dataset)
+    numbers = np.array([number_of[name] for name in dataset.class_names])
     features = dataset.features
-    if {dataset.light_background, known.light_background} == {False, True}:
-        features = 255 - features
+    # only pictures have a background: None for tables, and where neither light nor dark is clear
+    if {image_facts(dataset)["light_background"], known.light_background} == {False, True}:
+        features = (255 if features.dtype == np.uint8 else 1) - features
     return replace(
         dataset,
         features=features,

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from inknet.data import Dataset, Splits, load, split
+from inknet.data.digest import source_digest
 from inknet.data.sources import NAMED
-from inknet.errors import InputError
+from inknet.errors import InputError, quoted
+from inknet.files import as_path
 from inknet.mlp import MLP
-from inknet.model_file import ModelFacts
+from inknet.model_file import ModelFacts, check_class_names
 from inknet.nn.network import Network
-from inknet.recipes import Recipe
+from inknet.recipes import Recipe, check_readable
 from inknet.runs.unfinished import Unfinished, origin_of
 from inknet.seeds import Streams
 from inknet.training.checkpoint import Checkpoint, Checkpointer
@@ -33,9 +35,14 @@ class Prepared:
     model: MLP
     parts: Splits
 
+    @cached_property
+    def digest(self) -> str:
+        """The digest of all samples of the source, see `inknet.data.digest`."""
+        return source_digest(self.parts.train)
+
     def origin(self) -> dict[str, str]:
         """Return the digests by which a checkpoint identifies its recipe and data."""
-        return origin_of(self.recipe, self.parts.train, self.parts.validation)
+        return origin_of(self.recipe, self.parts.train, self.parts.validation, self.digest)
 
     def checkpointer(
         self, unfinished: Unfinished, seconds: float, warn: Callable[[str], object]
@@ -44,7 +51,7 @@ class Prepared:
         return Checkpointer(unfinished.folder, self.origin(), seconds, warn)
 
     def train(
-        self, callbacks: Sequence[Callback] = (), checkpoint: Checkpoint | None = None
+        self, callbacks: Sequence[Callback] | None = None, checkpoint: Checkpoint | None = None
     ) -> History:
         """Train as the recipe says, from the beginning or from a checkpoint; see `MLP.train_on`."""
         parts, recipe = self.parts, self.recipe
@@ -55,17 +62,26 @@ class Prepared:
 
 def prepare(recipe: Recipe) -> Prepared:
     """Load the data, split them, and build the network; `InputError` if one is not valid."""
+    check_readable(recipe)
     streams = Streams.from_seed(recipe.seed)
     parts = load_splits(recipe, streams)
     return Prepared(recipe, _build(recipe, parts.train, streams), parts)
 
 
 def with_absolute_source(recipe: Recipe) -> Recipe:
-    """Return a recipe that finds its data from any folder."""
+    """Return a recipe that finds its data from any folder.
+
+    In a folder whose name is not UTF-8, which a recipe cannot hold, the path stays relative.
+    """
     source = recipe.data.source
     if source in NAMED or not source:
         return recipe
-    data = recipe.data.model_copy(update={"source": str(Path(source).absolute())})
+    path = str(as_path(source).absolute())
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return recipe
+    data = recipe.data.model_copy(update={"source": path})
     return recipe.model_copy(update={"data": data})
 
 
@@ -74,6 +90,12 @@ def load_splits(recipe: Recipe, streams: Streams) -> Splits:
     data = recipe.data
     dataset = load(data.source)
     absent = np.flatnonzero(np.bincount(dataset.targets, minlength=dataset.n_classes) == 0)
+    if len(absent) and absent[0] > dataset.targets.max():
+        raise InputError(
+            f"{dataset.name}: has {dataset.n_classes:,} class names, but labels go up to "
+            f"{int(dataset.targets.max())}; expected a sample of class "
+            f"{quoted(dataset.class_names[absent[0]])!r}, or {dataset.targets.max() + 1} names"
+        )
     if len(absent):
         raise InputError(
             f"{dataset.name}: no sample of class {dataset.class_names[absent[0]]}, though labels "
@@ -100,4 +122,5 @@ def _build(recipe: Recipe, data: Dataset, streams: Streams) -> MLP:
         network = Network(architecture, streams.initialization, recipe.network.dtype)
     except ValueError as error:
         raise InputError(f"{data.name}: {error}") from None
+    check_class_names(data.class_names, data.name)
     return MLP.from_parts(network, ModelFacts(data.class_names), streams)

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import platform
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 import inknet
-from inknet.data import Dataset, Splits
+from inknet.data import Dataset
+from inknet.data.digest import digest_of
+from inknet.errors import InputError, quoted
 from inknet.files import write_text_whole
 from inknet.mlp import MLP
 from inknet.nn.activations import softmax
 from inknet.recipes import Recipe
 from inknet.runs.folder import PICTURES
 from inknet.runs.metrics import METRICS_FORMAT
+from inknet.runs.prepare import Prepared
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
@@ -26,31 +31,65 @@ if TYPE_CHECKING:
 N_MISTAKES = 24
 """How many mistakes are drawn."""
 
+MOST_CLASSES_DRAWN = 1_000
+"""Of a larger confusion matrix, no picture is drawn: a cell is less than two of its pixels."""
+
+LeaveOut: TypeAlias = Callable[[Path, str], None]
+"""Called with a file that cannot be made, and why."""
+
 
 def write_results(
-    folder: Path, recipe: Recipe, model: MLP, parts: Splits, history: History
-) -> None:
-    """Evaluate the trained model on the test data and write all files of the run."""
-    from inknet.report.evaluation import evaluate
+    folder: Path,
+    trained: Prepared,
+    history: History,
+    warn: Callable[[str], object] = lambda line: None,
+) -> bool:
+    """Evaluate the trained model on the test data and write all files of the run.
 
+    The model and the figures come first. A picture or a report that cannot be made is left out, and
+    ``warn`` is called with one line that says why. Returns whether nothing was left out.
+    """
+    from inknet.report.evaluation import evaluate, json_text
+
+    recipe, model = trained.recipe, trained.model
+    shape = model.facts.image_shape  # seen in the values, where the source does not say it
+    test = replace(model.scaled(trained.parts.test), image_shape=shape)
+    parts = trained.parts._replace(test=test)
     logits = model.logits_on(parts.test)
     evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
-    metrics = _metrics(recipe, model, parts, history, evaluation)
+    metrics = _metrics(trained, history, evaluation)
     write_text_whole(folder / "recipe.toml", recipe.to_toml())
     model.save(folder / "model.safetensors")
     history.save_csv(folder / "history.csv")
-    pictures = _draw(folder, model, parts.test, logits, history, evaluation)
-    _write_report(folder, recipe, metrics, history, evaluation, pictures)
-    write_text_whole(folder / "metrics.json", json.dumps(metrics, indent=2, allow_nan=False) + "\n")
+    write_text_whole(folder / "metrics.json", json_text(metrics) + "\n")
+    left_out: list[Path] = []
+
+    def leave_out(path: Path, reason: str) -> None:
+        left_out.append(path)
+        warn(f"{path.name}: {reason}; the run is complete without it")
+
+    pictures = _draw(folder, model, parts.test, logits, history, evaluation, leave_out)
+    report = folder / "report.html"
+    make = partial(_write_report, report, recipe, metrics, history, evaluation, pictures)
+    _attempt(report, make, leave_out)
+    return not left_out
 
 
-def _metrics(
-    recipe: Recipe,
-    model: MLP,
-    parts: Splits,
-    history: History,
-    evaluation: Evaluation,
-) -> dict[str, Any]:
+def _attempt(path: Path, make: Callable[[], object], leave_out: LeaveOut) -> bool:
+    """Make a file that a run can do without; return whether it is there."""
+    try:
+        make()
+    except Exception as error:  # of whatever kind: the training must not be lost for a picture
+        reason = str(error).removeprefix(f"{path}: ")
+        if not isinstance(error, InputError):
+            reason = f"cannot be made: {type(error).__name__}: {reason}"
+        leave_out(path, quoted(reason))
+        return False
+    return True
+
+
+def _metrics(trained: Prepared, history: History, evaluation: Evaluation) -> dict[str, Any]:
+    recipe, model, parts = trained.recipe, trained.model, trained.parts
     validation = model.evaluate_on(parts.validation)
     return {
         "format": METRICS_FORMAT,
@@ -72,6 +111,8 @@ def _metrics(
             "train": len(parts.train),
             "validation": len(parts.validation),
             "test": len(parts.test),
+            "digest": trained.digest,
+            "test_digest": digest_of(parts.test),
         },
         "versions": {
             "inknet": inknet.__version__,
@@ -88,16 +129,45 @@ def _draw(
     logits: Floats,
     history: History,
     evaluation: Evaluation,
+    leave_out: LeaveOut,
 ) -> list[Path]:
-    """Draw the pictures of the run and return their paths; the last two only for images."""
-    from inknet.report import images, plots
+    """Draw the pictures of the run and return their paths; not all of them suit all data."""
 
-    loss, confusion, weights, mistakes = (folder / name for name in PICTURES)
-    plots.plot_history(history, loss)
-    plots.plot_confusion(evaluation, confusion)
-    if model.facts.image_shape is None or test.features.dtype != np.uint8:
-        return [loss, confusion]
-    images.plot_weights(model.network.dense_layers[0].weight, model.facts.image_shape, weights)
+    def draw_loss(path: Path) -> None:
+        from inknet.report.plots import plot_history
+
+        plot_history(history, path)
+
+    def draw_confusion(path: Path) -> None:
+        from inknet.report.plots import plot_confusion
+
+        plot_confusion(evaluation, path)
+
+    def draw_weights(path: Path) -> None:
+        from inknet.report.images import plot_weights
+
+        assert model.facts.image_shape is not None
+        plot_weights(model.network.dense_layers[0].weight, model.facts.image_shape, path)
+
+    def draw_mistakes(path: Path) -> None:
+        _draw_mistakes(path, model, test, logits)
+
+    drawings = [draw_loss, draw_confusion, draw_weights, draw_mistakes]
+    suits = [
+        True,
+        len(evaluation.class_names) <= MOST_CLASSES_DRAWN,
+        *2 * [model.facts.image_shape is not None and test.is_grey],
+    ]
+    paths = [folder / name for name in PICTURES]
+    return [
+        path
+        for path, draw, is_drawn in zip(paths, drawings, suits, strict=True)
+        if is_drawn and _attempt(path, partial(draw, path), leave_out)
+    ]
+
+
+def _draw_mistakes(path: Path, model: MLP, test: Dataset, logits: Floats) -> None:
+    from inknet.report.images import plot_mistakes
 
     probabilities = np.empty_like(logits)
     softmax(logits, probabilities)
@@ -105,18 +175,17 @@ def _draw(
     confidence = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != test.targets)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:N_MISTAKES]
-    images.plot_mistakes(
+    plot_mistakes(
         test.images(wrong),
         [names[label] for label in test.targets[wrong]],
         [names[label] for label in predicted[wrong]],
         confidence[wrong],
-        mistakes,
+        path,
     )
-    return [loss, confusion, weights, mistakes]
 
 
 def _write_report(
-    folder: Path,
+    path: Path,
     recipe: Recipe,
     metrics: dict[str, Any],
     history: History,
@@ -127,7 +196,7 @@ def _write_report(
 
     training, data = metrics["training"], metrics["data"]
     write_report(
-        folder / "report.html",
+        path,
         title=f"{recipe.name} on {Path(data['source']).name}, seed {recipe.seed}",
         recipe_toml=recipe.to_toml(),
         history=history,

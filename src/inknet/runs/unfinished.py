@@ -6,7 +6,8 @@ A folder ``unfinished`` inside the run folder:
 recipe.toml                     all settings of the run
 checkpoint.safetensors          the newest checkpoint, see `inknet.training.checkpoint`
 checkpoint-previous.safetensors the one before it
-best-so-far.safetensors         the best model of a training that diverged
+best-so-far.safetensors         the best model of a training that diverged, or the model of a
+                                training whose results could not be written
 lock                            held by the process that works here, until it ends
 results/                        the files of the run, until all are written and moved
 =============================== ===================================================================
@@ -27,7 +28,7 @@ import numpy as np
 
 from inknet.data import Dataset
 from inknet.errors import InputError
-from inknet.files import refuse_link_out_of, write_text_whole
+from inknet.files import lock_in, refuse_link_out_of, write_text_whole
 from inknet.recipes import Recipe, load_recipe
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
 
@@ -35,7 +36,7 @@ KEEPS_OPEN_FILES = os.name == "nt"
 """Whether the system refuses to remove a file that is open, such as a lock that is held."""
 NAME = "unfinished"
 BEST_SO_FAR = "best-so-far.safetensors"
-"""The best model of a training that diverged."""
+"""The best model of a training that diverged, or the model if results could not be written."""
 SAMPLED_ROWS = 1000
 """How many rows of the data are compared to see whether they are the same."""
 
@@ -83,7 +84,7 @@ class Unfinished:
         InputError
             If another process works here, or the folder cannot be made or is not of a training.
         """
-        from filelock import FileLock, Timeout
+        from filelock import Timeout
 
         new_folders = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         try:
@@ -91,7 +92,7 @@ class Unfinished:
                 raise InputError(f"{self.folder}: is a link; expected a folder")
             self.folder.mkdir(parents=True, exist_ok=True)
             self._refuse_foreign_files()
-            lock = FileLock(self.folder / "lock", timeout=0)
+            lock = lock_in(self.folder)
             lock.acquire()
         except Timeout:
             raise InputError(
@@ -153,8 +154,9 @@ class Unfinished:
         try:
             found = Checkpoint.load(path)
             for what, digest in origin.items():
-                if found.origin.get(what) != digest:
-                    other = {"recipe": "another recipe", "data": "other data"}[what]
+                is_old = what == "source" and what not in found.origin
+                if found.origin.get(what) != digest and not is_old:
+                    other = "another recipe" if what == "recipe" else "other data"
                     raise InputError(f"{path}: was made with {other}")
         except InputError as error:
             if path == before or not before.exists():
@@ -167,6 +169,19 @@ class Unfinished:
                 f"{error}; the checkpoint before it is intact: resume from that one with --previous"
             ) from None
         return found
+
+    def source_digest(self) -> str | None:
+        """Return the digest of the data that the newest checkpoint was made with, if it is known.
+
+        Raises
+        ------
+        InputError
+            If the checkpoint is damaged, or a link out of the folder.
+        """
+        newest = self.folder / NEWEST
+        path = newest if newest.exists() else self.folder / PREVIOUS
+        refuse_link_out_of(self.run_folder, path)
+        return Checkpoint.load(path).origin.get("source")
 
     def _refuse_foreign_files(self) -> None:
         """Raise `InputError` if the folder is not one of ours: in ours, files get removed."""
@@ -206,8 +221,12 @@ def _is_ours(name: str) -> bool:
     return name in (*names, "lock", "results") or name.startswith((*unwritten, ".tmp"))
 
 
-def origin_of(recipe: Recipe, train: Dataset, validation: Dataset) -> dict[str, str]:
-    """Return the digests that show whether a checkpoint belongs to a recipe and its data."""
+def origin_of(recipe: Recipe, train: Dataset, validation: Dataset, source: str) -> dict[str, str]:
+    """Return the digests that show whether a checkpoint belongs to a recipe and its data.
+
+    The digest of the whole source is new since inknet 0.2: checkpoints of 0.2 have the other alone,
+    of all labels and some samples.
+    """
     data = hashlib.sha256()
     for part in (train, validation):
         data.update(f"{len(part)} {part.features.shape} {part.features.dtype}".encode())
@@ -217,4 +236,5 @@ def origin_of(recipe: Recipe, train: Dataset, validation: Dataset) -> dict[str, 
     return {
         "recipe": hashlib.sha256(recipe.to_toml().encode()).hexdigest(),
         "data": data.hexdigest(),
+        "source": source,
     }

@@ -1,7 +1,8 @@
 """A scikit-learn estimator with inknet's network, from the extra ``sklearn``.
 
-`classifier` has the estimator. `solvers` trains its network by scikit-learn's rules, and `rows`
-gives it batches of dense or sparse features.
+`classifier` has the estimator: its parameters, and how it is fitted. `fitted` has what it predicts
+with. `solvers` trains its network by scikit-learn's rules, `samples` are what it learns from, and
+`rows` gives it batches of dense or sparse features.
 """
 
 try:

@@ -8,24 +8,22 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin, _fit_context
+from sklearn.base import _fit_context
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import LabelBinarizer
-from sklearn.utils import check_random_state, column_or_1d, compute_sample_weight
+from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, validate_data
 
-from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats, Labels
-from inknet.nn.layers import BatchNorm
 from inknet.nn.network import Network
 from inknet.nn.optimizers import Nesterov
+from inknet.output import print_if_possible
 from inknet.recipes import TrainingRecipe, training_recipe
 from inknet.recipes.options import StepOptions
+from inknet.sklearn.fitted import FittedNetwork, with_architecture
 from inknet.sklearn.parameters import (
     ACTIVATIONS,
     CONSTRAINTS,
@@ -34,20 +32,51 @@ from inknet.sklearn.parameters import (
     with_shared_options,
 )
 from inknet.sklearn.rows import Matrix, Rows
+from inknet.sklearn.samples import (
+    ForValidation,
+    Samples,
+    given_for_validation,
+    hold_back,
+    warn_of_another_scale,
+    weights_of_classes,
+)
 from inknet.sklearn.solvers import (
     EpsilonHatAdam,
-    Samples,
     Stepper,
     StochasticTraining,
     measure,
     minimize_lbfgs,
     ops_for,
 )
+from inknet.training.callbacks import checked_callbacks
 
 if TYPE_CHECKING:
     from inknet.training.callbacks import Callback
 
-NORM_PARTS = ("gamma", "beta", "running_mean", "running_var")
+RECORD = (
+    "loss_curve_",
+    "best_loss_",
+    "validation_scores_",
+    "best_validation_score_",
+    "validation_loss_curve_",
+    "_best_mean_loss",
+    "_best",
+)
+"""The attributes in which a fit keeps what its epochs measured."""
+
+
+OPTIMIZER_PARAMETERS = (
+    "solver",
+    "learning_rate",
+    "learning_rate_init",
+    "power_t",
+    "momentum",
+    "nesterovs_momentum",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+)
+"""The parameters of the optimizer; `partial_fit` continues with it until one of them changes."""
 
 
 def _fits_by_steps(estimator: MLPClassifier) -> bool:
@@ -60,7 +89,7 @@ def _fits_by_steps(estimator: MLPClassifier) -> bool:
 
 
 @with_shared_options
-class MLPClassifier(ClassifierMixin, BaseEstimator):
+class MLPClassifier(FittedNetwork):
     """A multi-layer perceptron with the parameters of ``sklearn.neural_network.MLPClassifier``.
 
     Parameters, attributes and methods with the same name mean the same. The parameters from
@@ -112,7 +141,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     epsilon : float, default=1e-8
         Keeps ``adam`` from dividing by 0.
     n_iter_no_change : int or inf, default=10
-        Epochs without an improvement after which training ends.
+        Epochs without an improvement after which training ends. What must improve is the training
+        loss; with ``dropout`` or ``batch_norm``, which make it noisy, its mean over the last
+        ``2 * n_iter_no_change`` epochs; with ``early_stopping``, the validation score.
     max_fun : int, default=15000
         Most evaluations of the objective by ``lbfgs``.
     dropout : float or sequence of float, default=0.0
@@ -121,14 +152,17 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         Batch normalization of each hidden layer, before or after its activation.
     SHARED OPTIONS
     clip : float or None, default=None
-        Shorten gradients that are longer than this.
+        Shorten gradients that are longer than this; not with ``lbfgs``.
     class_weight : dict, list of dict, "balanced" or None, default=None
-        How much the samples of each class count, as everywhere in scikit-learn.
+        How much the samples of each class count, as everywhere in scikit-learn; in training and
+        in validation. ``"balanced"`` counts the classes of the training samples.
     schedule : str or None, default=None
         The name of one of inknet's schedules (``"constant"``, ``"step"``, ``"cosine"``,
-        ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs.
+        ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs; not with
+        ``lbfgs``.
     callbacks : sequence of inknet.Callback or None, default=None
-        Called at each event; may end the training.
+        Called at each event; may end the training; not with ``lbfgs``. They start afresh with each
+        `fit`, and continue with `partial_fit`.
 
     Attributes
     ----------
@@ -153,6 +187,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         How many samples training has seen.
     n_iter_ : int
         How many epochs, or iterations, the last fit took.
+    activation_, batch_norm_ : str
+        These parameters as they were in the last fit; predictions are made with them.
     n_layers_, n_outputs_ : int
         The number of layers, with the input; and the width of the last.
     out_activation_ : {"softmax", "logistic"}
@@ -165,15 +201,13 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
 
     _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
-    coefs_: list[Floats]
-    intercepts_: list[Floats]
-    norms_: list[dict[str, Floats]]
     loss_curve_: list[float]
     best_loss_: float | None
     validation_scores_: list[float] | None
     best_validation_score_: float | None
     validation_loss_curve_: list[float] | None
     _no_improvement_count: int
+    _best_mean_loss: float = np.inf
     _best: tuple[Floats, Floats]
 
     def __init__(
@@ -254,6 +288,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         y: ArrayLike,
         sample_weight: ArrayLike | None = None,
         *,
+        X_val: Matrix | None = None,
+        y_val: ArrayLike | None = None,
+        sample_weight_val: ArrayLike | None = None,
         validation_data: tuple[Any, ...] | None = None,
     ) -> MLPClassifier:
         """Learn from labelled samples.
@@ -264,15 +301,22 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
-        validation_data : (X, y) or (X, y, sample_weight), optional
+        X_val, y_val : as X and y, optional
             Samples to validate on after each epoch; with ``early_stopping``, they replace
-            ``validation_fraction`` of the training samples.
+            ``validation_fraction`` of the training samples. A pipeline transforms ``X_val`` as it
+            does X if it has ``transform_input=["X_val"]``.
+        sample_weight_val : array-like of shape (n_val,), optional
+            How much each of them counts.
+        validation_data : (X, y) or (X, y, sample_weight), optional
+            Deprecated: no pipeline can transform it. Use ``X_val``, ``y_val`` and
+            ``sample_weight_val``.
 
         Returns
         -------
         self
         """
-        return self._fit(X, y, sample_weight, validation_data, incremental=False)
+        validation = given_for_validation(X_val, y_val, sample_weight_val, validation_data)
+        return self._fit(X, y, sample_weight, validation, incremental=False)
 
     @available_if(_fits_by_steps)
     @_fit_context(prefer_skip_nested_validation=True)
@@ -317,11 +361,47 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         X: Matrix,
         y: Any,
         sample_weight: ArrayLike | None,
-        validation_data: tuple[Any, ...] | None,
+        given: ForValidation | None,
         *,
         incremental: bool,
     ) -> MLPClassifier:
+        before = dict(self.__dict__)
+        try:
+            train, validation, random_state = self._prepare(X, y, sample_weight, given, incremental)
+            training = None
+            if self.solver != "lbfgs":
+                training = self._new_training(train, validation, random_state, incremental)
+        except BaseException:  # what is refused leaves a fitted estimator as it was
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        try:
+            if training is None:
+                self._fit_lbfgs(train, validation)
+            else:
+                self._fit_by_steps(training, incremental)
+        finally:
+            self._network.release()
+        if not np.isfinite(self._network.parameters).all():
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large "
+                "values and need to be preprocessed."
+            )
+        return self
+
+    def _prepare(
+        self,
+        X: Matrix,
+        y: Any,
+        sample_weight: ArrayLike | None,
+        given: ForValidation | None,
+        incremental: bool,
+    ) -> tuple[Samples, Samples | None, np.random.RandomState]:
+        """Check everything, and set up the network; return what to train and validate on."""
         hidden = self._hidden_widths()
+        checked_callbacks(self.callbacks)
+        if self.solver == "lbfgs":
+            self._check_lbfgs(has_validation=given is not None)
         from_scratch = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
         X, y = validate_data(
             self,
@@ -333,28 +413,28 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             reset=from_scratch,
         )
         y = self._check_labels(y, incremental)
-        weights = self._weights(X, y, sample_weight)
+        weights = self._weights(X, y, sample_weight, y)
         random_state = check_random_state(self.random_state)
         if from_scratch:
             self._initialize(X.shape[1], hidden, X.dtype, random_state)
         else:
-            self._keep(self._current_network())
+            network = self._current_network()
+            dims = list(network.architecture.layer_dims)
+            if dims[1:-1] != hidden:
+                raise ValueError(
+                    f"hidden_layer_sizes is {hidden}, and the network to continue with has "
+                    f"{dims[1:-1]}. Use fit without warm_start for another network."
+                )
+            self._keep(with_architecture(network, self._architecture(dims)))
+        if from_scratch or not hasattr(self, "loss_curve_") or self.solver == "lbfgs":
+            self._begin_record()
+        self.activation_, self.batch_norm_ = self.activation, self.batch_norm
         dtype = self._network.dtype
         train = Samples(X.astype(dtype, copy=False), self._targets(y, dtype), weights)
-        validation = self._validation_samples(validation_data, dtype)
-        try:
-            if self.solver == "lbfgs":
-                self._fit_lbfgs(train, validation)
-            else:
-                self._fit_by_steps(train, validation, random_state, incremental)
-        finally:
-            self._network.release()
-        if not np.isfinite(self._network.parameters).all():
-            raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large "
-                "values and need to be preprocessed."
-            )
-        return self
+        validation = self._validation_samples(given, y, dtype)
+        if validation is not None:
+            warn_of_another_scale(train, validation)
+        return train.checked(), validation, random_state
 
     def _fit_lbfgs(self, train: Samples, validation: Samples | None) -> None:
         """Find the weights with L-BFGS, in float64 for any type of the features."""
@@ -363,19 +443,20 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             network = Network(network.architecture, None, np.float64)
             network.parameters[:] = self._network.parameters
             train = Samples(train.features.astype(np.float64), train.targets, train.sample_weight)
-        self.validation_loss_curve_ = None if validation is None else []
-        rows = None if validation is None else Rows(validation.features, self._network.ops)
+        self.validation_scores_ = self.best_validation_score_ = self.validation_loss_curve_ = None
+        if validation is not None:
+            self.validation_scores_, self.validation_loss_curve_ = [], []
+            rows = Rows(validation.features, self._network.ops)
         n_done = 0
 
         def after_iteration(loss: float) -> None:
             nonlocal n_done
             n_done += 1
             if self.verbose:
-                print(f"Iteration {n_done}, loss = {loss:.8f}")
-            if validation is not None and rows is not None:
-                assert self.validation_loss_curve_ is not None
+                print_if_possible(f"Iteration {n_done}, loss = {loss:.8f}")
+            if validation is not None:
                 self._network.parameters[:] = network.parameters
-                self.validation_loss_curve_.append(measure(self._network, validation, rows)[0])
+                self._score_improved(*measure(self._network, validation, rows))
 
         result = minimize_lbfgs(
             network,
@@ -398,28 +479,27 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self.n_iter_ = min(int(result.nit), self.max_iter)
         self.loss_ = float(result.fun)
 
-    def _fit_by_steps(
+    def _new_training(
         self,
         train: Samples,
         validation: Samples | None,
         random_state: np.random.RandomState,
         incremental: bool,
-    ) -> None:
-        """Find the weights by steps on batches."""
+    ) -> StochasticTraining:
+        """Return a training by steps on batches."""
         network = self._network
         kept: Stepper | None = self.__dict__.get("_optimizer")
-        if kept is None or not incremental or kept.n_parameters != network.n_parameters:
+        settings = network.n_parameters, *(getattr(self, name) for name in OPTIMIZER_PARAMETERS)
+        if kept is None or not incremental or getattr(kept, "made_for", ()) != settings:
             self._optimizer = self._new_optimizer()
+            self._optimizer.made_for = settings
             self._generator = self._new_generator(random_state)
         if self.early_stopping and validation is None:
-            train, validation = self._split(train, random_state)
+            train, validation = hold_back(train, self.validation_fraction, random_state)
         epochs = 1 if incremental else self.max_iter
         if validation is not None and self.validation_scores_ is None:
             self.validation_scores_, self.validation_loss_curve_ = [], []
-        if self.early_stopping and not hasattr(self, "_best"):
-            self._best = network.parameters.copy(), network.statistics.copy()
-        self.n_iter_ = 0
-        training = StochasticTraining(
+        return StochasticTraining(
             self,
             network,
             self._optimizer,
@@ -431,9 +511,17 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             self.callbacks or (),
             ops_for(len(train) * network.n_parameters * epochs),
         )
+
+    def _fit_by_steps(self, training: StochasticTraining, incremental: bool) -> None:
+        """Find the weights by steps on batches."""
+        network = self._network
+        best = self.__dict__.get("_best")
+        if self.early_stopping and (best is None or len(best[0]) != network.n_parameters):
+            self._best = network.parameters.copy(), network.statistics.copy()
+        self.n_iter_ = 0
         try:
             with training:
-                for _ in range(epochs):
+                for _ in range(training.settings.epochs):
                     self._after_epoch(training.run_epoch(), training)
                     if training.stop_reason is not None or (
                         self._no_improvement_count > self.n_iter_no_change and self._is_to_stop()
@@ -447,10 +535,9 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
                             ConvergenceWarning,
                             stacklevel=3,
                         )
-        except KeyboardInterrupt:
-            warnings.warn("Training interrupted by user.", stacklevel=3)
-        if self.early_stopping:
-            network.parameters[:], network.statistics[:] = self._best
+        finally:  # also after Ctrl-C or an error: the classifier can be used
+            if self.early_stopping:
+                network.parameters[:], network.statistics[:] = self._best
 
     def _after_epoch(self, loss: float, training: StochasticTraining) -> None:
         """Record the results of the epoch, and whether they improved."""
@@ -459,28 +546,44 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self.loss_ = loss
         self.loss_curve_.append(loss)
         if self.verbose:
-            print(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
-        improved = training.validation is not None and self._score_improved(*training.validated())
+            print_if_possible(f"Iteration {self.n_iter_}, loss = {loss:.8f}")
+        improved = False
+        if training.validation is not None:
+            best = self.best_validation_score_
+            improved = self._score_improved(*training.validated())
+            if self.early_stopping and self.best_validation_score_ != best:
+                self._best = training.measured_weights()
         if not self.early_stopping:
-            best = np.inf if self.best_loss_ is None else self.best_loss_
-            improved = loss <= best - self.tol
-            if loss < best:
-                self.best_loss_ = loss
+            improved = self._loss_improved(loss)
         self._no_improvement_count = 0 if improved else self._no_improvement_count + 1
         self._optimizer.iteration_ends(self.t_)
 
+    def _loss_improved(self, loss: float) -> bool:
+        """Return whether the training loss is lower by `tol`.
+
+        With dropout or batch normalization, the loss of an epoch depends on masks and batches that
+        are drawn. Then the mean over twice the epochs that are waited for counts.
+        """
+        best = np.inf if self.best_loss_ is None else self.best_loss_
+        if loss < best:
+            self.best_loss_ = loss
+        if np.any(self.dropout) or self.batch_norm != "none":
+            n_recent = int(min(2 * self.n_iter_no_change, len(self.loss_curve_)))
+            loss, best = float(np.mean(self.loss_curve_[-n_recent:])), self._best_mean_loss
+            if loss < best:
+                self._best_mean_loss = loss
+        return bool(loss <= best - self.tol)
+
     def _score_improved(self, loss: float, score: float) -> bool:
-        """Record the validation results; keep the best weights; return if better by `tol`."""
+        """Record the validation results; return whether the score is better by `tol`."""
         if self.validation_scores_ is not None and self.validation_loss_curve_ is not None:
             self.validation_scores_.append(score)
             self.validation_loss_curve_.append(loss)
         if self.verbose:
-            print(f"Validation score: {score:f}")
+            print_if_possible(f"Validation score: {score:f}")
         best = -np.inf if self.best_validation_score_ is None else self.best_validation_score_
         if score > best:
             self.best_validation_score_ = score
-            if self.early_stopping:
-                self._best = self._network.parameters.copy(), self._network.statistics.copy()
         return bool(score >= best + self.tol)
 
     def _is_to_stop(self) -> bool:
@@ -503,17 +606,27 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         widths = list(sizes) if hasattr(sizes, "__iter__") else [sizes]
         if any(width <= 0 for width in widths):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {widths}.")
-        if self.solver == "lbfgs":
-            for name, is_off in (
-                ("dropout", not np.any(self.dropout)),
-                ("batch_norm", self.batch_norm == "none"),
-            ):
-                if not is_off:
-                    raise ValueError(
-                        f"{name}={getattr(self, name)!r} needs the solver 'sgd' or 'adam'; "
-                        "'lbfgs' needs an objective that stays the same"
-                    )
         return widths
+
+    def _check_lbfgs(self, has_validation: bool) -> None:
+        """Refuse what L-BFGS cannot do: it has no epochs, and an objective that stays the same."""
+        for name, is_on in (
+            ("dropout", np.any(self.dropout)),
+            ("batch_norm", self.batch_norm != "none"),
+            ("clip", self.clip is not None),
+            ("schedule", self.schedule not in (None, "constant")),
+            ("callbacks", bool(self.callbacks)),
+            ("early_stopping", self.early_stopping and has_validation),
+        ):
+            if is_on:
+                raise ValueError(
+                    f"{name}={getattr(self, name)!r} needs the solver 'sgd' or 'adam', not 'lbfgs'"
+                )
+        if self.early_stopping:
+            warnings.warn(
+                "early_stopping has no effect with the solver 'lbfgs', as in scikit-learn.",
+                stacklevel=6,
+            )
 
     def _check_labels(self, y: Any, incremental: bool) -> Any:
         """Find out which labels there are, or check that these are known."""
@@ -529,10 +642,14 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
                 "warm_start can only be used where `y` has the same classes as in the previous "
                 f"call to fit. Previously got {self.classes_}, `y` has {found}"
             )
-        self._refuse_unknown(found)
+        self._refuse_unknown(y, found)
         return y
 
-    def _refuse_unknown(self, labels: NDArray[Any]) -> None:
+    def _refuse_unknown(self, y: Any, labels: NDArray[Any]) -> None:
+        many = self._label_binarizer.y_type_.startswith("multilabel")
+        if many != (y.ndim == 2):
+            expected = f"(n, {len(self.classes_)}): one column for each label" if many else "(n,)"
+            raise ValueError(f"`y` has shape {y.shape}; expected {expected}, as in the first fit.")
         if len(np.setdiff1d(labels, self.classes_, assume_unique=True)):
             raise ValueError(
                 "`y` has classes not in `self.classes_`. "
@@ -547,68 +664,30 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         targets: Floats = self._label_binarizer.transform(y).astype(dtype)
         return targets
 
-    def _weights(self, X: Matrix, y: Any, sample_weight: Any) -> Floats | None:
+    def _weights(self, X: Matrix, y: Any, sample_weight: Any, y_train: Any) -> Floats | None:
         """Return the weight of each sample, times that of its class; None if all are equal."""
         weights = None
         if sample_weight is not None:
             weights = _check_sample_weight(sample_weight, X)
         if self.class_weight is not None:
-            of_class = compute_sample_weight(self.class_weight, y)
+            of_class = weights_of_classes(self.class_weight, y, y_train)
             weights = of_class if weights is None else weights * of_class
-        if weights is None:
-            return None
-        if not weights.sum() > 0:
-            raise ValueError("The weights of the samples sum to 0; expected a sum above 0.")
-        return np.asarray(weights, X.dtype)
+        return None if weights is None else np.asarray(weights, X.dtype)
 
     def _validation_samples(
-        self, validation_data: Any, dtype: np.dtype[np.floating[Any]]
+        self, given: ForValidation | None, y_train: Any, dtype: np.dtype[np.floating[Any]]
     ) -> Samples | None:
-        if validation_data is None:
+        if given is None:
             return None
-        if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
-            raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
-        X, y, *rest = validation_data
+        X, y, sample_weight = given
         X, y = validate_data(
             self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=dtype, reset=False
         )
         if y.ndim == 2 and y.shape[1] == 1:
             y = column_or_1d(y, warn=True)
-        self._refuse_unknown(unique_labels(y))
-        weights = _check_sample_weight(rest[0], X, dtype=dtype) if rest else None
-        return Samples(X, self._targets(y, dtype), weights)
-
-    def _split(
-        self, samples: Samples, random_state: np.random.RandomState
-    ) -> tuple[Samples, Samples]:
-        """Hold back a part of the samples for validation."""
-        targets = samples.targets
-        # as scikit-learn does: only two classes are stratified
-        stratify = targets.astype(bool) if targets.ndim == 2 and targets.shape[1] == 1 else None
-        rows = train_test_split(
-            np.arange(len(samples)),
-            random_state=random_state,
-            test_size=self.validation_fraction,
-            stratify=stratify,
-        )
-        if len(rows[1]) < 2:
-            raise ValueError(
-                "The validation set is too small. Increase 'validation_fraction' or the size of "
-                "your dataset."
-            )
-        sample_weight = samples.sample_weight
-        features = (
-            samples.features.tocsr() if hasattr(samples.features, "tocsr") else samples.features
-        )
-        train, validation = (
-            Samples(
-                features[part],
-                targets[part],
-                None if sample_weight is None else sample_weight[part],
-            )
-            for part in rows
-        )
-        return train, validation
+        self._refuse_unknown(y, unique_labels(y))
+        weights = self._weights(X, y, sample_weight, y_train)
+        return Samples(X, self._targets(y, dtype), weights).checked("validation samples")
 
     def _settings(self, n_samples: int, epochs: int) -> TrainingRecipe:
         if self.batch_size == "auto":
@@ -683,15 +762,20 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self._keep(network)
         self.n_layers_ = len(dims)
         self.n_iter_ = self.t_ = 0
+
+    def _begin_record(self) -> None:
+        """Start with an empty record of what the epochs measured; L-BFGS keeps none."""
+        for name in RECORD:
+            self.__dict__.pop(name, None)
         if self.solver in STOCHASTIC_SOLVERS:
             self.loss_curve_: list[float] = []
             self._no_improvement_count = 0
             self.best_loss_ = None if self.early_stopping else np.inf
             self.validation_scores_ = self.best_validation_score_ = None
             self.validation_loss_curve_ = None
-            self.__dict__.pop("_best", None)
 
     def _architecture(self, dims: list[int]) -> Architecture:
+        """Return what the parameters ask for, to train it."""
         n_hidden = len(dims) - 2
         dropout = np.atleast_1d(np.asarray(self.dropout, float))
         if len(dropout) not in (1, n_hidden) or not ((dropout >= 0) & (dropout < 1)).all():
@@ -708,118 +792,8 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
             batch_norm=self.batch_norm,
         )
 
-    def _keep(self, network: Network) -> None:
-        """Make the fitted attributes views into this network."""
-        self._network = network
-        self.coefs_ = [dense.weight for dense in network.dense_layers]
-        self.intercepts_ = [dense.bias for dense in network.dense_layers]
-        self.norms_ = [
-            {name: getattr(norm, name) for name in NORM_PARTS} for norm in _norms(network)
-        ]
-
-    def _current_network(self) -> Network:
-        """Return the network of the fitted attributes.
-
-        They may be new arrays: set by the user, or just unpickled.
-        """
-        dims = [len(self.coefs_[0]), *(len(bias) for bias in self.intercepts_)]
-        architecture = self._architecture(dims)
-        network: Network | None = self.__dict__.get("_network")
-        if network is not None and network.architecture == architecture:
-            arrays = zip(network.dense_layers, self.coefs_, self.intercepts_, strict=True)
-            if all(dense.weight is w and dense.bias is b for dense, w, b in arrays):
-                return network
-        network = Network(architecture, None, np.result_type(np.float32, self.coefs_[0].dtype))
-        for dense, weight, bias in zip(
-            network.dense_layers, self.coefs_, self.intercepts_, strict=True
-        ):
-            dense.weight[:], dense.bias[:] = weight, bias
-        for norm, parts in zip(_norms(network), getattr(self, "norms_", ()), strict=False):
-            for name in NORM_PARTS:
-                getattr(norm, name)[:] = parts[name]
-        return network
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave out the network, whose arrays are in the fitted attributes."""
-        state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_network", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if "coefs_" in state:
-            self._keep(self._current_network())
-
-    # -- inference --------------------------------------------------------------------------------
-
-    def _logits(self, X: Matrix) -> Floats:
-        """Return the logits, ``(n, n_outputs)``."""
-        check_is_fitted(self)
-        X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
-        network = self._current_network()
-        rows = Rows(X.astype(network.dtype, copy=False), network.ops)
-        return network.infer(rows.all(training=False))
-
-    def predict(self, X: Matrix) -> NDArray[Any]:
-        """Return the label of each sample.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
-        """
-        scores = self._logits(X)
-        if self.out_activation_ == "logistic":
-            scores = expit(scores)
-        labels: NDArray[Any] = self._label_binarizer.inverse_transform(
-            scores.ravel() if self.n_outputs_ == 1 else scores
-        )
-        return labels
-
-    def predict_proba(self, X: Matrix) -> Floats:
-        """Return the probability of each class, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        logits = self._logits(X)
-        if self.out_activation_ == "softmax":
-            softmax(logits, logits)
-            return logits
-        if self.n_outputs_ == 1:  # not 1 - p, which is 0 where p is almost 1
-            logits = np.hstack([-logits, logits])
-        probabilities: Floats = expit(logits)
-        return probabilities
-
-    def predict_log_proba(self, X: Matrix) -> Floats:
-        """Return the logarithms of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore"):
-            return np.log(probabilities, out=probabilities)
-
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         tags.classifier_tags.multi_label = True
         return tags
-
-
-def _norms(network: Network) -> list[BatchNorm]:
-    return [layer for layer in network.layers if isinstance(layer, BatchNorm)]

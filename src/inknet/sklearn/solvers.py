@@ -9,25 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
-from dataclasses import dataclass
 from math import sqrt
 from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import OptimizeResult, minimize
 from sklearn.base import BaseEstimator
 
-from inknet.nn.arrays import Floats, Labels
+from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
 from inknet.nn.optimizers import Adam, Nesterov
-from inknet.sklearn.rows import Matrix, Rows
-from inknet.training.callbacks import Callback, LayerMonitor
+from inknet.output import print_if_possible
+from inknet.sklearn.rows import Rows
+from inknet.sklearn.samples import Samples
+from inknet.training.callbacks import Callback, checked_callbacks
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
 from inknet.training.fastest import fastest_ops
+from inknet.training.interrupt import InterruptFlag
+from inknet.training.layer_monitor import LayerMonitor
 from inknet.training.step import Measured, Training
 from inknet.training.threads import one_blas_thread
 
@@ -41,32 +45,6 @@ SMALLEST_RATE = 1e-6
 MEASURED_AT_ONCE = 1024
 
 
-@dataclass
-class Samples:
-    """Samples to learn from, or to validate on.
-
-    Attributes
-    ----------
-    features : (n, d)
-    targets : (n,) of classes; or (n, n_outputs) of 0 and 1
-    sample_weight : (n,) or None
-        How much each sample counts.
-    """
-
-    features: Matrix
-    targets: Labels | Floats
-    sample_weight: Floats | None = None
-
-    def __len__(self) -> int:
-        """Return the number of samples."""
-        return len(self.targets)
-
-    @property
-    def total_weight(self) -> float:
-        """The sum of the sample weights; their number if there are none."""
-        return len(self) if self.sample_weight is None else float(self.sample_weight.sum())
-
-
 class Stepper:
     """An optimizer, and scikit-learn's rules for its learning rate.
 
@@ -74,6 +52,10 @@ class Stepper:
     ----------
     learning_rate : float
         The rate of SGD's steps; for Adam, the rate it starts from.
+    identity : str
+        That of the training it was made for, which `MLPClassifier.partial_fit` continues.
+    made_for : tuple
+        The size of the network, and the estimator's parameters of the optimizer.
 
     Parameters
     ----------
@@ -95,11 +77,8 @@ class Stepper:
         self.optimizer = optimizer
         self.learning_rate_init = self.learning_rate = float(learning_rate_init)
         self.rule, self.power_t = rule, power_t
-
-    @property
-    def n_parameters(self) -> int:
-        """How many parameters the optimizer's state is for."""
-        return next(len(array) for array in self.optimizer.arrays().values())
+        self.identity = uuid4().hex
+        self.made_for: tuple[Any, ...] = ()
 
     def iteration_ends(self, n_seen: int) -> None:
         """Lower the rate with the number of samples seen, if the rule says so."""
@@ -117,7 +96,7 @@ class Stepper:
             self.learning_rate /= 5
             message += f" Setting learning rate to {self.learning_rate:f}"
         if verbose:
-            print(message)
+            print_if_possible(message)
         return stops
 
 
@@ -182,7 +161,8 @@ class StochasticTraining(Training):
             settings,
             generator,
             -(-len(train) // self.batch_size),
-            [LayerMonitor(), *callbacks] if callbacks else [],
+            [LayerMonitor(), *checked_callbacks(callbacks)] if callbacks else [],
+            stepper.identity,
         )
         self.estimator, self.stepper = estimator, stepper
         self.train, self.validation = train, validation
@@ -192,7 +172,9 @@ class StochasticTraining(Training):
         self._rows = Rows(train.features, ops)
         self._validation_rows = None if validation is None else Rows(validation.features, ops)
         self._context = ExitStack()
+        self._interrupt = InterruptFlag()
         self._validated: tuple[int, tuple[float, float]] | None = None
+        self._measured_weights: tuple[Floats, Floats] | None = None
 
     @property
     def base_rate(self) -> float:
@@ -202,12 +184,17 @@ class StochasticTraining(Training):
     def __enter__(self) -> StochasticTraining:
         """Prepare the training."""
         self.stepper.optimizer.ops = self.network.ops
-        with self._context as context:
-            context.callback(self._leave)
-            # an overflow shows in the weights at the end
-            context.enter_context(np.errstate(over="ignore", invalid="ignore"))
-            context.enter_context(threads_for(self.network.ops))
+        try:
             self.begin()
+        except BaseException:
+            self._leave()
+            raise
+        with self._context as context:
+            # delivers Ctrl-C in the end, so that it ends a search of which this is one training
+            self._interrupt = context.enter_context(InterruptFlag())
+            context.callback(self._leave)
+            context.enter_context(quiet_arithmetic())
+            context.enter_context(threads_for(self.network.ops))
             self._context = context.pop_all()
         return self
 
@@ -242,6 +229,7 @@ class StochasticTraining(Training):
             for start, batch in zip(range(0, len(self.train), size), batches, strict=True):
                 rows = self._order[start : start + size]
                 total += len(rows) * self._learn(batch, rows)
+                self.stop_reason = self.stop_reason or self._interrupt.reason
                 self.tell("on_safe_point")
                 if self.stop_reason is not None:
                     break
@@ -270,7 +258,17 @@ class StochasticTraining(Training):
         if self._validated is None or self._validated[0] != self.step:
             found = measure(self.network, self.validation, self._validation_rows)
             self._validated = self.step, found
+            self._measured_weights = None
+            self._measured_weights = self.measured_weights() if self.callbacks else None
         return self._validated[1]
+
+    def measured_weights(self) -> tuple[Floats, Floats]:
+        """Return copies of the parameters and running statistics that `validated` measured.
+
+        Callbacks may have put others into the network to be measured.
+        """
+        network, measured = self.network, self._measured_weights
+        return measured or (network.parameters.copy(), network.statistics.copy())
 
     def _measure(self) -> Measured:
         """Return loss and accuracy on training and validation data."""
@@ -323,7 +321,7 @@ def minimize_lbfgs(
         on_iteration(float(intermediate_result.fun))
 
     try:
-        with threads_for(ops), np.errstate(over="ignore", invalid="ignore"):
+        with threads_for(ops), quiet_arithmetic():
             result = minimize(
                 objective,
                 network.parameters.astype(np.float64),
@@ -338,6 +336,7 @@ def minimize_lbfgs(
     return result
 
 
+@np.errstate(under="ignore")
 def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, float]:
     """Return mean cross-entropy and accuracy in inference mode, with sample weights.
 
@@ -363,6 +362,11 @@ def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, floa
         gradient = np.empty_like(logits)
         loss += n * network.loss(logits, targets, gradient, sample_weight=sample_weight)
     return loss / samples.total_weight, right / samples.total_weight
+
+
+def quiet_arithmetic() -> np.errstate:
+    """Return the context of a training: an overflow shows in its weights, an underflow is a 0."""
+    return np.errstate(all="ignore")
 
 
 def ops_for(work: float) -> NumpyOps:

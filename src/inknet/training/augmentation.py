@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.augment import Distorter
-from inknet.data.dataset import Dataset, square_shape
+from inknet.data.dataset import Dataset
+from inknet.data.layout import as_images
 from inknet.data.pens import Pens
 from inknet.errors import InputError
 from inknet.nn.ops import NumpyOps
@@ -64,15 +64,18 @@ class Augmentation:
     """
 
     def __init__(self, settings: AugmentRecipe, dataset: Dataset, ops: NumpyOps) -> None:
-        shape = dataset.image_shape or square_shape(dataset.n_features)
-        if shape is None or dataset.features.dtype != np.uint8:
-            raise InputError(f"{dataset.name}: augment distorts only images of uint8 pixels")
+        images = as_images(dataset)
+        if images.image_shape is None or dataset.features.dtype != np.uint8:
+            raise InputError(
+                f"{dataset.name}: augment distorts only images of uint8 pixels, and these are "
+                "features of another kind; images may be given as (n, height, width)"
+            )
         self._settings = settings
         keys = settings.model_dump(exclude={"swap", "fade"})
         pens = {key: keys.pop(key) for key in ("stroke", "blur", "habits")}
-        self._distorter = Distorter(shape, **keys)
-        self._pens = Pens(shape, **pens)
-        self._background = 255 if replace(dataset, image_shape=shape).light_background else 0
+        self._distorter = Distorter(images.image_shape, **keys)
+        self._pens = Pens(images.image_shape, **pens)
+        self._background = 255 if images.light_background else 0
         self._are_digits = dataset.class_names == tuple("0123456789")
         self._ops = ops
 

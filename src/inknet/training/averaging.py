@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from inknet.training.callbacks import Callback, refuse_other_kind
+from inknet.training.callbacks import Callback
+from inknet.training.weights import refuse_other_kind, unfit
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
@@ -45,6 +46,8 @@ class WeightAverage(Callback):
         """Start from the current weights, unless the training resumes."""
         own = _learned(trainer.network)
         if not self.arrays:
+            if trainer.step:
+                raise unfit("the average of the weights is missing")
             self.arrays = {name: array.copy() for name, array in own.items()}
             return
         found, self.arrays = self.arrays, {}  # not used if they are refused
@@ -78,7 +81,9 @@ class WeightAverage(Callback):
         return dict(self.arrays), {}
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
-        """Continue with these averages."""
+        """Continue with these averages; there are none before the first step."""
+        if set(arrays) not in (set(), {"parameters", "statistics"}):
+            raise ValueError("the average of the weights is not parameters and statistics")
         self.arrays = dict(arrays)
 
 

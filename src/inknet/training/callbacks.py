@@ -2,19 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from math import inf, sqrt
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from math import inf, isfinite
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
 from inknet.errors import InputError
+from inknet.output import print_if_possible
 from inknet.training.ending import EARLY_STOPPING
+from inknet.training.weights import refuse_other_kind, unfit
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
     from inknet.training.session import Session
+
+
+Setting = str | bytes | int | float | np.generic | None
+"""Types of attributes that a callback keeps if no training has changed them."""
+
+
+@dataclass
+class Past:
+    """What a callback remembers of its making and of its last training.
+
+    Attributes
+    ----------
+    args, kwargs
+        What it was made with.
+    training : str
+        The identity of its last training; empty before the first.
+    at_begin, at_end : dict of settings
+        Its settings when that training began and when it ended; ``at_end`` is None in between.
+    """
+
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    training: str = ""
+    at_begin: dict[str, Setting] = field(default_factory=dict)
+    at_end: dict[str, Setting] | None = None
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Past:
+        """Copy the arguments too, unless they are such as cannot be copied, an open file."""
+        try:
+            made_with = deepcopy((self.args, self.kwargs), memo)
+        except TypeError:
+            made_with = self.args, self.kwargs
+        at_end = None if self.at_end is None else dict(self.at_end)
+        return Past(*made_with, self.training, dict(self.at_begin), at_end)
 
 
 class Callback:
@@ -22,6 +59,9 @@ class Callback:
 
     A callback may read everything in the `Session`, and may set ``trainer.stop_reason``. The order
     of callbacks has no meaning: what one must do before another has a separate event.
+
+    A callback starts afresh with each training, see `start_afresh`. Only a training that resumes
+    from a checkpoint, and a further `MLPClassifier.partial_fit`, continue with what it has.
 
     Attributes
     ----------
@@ -34,6 +74,38 @@ class Callback:
 
     name: str = ""
     keeps_weights: bool = False
+    _past: Past
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        """Remember the arguments, for `start_afresh`."""
+        callback = super().__new__(cls)
+        vars(callback)["_past"] = Past(args, kwargs)
+        return callback
+
+    def __init__(self) -> None:
+        """Take no arguments; a subclass may."""
+
+    def start_afresh(self) -> None:
+        """Forget earlier trainings; called before `on_train_begin`, unless the training resumes.
+
+        If there was one, all attributes are removed and ``__init__`` is called again with the same
+        arguments. Only numbers and strings that were set outside of trainings keep their values:
+        they are settings. Override it to keep more, or if ``__init__`` must not be called twice.
+        """
+        past = self._past
+        if not past.training:
+            return
+        kept = {
+            name: value
+            for name, value in settings_of(self).items()
+            if _has(past.at_begin, name, value)
+            or (past.at_end is not None and not _has(past.at_end, name, value))
+        }
+        vars(self).clear()
+        vars(self)["_past"] = past
+        kind: Any = type(self)
+        kind.__init__(self, *past.args, **past.kwargs)
+        vars(self).update(kept)
 
     def on_train_begin(self, trainer: Session) -> None:
         """Before the first step."""
@@ -75,12 +147,19 @@ class Callback:
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
         """Return what it needs to resume: arrays, and values that JSON can hold.
 
-        Called between two steps. The arrays need not be copies: they are copied.
+        Called between two steps. The arrays need not be copies: they are copied. Arrays called
+        ``parameters`` and ``statistics`` are taken for weights of the network: a checkpoint in
+        which the network could not use them is refused.
         """
         return {}, {}
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Restore what `state` returned; the arrays are copies, which the callback may keep."""
+
+
+def settings_of(callback: Callback) -> dict[str, Setting]:
+    """Return the attributes that are numbers, strings or None."""
+    return {name: value for name, value in vars(callback).items() if isinstance(value, Setting)}
 
 
 EVENTS = tuple(name for name in vars(Callback) if name.startswith("on_"))
@@ -95,47 +174,25 @@ def listeners(callbacks: Sequence[Callback]) -> dict[str, list[Callable[..., Non
     }
 
 
-class LayerMonitor(Callback):
-    """Samples gradient norms and active neurons of each layer, every tenth step.
-
-    A tenth of the steps is enough for the mean, at a tenth of the cost. The first step of an epoch
-    is always among them, so every epoch has a mean.
-    """
-
-    name = "layer monitor"
-    INTERVAL = 10
-
-    def __init__(self) -> None:
-        self._norms: list[list[float]] = []
-        self._active: list[list[float]] = []
-
-    def on_gradients(self, trainer: Session) -> None:
-        """Take a sample."""
-        if trainer.step % self.INTERVAL == 0 or not self._norms:
-            layers = trainer.network.dense_layers
-            self._norms.append([_norm(d.weight_gradient, d.bias_gradient) for d in layers])
-            self._active.append(
-                [layer.active_fraction() for layer in trainer.network.activation_layers]
+def checked_callbacks(callbacks: Sequence[Callback] | None) -> list[Callback]:
+    """Return callbacks as a list, None as an empty one; raise `InputError` for anything else."""
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, Callback) or not isinstance(callbacks, Iterable):
+        raise InputError(f"callbacks is {_kind(callbacks)}; expected a list of inknet.Callback")
+    found = list(callbacks)
+    for number, callback in enumerate(found):
+        if not isinstance(callback, Callback):
+            raise InputError(
+                f"callbacks[{number}] is {_kind(callback)}; expected an instance of inknet.Callback"
             )
+    return found
 
-    def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
-        """Return the samples of the epoch so far."""
-        return {}, {"norms": self._norms, "active": self._active}
 
-    def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
-        """Continue with these samples."""
-        self._norms, self._active = list(values["norms"]), list(values["active"])
-
-    def measurements(self, trainer: Session) -> Mapping[str, Any]:
-        """Return the means of the epoch's samples, and forget the samples."""
-        if not self._norms:
-            return {}
-        means = {
-            "gradient_norms": tuple(np.mean(self._norms, axis=0).tolist()),
-            "active_fractions": tuple(np.mean(self._active, axis=0).tolist()),
-        }
-        self._norms, self._active = [], []
-        return means
+def _kind(value: object) -> str:
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"of type {type(value).__name__}"
 
 
 class EarlyStopping(Callback):
@@ -160,6 +217,8 @@ class EarlyStopping(Callback):
         self._parameters = self._statistics = None  # not restored if they are refused
         refuse_other_kind("the best parameters", parameters, trainer.network.parameters)
         refuse_other_kind("the best statistics", statistics, trainer.network.statistics)
+        if trainer.history.best_epoch is None:
+            raise unfit("it has best weights and no best epoch")
         self._parameters, self._statistics = parameters, statistics
 
     def on_measured(self, trainer: Session) -> None:
@@ -188,7 +247,11 @@ class EarlyStopping(Callback):
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Continue with these as the best."""
-        self.best = -inf if values["best"] is None else values["best"]
+        best = values["best"]
+        expected = set() if best is None else {"parameters", "statistics"}
+        if set(arrays) != expected or not (best is None or _is_number(best)):
+            raise ValueError(f"the best result is {best!r}, with {len(arrays)} arrays")
+        self.best = -inf if best is None else best
         self._parameters, self._statistics = arrays.get("parameters"), arrays.get("statistics")
 
     def on_choose_weights(self, trainer: Session) -> None:
@@ -199,13 +262,17 @@ class EarlyStopping(Callback):
 
 
 class EpochLines(Callback):
-    """Prints the measurements of the first epoch, of every `interval`-th, and of the last."""
+    """Prints the measurements of the first epoch, of every `interval`-th, and of the last.
+
+    A line that cannot be printed is dropped, and the training continues; an error of a
+    ``print_line`` of the caller's own is the caller's.
+    """
 
     name = "epoch lines"
 
     def __init__(self, interval: int, print_line: Callable[[str], object] | None = None) -> None:
         self.interval = interval
-        self.print_line = print_line or partial(print, flush=True)
+        self.print_line = print_line or print_if_possible
         self._printed = 0
 
     def on_train_begin(self, trainer: Session) -> None:
@@ -242,7 +309,10 @@ class EpochLines(Callback):
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Continue from there."""
-        self._printed = values["printed"]
+        printed = values["printed"]
+        if type(printed) is not int or printed < 0:
+            raise ValueError(f"the epoch that was printed last is {printed!r}")
+        self._printed = printed
 
     def _print(self, trainer: Session) -> None:
         self._printed = len(trainer.history)
@@ -260,15 +330,9 @@ def epoch_line(trainer: Session) -> str:
     return f"epoch {number}  {loss}  {accuracy}  {record.seconds:.2f} s"
 
 
-def refuse_other_kind(name: str, found: Floats, expected: Floats) -> None:
-    """Raise `InputError` unless an array has the shape and type of another."""
-    if (found.shape, found.dtype) != (expected.shape, expected.dtype):
-        raise InputError(
-            f"the checkpoint does not fit this training: {name} are {found.dtype} {found.shape}; "
-            f"expected {expected.dtype} {expected.shape}"
-        )
+def _has(settings: dict[str, Setting], name: str, value: Setting) -> bool:
+    return name in settings and bool(settings[name] == value)
 
 
-def _norm(*arrays: Floats) -> float:
-    """Return the Euclidean norm of all the arrays' elements together."""
-    return sqrt(sum(float(np.dot(flat, flat)) for flat in (array.ravel() for array in arrays)))
+def _is_number(value: object) -> bool:
+    return type(value) is float and isfinite(value)

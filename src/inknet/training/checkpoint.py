@@ -26,7 +26,7 @@ from inknet.files import write_whole
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
 from inknet.training.session import Session
-from inknet.training.state import Arrays, Copies, Resumable, state_of
+from inknet.training.state import Arrays, Copies, Resumable, checked_values, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,6 +90,8 @@ class Checkpoint:
         from safetensors import SafetensorError
         from safetensors.numpy import load
 
+        if path.exists() and not path.is_file():  # a pipe would be waited for
+            raise InputError(f"{path}: cannot be read: it is no file")
         try:
             file = path.read_bytes()
         except OSError as error:
@@ -117,13 +119,16 @@ class Checkpoint:
             raise InputError(
                 f"{path}: a checkpoint of format {quoted(found)}; this inknet reads {FORMAT}"
             )
+        try:
+            checked_values(values)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
         return cls(arrays, values, origin)
 
     @property
     def ops(self) -> str:
         """The operations that the training ran on."""
-        history = self.values.get("history")
-        return str(history.get("ops")) if isinstance(history, dict) else "unknown"
+        return quoted(self.values["history"]["ops"])
 
 
 def _digest(text: str, arrays: Arrays) -> str:

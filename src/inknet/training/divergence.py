@@ -6,10 +6,14 @@ import numpy as np
 
 from inknet.errors import DivergedError
 from inknet.nn.network import Network
-from inknet.training.state import Arrays, Copies, Resumable, moment_of, restore_moment
-
-MOST_ROLLBACKS = 10
-"""How often a training that diverges goes back before it stops, then at 1/1000 of the rate."""
+from inknet.training.state import (
+    MOST_ROLLBACKS,
+    Arrays,
+    Copies,
+    Resumable,
+    moment_of,
+    restore_moment,
+)
 
 
 class ReturnPoint:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +41,7 @@ class Ending:
 
     @property
     def by_signal(self) -> bool:
-        """Whether Ctrl-C or SIGTERM ended it: such a training can be resumed."""
+        """Whether a signal ended it: such a training can be resumed."""
         return self in SIGNALS.values()
 
 
@@ -48,8 +49,27 @@ FINISHED = Ending("finished")
 EARLY_STOPPING = Ending("early stopping")
 INTERRUPTED = Ending("interrupted")
 TERMINATED = Ending("terminated")
+HUNG_UP = Ending("hung up")
 FAILED = Ending("failed")
 """An error came out of the training, or it diverged."""
 
 SIGNALS = {signal.SIGINT: INTERRUPTED, signal.SIGTERM: TERMINATED}
 """The signals that end a training, and the endings they give."""
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    SIGNALS[signal.SIGHUP] = HUNG_UP
+
+
+def listened_to() -> dict[signal.Signals, Any]:
+    """Return the handlers of the signals that may end a training now.
+
+    A signal that is ignored stays ignored: that is how ``nohup`` and background jobs work. So does
+    a handler that Python did not install, since it could not be restored; and a program's own
+    handler of SIGHUP, which often means something else.
+    """
+    found = {number: signal.getsignal(number) for number in SIGNALS}
+    return {
+        number: handler
+        for number, handler in found.items()
+        if handler not in (signal.SIG_IGN, None)
+        and (SIGNALS[number] is not HUNG_UP or handler == signal.SIG_DFL)
+    }

@@ -107,7 +107,8 @@ class History:
         """Why the training ended, in words.
 
         ``"finished"``, ``"early stopping"``, ``"interrupted"`` (Ctrl-C), ``"terminated"``
-        (SIGTERM), what a callback gave as its reason, or ``"failed"`` after an error.
+        (SIGTERM), ``"hung up"`` (SIGHUP), what a callback gave as its reason, or ``"failed"`` after
+        an error.
         """
         return self.ending.text
 
@@ -141,7 +142,7 @@ class History:
             )
         return "\n".join(lines)
 
-    def save_csv(self, path: Path) -> None:
+    def save_csv(self, path: str | Path) -> None:
         """Write ``history.csv``: a header and one line an epoch, whole or not at all."""
 
         def write(temporary: Path) -> None:

@@ -19,10 +19,14 @@ from inknet.training.batches import BatchMaker
 if TYPE_CHECKING:
     from inknet.recipes import AugmentRecipe
 
+# Numbers that underflow are 0, which is no error: the functions below say so to NumPy, in case that
+# it is set to raise.
+
 BATCH_SIZE = 1024
 """Large enough that the matrix products dominate, small enough to stay in the cache."""
 
 
+@np.errstate(under="ignore")
 def measure(
     network: Network, dataset: Dataset, loaded: tuple[Batch, Labels] | None = None
 ) -> tuple[float, float]:
@@ -46,6 +50,7 @@ def measure(
     return loss / len(dataset), right / len(dataset)
 
 
+@np.errstate(under="ignore")
 def predict_logits(network: Network, dataset: Dataset) -> Floats:
     """Return the logits of each class for every sample, ``(n, n_classes)``."""
     maker = _batch_maker(network, dataset)
@@ -58,6 +63,7 @@ def predict_logits(network: Network, dataset: Dataset) -> Floats:
     return logits
 
 
+@np.errstate(under="ignore")
 def predict_over_copies(
     network: Network, dataset: Dataset, augment: AugmentRecipe, n_copies: int, seed: int
 ) -> NDArray[np.float64]:

@@ -19,13 +19,14 @@ from inknet.seeds import Streams
 from inknet.training.augmentation import Augmentation
 from inknet.training.averaging import WeightAverage
 from inknet.training.batches import BatchMaker
-from inknet.training.callbacks import Callback, EarlyStopping, LayerMonitor
+from inknet.training.callbacks import Callback, EarlyStopping, checked_callbacks
 from inknet.training.divergence import ReturnPoint, diverged
 from inknet.training.ending import FINISHED, Ending
 from inknet.training.fastest import fastest_ops
 from inknet.training.history import History
 from inknet.training.inference import measure
 from inknet.training.interrupt import InterruptFlag
+from inknet.training.layer_monitor import LayerMonitor
 from inknet.training.state import Arrays, Moment
 from inknet.training.step import Measured, Training
 from inknet.training.threads import one_blas_thread
@@ -63,9 +64,10 @@ class Trainer(Training):
         validation: Dataset | None,
         settings: TrainingRecipe,
         streams: Streams,
-        callbacks: Sequence[Callback] = (),
+        callbacks: Sequence[Callback] | None = None,
         augment: AugmentRecipe | None = None,
     ) -> None:
+        callbacks = checked_callbacks(callbacks)
         uses_batch_norm = network.architecture.batch_norm != "none"
         if uses_batch_norm and (settings.batch_size == 1 or len(train) == 1):
             raise InputError("batch_norm needs batches of 2 samples or more, not of 1")
@@ -99,8 +101,8 @@ class Trainer(Training):
     def run(self) -> History:
         """Train until the last epoch, or until something sets `stop_reason`; return the history.
 
-        Ctrl-C or SIGTERM ends it after the current step and keeps what was learned so far. A
-        trainer runs once.
+        Ctrl-C, SIGTERM or SIGHUP ends it after the current step, and the network keeps what was
+        learned so far; then the signal is delivered, see `InterruptFlag`. A trainer runs once.
 
         Raises
         ------
@@ -108,27 +110,34 @@ class Trainer(Training):
             If a loss is no longer a finite number, and the settings say to stop then, or going
             back did not help. The network has the best weights so far if there is early stopping,
             otherwise those from the beginning of the epoch.
+        KeyboardInterrupt
+            After Ctrl-C, unless the caller holds an `InterruptFlag` of its own.
         """
         try:
             self.begin()
-            with (
-                InterruptFlag() as interrupt,
-                one_blas_thread(),
-                # an overflow shows in the loss, which each step checks: no need for warnings too
-                np.errstate(over="ignore", invalid="ignore"),
-            ):
-                while len(self.history) < self.settings.epochs and self.stop_reason is None:
-                    try:
-                        self._epoch(interrupt)
-                    except DivergedError as error:
-                        self._return_point.go_back(self, error)
-                        self._return_point.remember(self)
-                        self.tell("on_rollback", str(error))
-            reason = self.stop_reason
-            self.history.ending = FINISHED if reason is None else Ending.of(reason)
-        finally:  # after an error too: the progress bar ends, and the best weights are restored
+        except BaseException:
             self.end()
+            raise
+        with InterruptFlag() as interrupt:
+            try:
+                self._run_epochs(interrupt)
+            finally:  # after an error too: the progress bar ends, the best weights are restored
+                self.end()
         return self.history
+
+    def _run_epochs(self, interrupt: InterruptFlag) -> None:
+        """Train, and say in the history how it ended."""
+        # an overflow shows in the loss, which each step checks: no need for warnings or errors too
+        with one_blas_thread(), np.errstate(all="ignore"):
+            while len(self.history) < self.settings.epochs and self.stop_reason is None:
+                try:
+                    self._epoch(interrupt)
+                except DivergedError as error:
+                    self._return_point.go_back(self, error)
+                    self._return_point.remember(self)
+                    self.tell("on_rollback", str(error))
+        reason = self.stop_reason
+        self.history.ending = FINISHED if reason is None else Ending.of(reason)
 
     def _epoch(self, interrupt: InterruptFlag) -> None:
         """Use every sample once, then measure; or end early, without a record."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ class ProgressBar(Callback):
     REFRESH_SECONDS = 0.1
 
     def __init__(self, console: Console) -> None:
+        self._works = True
         # refreshed in on_step_end: a thread that redraws would take time from the steps
         self.progress = Progress(
             TextColumn("{task.description}"),
@@ -53,15 +55,24 @@ class ProgressBar(Callback):
         """Show the empty bar."""
         self._task = self.progress.add_task("training", total=trainer.total_steps)
         self._drawn = monotonic()
-        self.progress.start()
+        self._attempt(self.progress.start)
 
     def on_step_end(self, trainer: Session) -> None:
         """Advance, but do not redraw more often than eyes can follow."""
         if monotonic() - self._drawn >= self.REFRESH_SECONDS:
             self._drawn = monotonic()
-            self.progress.update(self._task, completed=trainer.step, refresh=True)
+            self.progress.update(self._task, completed=trainer.step)
+            self._attempt(self.progress.refresh)
 
     def on_train_end(self, trainer: Session) -> None:
         """Remove the bar."""
         if not self.progress.disable:  # rich before 14.3 would end a bar that never was by a line
-            self.progress.stop()
+            self._attempt(self.progress.stop)
+
+    def _attempt(self, draw: Callable[[], object]) -> None:
+        """Draw; if that fails, never again: a terminal that is gone must not end the training."""
+        if self._works:
+            try:
+                draw()
+            except (OSError, ValueError, SystemExit):  # rich would end the program if a pipe broke
+                self._works = False

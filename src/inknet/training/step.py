@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import numpy as np
 
@@ -18,7 +19,8 @@ from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch
 from inknet.nn.optimizers import Optimizer, clip_by_norm, clip_by_value, limit_norms
 from inknet.nn.schedules import SCHEDULES
-from inknet.training.callbacks import Callback, listeners
+from inknet.training.attendance import Attendance
+from inknet.training.callbacks import Callback, checked_callbacks, listeners
 from inknet.training.ending import FAILED, Ending
 from inknet.training.history import EpochRecord, History
 
@@ -49,6 +51,9 @@ class Training:
         How many batches an epoch has.
     callbacks
         Called at each event; their order has no meaning.
+    identity
+        That of the training that this one continues; without it, the training is new, and its
+        callbacks start afresh.
     """
 
     def __init__(
@@ -58,12 +63,15 @@ class Training:
         settings: TrainingRecipe,
         generator: np.random.Generator,
         steps_per_epoch: int,
-        callbacks: Sequence[Callback],
+        callbacks: Sequence[Callback] | None,
+        identity: str | None = None,
     ) -> None:
         self.network, self.optimizer, self.settings = network, optimizer, settings
         self.generator, self.steps_per_epoch = generator, steps_per_epoch
-        self.callbacks = list(callbacks)
+        self.callbacks = checked_callbacks(callbacks)
         self.listeners = listeners(self.callbacks)
+        self.identity = identity or uuid4().hex
+        self._attendance: Attendance | None = None
         self.history = History(ops=network.ops.name)
         self.l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
         self.step = 0
@@ -91,6 +99,8 @@ class Training:
         """Prepare the training, and tell the callbacks."""
         self.history.ending = FAILED  # until it is known to have ended otherwise
         self.started = perf_counter() - self.history.seconds
+        self.listeners = listeners(())  # nobody is told of a training that is refused
+        self._attendance = Attendance(self.identity, self.callbacks)
         self.listeners = listeners(self.callbacks)
         self.network.ops.prepare(self.network.dtype)
         self.tell("on_train_begin")
@@ -183,6 +193,8 @@ class Training:
         """Leave the network as it will be used, and tell the callbacks; also after an error."""
         self.history.seconds = self.seconds
         with ExitStack() as stack:  # each is called, even if one before it raises an error
+            if self._attendance is not None:
+                stack.callback(self._attendance.end)
             # a trained model gives the same bits, whatever operations trained it
             stack.callback(self.network.use, NUMPY)
             for event in ("on_train_end", "on_choose_weights", "on_measure_begin"):

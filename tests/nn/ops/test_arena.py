@@ -4,6 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
+from inknet import MLP, InputError
+from inknet.nn.ops import arena
 from inknet.nn.ops.arena import HUGE_PAGE, Arena
 
 SHAPES = st.lists(
@@ -50,3 +52,25 @@ def test_a_block_begins_a_huge_page_and_small_arrays_lie_side_by_side():
     first, second = arena.zeros(100), arena.zeros(3, 7)
     assert first.ctypes.data % HUGE_PAGE == 0
     assert second.ctypes.data - first.ctypes.data == 448  # 400 bytes, and up to the next 64
+
+
+def test_an_array_that_no_training_could_hold_is_refused(monkeypatch):
+    monkeypatch.setattr(arena, "memory", lambda: 4_000)
+    assert len(Arena(np.dtype("float32")).zeros(250)) == 250
+    with pytest.raises(MemoryError):
+        Arena(np.dtype("float32")).zeros(251)
+    with pytest.raises(MemoryError):
+        Arena(np.dtype("float64")).zeros(5, 26)
+
+
+def test_a_network_that_does_not_fit_is_refused_before_it_is_made(monkeypatch):
+    with pytest.raises(InputError, match=r"a network of [\d,]+ parameters does not fit in memory"):
+        MLP([784, int(arena.memory()) // 784, 10])  # a quarter of what it takes is there
+    monkeypatch.setattr(arena, "memory", lambda: 16 * 108)
+    assert MLP([5, 12, 2]).network.n_parameters == 98
+    with pytest.raises(InputError, match="a network of 114 parameters does not fit in memory"):
+        MLP([5, 14, 2])
+
+
+def test_the_memory_of_this_machine_is_known():
+    assert 2**28 < arena.memory() < 2**50

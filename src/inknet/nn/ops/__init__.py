@@ -2,17 +2,19 @@
 
 `contract` says what a backend must provide, formula by formula. `formulas` provides it in readable
 NumPy, and `numba` in compiled loops. A training asks `fastest` for one of them and gives it to the
-network; nothing else in the code asks which one is in use. `batch` loads rows, and `parallel`
-splits large work. `images` and `reading` are plain functions, not formulas.
+network; nothing else in the code asks which one is in use. `batch` loads rows, `labels` checks
+what they are compared with, and `parallel` splits large work. `images` and `reading` are plain
+functions, not formulas.
 """
 
-import sys
 from functools import cache
 from importlib import import_module
 from os import environ
 
 from inknet.nn.ops.batch import Batch, Rows
 from inknet.nn.ops.formulas import NumpyOps
+from inknet.nn.ops.labels import checked_labels, checked_targets
+from inknet.nn.ops.notice import notice
 
 NUMPY = NumpyOps()
 """The definitions, which a model uses at inference."""
@@ -50,7 +52,7 @@ def fastest() -> NumpyOps:
 @cache
 def _tell(what: str) -> None:
     """Print a line to standard error, once."""
-    print(f"inknet: {what}".splitlines()[0], file=sys.stderr, flush=True)
+    notice(what.splitlines()[0])
 
 
 @cache
@@ -59,4 +61,13 @@ def _numba() -> NumpyOps:
     return ops
 
 
-__all__ = ["NUMPY", "VARIABLE", "Batch", "NumpyOps", "Rows", "fastest"]
+__all__ = [
+    "NUMPY",
+    "VARIABLE",
+    "Batch",
+    "NumpyOps",
+    "Rows",
+    "checked_labels",
+    "checked_targets",
+    "fastest",
+]

@@ -1,6 +1,10 @@
 """Memory for arrays: those that are used together, and those that are made on first use."""
 
-from math import prod
+import os
+from contextlib import suppress
+from functools import cache
+from math import inf, prod
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +14,21 @@ from inknet.nn.arrays import Floats
 
 HUGE_PAGE = 2 * 2**20
 """Bytes of a huge page of memory, on the processors and systems that have them."""
+
+LARGEST_SHARE = 1 / 4
+"""The largest part of the memory that one array may take. Adam keeps four of the size of the
+parameters: themselves, their gradients, and two means."""
+
+
+@cache
+def memory() -> float:
+    """Return how many bytes of memory this process can have at most; infinity if not known."""
+    found = [inf]
+    with suppress(AttributeError, ValueError, OSError):  # not on every system
+        found.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    with suppress(ValueError, OSError):  # the limit of a container on Linux
+        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text("ascii")))
+    return min(found)
 
 
 class Arena:
@@ -32,11 +51,20 @@ class Arena:
         self._block: Floats = np.empty(0, dtype)
 
     def zeros(self, *shape: int) -> Floats:
-        """Return an array of zeros."""
+        """Return an array of zeros.
+
+        Raises
+        ------
+        MemoryError
+            If it is too large for this machine. Linux gives out more memory than it has, and ends
+            the process that uses it.
+        """
         if self.xp is not np:  # the memory of another device has no pages to choose
             elsewhere: Floats = self.xp.zeros(shape, self.dtype)
             return elsewhere
         size = prod(shape)
+        if size * self.dtype.itemsize > LARGEST_SHARE * memory():
+            raise MemoryError(f"an array of {size:,} numbers")
         if len(self._block) < size:
             page = HUGE_PAGE // self.dtype.itemsize
             block = np.zeros((-(-size // page) + 2) * page, self.dtype)

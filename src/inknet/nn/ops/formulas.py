@@ -307,13 +307,20 @@ class NumpyOps(Loading):
         for a, x in chunks(average, values):
             a += rate * (x - a)
 
-    def one_sample(self, layers: list[FoldedLayer]) -> Callable[[NDArray[Any]], Floats]:
+    def one_sample(
+        self, layers: list[FoldedLayer], low: float = -np.inf, high: float = np.inf
+    ) -> Callable[[NDArray[Any]], Floats]:
         """Go through the layers one by one."""
         dtype = layers[0].weight.dtype
+        is_limited = low > -np.inf or high < np.inf
 
+        @np.errstate(under="ignore")
         def predict(x: NDArray[Any]) -> Floats:
             x = self.xp.asarray(x)
             signal: Floats = x * dtype.type(1 / 255) if x.dtype == np.uint8 else x
+            if is_limited and not (signal.min() >= low and signal.max() <= high):
+                nothing: Floats = self.xp.full_like(layers[-1].bias, np.nan)
+                return nothing
             for weight, bias, function in layers:
                 z = signal @ weight
                 z += bias

@@ -8,7 +8,6 @@ first layer multiplies only the nonzero ones, see `sparse`.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import cache
 from math import sqrt
@@ -22,6 +21,7 @@ from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
 from inknet.nn.ops.contract import FoldedLayer
 from inknet.nn.ops.formulas import NumpyOps, random_bits
+from inknet.nn.ops.notice import notice
 from inknet.nn.ops.numba import images, loops, prediction
 from inknet.nn.ops.numba.sparse import SparseBatch, SparseGroup, SparseRows
 
@@ -250,7 +250,9 @@ class NumbaOps(NumpyOps):
 
         self.in_parts(part, len(average), 10 * len(average))
 
-    def one_sample(self, layers: list[FoldedLayer]) -> Callable[[NDArray[Any]], Floats]:
+    def one_sample(
+        self, layers: list[FoldedLayer], low: float = -np.inf, high: float = np.inf
+    ) -> Callable[[NDArray[Any]], Floats]:
         """Compute all layers in one call, and skip zeros: with ReLU, often half of each layer."""
         dtype = layers[0].weight.dtype
         real = dtype.type
@@ -258,15 +260,17 @@ class NumbaOps(NumpyOps):
         widths = np.array([len(layers[0].weight), *(len(layer.bias) for layer in layers)])
         functions = [layer.function or ACTIVATIONS["identity"] for layer in layers]
         if any(ACTIVATIONS.get(function.name) is not function for function in functions):
-            return super().one_sample(layers)  # the loop below has no others
+            return super().one_sample(layers, low, high)  # the loop below has no others
         names = [function.name for function in functions]
         curves = np.array([{"tanh": 1, "sigmoid": 2}.get(name, 0) for name in names])
         slopes_below = np.array([_SLOPES_BELOW.get(name, 1.0) for name in names], dtype)
 
+        limits = real(low), real(high)
+
         def predict(x: NDArray[Any]) -> Floats:
             scale = real(1 / 255) if x.dtype == np.uint8 else real(1)
             probabilities: Floats = prediction.predict(
-                x, scale, parameters, widths, curves, slopes_below
+                x, scale, *limits, parameters, widths, curves, slopes_below
             )
             return probabilities
 
@@ -284,7 +288,7 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     ops.add_scaled(vector, 0.0, vector)
     # where this one is not found on disk, the others are not
     if loops.add_scaled.stats.cache_hits.total() == n_kept:
-        print(f"inknet: compiling the fast loops for {dtype} …", file=sys.stderr, flush=True)
+        notice(f"compiling the fast loops for {dtype} …")
     ops.momentum_step(vector, vector, vector, 0.0, 0.9)
     ops.velocity_step(vector, vector, vector, 0.0, 0.9, True)
     ops.adam_step(vector, vector, vector, vector, 0.0, 0.9, 0.999, 1e-8, 1)

@@ -15,6 +15,8 @@ from inknet.nn.ops.numba.kernel import Real, kernel
 def predict(
     x: NDArray[Any],
     scale: Real,
+    low: Real,
+    high: Real,
     parameters: Floats,
     widths: NDArray[np.intp],
     curves: NDArray[np.intp],
@@ -23,12 +25,17 @@ def predict(
     """Go through all layers; ``parameters`` has each one's weight and bias, row after row.
 
     ``curves`` gives the activation of each layer: 0 for a straight line with another slope below 0
-    (a slope of 1 for no activation), 1 for tanh, 2 for the sigmoid.
+    (a slope of 1 for no activation), 1 for tanh, 2 for the sigmoid. If a scaled feature is not in
+    ``[low, high]``, the answer is NaN.
     """
     one, half = parameters.dtype.type(1), parameters.dtype.type(0.5)
     signal = np.empty(len(x), parameters.dtype)
+    is_within = True
     for i in range(len(x)):
         signal[i] = x[i] * scale
+        is_within &= low <= signal[i] <= high
+    if not is_within:
+        return np.full(widths[-1], np.nan, parameters.dtype)
     place = 0
     for layer in range(len(curves)):
         fan_in, fan_out = widths[layer], widths[layer + 1]

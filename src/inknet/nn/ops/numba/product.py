@@ -8,7 +8,6 @@ says so.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.nn.arrays import Floats
+from inknet.nn.ops.notice import notice
 from inknet.nn.ops.numba.kernel import kernel
 
 Product: TypeAlias = Callable[..., None]
@@ -121,9 +121,5 @@ _told: list[str] = []
 def _tell(reason: str) -> None:
     """Say once that, and why, the first layer is slower than it could be."""
     if not _told:
-        print(
-            f"inknet: the first layer uses numba's own loops, which are slower: {reason}",
-            file=sys.stderr,
-            flush=True,
-        )
+        notice(f"the first layer uses numba's own loops, which are slower: {reason}")
     _told.append(reason)

@@ -1,0 +1,96 @@
+"""What is printed: where it cannot be printed, nothing else is lost.
+
+A terminal may be closed, a reader may stop reading (``| head``), a disk may be full, and a program
+without a console has no output at all. None of these may end a training.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, TextIO
+
+
+class Output:
+    """A text stream that drops what is written to it from the first failure on.
+
+    Attributes
+    ----------
+    error : Exception or None
+        The first failure.
+
+    Parameters
+    ----------
+    stream
+        Where the text goes; None if there is nowhere.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        # opened for writing, so that no other file gets the number of a standard stream
+        self._stream: Any = stream or open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+        self.error: Exception | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Return whatever else the stream has, such as `isatty` and `encoding`."""
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        """Write, if it still works."""
+        self._attempt(lambda: self._stream.write(text))
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Write all lines, if it still works."""
+        self.write("".join(lines))
+
+    def flush(self) -> None:
+        """Flush, if it still works."""
+        self._attempt(self._stream.flush)
+
+    def _attempt(self, act: Callable[[], object]) -> None:
+        if self.error is not None:
+            return
+        try:
+            act()
+        except (OSError, ValueError) as error:  # ValueError: the stream is closed
+            self.error = error
+            # what is left in its buffer must not fail again when the program ends
+            with suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, self._stream.fileno())
+                os.close(nowhere)
+
+
+@contextmanager
+def unfailing_streams() -> Iterator[Output]:
+    """Let nothing that is printed fail; give the standard output, which knows what was lost.
+
+    What a terminal cannot show is printed as ``?``.
+    """
+    before = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+    outputs = {}
+    for name, stream in before.items():
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+        outputs[name] = Output(stream)
+        setattr(sys, name, outputs[name])
+    try:
+        yield outputs["stdout"]
+    finally:
+        for name, stream in before.items():
+            outputs[name].flush()
+            setattr(sys, name, stream)
+
+
+def print_if_possible(line: str) -> None:
+    """Print a line to the standard output, if there is one and it works."""
+    stream = sys.stdout
+    with suppress(OSError, ValueError):
+        try:
+            print(line, file=stream, flush=True)
+        except UnicodeEncodeError:
+            encoding = stream.encoding
+            print(line.encode(encoding, "replace").decode(encoding), file=stream, flush=True)
