@@ -113,10 +113,12 @@ def image() -> None:
                 if ending == "webp":
                     options = {"lossless": True}
                 picture.save(file, ending, exif=exif if mode == "RGB" else b"", **options)
-                write("image", f"{mode.replace(';', '-')}.{ending}", file.getvalue())
+                for reader in ("image", "photo"):
+                    write(reader, f"{mode.replace(';', '-')}.{ending}", file.getvalue())
     file = io.BytesIO()
     grey.convert("RGB").save(file, "jpeg", progressive=True)
-    write("image", "progressive.jpeg", file.getvalue())
+    for reader in ("image", "photo"):
+        write(reader, "progressive.jpeg", file.getvalue())
 
 
 KEPT_PICTURES = {

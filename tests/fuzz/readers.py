@@ -154,6 +154,12 @@ def _read_image(path: Path) -> None:
     assert min(shape) > 0
 
 
+def _read_photo(path: Path) -> None:
+    from inknet.photo import open_picture, prepare
+
+    assert prepare(open_picture(path)).shape == (28, 28)
+
+
 def _read_model(path: Path) -> None:
     from inknet import MLP
 
@@ -215,6 +221,7 @@ READERS = {
         wrap=lambda data: npz_bytes(X=data, y=npy_bytes(np.arange(6) % 3)),
     ),
     "image": Reader("picture.png", _read_image, in_python=False),
+    "photo": Reader("picture.png", _read_photo, in_python=False),
     "model": Reader("model.safetensors", _read_model, in_python=False),
     "model_description": Reader(
         "model.safetensors",

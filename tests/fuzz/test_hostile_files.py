@@ -40,14 +40,15 @@ def test_files_made_to_exhaust_memory_or_time_are_refused(tmp_path, reader):
         assert message, f"{name} was read"
 
 
-def test_pictures_of_the_largest_allowed_size_stay_within_the_memory(tmp_path):
+@pytest.mark.parametrize("reader", ["image", "photo"])
+def test_pictures_of_the_largest_allowed_size_stay_within_the_memory(tmp_path, reader):
     # Other processes take their part of the caches, which can double the time of this work: the
     # reader's own time is the least of a few.
     for _ in range(4):
         for name, (_, make) in LARGE_BUT_SOUND.items():
             make(tmp_path / name)
         with contextlib.suppress(TimeoutError):
-            refused = read_each("image", [tmp_path / name for name in LARGE_BUT_SOUND])
+            refused = read_each(reader, [tmp_path / name for name in LARGE_BUT_SOUND])
             break
     else:
         pytest.fail("not once within the time allowed")

@@ -1,5 +1,7 @@
 """One character's ink becomes an image like MNIST's."""
 
+import os
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -56,7 +58,8 @@ def test_thin_strokes_become_as_thick_as_mnists():
 
 
 def test_every_image_of_mnist_passes_unchanged():
-    images = load("sample").features.reshape(-1, 28, 28)
+    whole = "INKNET_DATA_DIR" in os.environ
+    images = load("mnist" if whole else "sample").features.reshape(-1, 28, 28)[-10_000:]
     assert all(is_like_mnist(image) for image in images)
 
 

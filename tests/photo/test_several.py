@@ -26,7 +26,7 @@ def drawn(size, *strokes, width=6):
     image = Image.new("RGB", size, "white")
     for stroke in strokes:
         ImageDraw.Draw(image).line(stroke, "black", width)
-    return np.asarray(image)
+    return np.array(image)
 
 
 def boxes(rows):
@@ -58,6 +58,17 @@ def test_a_small_part_near_a_character_belongs_to_it():
     top, left, _, right = rows[0][0].box
     assert top == pytest.approx(45, abs=3)
     assert (left, right) == pytest.approx((57, 91), abs=3)
+
+
+def test_the_cells_of_a_form_are_no_strokes():
+    lines = [(20, y, 420, y) for y in (20, 120, 220)] + [
+        (x, 20, x, 220) for x in range(20, 421, 100)
+    ]
+    picture = drawn((440, 240), *lines, width=3)
+    for x in (70, 170, 270, 370):
+        for y in (45, 145):
+            picture[y : y + 55, x - 3 : x + 3] = 0
+    assert text(read_characters(picture, as_wide)) == "1111 1111"
 
 
 def test_specks_and_dashes_are_no_characters():
@@ -128,3 +139,14 @@ def test_as_many_digits_are_found_as_are_on_real_sheets(model):
     expected = [[len(part) for part in row["truth"].split()] for row in rows]
     n_right = sum([len(row) for row in f] == e for f, e in zip(found, expected, strict=True))
     assert n_right >= 0.8 * len(rows)
+
+
+@pytest.mark.parametrize("shape", [(28, 28), (60, 60), (300, 400)])
+@pytest.mark.parametrize("grain", [2, 10, 30])
+@pytest.mark.parametrize("light", ["even", "gradient", "shadow"])
+def test_on_blank_paper_there_is_nothing(shape, grain, light):
+    generator = np.random.default_rng(0)
+    x = np.linspace(-1, 1, shape[1])
+    levels = {"even": 0 * x, "gradient": 40 * x, "shadow": -50 / (1 + np.exp(-6 * x))}[light]
+    paper = 205 + levels[None, :, None] + generator.normal(0, grain, (*shape, 1)) * np.ones(3)
+    assert read_characters(paper.clip(0, 255).astype(np.uint8), as_wide) == []

@@ -19,6 +19,10 @@ Mask = NDArray[np.bool_]
 
 FAINTEST = 10 / 255
 """A picture whose ink is weaker than this is blank; on the scale of `ink_of`."""
+FAINT = 0.12
+CLEAR, CLEAR_IF_FAINT = 5.0, 10.0
+"""Ink is this many times as strong as the noise of the paper, or more if it is fainter than
+`FAINT`; otherwise there is only the grain of the paper."""
 STROKE = 0.4
 """A pixel with this share of the usual ink is part of a stroke."""
 WEAK_STROKE = 0.25
@@ -71,7 +75,8 @@ def find_ink(picture: Picture) -> Found:
     if noise > GRAIN * usual:
         ink = levelled(_smoothed(ink), usual)
         usual, noise = strength(ink)
-    if usual < FAINTEST:
+    clearest = CLEAR if usual >= FAINT else CLEAR_IF_FAINT
+    if usual < max(FAINTEST, clearest * noise):
         return Found(np.zeros_like(ink), np.zeros(ink.shape, bool), usual, noise)
     mask = without_lines(_strokes(ink, usual, noise))
     mask = without_frames(mask, connected_parts(mask))
@@ -183,7 +188,11 @@ def steps(picture: Picture) -> Iterator[tuple[str, NDArray[np.generic]]]:
     if (image := as_mnist(picture)) is not None:
         yield "image", image
         return
-    found = find_ink(picture)
+    yield from steps_after(find_ink(picture))
+
+
+def steps_after(found: Found) -> Iterator[tuple[str, NDArray[np.generic]]]:
+    """Yield the steps from the ink of a picture to the image; see `steps`."""
     yield "ink", found.ink
     yield "strokes", found.mask
     if not found.mask.any():

@@ -31,7 +31,7 @@ LEVELS_SIDE, LEVELS_REACH = 64, 4
 """The longest side of the picture in which the mean of the paper is taken, and how far."""
 LEVELS = 4096
 """Levels of ink that are distinguished where the noise is measured."""
-DARKEST_PAPER = 32
+DARKEST_PAPER = 64
 """Differences are not divided by less than this many grey levels."""
 
 
@@ -167,13 +167,15 @@ def strength(ink: Ink) -> tuple[float, float]:
     """Return how strong ink is in a picture, and the noise of the paper, on the scale of `ink_of`.
 
     The strength is the median over the pixels that have more than half of the strongest ink; the
-    noise is a robust standard deviation.
+    noise is a robust standard deviation over the others.
     """
-    step = max(1, max(ink.shape) // 256)
-    # selecting the middle is slow where many values are equal, counting is not
-    levels = np.minimum(np.abs(ink[::step, ::step]) * LEVELS, 2 * LEVELS).astype(np.intp)
-    counts = np.cumsum(np.bincount(levels.ravel()))
-    noise = 1.4826 * float(np.searchsorted(counts, counts[-1] / 2)) / LEVELS
     strong = np.sort(ink[ink >= ink.max() / 2])
     strongest = strong[-min(3, len(strong))]  # not a single pixel that differs
+    step = max(1, max(ink.shape) // 256)
+    some = ink[::step, ::step]
+    some = np.abs(some[some < max(strongest / 2, 1 / LEVELS)])
+    # selecting the middle is slow where many values are equal, counting is not
+    levels = np.minimum(some * LEVELS, 2 * LEVELS).astype(np.intp)
+    counts = np.cumsum(np.bincount(levels.ravel(), minlength=1))
+    noise = 1.4826 * float(np.searchsorted(counts, counts[-1] / 2)) / LEVELS
     return float(np.median(ink[ink >= strongest / 2])), noise

@@ -96,7 +96,7 @@ def without_frames(mask: Mask, parts: Parts) -> Mask:
         opened = _unframed(mask[window], parts.labels[window] == number)
         if opened is not None:
             mask = mask.copy()
-            mask[window] = opened
+            mask[window] = without_lines(opened)  # of a form, from side to side of its frame
     return mask
 
 

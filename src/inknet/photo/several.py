@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.photo.character import Found, as_mnist, character_ink, enlarged, find_ink, prepare
+from inknet.photo.character import Found, as_mnist, character_ink, enlarged, find_ink, steps_after
 from inknet.photo.fitting import fitted
 from inknet.photo.parts import Parts, connected_parts
 
@@ -116,9 +116,11 @@ def read_characters(picture: Picture, classify: Classify) -> list[list[Character
     if (image := as_mnist(picture)) is not None:
         return [[Character((0, 0, height, width), image, classify(image[None])[0])]]
     large = enlarged(picture)
-    rows = find_characters(find_ink(large), classify)
+    found = find_ink(large)
+    rows = find_characters(found, classify)
     if sum(len(row) for row in rows) == 1:  # small pieces belong to it, wherever they are
-        image = prepare(picture)
+        *_, (_, result) = steps_after(found if large is picture else find_ink(picture))
+        image = np.asarray(result, np.uint8)
         rows = [[replace(rows[0][0], image=image, probabilities=classify(image[None])[0])]]
     scale = width / large.shape[1]
     return [[replace(one, box=_scaled(one.box, scale)) for one in row] for row in rows]
