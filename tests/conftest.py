@@ -21,7 +21,7 @@ POSIX = [
     "experiments/test_search.py",
     "experiments/test_studies.py",
     "fuzz",
-    "report/test_settings.py",
+    "report/test_drawing_settings.py",
     "runs/test_ensemble.py",
     "runs/test_resume.py",
     "test_faults.py",

@@ -13,6 +13,7 @@ from inknet.recipes import load_recipe
 from inknet.runs import Run, resume_run, train_run
 from inknet.runs.ensemble import train_ensemble
 from inknet.training.callbacks import Callback
+from inknet.training.ending import INTERRUPTED
 
 QUICK = ["training.epochs=2", "network.hidden=[4]"]
 SAMPLE = load("sample")
@@ -144,10 +145,7 @@ class Stop(Callback):
 
     def on_epoch_end(self, trainer):
         if len(trainer.history) == self.epoch:
-            import os
-            import signal
-
-            os.kill(os.getpid(), signal.SIGINT)
+            trainer.stop_reason = INTERRUPTED
 
 
 def begin(chosen, place):
