@@ -2,7 +2,8 @@
 
 The order of reading: `opening` reads a file, `ink` tells ink from paper, `parts` finds what is
 connected, `fitting` makes one character's image, `lines` removes what was printed, `character` does
-all this in steps for one character, and `several` finds many.
+all this in steps for one character, `several` finds many, and `reading` chooses how a model reads a
+file.
 """
 
 from inknet.photo.character import prepare, steps
