@@ -15,7 +15,7 @@ from inknet.data.inputs import checked_dataset, on_scale, scale_of
 from inknet.data.layout import image_facts
 from inknet.errors import DivergedError, InputError
 from inknet.files import as_path, refuse_link_out_of
-from inknet.model_file import ModelFacts, check_class_names, load_model, save_model
+from inknet.model_file import ModelFacts, check_class_names, check_layers, load_model, save_model
 from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
@@ -140,6 +140,10 @@ class MLP:
     def __repr__(self) -> str:
         layers = ", ".join(map(repr, self.network.layers))
         return f"MLP({layers}; {self.network.n_parameters:,} parameters)"
+
+    def __getstate__(self) -> dict[str, Any]:
+        check_layers(self.network)
+        return self.__dict__
 
     # -- training ---------------------------------------------------------------------------------
 
