@@ -29,6 +29,9 @@ TABLES = {
     "one common cause": GENERATOR.normal(size=(300, 1)) + GENERATOR.normal(size=(300, 64)),
     "random walks": GENERATOR.normal(size=(300, 256)).cumsum(axis=1),
     "waves": np.sin(TURNS * GENERATOR.integers(1, 6, (300, 1)) + GENERATOR.random((300, 1)) * 6),
+    "a wave a row": np.sin(TURNS * 16 + GENERATOR.random((300, 1)) * 6),
+    "days of 28 hours": np.sin(np.arange(784) / 28 * 2 * np.pi + GENERATOR.random((300, 1)) * 6)
+    + GENERATOR.normal(0, 0.3, (300, 784)),
     "cells": datasets.load_breast_cancer().data[:, :25],
     "wines": datasets.load_wine().data[:, :9],
 }
@@ -48,6 +51,18 @@ def test_pictures_are_recognized_without_names(n):
     assert image_shape_of(255 - sample) == (28, 28)
     shuffled = GENERATOR.permutation(784)
     assert image_shape_of(sample[:, shuffled]) is None
+
+
+def test_pictures_that_reach_the_edges_are_recognized():
+    sample = load("sample").features[::10].reshape(-1, 28, 28)
+    assert image_shape_of(sample[:, 7:21, 7:21].reshape(-1, 196)) == (14, 14)
+    photo = datasets.load_sample_image("flower.jpg").mean(axis=2)
+    parts = [
+        photo[row : row + 24, column : column + 24]
+        for row in range(0, 400, 24)
+        for column in range(0, 616, 24)
+    ]
+    assert image_shape_of(np.reshape(parts, (-1, 576))) == (24, 24)
 
 
 @pytest.mark.parametrize(

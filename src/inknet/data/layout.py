@@ -34,7 +34,9 @@ def image_shape_of(features: NDArray[Any], names: Sequence[str] = ()) -> tuple[i
     The names of the columns decide if they say what is in them: ``pixel0`` is a pixel, ``age`` is
     not. Otherwise the values decide. In an image, a pixel is like the one below it, and less like
     one in its own row that is half a row away. The columns of a table are unrelated, or all related
-    alike, or (in time series) the more alike the closer they are in the row.
+    alike, or (in time series) the more alike the closer they are in the row. A time series with a
+    period of one row is like an image but at its edges: there, the end of a row goes on at the
+    beginning of the next.
 
     Parameters
     ----------
@@ -114,4 +116,10 @@ def _looks_like_images(features: NDArray[Any], side: int) -> bool:
         return float(products[both].mean())
 
     below, beside, far = correlation(1, 0), correlation(0, 1), correlation(0, side // 2)
-    return min(below, beside) >= LEAST_CORRELATION and below - far >= LEAST_FALL
+    if min(below, beside) < LEAST_CORRELATION or below - far < LEAST_FALL:
+        return False
+    both = varies[:-1, -1] & varies[1:, 0]
+    if both.mean() < 0.5:  # no edges to be judged by
+        return True
+    from_row_to_row: NDArray[Any] = (pixels[:, :-1, -1] * pixels[:, 1:, 0]).mean(axis=0)
+    return float(from_row_to_row[both].mean()) < (beside + far) / 2
