@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset
 from inknet.data.inputs import checked_dataset, on_scale, scale_of
-from inknet.data.layout import image_facts
+from inknet.data.layout import image_facts, warn_of_other_background
 from inknet.errors import DivergedError, InputError
 from inknet.files import as_path, refuse_link_out_of
 from inknet.model_file import ModelFacts, check_class_names, check_layers, load_model, save_model
@@ -299,7 +299,9 @@ class MLP:
         """Return the logits of each sample, ``(n, n_classes)``; softmax makes probabilities."""
         from inknet.training.inference import predict_logits
 
-        return predict_logits(self.network, self.scaled(dataset))
+        dataset = self.scaled(dataset)
+        warn_of_other_background(dataset, self.facts.image_shape, self.facts.light_background)
+        return predict_logits(self.network, dataset)
 
     def scaled(self, dataset: Dataset) -> Dataset:
         """Return a dataset on the scale that the model learned from, see docs/inputs.md."""

@@ -1,6 +1,7 @@
 """Whether rows are images: pictures that others made are, tables of any kind are not."""
 
 import csv
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from sklearn import datasets
 from inknet import MLP, InputError
 from inknet.data import load
 from inknet.data.layout import image_shape_of
+from inknet.errors import InputWarning
 from inknet.runs.other_data import matched
 
 GENERATOR = np.random.default_rng(0)
@@ -167,3 +169,21 @@ def test_light_pictures_of_any_type_are_evaluated_as_the_dark_ones_are(tmp_path,
             assert reached == pytest.approx(reached[:1] * 2, abs=0.005)
             n_compared += 1
     assert n_compared >= 2
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("is_light", [False, True])
+def test_images_on_the_other_background_are_warned_of(kind, is_light):
+    sample = load("sample")
+    order = GENERATOR.permutation(5000)
+    own, other = (sample.features, 255 - sample.features)[:: -1 if is_light else 1]
+    model = MLP([784, 16, 10])
+    model.train(kind(own[order[:1500]]), sample.targets[order[:1500]], num_epochs=1)
+    later, labels = order[1500:], sample.targets[order[1500:]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.evaluate(kind(own[later]), labels)
+        model.predict(kind(other[later[:3]]))  # too few to say
+    for use in (model.predict, lambda X: model.evaluate(X, labels)):
+        with pytest.warns(InputWarning, match="images on a (light|dark) background, but the model"):
+            use(kind(other[later]))

@@ -8,6 +8,7 @@ its "background" means nothing, and inverting it would destroy it.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset, square_shape
+from inknet.errors import InputWarning
 
 PIXEL_NAME = re.compile(r"(pixel|pix|px)[ _.-]?\d+([ _.x-]\d+)?|\d+x\d+", re.IGNORECASE)
 """As in the files of Kaggle and OpenML: ``pixel0``, ``pixel_0_1``, ``1x1``."""
@@ -79,6 +81,31 @@ def image_facts(dataset: Dataset) -> dict[str, Any]:
         "light_background": images.light_background,
         "crop": None if images.image_shape is None else _has_margins(images),
     }
+
+
+def warn_of_other_background(
+    dataset: Dataset, image_shape: tuple[int, int] | None, light_background: bool | None
+) -> None:
+    """Warn if images are light and those of the training were dark, or the reverse.
+
+    Parameters
+    ----------
+    dataset
+        On the scale of the model. Of fewer than ten samples, nothing is said.
+    image_shape, light_background
+        Of the training.
+    """
+    if light_background is None or len(dataset) < 10:
+        return
+    images = replace(dataset, image_shape=image_shape)
+    if images.light_background not in (None, light_background):
+        found, learned = ("dark", "light") if light_background else ("light", "dark")
+        warnings.warn(
+            f"{dataset.name}: images on a {found} background, but the model was trained on images "
+            f"on a {learned} one; subtract them from the value of white",
+            InputWarning,
+            stacklevel=2,
+        )
 
 
 def _has_margins(images: Dataset) -> bool:
