@@ -248,6 +248,8 @@ class MLP:
         learned = known.joined(train.features) if known else scale
         images = {name: fact for name, fact in image_facts(train).items() if fact is not None}
         facts = replace(self.facts, scale=learned, **images)
+        if validation:
+            warn_of_other_background(validation, facts.image_shape, facts.light_background)
         before = self.facts, self.history
         trainer = None
         try:
@@ -394,7 +396,5 @@ class MLP:
 
     def _dataset(self, X: ArrayLike, y: Any, part: str) -> Dataset:
         """Check features and labels, and return them as a dataset."""
-        n_features = self.network.architecture.layer_dims[0]
-        return checked_dataset(
-            *(X, y, part, n_features), self.facts.class_names, self.facts.image_shape
-        )
+        facts, n_features = self.facts, self.network.architecture.layer_dims[0]
+        return checked_dataset(X, y, part, n_features, facts.class_names, facts.image_shape)

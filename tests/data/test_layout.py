@@ -184,6 +184,11 @@ def test_images_on_the_other_background_are_warned_of(kind, is_light):
         warnings.simplefilter("error")
         model.evaluate(kind(own[later]), labels)
         model.predict(kind(other[later[:3]]))  # too few to say
-    for use in (model.predict, lambda X: model.evaluate(X, labels)):
+    train = kind(own[order[:100]]), sample.targets[order[:100]]
+    for use in (
+        model.predict,
+        lambda X: model.evaluate(X, labels),
+        lambda X: MLP([784, 4, 10]).train(*train, X, labels, num_epochs=1),
+    ):
         with pytest.warns(InputWarning, match="images on a (light|dark) background, but the model"):
             use(kind(other[later]))
