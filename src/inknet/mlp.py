@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset
 from inknet.data.inputs import checked_dataset, on_scale, scale_of
-from inknet.data.layout import image_facts
+from inknet.data.layout import image_facts, warn_of_other_background
 from inknet.errors import DivergedError, InputError
 from inknet.files import as_path, refuse_link_out_of
-from inknet.model_file import ModelFacts, check_class_names, load_model, save_model
+from inknet.model_file import ModelFacts, check_class_names, check_layers, load_model, save_model
 from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
@@ -142,6 +142,10 @@ class MLP:
         layers = ", ".join(map(repr, self.network.layers))
         return f"MLP({layers}; {self.network.n_parameters:,} parameters)"
 
+    def __getstate__(self) -> dict[str, Any]:
+        check_layers(self.network)
+        return self.__dict__
+
     # -- training ---------------------------------------------------------------------------------
 
     def train(
@@ -245,6 +249,8 @@ class MLP:
         learned = known.joined(train.features) if known else scale
         images = {name: fact for name, fact in image_facts(train).items() if fact is not None}
         facts = replace(self.facts, scale=learned, **images)
+        if validation:
+            warn_of_other_background(validation, facts.image_shape, facts.light_background)
         before = self.facts, self.history
         trainer = None
         try:
@@ -296,7 +302,9 @@ class MLP:
         """Return the logits of each sample, ``(n, n_classes)``; softmax makes probabilities."""
         from inknet.training.inference import predict_logits
 
-        return predict_logits(self.network, self.scaled(dataset))
+        dataset = self.scaled(dataset)
+        warn_of_other_background(dataset, self.facts.image_shape, self.facts.light_background)
+        return predict_logits(self.network, dataset)
 
     def scaled(self, dataset: Dataset) -> Dataset:
         """Return a dataset on the scale that the model learned from, see docs/inputs.md."""
@@ -392,7 +400,5 @@ class MLP:
 
     def _dataset(self, X: ArrayLike, y: Any, part: str) -> Dataset:
         """Check features and labels, and return them as a dataset."""
-        n_features = self.network.architecture.layer_dims[0]
-        return checked_dataset(
-            *(X, y, part, n_features), self.facts.class_names, self.facts.image_shape
-        )
+        facts, n_features = self.facts, self.network.architecture.layer_dims[0]
+        return checked_dataset(X, y, part, n_features, facts.class_names, facts.image_shape)

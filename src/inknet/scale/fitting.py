@@ -74,7 +74,7 @@ def fitted(
                 f"{found}: pixels, but the model was trained on other numbers; "
                 "pass them as floats on the same scale as then"
             )
-        if may_be_pixels and most >= 128 and whole:
+        if may_be_pixels and most >= 128 and whole and X.shape[1] >= 64:  # 8×8
             doubt = f"{found} are used unchanged, though they may be pixels"
     else:
         span = high - low or abs(high) or 1.0

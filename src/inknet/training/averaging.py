@@ -36,6 +36,7 @@ class WeightAverage(Callback):
 
     name = "weight average"
     keeps_weights = True
+    only_one = True
 
     def __init__(self, decay: float) -> None:
         self.decay = decay
