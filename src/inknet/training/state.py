@@ -27,10 +27,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from inknet.errors import InputError, quoted
 from inknet.seeds import Streams
-from inknet.training.attendance import start_in
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
 from inknet.training.history import EpochRecord
+from inknet.training.ownership import assign
 from inknet.training.session import Session
 from inknet.training.weights import refuse_other_kind, refuse_unusable, unfit
 
@@ -236,7 +236,7 @@ def restore(training: Resumable, arrays: Arrays, values: Mapping[str, Any]) -> N
         In one line, if it is the state of another training, or not a state.
     """
     found = checked_values(values)
-    start_in(training.identity, training.callbacks)
+    assign(training.callbacks, training.identity)
     try:
         _refuse_other_history(training, found)
         _refuse_other_arrays(training, arrays, found)
