@@ -36,8 +36,9 @@ if TYPE_CHECKING:
 class MLP:
     """A multi-layer perceptron: a classifier made of dense layers.
 
-    Features are rows: ``X`` is ``(n_samples, n_features)``, numbers of any type. Pixels are scaled
-    to 0–1; docs/inputs.md says what counts as pixels. Labels are whole numbers from 0.
+    Features are rows: ``X`` is ``(n_samples, n_features)``, numbers of any type. Pixels, and other
+    whole numbers from 0 that share a scale, are divided by their largest value; docs/inputs.md has
+    the rule. Labels are whole numbers from 0.
 
     Parameters
     ----------
@@ -180,7 +181,7 @@ class MLP:
         augment
             How images are distorted, with the keys of `AugmentRecipe`: ``{"rotation": 10.0}``.
         callbacks
-            Called at each event, see `inknet.training.callbacks`.
+            Called at each event, see `inknet.Callback`; each starts afresh with this training.
         **options
             The other keys of `inknet.recipes.TrainingRecipe`, with its defaults: ``shuffle``,
             ``optimizer``, ``weight_decay``, ``schedule``, ``warmup``, ``label_smoothing``,
@@ -195,7 +196,9 @@ class MLP:
         Raises
         ------
         InputError
-            In one line, if samples or settings are not as described.
+            In one line, if samples or settings are not as described, or if the loss diverges.
+        KeyboardInterrupt
+            After Ctrl-C and the current step; the model holds what it learned.
         """
         from inknet.recipes import augment_recipe, training_recipe
         from inknet.training.callbacks import EpochLines, checked_callbacks
