@@ -113,5 +113,6 @@ def _looks_like_images(features: NDArray[Any], side: int) -> bool:
         products: NDArray[Any] = (pixels[:, *here] * pixels[:, *there]).mean(axis=0)
         return float(products[both].mean())
 
-    below, beside, far = correlation(1, 0), correlation(0, 1), correlation(0, side // 2)
-    return min(below, beside) >= LEAST_CORRELATION and below - far >= LEAST_FALL
+    vertical, horizontal, far = correlation(1, 0), correlation(0, 1), correlation(0, side // 2)
+    fall = vertical - far
+    return min(vertical, horizontal) >= LEAST_CORRELATION and fall >= LEAST_FALL

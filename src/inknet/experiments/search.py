@@ -279,8 +279,8 @@ def _storage_errors(storage: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        room = type(error).__module__.partition(".")[0]
-        if isinstance(error, (InputError, OSError)) or room in ("builtins", "inknet", "numpy"):
+        package = type(error).__module__.partition(".")[0]
+        if isinstance(error, (InputError, OSError)) or package in ("builtins", "inknet", "numpy"):
             raise
         raise _unusable(storage, error) from None
 
