@@ -32,7 +32,7 @@ from inknet.training.ending import Ending
 from inknet.training.history import EpochRecord
 from inknet.training.ownership import assign
 from inknet.training.session import Session
-from inknet.training.weights import refuse_other_kind, refuse_unusable, unfit
+from inknet.training.weights import learned_arrays, refuse_other_kind, refuse_unusable, unfit
 
 Arrays = dict[str, NDArray[Any]]
 ValueType = TypeVar("ValueType")
@@ -350,11 +350,10 @@ def _refuse_broken(training: Resumable, arrays: Arrays, prefix: str, finite: boo
 
 
 def _own_arrays(training: Resumable) -> Arrays:
-    network, optimizer = training.network, training.optimizer
+    memory = training.optimizer.arrays().items()
     return {
-        "parameters": network.parameters,
-        "statistics": network.statistics,
-        **{f"optimizer.{name}": array for name, array in optimizer.arrays().items()},
+        **learned_arrays(training.network),
+        **{f"optimizer.{name}": array for name, array in memory},
     }
 
 
