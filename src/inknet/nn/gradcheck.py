@@ -117,7 +117,6 @@ def both_gradients_of_layer(layer: Layer, x: Floats, seed: int = 0) -> tuple[Arr
     """
     y = layer.forward(x, np.random.default_rng(seed))
     upstream = np.random.default_rng(seed + 1).normal(size=y.shape)
-
     gradients = {"input": layer.backward(upstream.copy())} | _arrays([layer], "_gradient")
 
     def objective() -> float:
