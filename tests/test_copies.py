@@ -9,7 +9,10 @@ from numpy.testing import assert_array_equal
 
 from inknet import MLP, Callback
 from inknet.errors import DivergedError, InputError
-from inknet.nn.layers import Dense
+from inknet.nn.activations import ACTIVATIONS
+from inknet.nn.architecture import Architecture
+from inknet.nn.layers import Activation, Dense
+from inknet.nn.network import Network
 
 COPIES = {
     "pickle": lambda model: pickle.loads(pickle.dumps(model)),
@@ -52,6 +55,37 @@ def test_a_copy_of_a_network_shares_nothing_with_it():
     twin.parameters[:] = 0
     assert network.parameters.any()
     assert not twin.layers[0].weight.any()
+
+
+class Other(Network):
+    """A network with a loss of its own."""
+
+    def loss(self, logits, labels, gradient, **options):
+        gradient[:] = 0
+        return 7.0
+
+
+@pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
+def test_a_copy_of_a_network_is_of_its_class(copied):
+    architecture = Architecture([5, 4, 3], ["relu", "softmax"], [1.0, 1.0])
+    twin = copied(Other(architecture, np.random.default_rng(0)))
+    assert twin.loss_and_gradients(X, Y, np.random.default_rng(0)) == 7.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layers: layers.pop(1),
+        lambda layers: layers.insert(1, Activation(ACTIVATIONS["tanh"])),
+    ],
+)
+def test_layers_that_a_copy_or_a_file_would_lose_are_refused(change, tmp_path):
+    model = learn(new_model("none"))
+    change(model.network.layers)
+    for use in (*COPIES.values(), lambda model: model.save(tmp_path / "model.safetensors")):
+        with pytest.raises(InputError, match="neither a file nor a copy can hold others"):
+            use(model)
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_layer_that_was_used_can_be_copied():

@@ -16,6 +16,7 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from sklearn.datasets import load_digits
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier as Peer
 
 from inknet import MLP, InputError, load_arrays
@@ -273,6 +274,29 @@ def test_the_predictor_of_other_numbers_warns_as_predict_does():
 # -- what is decided ------------------------------------------------------------------------------
 
 
+ORDINARY = np.random.default_rng(0)
+TABLES_WITHOUT_A_WORD = {
+    "heights and weights": ORDINARY.normal((170, 70, 40), 9, (300, 3)).round(1),
+    "years": ORDINARY.integers(1950, 2020, (300, 4)),
+    "blood pressure": ORDINARY.normal((130, 85), 10, (300, 2)).round(),
+    "prices": ORDINARY.integers(0, 100_000, (300, 5)),
+}
+
+
+@pytest.mark.parametrize("name", TABLES_WITHOUT_A_WORD)
+def test_few_columns_are_not_suspected_to_be_pixels(name):
+    table = TABLES_WITHOUT_A_WORD[name]
+    labels = (table[:, 0] > np.median(table[:, 0])).astype(int)
+    peer = Peer((5,), max_iter=3, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model = MLP([table.shape[1], 5, 2])
+        model.train(table[:200], labels[:200], table[200:], labels[200:], num_epochs=1)
+        model.predict(table[200:])
+        from_sklearn(peer.fit(table, labels)).predict(table[200:])
+
+
 @pytest.mark.parametrize("kind", ["uint8", "int64", "float32", "float64"])
 def test_the_digits_of_scikit_learn_train_the_same_as_any_type(kind):
     digits, labels = load_digits(return_X_y=True)
@@ -336,8 +360,9 @@ def test_what_resizing_adds_beyond_the_ends_is_used_with_a_warning(models):
 
 def test_numbers_up_to_255_that_may_be_pixels_are_used_unchanged_with_a_warning():
     table = TABLE * [2, 1, 1, 1, 1, 1]
-    for features in (table, table.astype("uint8"), table * 1.2):
-        model = MLP([6, 4, 2])
+    wide = np.tile(table, 11)
+    for features in (wide, table.astype("uint8"), wide * 1.2):
+        model = MLP([features.shape[1], 4, 2])
         with pytest.warns(InputWarning, match="X_train, y_train: values .* are used unchanged; if"):
             model.train(features, table[:, 1], num_epochs=1)
         assert model.facts.scale.full == 1
@@ -615,7 +640,7 @@ def test_the_command_line_trains_evaluates_and_predicts_on_any_scale(tmp_path):
 def test_a_warning_on_the_command_line_is_one_line(tmp_path):
     numbers = np.arange(201)
     table = np.column_stack([numbers, *(numbers // k % 2 for k in range(1, 6))])
-    path = as_npz(table, table[:, 1], tmp_path)
+    path = as_npz(table.astype("uint8"), table[:, 1], tmp_path)
     said = run_cli("train", "--out", tmp_path / "run", "--set", "training.epochs=1", "--data", path)
     assert said.returncode == 0
     (line,) = said.stderr.splitlines()

@@ -74,7 +74,7 @@ def test_what_is_no_sample_is_refused(ops):
     for shape in ((8,), (1, 9), (9, 1), ()):
         with pytest.raises(ValueError, match=r"expected one sample, \(9,\)"):
             predict(np.zeros(shape))
-    with pytest.raises(ValueError, match="not numbers"):
+    with pytest.raises(ValueError, match="not finite numbers"):
         predict(np.full(9, np.nan))
 
 

@@ -12,10 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset
 from inknet.data.inputs import checked_dataset, on_scale, scale_of
-from inknet.data.layout import image_facts
+from inknet.data.layout import image_facts, warn_of_other_background
 from inknet.errors import DivergedError, InputError
 from inknet.files import as_path, refuse_link_out_of
-from inknet.model_file import ModelFacts, check_class_names, load_model, save_model
+from inknet.model_file import ModelFacts, check_class_names, check_layers, load_model, save_model
 from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
@@ -36,9 +36,8 @@ if TYPE_CHECKING:
 class MLP:
     """A multi-layer perceptron: a classifier made of dense layers.
 
-    Features are rows: ``X`` is ``(n_samples, n_features)``, numbers of any type. Pixels, and other
-    whole numbers from 0 that share a scale, are divided by their largest value; docs/inputs.md has
-    the rule. Labels are whole numbers from 0.
+    Features are rows: ``X`` is ``(n_samples, n_features)``, numbers of any type. Pixels, and counts
+    on one scale, are divided by their largest value: docs/inputs.md. Labels are whole, from 0.
 
     Parameters
     ----------
@@ -142,6 +141,10 @@ class MLP:
         layers = ", ".join(map(repr, self.network.layers))
         return f"MLP({layers}; {self.network.n_parameters:,} parameters)"
 
+    def __getstate__(self) -> dict[str, Any]:
+        check_layers(self.network)
+        return self.__dict__
+
     # -- training ---------------------------------------------------------------------------------
 
     def train(
@@ -197,8 +200,6 @@ class MLP:
         ------
         InputError
             In one line, if samples or settings are not as described, or if the loss diverges.
-        KeyboardInterrupt
-            After Ctrl-C and the current step; the model holds what it learned.
         """
         from inknet.recipes import augment_recipe, training_recipe
         from inknet.training.callbacks import EpochLines, checked_callbacks
@@ -298,7 +299,9 @@ class MLP:
         """Return the logits of each sample, ``(n, n_classes)``; softmax makes probabilities."""
         from inknet.training.inference import predict_logits
 
-        return predict_logits(self.network, self.scaled(dataset))
+        dataset = self.scaled(dataset)
+        warn_of_other_background(dataset, self.facts.image_shape, self.facts.light_background)
+        return predict_logits(self.network, dataset)
 
     def scaled(self, dataset: Dataset) -> Dataset:
         """Return a dataset on the scale that the model learned from, see docs/inputs.md."""

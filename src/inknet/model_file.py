@@ -82,6 +82,7 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
     from safetensors.numpy import save_file
 
     refuse_other_format(path, ".safetensors")
+    check_layers(network)
     is_other = facts.scale is not None and facts.scale.full not in (1, PIXELS.full)
     header = {
         "format": FORMATS[is_other],
@@ -101,6 +102,16 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
         write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
     except SafetensorError as error:
         raise InputError(f"{path}: cannot be written: {error}") from None
+
+
+def check_layers(network: Network) -> None:
+    """Raise `InputError` if a file or a copy, made from the architecture, would lose layers."""
+    expected = network.architecture.layers()
+    if repr(network.layers) != repr(expected):
+        raise InputError(
+            f"the network has the layers {network.layers}, and its architecture has {expected}; "
+            "neither a file nor a copy can hold others"
+        )
 
 
 def check_class_names(names: Sequence[str], where: str) -> None:

@@ -65,6 +65,8 @@ class Predictor:
         ValueError
             If the shape is another, or a feature is not a finite number or on another scale.
         """
+        if isinstance(x, np.ma.MaskedArray):
+            raise InputError("x is a masked array; fill in or leave out what is masked")
         if x.shape != (self.n_features,):
             raise ValueError(f"x is {x.shape}; expected one sample, ({self.n_features},)")
         if x.dtype == self._dtype:
@@ -83,8 +85,11 @@ class Predictor:
         """Return a sample on the scale of the network, of its type or uint8."""
         if x.dtype.kind not in "biuf":
             raise ValueError(f"x is of type {x.dtype}; expected numbers")
-        if x.dtype.kind == "f" and not np.isfinite(x).all():
-            raise ValueError("x has features that are not numbers; expected finite features")
+        largest = np.finfo(self._dtype).max
+        if x.dtype.kind == "f" and not (np.isfinite(x).all() and np.abs(x).max() <= largest):
+            raise ValueError(
+                f"x has features that are not finite numbers within the range of {self._dtype}"
+            )
         if self._scale is not None:
             try:
                 rows, doubt = self._scale.apply(x[None], self._dtype)

@@ -1,6 +1,7 @@
 """Whether rows are images: pictures that others made are, tables of any kind are not."""
 
 import csv
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from sklearn import datasets
 from inknet import MLP, InputError
 from inknet.data import load
 from inknet.data.layout import image_shape_of
+from inknet.errors import InputWarning
 from inknet.runs.other_data import matched
 
 GENERATOR = np.random.default_rng(0)
@@ -29,6 +31,9 @@ TABLES = {
     "one common cause": GENERATOR.normal(size=(300, 1)) + GENERATOR.normal(size=(300, 64)),
     "random walks": GENERATOR.normal(size=(300, 256)).cumsum(axis=1),
     "waves": np.sin(TURNS * GENERATOR.integers(1, 6, (300, 1)) + GENERATOR.random((300, 1)) * 6),
+    "a wave a row": np.sin(TURNS * 16 + GENERATOR.random((300, 1)) * 6),
+    "days of 28 hours": np.sin(np.arange(784) / 28 * 2 * np.pi + GENERATOR.random((300, 1)) * 6)
+    + GENERATOR.normal(0, 0.3, (300, 784)),
     "cells": datasets.load_breast_cancer().data[:, :25],
     "wines": datasets.load_wine().data[:, :9],
 }
@@ -48,6 +53,18 @@ def test_pictures_are_recognized_without_names(n):
     assert image_shape_of(255 - sample) == (28, 28)
     shuffled = GENERATOR.permutation(784)
     assert image_shape_of(sample[:, shuffled]) is None
+
+
+def test_pictures_that_reach_the_edges_are_recognized():
+    sample = load("sample").features[::10].reshape(-1, 28, 28)
+    assert image_shape_of(sample[:, 7:21, 7:21].reshape(-1, 196)) == (14, 14)
+    photo = datasets.load_sample_image("flower.jpg").mean(axis=2)
+    parts = [
+        photo[row : row + 24, column : column + 24]
+        for row in range(0, 400, 24)
+        for column in range(0, 616, 24)
+    ]
+    assert image_shape_of(np.reshape(parts, (-1, 576))) == (24, 24)
 
 
 @pytest.mark.parametrize(
@@ -152,3 +169,21 @@ def test_light_pictures_of_any_type_are_evaluated_as_the_dark_ones_are(tmp_path,
             assert reached == pytest.approx(reached[:1] * 2, abs=0.005)
             n_compared += 1
     assert n_compared >= 2
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("is_light", [False, True])
+def test_images_on_the_other_background_are_warned_of(kind, is_light):
+    sample = load("sample")
+    order = GENERATOR.permutation(5000)
+    own, other = (sample.features, 255 - sample.features)[:: -1 if is_light else 1]
+    model = MLP([784, 16, 10])
+    model.train(kind(own[order[:1500]]), sample.targets[order[:1500]], num_epochs=1)
+    later, labels = order[1500:], sample.targets[order[1500:]]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.evaluate(kind(own[later]), labels)
+        model.predict(kind(other[later[:3]]))  # too few to say
+    for use in (model.predict, lambda X: model.evaluate(X, labels)):
+        with pytest.warns(InputWarning, match="images on a (light|dark) background, but the model"):
+            use(kind(other[later]))

@@ -176,6 +176,13 @@ def test_validation_samples_without_weight_are_refused():
         )
 
 
+@pytest.mark.parametrize("solver", ["sgd", "adam", "lbfgs"])
+def test_weights_too_large_for_the_type_are_refused(solver):
+    for weight in (1e37, 1e39):  # their sum, and each of them
+        with pytest.raises(ValueError, match="weights of the samples sum to inf"):
+            MLPClassifier((4,), solver=solver).fit(X.astype("f4"), y, np.full(len(y), weight))
+
+
 def test_early_stopping_restores_the_weights_that_it_measured():
     average = WeightAverage(0.9)
     model = MLPClassifier(

@@ -116,6 +116,31 @@ def test_the_python_file_gives_the_same_probabilities(model, samples, tmp_path):
         names["predict_proba"](samples[0][:, 1:])
 
 
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda X: np.ma.masked_greater(X, 0),
+        lambda X: X.astype(float) * 1e39,
+        lambda X: X.astype(float) * -1e39,
+        lambda X: X * np.nan,
+    ],
+    ids=["masked", "large", "far below 0", "not a number"],
+)
+def test_what_predict_refuses_is_refused_by_the_python_file_and_the_predictor(
+    tabular, spoil, tmp_path
+):
+    model, X = tabular
+    export_numpy(model, tmp_path / "model.py")
+    predict = imported(tmp_path / "model.py")["predict"]
+    for answer, features in (
+        (model.predict, spoil(X)),
+        (predict, spoil(X)),
+        (model.predictor(), spoil(X)[0]),
+    ):
+        with pytest.raises(ValueError, match=r"masked array; fill in|finite numbers|out of range"):
+            answer(features)
+
+
 ODD_NAMES = ["<LAYERS>", "<WEIGHTS>", "<CLASSES>", '"""', "# -- weights --", "\\", "'", "{0}", "%s"]
 
 

@@ -8,6 +8,7 @@ its "background" means nothing, and inverting it would destroy it.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset, square_shape
+from inknet.errors import InputWarning
 
 PIXEL_NAME = re.compile(r"(pixel|pix|px)[ _.-]?\d+([ _.x-]\d+)?|\d+x\d+", re.IGNORECASE)
 """As in the files of Kaggle and OpenML: ``pixel0``, ``pixel_0_1``, ``1x1``."""
@@ -34,7 +36,9 @@ def image_shape_of(features: NDArray[Any], names: Sequence[str] = ()) -> tuple[i
     The names of the columns decide if they say what is in them: ``pixel0`` is a pixel, ``age`` is
     not. Otherwise the values decide. In an image, a pixel is like the one below it, and less like
     one in its own row that is half a row away. The columns of a table are unrelated, or all related
-    alike, or (in time series) the more alike the closer they are in the row.
+    alike, or (in time series) the more alike the closer they are in the row. A time series with a
+    period of one row is like an image but at its edges: there, the end of a row goes on at the
+    beginning of the next.
 
     Parameters
     ----------
@@ -79,6 +83,31 @@ def image_facts(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def warn_of_other_background(
+    dataset: Dataset, image_shape: tuple[int, int] | None, light_background: bool | None
+) -> None:
+    """Warn if images are light and those of the training were dark, or the reverse.
+
+    Parameters
+    ----------
+    dataset
+        On the scale of the model. Of fewer than ten samples, nothing is said.
+    image_shape, light_background
+        Of the training.
+    """
+    if light_background is None or len(dataset) < 10:
+        return
+    images = replace(dataset, image_shape=image_shape)
+    if images.light_background not in (None, light_background):
+        found, learned = ("dark", "light") if light_background else ("light", "dark")
+        warnings.warn(
+            f"{dataset.name}: images on a {found} background, but the model was trained on images "
+            f"on a {learned} one; subtract them from the value of white",
+            InputWarning,
+            stacklevel=2,
+        )
+
+
 def _has_margins(images: Dataset) -> bool:
     """Return whether most images are ink on a clear background that touches no two edges."""
     if (light := images.light_background) is None:
@@ -114,5 +143,10 @@ def _looks_like_images(features: NDArray[Any], side: int) -> bool:
         return float(products[both].mean())
 
     vertical, horizontal, far = correlation(1, 0), correlation(0, 1), correlation(0, side // 2)
-    fall = vertical - far
-    return min(vertical, horizontal) >= LEAST_CORRELATION and fall >= LEAST_FALL
+    if min(vertical, horizontal) < LEAST_CORRELATION or vertical - far < LEAST_FALL:
+        return False
+    both = varies[:-1, -1] & varies[1:, 0]
+    if both.mean() < 0.5:  # no edges to be judged by
+        return True
+    from_row_to_row: NDArray[Any] = (pixels[:, :-1, -1] * pixels[:, 1:, 0]).mean(axis=0)
+    return float(from_row_to_row[both].mean()) < (horizontal + far) / 2

@@ -70,7 +70,8 @@ class Network:
 
     def __reduce__(self) -> tuple[Any, ...]:
         # a copy needs views of its own vectors, not copies of the views
-        return _copy, (self.architecture, self.dtype, self.ops, self.parameters, self.statistics)
+        made_from = self.architecture, None, self.dtype, self.ops
+        return _copy, (type(self), made_from, self.parameters, self.statistics)
 
     @property
     def dense_layers(self) -> list[Dense]:
@@ -195,9 +196,8 @@ class Network:
         try:
             self.parameters, self.gradients = arena.zeros(n), arena.zeros(n)
         except (MemoryError, ValueError, OverflowError):
-            given = f"layer_dims is {list(self.architecture.layer_dims)}"
-            problem = f"a network of {n:,} parameters does not fit in memory"
-            raise ValueError(f"{given}; {problem}") from None
+            dims, claim = list(self.architecture.layer_dims), f"a network of {n:,} parameters"
+            raise ValueError(f"layer_dims is {dims}; {claim} does not fit in memory") from None
         self.statistics: Floats = self.ops.xp.zeros(sizes["statistic"], self.dtype)
         parameters = [pair for pair in arrays if pair[1].kind != "statistic"]
         _assign_views(self.parameters, parameters)
@@ -221,8 +221,8 @@ class Network:
         return named
 
 
-def _copy(architecture: Architecture, dtype: Any, ops: NumpyOps, *vectors: Floats) -> Network:
-    network = Network(architecture, None, dtype, ops)
+def _copy(kind: type[Network], made_from: tuple[Any, ...], *vectors: Floats) -> Network:
+    network = kind(*made_from)
     network.parameters[:], network.statistics[:] = vectors
     return network
 

@@ -14,6 +14,7 @@ from inknet.scale.rescaling import is_whole, rescaled
 ROWS = 1024  # examined at a time
 DARK = 16  # a sample without a larger value could be one of fractions
 DARK_SHARE = 0.01  # the most of such samples, not counting blank ones, if all are pixels
+SMALLEST_IMAGE = 64  # pixels, 8×8; fewer columns are a table, unless they are bytes
 LARGEST_LEVEL = 65_535  # of pictures with 16 bits
 
 
@@ -111,7 +112,8 @@ def decided(features: NDArray[Any], *, are_images: bool = False) -> tuple[Scale,
     if are_images and whole and most <= LARGEST_LEVEL:
         full = 2.0 ** ceil(log2(most + 1)) - 1
         return Scale(full, 0.0, full), ""
-    if 128 <= most <= 255 or (whole and is_shared and most > 255):
+    may_be_pixels = are_images or d >= SMALLEST_IMAGE or features.dtype == np.uint8
+    if may_be_pixels and (128 <= most <= 255 or (whole and is_shared and most > 255)):
         return unchanged, (
             f"values from {least:g} to {most:g} are used unchanged; "
             "if they are pixels, divide them by their largest possible value"

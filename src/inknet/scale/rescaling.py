@@ -66,18 +66,16 @@ def doubt_of_pixels(X: NDArray[Any], least: float, most: float, whole: bool, ful
     """
     found = f"values of type {X.dtype} from {least:g} to {most:g}"
     if least >= 0 and most <= 1:
-        if most == 1 and len(X) < 10 and X.dtype.kind in "iu":
-            return f"{found} are taken for black and white, not for grey levels"
-        return ""
+        may_be_dark = most == 1 and len(X) < 10 and X.dtype.kind in "iu"
+        return f"{found} are taken for black and white, not for grey levels" if may_be_dark else ""
     is_other = most < full / 16 and (least < 0 or not whole)
     if is_other or least < -full / 2 or most > 1.5 * full:
         raise ValueError(
             f"{found}, but the model was trained on pixels; "
             f"expected whole numbers from 0 to {full:g}, or fractions from 0 to 1"
         )
-    if least < 0 or most > full or (len(X) >= 10 and most <= full / 8):
-        return f"{found} are taken for levels from 0 to {full:g}"
-    return ""
+    is_odd = least < 0 or most > full or (len(X) >= 10 and most <= full / 8)
+    return f"{found} are taken for levels from 0 to {full:g}" if is_odd else ""
 
 
 def doubt_of_numbers(
@@ -95,9 +93,8 @@ def doubt_of_numbers(
                 f"{found}: pixels, but the model was trained on other numbers; "
                 "pass them as floats on the same scale as then"
             )
-        if may_be_pixels and most >= 128 and is_whole(X):
-            return f"{found} are used unchanged, though they may be pixels"
-        return ""
+        in_doubt = may_be_pixels and most >= 128 and X.shape[1] >= 64 and is_whole(X)  # 8×8
+        return f"{found} are used unchanged, though they may be pixels" if in_doubt else ""
     span = high - low or abs(high) or 1.0
     far = least < (0 if full > 1 else low - span / 2) or most > high + span
     are_bytes = X.dtype == np.uint8 and (far or (low >= 0 and high <= 1))

@@ -673,7 +673,8 @@ class MLPClassifier(FittedNetwork):
         if self.class_weight is not None:
             of_class = weights_of_classes(self.class_weight, y, y_train)
             weights = of_class if weights is None else weights * of_class
-        return None if weights is None else np.asarray(weights, X.dtype)
+        with np.errstate(over="ignore"):  # what is too large is refused with the sum
+            return None if weights is None else np.asarray(weights, X.dtype)
 
     def _validation_samples(
         self, given: ForValidation | None, y_train: Any, dtype: np.dtype[np.floating[Any]]

@@ -45,8 +45,12 @@ class Samples:
 
     def checked(self, name: str = "samples") -> Samples:
         """Return these samples; raise `ValueError` if their weights leave nothing."""
-        if not self.total_weight > 0:
-            raise ValueError(f"The weights of the {name} sum to 0; expected a sum above 0.")
+        with np.errstate(over="ignore"):
+            total = self.total_weight
+        if not 0 < total < np.inf:
+            raise ValueError(
+                f"The weights of the {name} sum to {total:g}; expected a finite sum above 0."
+            )
         return self
 
 
