@@ -5,9 +5,10 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from samples import clouds, make_trainer
 
-from inknet.errors import DivergedError
+from inknet.errors import DivergedError, InputError
 from inknet.training import averaging
-from inknet.training.callbacks import Callback
+from inknet.training.averaging import WeightAverage
+from inknet.training.callbacks import Callback, EarlyStopping
 from inknet.training.inference import measure
 
 N = 40  # 5 batches of 8
@@ -81,6 +82,40 @@ def test_the_network_ends_with_the_moving_averages_of_its_weights(monkeypatch, i
     trainer_of(plain, average_decay=0.0).run()
     assert_array_equal(plain.steps[-1][0], look.steps[-1][0])
     assert not np.allclose(plain.in_use[-1][0], look.in_use[-1][0])
+
+
+class Half(Callback):
+    """Puts half of the weights into the network to be measured."""
+
+    def on_measure_begin(self, trainer):
+        self.own = trainer.network.parameters.copy()
+        trainer.network.parameters *= 0.5
+
+    def on_measure_end(self, trainer):
+        trainer.network.parameters[:] = self.own
+
+
+def test_two_callbacks_that_put_in_weights_leave_the_training_undisturbed():
+    plain, look = Look(), Look()
+    trainer_of(plain, average_decay=0.0).run()
+    trainer_of(look, Half()).run()
+    for found, one in zip(look.steps, plain.steps, strict=True):
+        assert_array_equal(found[0], one[0])
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "settings"),
+    [
+        ((WeightAverage(0.5),), {}),  # average_decay adds one
+        ((WeightAverage(0.5), WeightAverage(0.9)), {"average_decay": 0.0}),
+        ((EarlyStopping(2, "val_loss"),), {"patience": 3}),
+        ((EarlyStopping(2, "val_loss"), EarlyStopping(2, "val_accuracy")), {}),
+        ((Half(),) * 2, {}),
+    ],
+)
+def test_two_callbacks_that_decide_the_weights_are_refused(callbacks, settings):
+    with pytest.raises(InputError, match=r"callbacks has [A-Za-z]+ twice; expected it once"):
+        trainer_of(*callbacks, validation=clouds(25), **settings)
 
 
 def test_what_is_measured_is_the_average():

@@ -35,6 +35,7 @@ class WeightAverage(Callback):
 
     name = "weight average"
     keeps_weights = True
+    only_one = True
 
     def __init__(self, decay: float) -> None:
         self.decay = decay

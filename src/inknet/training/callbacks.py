@@ -70,10 +70,14 @@ class Callback:
     keeps_weights : bool
         Whether the arrays of its state are weights that it changes at every step and puts into the
         network: they go back to the beginning of an epoch in which the training diverges.
+    only_one : bool
+        Whether a training can have one callback of this name only: it decides which weights are
+        used.
     """
 
     name: str = ""
     keeps_weights: bool = False
+    only_one: bool = False
     _past: Past
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Self:
@@ -186,6 +190,12 @@ def checked_callbacks(callbacks: Sequence[Callback] | None) -> list[Callback]:
             raise InputError(
                 f"callbacks[{number}] is {_kind(callback)}; expected an instance of inknet.Callback"
             )
+        for other in found[:number]:
+            if other is callback or (callback.only_one and callback.name == other.name):
+                raise InputError(
+                    f"callbacks has {type(callback).__name__} twice; expected it once, or in its "
+                    "place the option patience (EarlyStopping) or average_decay (WeightAverage)"
+                )
     return found
 
 
@@ -202,6 +212,7 @@ class EarlyStopping(Callback):
     """
 
     name = "early stopping"
+    only_one = True
 
     def __init__(self, patience: int, monitor: Literal["val_loss", "val_accuracy"]) -> None:
         self.patience, self.monitor = patience, monitor

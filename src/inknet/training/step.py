@@ -186,7 +186,8 @@ class Training:
             )
         )
         self.tell("on_measured")
-        self.tell("on_measure_end")
+        for listen in reversed(self.listeners["on_measure_end"]):
+            listen(self)  # the last that put in weights takes its own out first
         self.tell("on_epoch_end")
 
     def end(self) -> None:
