@@ -374,7 +374,8 @@ def test_a_second_ctrl_c_while_results_are_written_loses_nothing_that_was_learne
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert complaint.splitlines()[-1] == "inknet: interrupted"
+    resume = "inknet: interrupted; resume with: inknet train --resume run"
+    assert complaint.splitlines()[-1] == resume
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["unfinished"]
     inknet("train", "--resume", "run", folder=tmp_path)
