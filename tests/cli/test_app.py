@@ -497,3 +497,13 @@ def test_predict_says_that_a_model_of_table_data_reads_no_pictures(tmp_path: Pat
     }
     Image.new("L", (28, 28)).save(tmp_path / "a.png")
     assert "was not trained on images" in refusal("predict", "run", "a.png", folder=tmp_path)
+
+
+def test_what_is_given_twice_is_refused(tmp_path: Path) -> None:
+    for words, expected in (
+        (["--seed", "1", "--set", "seed=2"], "--set seed=2: seed is what --seed gives"),
+        (["--data", "sample", "--set", "data.source=x"], "data.source is what --data gives"),
+    ):
+        assert expected in refusal("train", *words, "--out", "run", folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    inknet("train", "--set", "data.source=sample", *QUICK[2:], folder=tmp_path)
