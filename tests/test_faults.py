@@ -343,6 +343,18 @@ def test_a_folder_deleted_while_training_leads_to_one_line(what, whole, tmp_path
     assert outcome(tmp_path / "run") == whole
 
 
+@pytest.mark.parametrize("name", ["metrics.json", "recipe.toml", "history.csv", "loss.png"])
+def test_a_folder_in_place_of_a_file_is_refused_before_the_training(tmp_path, name):
+    inknet("train", *options(**SHORT), "--out", "run", folder=tmp_path)
+    (tmp_path / "run" / name).unlink()
+    (tmp_path / "run" / name).mkdir()
+    again = ["train", *options(**SHORT), "--out", "run", "--force"]
+    result = finish(*again, folder=tmp_path)
+    assert (result.returncode, result.stdout) == (2, "")
+    (line,) = result.stderr.splitlines()
+    assert line.endswith(f"{name}: a folder, where a file of the run belongs")
+
+
 def test_the_results_that_are_there_stay_until_the_new_ones_are(tmp_path):
     inknet("train", *options(**SHORT), "--out", "run", folder=tmp_path)
     before = content(tmp_path / "run")

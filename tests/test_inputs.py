@@ -3,7 +3,9 @@
 import json
 import subprocess
 import sys
+import tempfile
 import warnings
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +41,6 @@ def polars_frame(pixels):
 
 def mapped(pixels):
     """An array that is a file."""
-    import tempfile
-
     place = Path(tempfile.mkdtemp()) / "pixels.npy"
     np.save(place, pixels)
     array = np.load(place, mmap_mode="r")
@@ -130,8 +130,8 @@ def test_black_and_white_of_any_type_trains_to_the_same_bits(models, name):
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_validation_and_one_sample_at_a_time_are_on_the_same_scale(models, name):
-    model, form = models(name), FORMS[name]
+def test_validation_and_one_sample_at_a_time_are_on_the_same_scale(name):
+    form = FORMS[name]
     model = learn(form, X_val=form(X_TEST), y_val=Y_TEST)
     expected = model.evaluate(form(X_TEST), Y_TEST)
     assert model.history[-1].val_accuracy == expected.accuracy
@@ -383,6 +383,11 @@ def test_a_table_of_bytes_is_learned_as_the_same_table_of_other_types():
 # -- what a model keeps ---------------------------------------------------------------------------
 
 
+def header_of(path):
+    with safe_open(path, framework="numpy") as file:
+        return json.loads(file.metadata()["inknet"])
+
+
 @pytest.mark.parametrize("name", ["uint8", "float32 0-1", "bool", "17 levels", "16 bits"])
 def test_a_saved_model_keeps_its_scale(models, name, tmp_path):
     model, form = models(name), FORMS[name]
@@ -390,8 +395,7 @@ def test_a_saved_model_keeps_its_scale(models, name, tmp_path):
     loaded = MLP.load(tmp_path / "m.safetensors")
     assert loaded.facts == model.facts
     assert_array_equal(loaded.predict_proba(form(X_TEST)), model.predict_proba(form(X_TEST)))
-    with safe_open(tmp_path / "m.safetensors", framework="numpy") as file:
-        header = json.loads(file.metadata()["inknet"])
+    header = header_of(tmp_path / "m.safetensors")
     # a version that knows only bytes and numbers must not read what is divided by something else
     assert header["format"] == (1 if model.facts.scale.full in (1, 255) else 2)
 
@@ -406,9 +410,7 @@ def test_a_saved_model_keeps_its_scale(models, name, tmp_path):
 def test_a_scale_that_no_model_has_is_refused(models, change, tmp_path):
     path = tmp_path / "m.safetensors"
     models("uint8").save(path)
-    tensors = load_file(path)
-    with safe_open(path, framework="numpy") as file:
-        header = json.loads(file.metadata()["inknet"])
+    tensors, header = load_file(path), header_of(path)
     header["scale"] |= change
     save_file(tensors, path, {"inknet": json.dumps(header)})
     with pytest.raises(InputError, match="the description of the network is damaged"):
@@ -419,9 +421,7 @@ def test_a_scale_that_no_model_has_is_refused(models, change, tmp_path):
 def test_files_of_earlier_versions_keep_their_meaning(models, pixels, scale, tmp_path):
     path = tmp_path / "m.safetensors"
     models("uint8").save(path)
-    tensors = load_file(path)
-    with safe_open(path, framework="numpy") as file:
-        header = json.loads(file.metadata()["inknet"])
+    tensors, header = load_file(path), header_of(path)
     del header["scale"]
     save_file(tensors, path, {"inknet": json.dumps(header | {"pixels": pixels})})
     model = MLP.load(path)
@@ -496,7 +496,7 @@ def test_a_first_training_that_is_refused_decides_nothing():
 
 @pytest.mark.parametrize("name", ["uint8", "int64", "stack 0-1", "bool", "16 bits"])
 def test_pictures_are_brought_to_the_scale_of_the_model(models, name, tmp_path):
-    model, found = models(name), []
+    model = models(name)
     paths = [tmp_path / f"{i}.png" for i in range(60)]
     for path, pixels in zip(paths, X_TEST, strict=False):
         Image.fromarray(pixels.reshape(28, 28)).save(path)
@@ -578,16 +578,22 @@ SOURCES_BINARY = {
 }
 
 
-def learned_from(dataset, **options):
+def learned_from(dataset):
     order = np.argsort(dataset.targets, kind="stable")  # a folder is sorted by class
     model = MLP([784, 32, 10])
-    model.train_on(dataset.subset(order), None, training_recipe(epochs=8, **options))
+    model.train_on(dataset.subset(order), None, training_recipe(epochs=8))
     return model
+
+
+@cache
+def learned_from_arrays(*, black_and_white):
+    pixels = X[ORDER] > 127 if black_and_white else X[ORDER]
+    return learned_from(Dataset(pixels, Y[ORDER], tuple("0123456789"), None, "arrays"))
 
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_same_images_in_any_file_give_the_same_accuracy(source, tmp_path):
-    expected = learned_from(Dataset(X[ORDER], Y[ORDER], tuple("0123456789"), None, "arrays"))
+    expected = learned_from_arrays(black_and_white=False)
     accuracy = expected.evaluate(X_TEST, Y_TEST).accuracy
     model = learned_from(load(SOURCES[source](tmp_path)))
     given = X_TEST / 255 if source.endswith("0-1") else X_TEST
@@ -596,7 +602,7 @@ def test_the_same_images_in_any_file_give_the_same_accuracy(source, tmp_path):
 
 @pytest.mark.parametrize("source", SOURCES_BINARY)
 def test_black_and_white_in_any_file_gives_the_same_bits(source, tmp_path):
-    expected = learned_from(Dataset(X[ORDER] > 127, Y[ORDER], tuple("0123456789"), None, "arrays"))
+    expected = learned_from_arrays(black_and_white=True)
     model = learned_from(load(SOURCES_BINARY[source](tmp_path)))
     assert_array_equal(model.network.parameters, expected.network.parameters)
     assert model.evaluate(X_TEST > 127, Y_TEST).accuracy > 0.8

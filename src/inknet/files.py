@@ -48,6 +48,8 @@ def refuse_link_out_of(folder: Path, path: Path) -> None:
     """
     try:
         inside = path.resolve().is_relative_to(folder.resolve())
+    except FileNotFoundError:  # not what is missing at the path, but the working folder
+        raise
     except (OSError, RuntimeError):  # a link to itself; RuntimeError until Python 3.13
         raise InputError(f"{path}: a link that leads nowhere") from None
     if not inside:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 class MLP:
     """A multi-layer perceptron: a classifier made of dense layers.
 
-    Features are rows: ``X`` is ``(n_samples, n_features)``, numbers of any type. Pixels are scaled
-    to 0–1; docs/inputs.md says what counts as pixels. Labels are whole numbers from 0.
+    Features are rows: ``X`` is ``(n_samples, n_features)``, numbers of any type. Pixels, and counts
+    on one scale, are divided by their largest value: docs/inputs.md. Labels are whole, from 0.
 
     Parameters
     ----------
@@ -185,7 +185,7 @@ class MLP:
         augment
             How images are distorted, with the keys of `AugmentRecipe`: ``{"rotation": 10.0}``.
         callbacks
-            Called at each event, see `inknet.training.callbacks`.
+            Called at each event, see `inknet.Callback`; each starts afresh with this training.
         **options
             The other keys of `inknet.recipes.TrainingRecipe`, with its defaults: ``shuffle``,
             ``optimizer``, ``weight_decay``, ``schedule``, ``warmup``, ``label_smoothing``,
@@ -200,7 +200,7 @@ class MLP:
         Raises
         ------
         InputError
-            In one line, if samples or settings are not as described.
+            In one line, if samples or settings are not as described, or if the loss diverges.
         """
         from inknet.recipes import augment_recipe, training_recipe
         from inknet.training.callbacks import EpochLines, checked_callbacks

@@ -17,15 +17,15 @@ from typing import Any, TextIO
 class Output:
     """A text stream that drops what is written to it from the first failure on.
 
-    Attributes
-    ----------
-    error : Exception or None
-        The first failure.
-
     Parameters
     ----------
     stream
         Where the text goes; None if there is nowhere.
+
+    Attributes
+    ----------
+    error : Exception or None
+        The first failure.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
@@ -66,7 +66,7 @@ class Output:
 
 @contextmanager
 def unfailing_streams() -> Iterator[Output]:
-    """Let nothing that is printed fail; give the standard output, which knows what was lost.
+    """Let nothing that is printed fail; give the standard output, whose `error` says what failed.
 
     What a terminal cannot show is printed as ``?``.
     """

@@ -49,9 +49,11 @@ class Predictor:
         self._predict: OneSample = ops.one_sample(layers)
         self._takes_bytes = scale is None or scale == PIXELS
         # what is surely on the scale is predicted at once; all else goes through the whole rule
-        low, high, unit = (-np.inf, np.inf, 1.0) if scale is None else (*scale.sure, scale.unit)
-        self._unit = None if unit == 1 else self._dtype.type(unit)
-        self._predict_sure = ops.one_sample(layers, low * unit, high * unit)
+        low, high, factor = (
+            (-np.inf, np.inf, 1.0) if scale is None else (*scale.usual, scale.factor)
+        )
+        self._factor = None if factor == 1 else self._dtype.type(factor)
+        self._predict_usual = ops.one_sample(layers, low * factor, high * factor)
 
     def __call__(self, x: NDArray[Any]) -> Floats:
         """Return the probability of each class, ``(n_classes,)``, for a sample ``(n_features,)``.
@@ -68,18 +70,18 @@ class Predictor:
         if x.shape != (self.n_features,):
             raise ValueError(f"x is {x.shape}; expected one sample, ({self.n_features},)")
         if x.dtype == self._dtype:
-            probabilities = self._predict_sure(x if self._unit is None else x * self._unit)
+            probabilities = self._predict_usual(x if self._factor is None else x * self._factor)
             if probabilities[0] == probabilities[0]:  # only NaN differs from itself
                 return probabilities
         # bytes that are only 0 and 1 are in doubt; this is the fastest way to see it
         if x.dtype != BYTES or not (self._takes_bytes and x.tobytes().lstrip(b"\0\1")):
-            x = self._fitted(x)
+            x = self._rescaled(x)
         probabilities = self._predict(x)
         if probabilities[0] != probabilities[0]:
             raise ValueError("the probabilities of x are not numbers; expected finite features")
         return probabilities
 
-    def _fitted(self, x: NDArray[Any]) -> NDArray[Any]:
+    def _rescaled(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return a sample on the scale of the network, of its type or uint8."""
         if x.dtype.kind not in "biuf":
             raise ValueError(f"x is of type {x.dtype}; expected numbers")
@@ -90,7 +92,7 @@ class Predictor:
             )
         if self._scale is not None:
             try:
-                rows, doubt = self._scale.fit(x[None], self._dtype)
+                rows, doubt = self._scale.apply(x[None], self._dtype)
             except ValueError as error:
                 raise InputError(f"x: {error}") from None
             if doubt:

@@ -374,7 +374,8 @@ def test_a_second_ctrl_c_while_results_are_written_loses_nothing_that_was_learne
         process.send_signal(signal.SIGINT)
         _, complaint = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert complaint.splitlines()[-1] == "inknet: interrupted"
+    resume = "inknet: interrupted; resume with: inknet train --resume run"
+    assert complaint.splitlines()[-1] == resume
     assert [path.name for path in tmp_path.iterdir()] == ["run"]
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["unfinished"]
     inknet("train", "--resume", "run", folder=tmp_path)
@@ -496,3 +497,13 @@ def test_predict_says_that_a_model_of_table_data_reads_no_pictures(tmp_path: Pat
     }
     Image.new("L", (28, 28)).save(tmp_path / "a.png")
     assert "was not trained on images" in refusal("predict", "run", "a.png", folder=tmp_path)
+
+
+def test_what_is_given_twice_is_refused(tmp_path: Path) -> None:
+    for words, expected in (
+        (["--seed", "1", "--set", "seed=2"], "--set seed=2: seed is what --seed gives"),
+        (["--data", "sample", "--set", "data.source=x"], "data.source is what --data gives"),
+    ):
+        assert expected in refusal("train", *words, "--out", "run", folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    inknet("train", "--set", "data.source=sample", *QUICK[2:], folder=tmp_path)

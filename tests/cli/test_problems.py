@@ -132,6 +132,15 @@ def test_a_command_in_a_deleted_folder_says_one_line(tmp_path, words):
         assert line.endswith("the working folder does not exist")
 
 
+def test_a_run_that_cannot_be_found_from_a_deleted_folder_is_not_called_a_link(tmp_path):
+    inknet("train", *options(training__epochs=1), "--out", "run", folder=tmp_path)
+    result = in_a_deleted_folder(tmp_path, "evaluate", "../run")
+    assert result.returncode == 1
+    assert result.stderr == (
+        "inknet: No such file or directory; the working folder does not exist\n"
+    )
+
+
 def test_a_training_into_another_folder_needs_no_working_folder(tmp_path):
     run = tmp_path / "run"
     result = in_a_deleted_folder(tmp_path, "train", *options(training__epochs=1), "--out", run)

@@ -85,6 +85,9 @@ def test_what_cannot_be_an_ensemble_is_refused(folder):
     (folder / "other/thesis.tex").write_text("mine")
     line = refusal("train", *command(2)[1:], "--out", "other", folder=folder)
     assert "other: holds thesis.tex, which does not belong to an ensemble" in line
+    (folder / "fourth/ensemble.json").mkdir(parents=True)
+    line = refusal("train", *command(2)[1:], "--out", "fourth", folder=folder)
+    assert "fourth/ensemble.json: a folder, where a file of the ensemble" in line
 
 
 def test_copies_are_averaged_with_the_image_itself():

@@ -71,9 +71,7 @@ def test_a_run_is_not_evaluated_on_data_that_were_changed(made, change):
         with pytest.raises(InputError, match="was changed since"):
             run.test_data()
         line = refusal("evaluate", "run", folder=made)
-        assert f"{data}: was changed since {'run'} was trained" in line.replace(
-            f"{made}/run", "run"
-        )
+        assert f"{data}: was changed since " in line and "run was trained" in line
         printed = inknet("evaluate", "run", "--data", "data.npz", folder=made).stdout
         assert "all of it, including what the model may have been trained on" in printed
     finally:

@@ -21,7 +21,7 @@ def main() -> None:
     """Run the command line.
 
     The exit code is 0, or 2 for a problem with the input, 1 for one of the system, 128 and its
-    number after a signal. A training whose lines cannot be printed goes on. If the output of a
+    number after a signal. A training whose lines cannot be printed continues. If the output of a
     command that did its work is lost, the code is 1; a reader that stopped reading, as in ``|
     head``, wanted no more of it.
     """

@@ -90,15 +90,13 @@ def print_json(value: Any) -> None:
     say_text("\n".join(_escaped(line, encoding) for line in text.split("\n")))
 
 
-def _escaped(line: str, encoding: str) -> str:
-    """Return a line of JSON with escapes for all that cannot be printed."""
-    shown = printable(line).encode(encoding, "replace").decode(encoding)
-    return line if shown == line else "".join(_escape(c, encoding) for c in line)
-
-
-def _escape(character: str, encoding: str) -> str:
-    shown = printable(character).encode(encoding, "replace").decode(encoding)
-    return character if shown == character else json.dumps(character)[1:-1]
+def _escaped(text: str, encoding: str) -> str:
+    """Return a line of JSON, or a part of it, with escapes for all that cannot be printed."""
+    if printable(text).encode(encoding, "replace").decode(encoding) == text:
+        return text
+    if len(text) == 1:
+        return json.dumps(text)[1:-1]
+    return "".join(_escaped(character, encoding) for character in text)
 
 
 def print_rich(renderable: Any, style: str | None = None) -> None:

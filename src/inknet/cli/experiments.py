@@ -322,6 +322,9 @@ def search(
         raise InputError(
             f"--name {name!r}: expected at most 80 letters, digits, '.', '+', '-', '_'"
         )
+    path = out or Path("search") / f"{name}.toml"
+    if path.suffix != ".toml" or path.is_dir():
+        raise InputError(f"--out {path}: expected the name of a .toml file")
     found = open_search(
         recipe,
         changes or [],
@@ -330,10 +333,9 @@ def search(
         name=name,
         storage=storage or f"sqlite:///search/{name}.db",
     )
+    path.parent.mkdir(parents=True, exist_ok=True)
     found.run(trials, _report_trial)
     best = found.best_recipe()
-    path = out or Path("search") / f"{name}.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_text_whole(path, best.to_toml())
     number = found.study.best_trial.number
     say(f"best validation accuracy {found.study.best_value:.2%}, of trial {number}")

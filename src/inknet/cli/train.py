@@ -61,7 +61,7 @@ def train(
 ) -> None:
     """Train a network and save model, figures, pictures and a report in a run folder."""
     from inknet.data import MnistUnavailableError
-    from inknet.recipes import load_recipe
+    from inknet.recipes import load_recipe, refuse_overruled
     from inknet.runs import default_folder, resume_run, train_run
 
     training = _Training()
@@ -84,6 +84,9 @@ def train(
         return
     if previous:
         raise InputError("--previous needs --resume")
+    options_given = {"data.source": ("--data", data), "seed": ("--seed", seed)}
+    by = {key: f"{name} gives" for key, (name, value) in options_given.items() if value is not None}
+    refuse_overruled(changes or [], by)
 
     def train_on(source: str | None) -> Run:
         chosen = load_recipe(recipe or "digits", changes or [], source=source, seed=seed)

@@ -154,7 +154,7 @@ def on_scale(dataset: Dataset, scale: Scale | None, dtype: np.dtype[Any]) -> Dat
     if scale == PIXELS and is_pixels and (features[:ROWS] > 31).any():  # surely levels
         return replace(dataset, is_scaled=True)  # a large file is not read twice
     try:
-        features, doubt = scale.fit(features, dtype)
+        features, doubt = scale.apply(features, dtype)
     except ValueError as error:
         raise InputError(f"{dataset.name}: {error}") from None
     _warn(dataset, doubt)

@@ -142,11 +142,11 @@ def _looks_like_images(features: NDArray[Any], side: int) -> bool:
         products: NDArray[Any] = (pixels[:, *here] * pixels[:, *there]).mean(axis=0)
         return float(products[both].mean())
 
-    below, beside, far = correlation(1, 0), correlation(0, 1), correlation(0, side // 2)
-    if min(below, beside) < LEAST_CORRELATION or below - far < LEAST_FALL:
+    vertical, horizontal, far = correlation(1, 0), correlation(0, 1), correlation(0, side // 2)
+    if min(vertical, horizontal) < LEAST_CORRELATION or vertical - far < LEAST_FALL:
         return False
     both = varies[:-1, -1] & varies[1:, 0]
     if both.mean() < 0.5:  # no edges to be judged by
         return True
     from_row_to_row: NDArray[Any] = (pixels[:, :-1, -1] * pixels[:, 1:, 0]).mean(axis=0)
-    return float(from_row_to_row[both].mean()) < (beside + far) / 2
+    return float(from_row_to_row[both].mean()) < (horizontal + far) / 2

@@ -124,7 +124,7 @@ def _read_part(path: Path, archive: zipfile.ZipFile, features_key: str, labels_k
 
 
 def _stored(where: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return features as uint8 if all are whole numbers from 0 to 255, else float32 or float64.
+    """Return integers from 0 to 255 as uint8, and all else as float32 or float64.
 
     Their values decide later what they stand for, see `inknet.scale`; here, only that they are
     finite is checked.

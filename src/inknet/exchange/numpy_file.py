@@ -18,9 +18,10 @@ from inknet.files import refuse_other_format, write_text_whole
 from inknet.mlp import MLP
 from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.arrays import Floats
-from inknet.scale import fitted, is_whole
+from inknet.scale.rescaling import doubt_of_numbers, doubt_of_pixels, is_whole, rescaled
 
 WIDTH = 96  # characters of weights in a line
+RULE = (is_whole, doubt_of_pixels, doubt_of_numbers, rescaled)
 
 
 def export_numpy(model: MLP, path: str | Path) -> None:
@@ -49,7 +50,7 @@ def export_numpy(model: MLP, path: str | Path) -> None:
         "CLASSES": ascii(list(described.class_names)),
         "INPUT_SHAPE": repr(described.input_shape),
         "SCALE": repr(astuple(described.scale)),
-        "RULE": "\n\n".join(getsource(function) for function in (is_whole, fitted)).rstrip(),
+        "RULE": "\n\n".join(getsource(function) for function in RULE).rstrip(),
         "DTYPE": repr(dtype.str),
         "LAYERS": "\n".join(["[", *layers, "]"]),
         "FUNCTIONS": "\n\n\n".join(functions),

@@ -184,7 +184,7 @@ def read_study(text: str, name: str, where: str | None = None) -> Study:
     except ValidationError as error:
         problem = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, problem["loc"]))
-        raise InputError(quoted(f"{where}: {place or 'study'}: {problem['msg']}")) from None
+        raise InputError(quoted(f"{where}: {place or 'study'}: {_said(problem)}")) from None
     except (ValueError, RecursionError) as error:  # also a number of too many digits
         raise InputError(f"{where}: not valid TOML: {quoted(error)}") from None
 
@@ -244,7 +244,15 @@ def grid_study(
             }
         )
     except ValidationError as error:
-        raise InputError(f"study {name}: {quoted(error.errors()[0]['msg'])}") from None
+        raise InputError(
+            f"study {name}: {quoted(_said(error.errors(include_url=False)[0]))}"
+        ) from None
+
+
+def _said(problem: Any) -> str:
+    """Return what pydantic says of a problem, without its prefix of our own messages."""
+    said: str = problem["msg"]
+    return said.removeprefix("Value error, ")
 
 
 def refuse_repeated(option: str, keys: Sequence[str]) -> None:
@@ -252,14 +260,6 @@ def refuse_repeated(option: str, keys: Sequence[str]) -> None:
     for key, times in Counter(keys).items():
         if times > 1:
             raise InputError(f"{option} {quoted(key)}: is given twice")
-
-
-def refuse_overruled(option: str, keys: Sequence[str], changes: Sequence[str]) -> None:
-    """Raise `InputError` if ``--set`` fixes a key that shall vary."""
-    for change in changes:
-        key = change.partition("=")[0].strip()
-        if key in keys:
-            raise InputError(f"--set {quoted(change)}: {key} is what {option} varies")
 
 
 def _axis(text: str) -> tuple[str, list[Any]]:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import inknet
 from inknet.errors import InputError, quoted
-from inknet.experiments.catalogue import Row, Study, refuse_overruled
+from inknet.experiments.catalogue import Row, Study
 from inknet.files import cut_to_bytes
-from inknet.recipes import Recipe, load_recipe
+from inknet.recipes import Recipe, load_recipe, refuse_overruled
 from inknet.runs.prepare import with_absolute_source
 from inknet.training.fastest import fastest_ops
 
@@ -68,8 +68,10 @@ def plan_study(study: Study, changes: Sequence[str] = ()) -> Plan:
     InputError
         Naming the key that no recipe has, or its value.
     """
+    by = {"seed": "--seeds gives"}
     if study.group == "own":
-        refuse_overruled("the study", [key for row in study.rows for key in row.set], changes)
+        by |= {key: "the study varies" for row in study.rows for key in row.set}
+    refuse_overruled(changes, by)
     ops = fastest_ops().name
     jobs: list[Job] = []
     for row in study.rows:

@@ -24,11 +24,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 import inknet
 from inknet.errors import InputError, quoted
-from inknet.experiments.catalogue import Share, Study, read_study
+from inknet.experiments.catalogue import Study, read_study
 from inknet.experiments.measured import write_json
 from inknet.experiments.plan import Plan
 from inknet.experiments.work import RESULT_FORMAT
 from inknet.files import lock_in, refuse_link_out_of, refuse_long_path, write_text_whole
+from inknet.runs.metrics import Count, NotNegative, Share
 
 PICTURE = "study.png"
 LARGEST_FILE = 1 << 26  # bytes; a run of a million epochs
@@ -36,8 +37,6 @@ LARGEST_STUDY_FILE = 1 << 23  # bytes; 10,000 rows
 
 PartType = TypeVar("PartType", bound=BaseModel)
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(ge=0, le=1e15)]
-Count = Annotated[int, Field(ge=0, lt=2**63)]
 RunName = Annotated[str, Field(pattern=r"^[\w+-][\w.+-]*$", max_length=200)]
 
 
@@ -55,7 +54,7 @@ class TestFigures(_Part):
     accuracy: Share
     errors: Count
     samples: Count
-    loss: Positive | None
+    loss: NotNegative | None
 
 
 class Result(_Part):
@@ -74,7 +73,7 @@ class Result(_Part):
     epochs: Count = 0
     best_epoch: Count | None = None
     stopped: str = ""
-    seconds: Positive = 0.0
+    seconds: NotNegative = 0.0
     data: str | None = None
     """The digest of the source; results of inknet 0.2 have none."""
     weights: str = ""

@@ -47,8 +47,8 @@ class SameData:
 
     def check_sources(self, jobs: Iterable[Job]) -> None:
         """Raise `InputError` if the source of a run that is to be done was changed."""
-        for job in {_source_of(job): job for job in jobs}.values():
-            if (source := _source_of(job)) in self._digests:
+        for source, job in {_source_of(job): job for job in jobs}.items():
+            if source in self._digests:
                 digest = None
                 with suppress(InputError):  # it may be on the machines of a cluster alone
                     digest = source_digest(load(source))

@@ -21,10 +21,10 @@ import numpy as np
 from inknet.data import load
 from inknet.data.digest import source_digest
 from inknet.errors import DivergedError, InputError, StudyStopped, quoted, without_passwords
-from inknet.experiments.catalogue import refuse_overruled, refuse_repeated, values_of
+from inknet.experiments.catalogue import refuse_repeated, values_of
 from inknet.files import as_path
 from inknet.nn.ops.parallel import at_most
-from inknet.recipes import Recipe, load_recipe
+from inknet.recipes import Recipe, load_recipe, refuse_overruled
 from inknet.runs.prepare import prepare
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
@@ -250,7 +250,10 @@ def open_search(
     """
     axes = tuple(axis_of(text) for text in vary or DEFAULT_SPACE)
     refuse_repeated("--vary", [axis.key for axis in axes])
-    refuse_overruled("the search", [axis.key for axis in axes], changes)
+    if any(axis.key == "seed" for axis in axes):
+        raise InputError("--vary seed: all trainings of a search have the seed that --seed gives")
+    varied = {axis.key: "the search varies" for axis in axes}
+    refuse_overruled(changes, {"seed": "--seed gives", **varied})
     for axis in axes:  # the ends show whether the key is known, before anything is created
         for value in axis.choices or (axis.low, axis.high):
             _with(recipe, changes, {axis.key: value}, seed)
@@ -279,8 +282,8 @@ def _storage_errors(storage: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        room = type(error).__module__.partition(".")[0]
-        if isinstance(error, (InputError, OSError)) or room in ("builtins", "inknet", "numpy"):
+        package = type(error).__module__.partition(".")[0]
+        if isinstance(error, (InputError, OSError)) or package in ("builtins", "inknet", "numpy"):
             raise
         raise _unusable(storage, error) from None
 

@@ -6,7 +6,7 @@ It costs two forward passes per number, so it is meant for small float64 network
 input lies within a step of 0, the two sides have different slopes, and the estimate is wrong.)
 
 Each array is compared by itself: in one vector of all parameters, a wrong gradient of a small array
-would disappear beside the large ones.
+would disappear next to the large ones.
 
 >>> from inknet.nn.layers import BatchNorm
 >>> x = np.random.default_rng(0).normal(size=(6, 3))
@@ -117,7 +117,6 @@ def both_gradients_of_layer(layer: Layer, x: Floats, seed: int = 0) -> tuple[Arr
     """
     y = layer.forward(x, np.random.default_rng(seed))
     upstream = np.random.default_rng(seed + 1).normal(size=y.shape)
-
     gradients = {"input": layer.backward(upstream.copy())} | _arrays([layer], "_gradient")
 
     def objective() -> float:

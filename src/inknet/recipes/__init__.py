@@ -5,6 +5,7 @@ from inknet.recipes.reading import (
     check_readable,
     load_recipe,
     recipe_names,
+    refuse_overruled,
     training_recipe,
 )
 from inknet.recipes.schema import AugmentRecipe, DataRecipe, NetworkRecipe, Recipe, TrainingRecipe
@@ -19,5 +20,6 @@ __all__ = [
     "check_readable",
     "load_recipe",
     "recipe_names",
+    "refuse_overruled",
     "training_recipe",
 ]

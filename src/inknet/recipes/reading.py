@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
@@ -84,6 +84,22 @@ def load_recipe(
     loaded = _validated(Recipe, table, where)
     check_readable(loaded)
     return loaded
+
+
+def refuse_overruled(changes: Sequence[str], by: Mapping[str, str]) -> None:
+    """Raise `InputError` if one of some changes of a recipe would not count.
+
+    Parameters
+    ----------
+    changes
+        ``"key=value"`` each, as for `load_recipe`.
+    by
+        Keys that something else sets, and what does, as in ``{"seed": "--seed gives"}``.
+    """
+    for change in changes:
+        key = change.partition("=")[0].strip()
+        if key in by:
+            raise InputError(f"--set {quoted(change)}: {key} is what {by[key]}")
 
 
 def check_readable(recipe: Recipe) -> None:

@@ -101,6 +101,8 @@ def _refuse_foreign_files(folder: Path, members: list[Recipe]) -> None:
         return
     if not folder.is_dir():
         raise InputError(f"{folder}: exists and is not a folder")
+    if (folder / FILE).is_dir():
+        raise InputError(f"{folder / FILE}: a folder, where a file of the ensemble belongs")
     for path in sorted(folder.iterdir()):
         if path.name != FILE and not path.name.startswith("seed-"):
             raise InputError(f"{folder}: holds {path.name}, which does not belong to an ensemble")

@@ -58,7 +58,8 @@ class Run:
     def open(cls, folder: Path) -> Run:
         """Return the run in a folder; raise `InputError` if there is none, or only part of one."""
         if not folder.is_dir():
-            raise InputError(f"{folder}: no such run folder")
+            what = "a file; expected a run folder" if folder.exists() else "no such run folder"
+            raise InputError(f"{folder}: {what}")
         run = cls(folder)
         for name in ("recipe.toml", "model.safetensors", "metrics.json"):
             if not run._file(name).is_file():
@@ -180,6 +181,7 @@ def check_folder(folder: Path, force: bool) -> None:
             f"{folder}: holds an unfinished training; resume it with --resume {folder}, choose "
             "another folder, or start again with --force"
         )
+    refuse_folders_in_place(folder)
     names.discard(NAME)
     if names and "recipe.toml" not in names:
         raise InputError(f"{folder}: exists and is not a run; choose another folder with --out")
@@ -187,6 +189,13 @@ def check_folder(folder: Path, force: bool) -> None:
         raise InputError(
             f"{folder}: holds a run already; choose another folder, or replace it with --force"
         )
+
+
+def refuse_folders_in_place(folder: Path) -> None:
+    """Raise `InputError` if there is a folder where a file of the run shall be written."""
+    for name in FILES:
+        if (folder / name).is_dir() and not (folder / name).is_symlink():
+            raise InputError(f"{folder / name}: a folder, where a file of the run belongs")
 
 
 def put_in_place(work: Path, folder: Path) -> None:

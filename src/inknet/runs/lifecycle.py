@@ -11,12 +11,13 @@ from inknet.errors import DivergedError, InputError, TrainingStopped
 from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.recipes import Recipe
-from inknet.runs.folder import Run, check_folder, put_in_place
+from inknet.runs.folder import Run, check_folder, put_in_place, refuse_folders_in_place
 from inknet.runs.prepare import Prepared, prepare, with_absolute_source
 from inknet.runs.results import write_results
 from inknet.runs.unfinished import BEST_SO_FAR, Unfinished
 from inknet.training.callbacks import checked_callbacks
 from inknet.training.checkpoint import Checkpoint
+from inknet.training.ending import INTERRUPTED
 from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
 
@@ -119,6 +120,7 @@ def resume_run(
     folder = as_path(folder).absolute()
     unfinished = Unfinished(folder)
     recipe = unfinished.recipe()
+    refuse_folders_in_place(folder)
     with InterruptFlag(deliver=False) as interrupt, unfinished.at_work():
         prepared = prepare(recipe)
         checkpoint = unfinished.checkpoint(prepared.origin(), previous=previous)
@@ -164,6 +166,10 @@ def _train_and_write(
         put_in_place(unfinished.results, unfinished.run_folder)
     except InputError as error:
         raise InputError(f"{error}{_keep_model(model, unfinished)}") from None
+    except KeyboardInterrupt:  # the second Ctrl-C; the first one lets the results be written
+        _keep_model(model, unfinished)
+        folder, resumable = unfinished.run_folder, unfinished.has_checkpoint
+        raise TrainingStopped(INTERRUPTED.text, folder, resumable) from None
     if has_all or not unfinished.has_checkpoint:
         unfinished.remove()
     else:

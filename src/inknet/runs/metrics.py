@@ -15,7 +15,7 @@ LARGEST_FILE = 1 << 28  # bytes; the confusion matrix of 4,000 classes takes 50 
 MOST_LISTS = 100_000  # the matrix has one for each class; Python takes 64 bytes for each
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[float, Field(ge=0, le=1e15)]
+NotNegative = Annotated[float, Field(ge=0, le=1e15)]
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -32,7 +32,7 @@ class _Test(_Table):
 
 
 class _Training(_Table):
-    seconds: Seconds
+    seconds: NotNegative
     epochs: Count
     stopped: str
 

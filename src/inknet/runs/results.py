@@ -153,11 +153,9 @@ def _draw(
         _draw_mistakes(path, model, test, logits)
 
     drawings = [draw_loss, draw_confusion, draw_weights, draw_mistakes]
-    suits = [
-        True,
-        len(evaluation.class_names) <= MOST_CLASSES_DRAWN,
-        *2 * [model.facts.image_shape is not None and test.is_grey],
-    ]
+    has_cells = len(evaluation.class_names) <= MOST_CLASSES_DRAWN
+    has_images = model.facts.image_shape is not None and test.is_grey
+    suits = [True, has_cells, has_images, has_images]
     paths = [folder / name for name in PICTURES]
     return [
         path

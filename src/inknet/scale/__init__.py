@@ -2,10 +2,9 @@
 
 A model learns from features that were divided by their *full scale*: 255 for pixels, the largest
 value for other whole numbers from 0 that share a scale, and 1 for all else. `deciding` finds it in
-the training data, and the model keeps it; `fitting` brings everything that comes later to it.
+the training data, and the model keeps it; `rescaling` brings everything that comes later to it.
 """
 
 from inknet.scale.deciding import PIXELS, Scale, decided
-from inknet.scale.fitting import fitted, is_whole
 
-__all__ = ["PIXELS", "Scale", "decided", "fitted", "is_whole"]
+__all__ = ["PIXELS", "Scale", "decided"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.scale.fitting import fitted, is_whole
+from inknet.scale.rescaling import is_whole, rescaled
 
 ROWS = 1024  # examined at a time
 DARK = 16  # a sample without a larger value could be one of fractions
@@ -51,7 +51,7 @@ class Scale:
         return Scale(1.0, min(self.low, low), max(self.high, high))
 
     @property
-    def sure(self) -> tuple[float, float]:
+    def usual(self) -> tuple[float, float]:
         """Between which values the features of one sample are used without a warning."""
         if self.full >= PIXELS.full:
             return 0.0, 1.0
@@ -60,13 +60,13 @@ class Scale:
         return (-np.inf, 127.0) if self.low is None or self.high is None else (self.low, self.high)
 
     @property
-    def unit(self) -> float:
+    def factor(self) -> float:
         """The factor on floating-point features that are within these values."""
         return 1.0 if self.full >= PIXELS.full else 1 / self.full
 
-    def fit(self, X: NDArray[Any], dtype: np.dtype[Any]) -> tuple[NDArray[Any], str]:
-        """Return features ``(n, d)`` on this scale, and a warning or ``""``; see `fitted`."""
-        return fitted(X, self.full, self.low, self.high, dtype)
+    def apply(self, X: NDArray[Any], dtype: np.dtype[Any]) -> tuple[NDArray[Any], str]:
+        """Return features ``(n, d)`` on this scale, and a warning or ``""``; see `rescaled`."""
+        return rescaled(X, self.full, self.low, self.high, dtype)
 
 
 PIXELS = Scale(255.0, 0.0, 255.0)

@@ -132,8 +132,9 @@ class MLPClassifier(FittedNetwork):
     nesterovs_momentum : bool, default=True
         Whether that momentum looks ahead.
     early_stopping : bool, default=False
-        Whether to hold back ``validation_fraction`` of the samples, stop when the accuracy on them
-        has not improved for ``n_iter_no_change`` epochs, and restore the best weights.
+        Whether to hold back ``validation_fraction`` of the samples (or to take ``X_val`` of `fit`),
+        stop when the accuracy on them has not improved for ``n_iter_no_change`` epochs, and restore
+        the best weights.
     validation_fraction : float, default=0.1
         See ``early_stopping``.
     beta_1, beta_2 : float, default=0.9, 0.999

@@ -102,7 +102,6 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
 
     # -- inference --------------------------------------------------------------------------------
 
-    @np.errstate(under="ignore")  # what is too small for a number counts as 0
     def _logits(self, X: Matrix) -> Floats:
         """Return the logits, ``(n, n_outputs)``."""
         check_is_fitted(self)
@@ -111,7 +110,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         rows = Rows(X.astype(network.dtype, copy=False), network.ops)
         return network.infer(rows.all(training=False))
 
-    @np.errstate(under="ignore")
+    @np.errstate(under="ignore")  # what is too small for a number counts as 0
     def predict(self, X: Matrix) -> NDArray[Any]:
         """Return the label of each sample.
 

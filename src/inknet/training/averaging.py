@@ -10,11 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from inknet.training.callbacks import Callback
-from inknet.training.weights import refuse_other_kind, unfit
+from inknet.training.weights import learned_arrays, refuse_other_kind, unfit
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
-    from inknet.nn.network import Network
     from inknet.training.session import Session
 
 INTERVAL = 8
@@ -45,7 +44,7 @@ class WeightAverage(Callback):
 
     def on_train_begin(self, trainer: Session) -> None:
         """Start from the current weights, unless the training resumes."""
-        own = _learned(trainer.network)
+        own = learned_arrays(trainer.network)
         if not self.arrays:
             if trainer.step:
                 raise unfit("the average of the weights is missing")
@@ -61,19 +60,19 @@ class WeightAverage(Callback):
         if trainer.step % INTERVAL:
             return
         decay = min(self.decay, (1 + trainer.step) / (10 + trainer.step))
-        for name, array in _learned(trainer.network).items():
+        for name, array in learned_arrays(trainer.network).items():
             trainer.network.ops.average_step(self.arrays[name], array, 1 - decay**INTERVAL)
 
     def on_measure_begin(self, trainer: Session) -> None:
         """Put the averages into the network; keep the weights that it trains with."""
-        own = _learned(trainer.network)
+        own = learned_arrays(trainer.network)
         for name, average in self.arrays.items():
             self._kept[name] = own[name].copy()
             own[name][:] = average
 
     def on_measure_end(self, trainer: Session) -> None:
         """Restore the weights that the network trains with."""
-        own = _learned(trainer.network)
+        own = learned_arrays(trainer.network)
         for name, kept in self._kept.items():
             own[name][:] = kept
 
@@ -86,7 +85,3 @@ class WeightAverage(Callback):
         if set(arrays) not in (set(), {"parameters", "statistics"}):
             raise ValueError("the average of the weights is not parameters and statistics")
         self.arrays = dict(arrays)
-
-
-def _learned(network: Network) -> dict[str, Floats]:
-    return {"parameters": network.parameters, "statistics": network.statistics}

@@ -13,7 +13,7 @@ import numpy as np
 from inknet.errors import InputError
 from inknet.output import print_if_possible
 from inknet.training.ending import EARLY_STOPPING
-from inknet.training.weights import refuse_other_kind, unfit
+from inknet.training.weights import learned_arrays, refuse_other_kind, unfit
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
@@ -217,20 +217,18 @@ class EarlyStopping(Callback):
     def __init__(self, patience: int, monitor: Literal["val_loss", "val_accuracy"]) -> None:
         self.patience, self.monitor = patience, monitor
         self.best = -inf
-        self._parameters: Floats | None = None
-        self._statistics: Floats | None = None
+        self._weights: dict[str, Floats] = {}
 
     def on_train_begin(self, trainer: Session) -> None:
         """If the training resumes, refuse best weights that do not fit this network."""
-        parameters, statistics = self._parameters, self._statistics
-        if parameters is None or statistics is None:
+        if not self._weights:
             return
-        self._parameters = self._statistics = None  # not restored if they are refused
-        refuse_other_kind("the best parameters", parameters, trainer.network.parameters)
-        refuse_other_kind("the best statistics", statistics, trainer.network.statistics)
+        found, self._weights = self._weights, {}  # not restored if they are refused
+        for name, array in learned_arrays(trainer.network).items():
+            refuse_other_kind(f"the best {name}", found[name], array)
         if trainer.history.best_epoch is None:
             raise unfit("it has best weights and no best epoch")
-        self._parameters, self._statistics = parameters, statistics
+        self._weights = found
 
     def on_measured(self, trainer: Session) -> None:
         """Remember the weights if they are the best so far; if not, stop when patience ends."""
@@ -243,18 +241,14 @@ class EarlyStopping(Callback):
         if score > self.best:
             self.best = score
             history.best_epoch = record.epoch
-            network = trainer.network
-            self._parameters = network.parameters.copy()
-            self._statistics = network.statistics.copy()
+            learned = learned_arrays(trainer.network)
+            self._weights = {name: array.copy() for name, array in learned.items()}
         elif history.best_epoch is not None and record.epoch - history.best_epoch >= self.patience:
             trainer.stop_reason = EARLY_STOPPING
 
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
         """Return the best weights so far, and how good they are."""
-        if self._parameters is None or self._statistics is None:
-            return {}, {"best": None}
-        best = {"parameters": self._parameters, "statistics": self._statistics}
-        return best, {"best": self.best}
+        return dict(self._weights), {"best": self.best if self._weights else None}
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
         """Continue with these as the best."""
@@ -263,13 +257,13 @@ class EarlyStopping(Callback):
         if set(arrays) != expected or not (best is None or _is_number(best)):
             raise ValueError(f"the best result is {best!r}, with {len(arrays)} arrays")
         self.best = -inf if best is None else best
-        self._parameters, self._statistics = arrays.get("parameters"), arrays.get("statistics")
+        self._weights = dict(arrays)
 
     def on_choose_weights(self, trainer: Session) -> None:
         """Restore the best weights."""
-        if self._parameters is not None and self._statistics is not None:
-            trainer.network.parameters[:] = self._parameters
-            trainer.network.statistics[:] = self._statistics
+        own = learned_arrays(trainer.network)
+        for name, best in self._weights.items():
+            own[name][:] = best
 
 
 class EpochLines(Callback):

@@ -14,6 +14,7 @@ from inknet.training.state import (
     moment_of,
     restore_moment,
 )
+from inknet.training.weights import learned_arrays
 
 
 class ReturnPoint:
@@ -58,8 +59,7 @@ class ReturnPoint:
 
 def _weights(training: Resumable) -> Arrays:
     """Return the arrays that the training may leave in the network."""
-    network = training.network
-    arrays = {"parameters": network.parameters, "statistics": network.statistics}
+    arrays: Arrays = dict(learned_arrays(training.network))
     for number, callback in enumerate(training.callbacks):
         if callback.keeps_weights:
             arrays |= {f"{number}.{name}": array for name, array in callback.state()[0].items()}

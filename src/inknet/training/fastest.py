@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from inknet.errors import InputError
 from inknet.nn.ops import VARIABLE, NumpyOps, fastest
 
-ROOM = 400 << 20
+NEEDED = 400 << 20
 """Bytes of address space that the compiled operations take when they are loaded, and a training."""
 
 
@@ -38,9 +38,9 @@ def _refuse_little_memory() -> None:
     if is_loaded or os.environ.get(VARIABLE) == "numpy" or not hasattr(mmap, "MAP_PRIVATE"):
         return
     try:
-        mmap.mmap(-1, ROOM, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
+        mmap.mmap(-1, NEEDED, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS).close()
     except (OSError, MemoryError):
         raise MemoryError(
-            f"{ROOM >> 20} MiB are needed to load the compiled operations; INKNET_OPS=numpy, "
+            f"{NEEDED >> 20} MiB are needed to load the compiled operations; INKNET_OPS=numpy, "
             "which trains without them, needs less"
         ) from None

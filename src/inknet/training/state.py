@@ -27,12 +27,12 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from inknet.errors import InputError, quoted
 from inknet.seeds import Streams
-from inknet.training.attendance import start_in
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
 from inknet.training.history import EpochRecord
+from inknet.training.ownership import assign
 from inknet.training.session import Session
-from inknet.training.weights import refuse_other_kind, refuse_unusable, unfit
+from inknet.training.weights import learned_arrays, refuse_other_kind, refuse_unusable, unfit
 
 Arrays = dict[str, NDArray[Any]]
 ValueType = TypeVar("ValueType")
@@ -236,7 +236,7 @@ def restore(training: Resumable, arrays: Arrays, values: Mapping[str, Any]) -> N
         In one line, if it is the state of another training, or not a state.
     """
     found = checked_values(values)
-    start_in(training.identity, training.callbacks)
+    assign(training.callbacks, training.identity)
     try:
         _refuse_other_history(training, found)
         _refuse_other_arrays(training, arrays, found)
@@ -350,11 +350,10 @@ def _refuse_broken(training: Resumable, arrays: Arrays, prefix: str, finite: boo
 
 
 def _own_arrays(training: Resumable) -> Arrays:
-    network, optimizer = training.network, training.optimizer
+    memory = training.optimizer.arrays().items()
     return {
-        "parameters": network.parameters,
-        "statistics": network.statistics,
-        **{f"optimizer.{name}": array for name, array in optimizer.arrays().items()},
+        **learned_arrays(training.network),
+        **{f"optimizer.{name}": array for name, array in memory},
     }
 
 

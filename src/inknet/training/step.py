@@ -19,10 +19,10 @@ from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch
 from inknet.nn.optimizers import Optimizer, clip_by_norm, clip_by_value, limit_norms
 from inknet.nn.schedules import SCHEDULES
-from inknet.training.attendance import Attendance
 from inknet.training.callbacks import Callback, checked_callbacks, listeners
 from inknet.training.ending import FAILED, Ending
 from inknet.training.history import EpochRecord, History
+from inknet.training.ownership import Ownership
 
 if TYPE_CHECKING:
     from inknet.recipes import TrainingRecipe
@@ -71,7 +71,7 @@ class Training:
         self.callbacks = checked_callbacks(callbacks)
         self.listeners = listeners(self.callbacks)
         self.identity = identity or uuid4().hex
-        self._attendance: Attendance | None = None
+        self._ownership: Ownership | None = None
         self.history = History(ops=network.ops.name)
         self.l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
         self.step = 0
@@ -100,7 +100,7 @@ class Training:
         self.history.ending = FAILED  # until it is known to have ended otherwise
         self.started = perf_counter() - self.history.seconds
         self.listeners = listeners(())  # nobody is told of a training that is refused
-        self._attendance = Attendance(self.identity, self.callbacks)
+        self._ownership = Ownership(self.callbacks, self.identity)
         self.listeners = listeners(self.callbacks)
         self.network.ops.prepare(self.network.dtype)
         self.tell("on_train_begin")
@@ -194,8 +194,8 @@ class Training:
         """Leave the network as it will be used, and tell the callbacks; also after an error."""
         self.history.seconds = self.seconds
         with ExitStack() as stack:  # each is called, even if one before it raises an error
-            if self._attendance is not None:
-                stack.callback(self._attendance.end)
+            if self._ownership is not None:
+                stack.callback(self._ownership.release)
             # a trained model gives the same bits, whatever operations trained it
             stack.callback(self.network.use, NUMPY)
             for event in ("on_train_end", "on_choose_weights", "on_measure_begin"):

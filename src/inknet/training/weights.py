@@ -1,4 +1,4 @@
-"""Weights from a checkpoint: whether they are those of a network, and whether it can use them."""
+"""The weights of a network by name, and whether those of a checkpoint can be used in it."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from inknet.errors import InputError
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
     from inknet.nn.network import Network
+
+
+def learned_arrays(network: Network) -> dict[str, Floats]:
+    """Return what a network has learned, as a checkpoint names it; the arrays are not copies."""
+    return {"parameters": network.parameters, "statistics": network.statistics}
 
 
 def unfit(why: str) -> InputError:

@@ -1,4 +1,4 @@
-"""Attendance: which callbacks a training has, and that each begins with nothing of another one."""
+"""Which training a callback belongs to: one at a time, and a new one starts without its past."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from threading import Lock
 from inknet.errors import InputError
 from inknet.training.callbacks import Callback, settings_of
 
-_present: set[int] = set()
+_owned: set[int] = set()
 """The callbacks of all trainings in progress, by `id`."""
 _lock = Lock()
 
 
-def start_in(training: str, callbacks: Sequence[Callback]) -> None:
-    """Let callbacks start afresh, except those whose last training has this identity."""
+def assign(callbacks: Sequence[Callback], training: str) -> None:
+    """Let callbacks start afresh, unless their last training has this identity."""
     for callback in callbacks:
         past = callback._past
         if past.training != training:
@@ -22,15 +22,15 @@ def start_in(training: str, callbacks: Sequence[Callback]) -> None:
             past.training, past.at_begin, past.at_end = training, settings_of(callback), None
 
 
-class Attendance:
-    """The callbacks of one training, from its beginning to its end.
+class Ownership:
+    """The callbacks of one training, from its beginning until they are released.
 
     Parameters
     ----------
-    training
-        The identity of the training.
     callbacks
-        Its callbacks.
+        All callbacks of the training.
+    training
+        Its identity.
 
     Raises
     ------
@@ -38,26 +38,27 @@ class Attendance:
         If a callback that has attributes is in another training at this time: it would mix both.
     """
 
-    def __init__(self, training: str, callbacks: Sequence[Callback]) -> None:
+    def __init__(self, callbacks: Sequence[Callback], training: str) -> None:
         self._callbacks = list(callbacks)
         with _lock:
             for callback in callbacks:
-                if id(callback) in _present and len(vars(callback)) > 1:
+                has_attributes = len(vars(callback)) > 1  # each has `_past`
+                if id(callback) in _owned and has_attributes:
                     raise InputError(
                         f"the callback {type(callback).__name__} is in another training at the "
                         "same time; give each training its own"
                     )
-            self._added = {id(callback) for callback in callbacks} - _present
-            _present.update(self._added)
+            self._added = {id(callback) for callback in callbacks} - _owned
+            _owned.update(self._added)
         try:
-            start_in(training, callbacks)
+            assign(callbacks, training)
         except BaseException:
-            self.end()
+            self.release()
             raise
 
-    def end(self) -> None:
-        """Note with which settings the training leaves the callbacks, and let go of them."""
+    def release(self) -> None:
+        """Remember the settings that the training leaves, and let others have the callbacks."""
         for callback in self._callbacks:
             callback._past.at_end = settings_of(callback)
         with _lock:
-            _present.difference_update(self._added)
+            _owned.difference_update(self._added)
