@@ -314,9 +314,7 @@ class MLP:
         """Return how this model makes an image of a picture's file, see `read_images`."""
         from inknet.photo.reading import picture_reader
 
-        if self.facts.fitting is None:
-            raise InputError("this model was not trained on images")
-        return picture_reader(**self.facts.fitting)
+        return picture_reader(self.facts.fitting)
 
     def read_images(self, paths: Iterable[str | Path]) -> Floats:
         """Return the probability of each class for pictures of one character, ``(n, n_classes)``.
@@ -329,12 +327,9 @@ class MLP:
             Naming the picture that cannot be read or is blank; or if the model was not trained on
             images.
         """
-        read, pictures = self.picture_reader(), []
-        for path in map(as_path, paths):
-            pictures.append(read(path))
-            if pictures[-1].min() == pictures[-1].max():
-                raise InputError(f"{path}: blank, there is no ink on it")
-        pixels = self._dataset(np.stack(pictures), None, "")
+        from inknet.photo.reading import read_pictures
+
+        pixels = self._dataset(read_pictures(paths, self.picture_reader()), None, "")
         logits = self.logits_on(replace(pixels, is_scaled=True))
         softmax(logits, logits)
         return logits

@@ -63,3 +63,8 @@ def test_a_model_of_a_table_reads_no_pictures(pictures):
     model.train(np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3, num_epochs=1)
     with pytest.raises(InputError, match="was not trained on images"):
         model.picture_reader()
+
+
+def test_no_pictures_are_refused_in_one_line(model):
+    with pytest.raises(InputError, match="no pictures"):
+        model.read_images([])
