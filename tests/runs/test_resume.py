@@ -365,7 +365,10 @@ def test_where_there_is_nothing_to_go_on_with_it_says_so(whole, run, tmp_path):
     inknet("train", "--resume", "run", folder=tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
+    (tmp_path / "part/unfinished").mkdir(parents=True)
+    (tmp_path / "part/unfinished" / NEWEST).write_text("")
     for arguments, says in (
+        (["part"], "part/unfinished/recipe.toml: is missing, so the training cannot be resumed"),
         (["run"], "run: this run is finished, there is nothing to do"),
         (["empty"], "empty: holds no training to resume"),
         (["nowhere"], "nowhere: holds no training to resume"),
