@@ -73,8 +73,6 @@ def run() -> int:
         return _failed(INTERRUPTED.text, EXIT_STOPPED[INTERRUPTED.text])
     except TrainingStopped as stop:
         what = how_to_resume(stop.folder) if stop.resumable else "no checkpoint was saved"
-        if stop.complete:  # a member of an ensemble
-            what = "finished runs are kept, the same command continues"
         return _failed(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except StudyStopped as stop:
         what = "finished runs are kept, the same command resumes"
