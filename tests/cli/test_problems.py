@@ -19,6 +19,7 @@ MEMORY = {
     "a thread": RuntimeError("can't start new thread"),
     "the loader": ImportError("libXau.so.6: failed to map segment from shared object"),
     "fork": OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+    "protobuf": Exception("Failed to serialize proto"),  # of onnx
     "zlib": zlib.error("Error -4 while decompressing data: out of memory"),
     "Pillow": OSError("encoder error -9 when writing image file: out of memory error"),
     "FreeType": RuntimeError("Can not load face (out of memory; error code 0x40)"),
