@@ -78,7 +78,9 @@ def run() -> int:
         what = "finished runs are kept, the same command resumes"
         return _failed(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except InputError as error:
-        return _failed(str(error))
+        cause = error.__context__  # a package may seem to be missing where memory is short
+        problem = system_problem(cause) if isinstance(cause, ImportError) else None
+        return _failed(str(error)) if problem is None else _failed(problem, code=1)
     except TyperException as error:
         # `inknet` without a command has shown its help already
         message = error.format_message()
