@@ -49,7 +49,7 @@ class TrainingStopped(Exception):  # noqa: N818, not an error
 
 
 class StudyStopped(Exception):  # noqa: N818, not an error
-    """A study was ended by a signal; finished runs are kept.
+    """A study or an ensemble was ended by a signal; finished runs are kept.
 
     Attributes
     ----------

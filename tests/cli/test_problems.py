@@ -9,6 +9,8 @@ import zlib
 import pytest
 
 from commands import INKNET, default_signals, environment, inknet
+from inknet import MLP
+from inknet.cli.commands import run
 from inknet.cli.problems import system_problem
 from inknet.runs.folder import FILES
 from trainings import options
@@ -19,6 +21,7 @@ MEMORY = {
     "a thread": RuntimeError("can't start new thread"),
     "the loader": ImportError("libXau.so.6: failed to map segment from shared object"),
     "fork": OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+    "protobuf": Exception("Failed to serialize proto"),  # of onnx
     "zlib": zlib.error("Error -4 while decompressing data: out of memory"),
     "Pillow": OSError("encoder error -9 when writing image file: out of memory error"),
     "FreeType": RuntimeError("Can not load face (out of memory; error code 0x40)"),
@@ -146,3 +149,31 @@ def test_a_training_into_another_folder_needs_no_working_folder(tmp_path):
     result = in_a_deleted_folder(tmp_path, "train", *options(training__epochs=1), "--out", run)
     assert (result.returncode, result.stderr) == (0, "")
     assert f"everything is in {run}" in result.stdout
+
+
+def test_a_package_that_does_not_fit_into_the_memory_is_not_called_missing(
+    tmp_path, monkeypatch, capsys
+):
+    MLP([4, 3, 2]).save(tmp_path / "model.safetensors")
+    words = ["export", tmp_path / "model.safetensors", "--onnx", tmp_path / "model.onnx"]
+    monkeypatch.setattr("sys.argv", ["inknet", *map(str, words)])
+    for said, code, complaint in (
+        ("x.so: failed to map segment from shared object", 1, "inknet: not enough memory: x.so"),
+        ("No module named 'onnx'", 2, "inknet: an ONNX file needs the package onnx"),
+    ):
+        monkeypatch.delitem(sys.modules, "onnx", raising=False)
+        monkeypatch.setattr("sys.meta_path", [NoLoader(said), *sys.meta_path])
+        assert run() == code
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith(complaint)
+
+
+class NoLoader:
+    """Fails to import onnx."""
+
+    def __init__(self, said):
+        self.said = said
+
+    def find_spec(self, name, path=None, target=None):
+        if name == "onnx":
+            raise ImportError(self.said)

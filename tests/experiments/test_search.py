@@ -55,6 +55,8 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path):
         (["--vary", "training.epochs"], "expected key=low..high"),
         (["--vary", "training.epochs=1..2", *EPOCHS], "is what the search varies"),
         (["--vary", "training.epochs=1,2", "--vary", "training.epochs=3..4"], "is given twice"),
+        (["--set", "data.source=no.csv"], "no.csv: no such file or folder"),
+        (["--vary", "data.source='sample','no.csv'"], "no.csv: no such file or folder"),
         (["--out", "best.txt"], "--out best.txt: expected the name of a .toml file"),
         (["--out", "."], "--out .: expected the name of a .toml file"),
         (["--set", "seed=1"], "--set seed=1: seed is what --seed gives"),

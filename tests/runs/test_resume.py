@@ -235,12 +235,19 @@ def test_a_signal_while_the_results_of_a_member_are_written_ends_the_ensemble(tm
     with start_slowly("writing", *words, folder=tmp_path) as process:
         process.send_signal(signal.SIGTERM)
         complaint = process.communicate(timeout=60)[1]
-    assert "terminated; finished runs are kept, the same command continues" in complaint
+    assert "terminated; finished runs are kept, the same command resumes" in complaint
     assert process.returncode == 143
     assert [path.name for path in (tmp_path / "all").iterdir()] == ["seed-0"]
     assert outcome(tmp_path / "all/seed-0")
     inknet(*words, folder=tmp_path)
     assert len(list((tmp_path / "all").glob("seed-*/metrics.json"))) == 3
+    words[words.index("all")] = "more"
+    words += ["--set", "training.epochs=100000", "--set", "training.patience=100000"]
+    with running(*words, folder=tmp_path) as process:  # the command for the member alone is not all
+        wait_for(process, " 1/")
+        process.send_signal(signal.SIGINT)
+        complaint = process.communicate(timeout=60)[1]
+    assert complaint == "inknet: interrupted; finished runs are kept, the same command resumes\n"
 
 
 def test_a_training_on_distorted_images_with_averaged_weights_goes_on_too(tmp_path):
@@ -365,7 +372,10 @@ def test_where_there_is_nothing_to_go_on_with_it_says_so(whole, run, tmp_path):
     inknet("train", "--resume", "run", folder=tmp_path)
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
+    (tmp_path / "part/unfinished").mkdir(parents=True)
+    (tmp_path / "part/unfinished" / NEWEST).write_text("")
     for arguments, says in (
+        (["part"], "part/unfinished/recipe.toml: is missing, so the training cannot be resumed"),
         (["run"], "run: this run is finished, there is nothing to do"),
         (["empty"], "empty: holds no training to resume"),
         (["nowhere"], "nowhere: holds no training to resume"),

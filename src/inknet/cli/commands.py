@@ -73,14 +73,14 @@ def run() -> int:
         return _failed(INTERRUPTED.text, EXIT_STOPPED[INTERRUPTED.text])
     except TrainingStopped as stop:
         what = how_to_resume(stop.folder) if stop.resumable else "no checkpoint was saved"
-        if stop.complete:  # a member of an ensemble
-            what = "finished runs are kept, the same command continues"
         return _failed(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except StudyStopped as stop:
         what = "finished runs are kept, the same command resumes"
         return _failed(f"{stop.reason}; {what}", EXIT_STOPPED[stop.reason])
     except InputError as error:
-        return _failed(str(error))
+        cause = error.__context__  # a package may seem to be missing where memory is short
+        problem = system_problem(cause) if isinstance(cause, ImportError) else None
+        return _failed(str(error)) if problem is None else _failed(problem, code=1)
     except TyperException as error:
         # `inknet` without a command has shown its help already
         message = error.format_message()

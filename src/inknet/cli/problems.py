@@ -15,6 +15,7 @@ WANT_OF_MEMORY = (
     "cannot allocate memory",
     "can't start new thread",
     "failed to map segment",
+    "failed to serialize proto",
     "memory allocation failed",
     "not enough memory",
     "out of memory",

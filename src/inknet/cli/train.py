@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inknet.cli.console import SOURCE_HELP, complain, n_errors, shortest
-from inknet.errors import InputError, TrainingStopped
+from inknet.errors import InputError, StudyStopped, TrainingStopped
 
 if TYPE_CHECKING:
     from inknet.data import Splits
@@ -176,7 +176,10 @@ class _Training:
         def resume(place: Path) -> Run:
             return resume_run(place, callbacks=self.callbacks, **options)
 
-        figures = train_ensemble(recipe, folder, n_members, train, resume, options["warn"])
+        try:
+            figures = train_ensemble(recipe, folder, n_members, train, resume, options["warn"])
+        except TrainingStopped as stop:  # of one member; the same command goes on with it
+            raise StudyStopped(stop.reason) from None
         each = figures["errors_of_each"]
         self.console.print(
             f"one network: {sum(each) / len(each):,.1f} errors in {figures['samples']:,} on average"

@@ -257,8 +257,11 @@ def open_search(
     for axis in axes:  # the ends show whether the key is known, before anything is created
         for value in axis.choices or (axis.low, axis.high):
             _with(recipe, changes, {axis.key: value}, seed)
-    base = _with(recipe, changes, {}, seed).to_toml()
-    described = "\n".join([base, *map(repr, axes)])
+    base = _with(recipe, changes, {}, seed)
+    sources = [source for axis in axes if axis.key == "data.source" for source in axis.choices]
+    for source in sources or [base.data.source]:
+        load(source)  # nothing is created for data that cannot be read
+    described = "\n".join([base.to_toml(), *map(repr, axes)])
     digest = hashlib.sha256(described.encode()).hexdigest()
     with _storage_errors(storage):
         study = _open_study(name, storage, seed)

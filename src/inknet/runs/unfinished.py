@@ -69,6 +69,8 @@ class Unfinished:
                     with self.at_work():
                         pass
                 raise InputError(f"{self.run_folder}: this run is finished, there is nothing to do")
+            if self.has_checkpoint:
+                raise InputError(f"{path}: is missing, so the training cannot be resumed")
             raise InputError(f"{self.run_folder}: holds no training to resume")
         refuse_link_out_of(self.run_folder, path)
         return load_recipe(str(path))
