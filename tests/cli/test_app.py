@@ -279,7 +279,7 @@ def test_evaluate_and_predict_refuse_in_one_line(run: Path, tmp_path: Path) -> N
     cases = [
         (["evaluate", "nowhere"], "nowhere: no such run folder"),
         (["evaluate", "empty"], "empty: not a finished run"),
-        (["evaluate", run / "model.safetensors"], "no such run folder"),
+        (["evaluate", run / "model.safetensors"], "a file; expected a run folder"),
         (["predict", run, "blank.png"], "blank.png: blank, there is no ink on it"),
         (["train", "--data", "one.npz"], "one.npz: layer_dims ends with 1; expected 2 classes"),
         (["train", "--data", "twins.npz"], "twins.npz: two classes have the same name"),

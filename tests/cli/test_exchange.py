@@ -72,6 +72,10 @@ def test_the_order_of_layers_whose_names_do_not_say_it_is_given(folder):
         (["export", "model.safetensors"], "export needs --onnx FILE or --numpy FILE"),
         (["export", "nothing", "--numpy", "x.py"], "nothing: no such model file"),
         (["export", "model.safetensors", "--numpy", "no/x.py"], "no/x.py: cannot be written"),
+        (
+            ["export", "model.safetensors", "--onnx", "x.onnx", "--numpy", "y.onnx"],
+            "y.onnx: inknet.exchange.export_numpy writes .py files",
+        ),
         (["import", "model.pt", "--out", "x.safetensors"], "model.pt: looks like a pickle"),
         (["import", "state.safetensors", "--out", "model.pt"], "model.pt: exists already"),
         (

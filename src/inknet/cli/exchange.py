@@ -24,10 +24,14 @@ def export(
 ) -> None:
     """Write a trained network in a form that does not need inknet."""
     from inknet.exchange import export_numpy, export_onnx
+    from inknet.files import refuse_other_format
     from inknet.mlp import MLP
 
     if onnx is None and numpy is None:
         raise InputError("export needs --onnx FILE or --numpy FILE")
+    for path, suffix in ((onnx, ".onnx"), (numpy, ".py")):
+        if path is not None:
+            refuse_other_format(path, suffix)  # before the first of two is written
     model = MLP.load(run)
     for path, write in ((onnx, export_onnx), (numpy, export_numpy)):
         if path is not None:
