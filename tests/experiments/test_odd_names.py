@@ -7,7 +7,7 @@ import tomllib
 
 import pytest
 import tomli_w
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
@@ -114,6 +114,7 @@ def test_a_markdown_table_of_odd_names_shows_them_as_they_are(odd):
 
 
 @given(st.text(min_size=1))
+@example("__0__")
 def test_whatever_the_text_markdown_shows_it(text):
     line = f"x {markdown_text(text)} x"
     cells, other = shown_by_markdown(f"| a |\n| --- |\n| {line} |")

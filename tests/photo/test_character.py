@@ -30,9 +30,10 @@ def test_a_digit_is_read_as_well_as_before(degrade, digits, model):
     assert (model.predict(prepared) == digits.targets).mean() >= clean - 0.1
 
 
-def test_images_of_mnist_are_not_changed(digits):
+def test_images_of_mnist_are_not_changed_but_inverted_to_light_ink(digits):
     for image in digits.stored().reshape(-1, 28, 28):
-        assert np.array_equal(prepare(np.stack([image] * 3, axis=2)), image)
+        for printed in (image, 255 - image):
+            assert np.array_equal(prepare(np.stack([printed] * 3, axis=2)), image)
 
 
 def test_the_steps_begin_with_the_picture_and_end_with_the_image(digits):

@@ -61,8 +61,9 @@ def markdown(summary: StudySummary) -> str:
 def markdown_text(text: str) -> str:
     """Return text that Markdown shows as it is, on one line."""
     line = " ".join(printable(part) for part in text.split())
-    # an underscore within a word, and a star between blanks, emphasize nothing
-    return re.sub(r"[\\`*<>|\[\]$~&#]|(?<!\w)_|_(?!\w)", lambda match: f"\\{match[0]}", line)
+    # an underscore between letters or digits emphasizes nothing
+    special = r"[\\`*<>|\[\]$~&#]|(?<![^\W_])_|_(?![^\W_])"
+    return re.sub(special, lambda match: f"\\{match[0]}", line)
 
 
 def csv_cell(text: str) -> str:

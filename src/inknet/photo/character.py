@@ -161,12 +161,16 @@ def main_character(parts: Parts) -> NDArray[np.bool_]:
 
 
 def as_mnist(picture: Picture) -> NDArray[np.uint8] | None:
-    """Return a picture as a grey image ``(28, 28)`` if it has MNIST's form already, else None."""
+    """Return a picture as an image ``(28, 28)`` if it has MNIST's form already, else None.
+
+    MNIST's images are often shown as dark ink on white paper: they are inverted.
+    """
     if picture.shape[:2] != (SIDE, SIDE):
         return None
-    grey = picture.max(axis=2)
-    is_grey = np.array_equal(grey, picture.min(axis=2))
-    return grey if is_grey and is_like_mnist(grey) else None
+    grey: NDArray[np.uint8] = picture.max(axis=2)
+    if not np.array_equal(grey, picture.min(axis=2)):
+        return None
+    return next((image for image in (grey, 255 - grey) if is_like_mnist(image)), None)
 
 
 def steps(picture: Picture) -> Iterator[tuple[str, NDArray[np.generic]]]:

@@ -98,7 +98,7 @@ def _reduced(image: Image, factor: int) -> Image:
     size = tuple(-(-side // factor) for side in image.size)
     result = PillowImage.new(mode, (size[0], size[1]))
     low, high = _range(image)
-    n_columns = -(-min(image.width, BLOCK) // factor) * factor
+    n_columns = -(-min(image.width, BLOCK // factor) // factor) * factor
     n_rows = max(1, BLOCK // n_columns // factor) * factor
     for top, left in product(range(0, image.height, n_rows), range(0, image.width, n_columns)):
         right, bottom = min(left + n_columns, image.width), min(top + n_rows, image.height)
