@@ -166,6 +166,30 @@ def test_predict_reads_pictures_of_any_size(run: Path, tmp_path: Path) -> None:
     assert line.startswith("small.png: 5 (")
 
 
+def test_a_picture_that_cannot_be_read_does_not_silence_the_others(
+    run: Path, tmp_path: Path
+) -> None:
+    sample = load("sample")
+    names = ["blank.png", "one.png", "missing.png", "two.png"]
+    Image.new("L", (40, 30), 200).save(tmp_path / "blank.png")
+    for name, row in (("one.png", 2600), ("two.png", 10)):
+        Image.fromarray(sample.features[row].reshape(28, 28)).save(tmp_path / name)
+    for options in ([], ["--json"]):
+        done = inknet("predict", run, *names, *options, folder=tmp_path, expect=2)
+        problems = done.stderr.splitlines()
+        assert [line.split(":")[1].strip() for line in problems] == ["blank.png", "missing.png"]
+        if options:
+            answers = json.loads(done.stdout)
+            assert [answer["image"] for answer in answers] == names
+            assert ["error" in answer for answer in answers] == [True, False, True, False]
+            assert [answer.get("class") for answer in answers] == [None, "5", None, "0"]
+        else:
+            assert [line.split(" (")[0] for line in done.stdout.splitlines()] == [
+                "one.png: 5",
+                "two.png: 0",
+            ]
+
+
 def test_without_mnist_and_network_train_says_so_and_goes_on_with_the_sample(
     tmp_path: Path,
 ) -> None:

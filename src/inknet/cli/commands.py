@@ -18,13 +18,12 @@ import typer
 from typer.exceptions import TyperException
 
 from inknet.cli import data, exchange, experiments, runs, train
-from inknet.cli.console import complain, how_to_resume, say
+from inknet.cli.console import EXIT_BAD_INPUT, complain, how_to_resume, say
 from inknet.cli.problems import system_problem
 from inknet.errors import InputError, StudyStopped, TrainingStopped
 from inknet.files import as_path
 from inknet.training.ending import INTERRUPTED, SIGNALS
 
-EXIT_BAD_INPUT = 2
 EXIT_STOPPED = {ending.text: 128 + number for number, ending in SIGNALS.items()}
 """After a signal: 128 and its number."""
 

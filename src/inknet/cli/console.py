@@ -19,6 +19,7 @@ from inknet.errors import InputError, printable, without_passwords
 if TYPE_CHECKING:
     from rich.table import Table
 
+EXIT_BAD_INPUT = 2
 SOURCE_HELP = "mnist, sample, or a path: CSV, IDX file or folder, .npz, folder of class folders."
 
 

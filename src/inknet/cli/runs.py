@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from inknet.cli.console import (
+    EXIT_BAD_INPUT,
     SOURCE_HELP,
     complain,
     how_to_resume,
@@ -17,6 +18,7 @@ from inknet.cli.console import (
     print_rich,
     say,
 )
+from inknet.errors import InputError
 
 if TYPE_CHECKING:
     from inknet.data import Dataset
@@ -112,26 +114,34 @@ def predict(
     Ink is found whatever the light and the colours are, without ruled lines and frames, and made
     like the digits of MNIST (`inknet.photo`). For a model of other images than those, pictures are
     cropped, or resized whole if the training images had no clear background or no margins.
+
+    A picture that cannot be read, or is blank, is named, and the others are answered; the exit code
+    is then 2.
     """
     from inknet.mlp import MLP
 
     model = MLP.load(run)
     names = model.facts.class_names
-    probabilities = model.read_images(images)
+    model.picture_reader()  # refuses once, not for each picture
+    answers: list[dict[str, Any]] = []
+    for path in images:
+        try:
+            (row,) = model.read_images([path])
+        except InputError as error:
+            complain(error)
+            answers.append({"image": str(path), "error": str(error)})
+            continue
+        first, second = (-row).argsort(kind="stable")[:2]
+        probabilities = dict(zip(names, row.tolist(), strict=True))
+        answers.append({"image": str(path), "class": names[first], "probabilities": probabilities})
+        if not as_json:
+            say(
+                f"{path}: {names[first]} ({row[first]:.1%}, then {names[second]} {row[second]:.1%})"
+            )
     if as_json:
-        answers = [
-            {
-                "image": str(path),
-                "class": names[row.argmax()],
-                "probabilities": dict(zip(names, row.tolist(), strict=True)),
-            }
-            for path, row in zip(images, probabilities, strict=True)
-        ]
         print_json(answers)
-        return
-    for path, row in zip(images, probabilities, strict=True):
-        second, first = row.argsort(kind="stable")[-2:]
-        say(f"{path}: {names[first]} ({row[first]:.1%}, then {names[second]} {row[second]:.1%})")
+    if any("error" in answer for answer in answers):
+        raise typer.Exit(EXIT_BAD_INPUT)
 
 
 def runs(
