@@ -1,6 +1,7 @@
 """Exported models predict what they predicted in inknet."""
 
 import ast
+import copy
 import json
 import subprocess
 import sys
@@ -138,6 +139,21 @@ def test_what_predict_refuses_is_refused_by_the_python_file_and_the_predictor(
         (model.predictor(), spoil(X)[0]),
     ):
         with pytest.raises(ValueError, match=r"masked array; fill in|finite numbers|out of range"):
+            answer(features)
+
+
+def test_an_answer_that_is_not_a_number_is_no_answer(tabular, tmp_path):
+    model, X = copy.deepcopy(tabular[0]), tabular[1]
+    model.network.parameters[:] = 1e38
+    export_numpy(model, tmp_path / "model.py")
+    predict = imported(tmp_path / "model.py")["predict"]
+    for answer, features in (
+        (model.predict, X),
+        (lambda X: model.evaluate(X, np.zeros(len(X), int)), X),
+        (predict, X),
+        (model.predictor(), X[0]),
+    ):
+        with pytest.raises(ValueError, match=r"not finite|not numbers"):
             answer(features)
 
 

@@ -50,9 +50,16 @@ def measure(
     return loss / len(dataset), right / len(dataset)
 
 
-@np.errstate(under="ignore")
+@np.errstate(over="ignore", under="ignore", invalid="ignore")
 def predict_logits(network: Network, dataset: Dataset) -> Floats:
-    """Return the logits of each class for every sample, ``(n, n_classes)``."""
+    """Return the logits of each class for every sample, ``(n, n_classes)``.
+
+    Raises
+    ------
+    InputError
+        If the largest logit of a sample is infinite or not a number: features or weights are too
+        large for the network's type.
+    """
     maker = _batch_maker(network, dataset)
     n_classes = network.architecture.layer_dims[-1]
     logits: np.ndarray[Any, Any] = np.empty((len(dataset), n_classes), network.dtype)
@@ -60,6 +67,12 @@ def predict_logits(network: Network, dataset: Dataset) -> Floats:
     for x, _ in maker.batches(np.arange(len(dataset))):
         logits[start : start + len(x)] = network.infer(x)
         start += len(x)
+    has_answer = np.isfinite(logits.max(axis=1))  # a class with -inf is only impossible
+    if not has_answer.all():
+        raise InputError(
+            f"{dataset.name}: the outputs of the network for row {has_answer.argmin()} are not "
+            f"finite; its features or the weights are too large for {network.dtype}"
+        )
     return logits
 
 
