@@ -36,6 +36,13 @@ class FileRows:
         self.path, self.start = path, start
         self.descriptor = os.open(path, os.O_RDONLY)
 
+    def read(self, first: int, out: NDArray[Any]) -> None:
+        """Read the rows from ``first`` into ``out`` ``(k, d)``; refuse a file that has shrunk."""
+        position = self.start + first * out[0].nbytes
+        if os.preadv(self.descriptor, [out.data], position) != out.nbytes:
+            last = first + len(out) - 1
+            raise InputError(f"{self.path}: ends before row {last}; it has become shorter")
+
     def __del__(self) -> None:
         """Close the file."""
         if hasattr(self, "descriptor"):
@@ -84,10 +91,8 @@ def fetch(features: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
     if file is None:
         return np.asarray(features[rows])
     found = np.empty((len(rows), features.shape[1]), features.dtype)
-    size = found[0].nbytes if len(found) else 0
-    for row, out in zip(rows.tolist(), found, strict=True):
-        if os.preadv(file.descriptor, [out], file.start + row * size) != size:
-            raise InputError(f"{file.path}: ends before row {row}; it has become shorter")
+    for i, row in enumerate(rows.tolist()):
+        file.read(row, found[i : i + 1])
     return found
 
 
@@ -103,7 +108,5 @@ def rows_in_order(features: NDArray[Any], start: int, stop: int) -> NDArray[Any]
     if file is None:
         return np.asarray(features[start:stop])
     found = np.empty((stop - start, features.shape[1]), features.dtype)
-    position = file.start + start * found[0].nbytes
-    if os.preadv(file.descriptor, [found.data], position) != found.nbytes:
-        raise InputError(f"{file.path}: ends before row {stop}; it has become shorter")
+    file.read(start, found)
     return found

@@ -144,8 +144,7 @@ def main_character(parts: Parts) -> NDArray[np.bool_]:
     touches the edge of the picture beside the character is a neighbour that was cut off.
     """
     top, left, bottom, right = parts.boxes.T
-    height, width = parts.labels.shape
-    touches = (top == 0) | (left == 0) | (bottom == height) | (right == width)
+    touches = parts.at_edge()
     main = int((parts.areas * np.where(touches, CUT_OFF, 1.0)).argmax())
     share = parts.areas / parts.areas[main]
     reach = REACH * max(bottom[main] - top[main], right[main] - left[main])

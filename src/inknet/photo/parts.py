@@ -36,6 +36,12 @@ class Parts:
         """Return the pixels ``(height, width)`` of the parts that are chosen by ``(n,)``."""
         return np.append(chosen, False)[self.labels]  # label -1 reads the last
 
+    def at_edge(self) -> NDArray[np.bool_]:
+        """Return which parts ``(n,)`` touch the edge of the picture."""
+        top, left, bottom, right = self.boxes.T
+        height, width = self.labels.shape
+        return np.asarray((top == 0) | (left == 0) | (bottom == height) | (right == width))
+
 
 def connected_parts(mask: Mask) -> Parts:
     """Find the connected parts of a mask ``(height, width)``, in order of their first pixel.

@@ -109,7 +109,7 @@ def read_characters(picture: Picture, classify: Classify) -> list[list[Character
     Returns
     -------
     rows of characters, from top to bottom and left to right
-        None if the picture is blank. One whose form is MNIST's is one character, unchanged. Boxes
+        Empty if the picture is blank. One whose form is MNIST's is one character, unchanged. Boxes
         are in pixels of the picture.
     """
     height, width = picture.shape[:2]
@@ -154,7 +154,7 @@ def _grouped(mask: Mask) -> list[_Strokes]:
     usual = _weighted_median(heights, parts.areas)
     is_off = (heights < SMALL * usual) | (heights > TALLEST * usual)
     keep = np.maximum(heights, widths) >= SPECK * usual
-    keep &= ~(_touches_edge(parts) & is_off) & ~_runs_along_edge(parts)
+    keep &= ~(parts.at_edge() & is_off) & ~_runs_along_edge(parts)
     kept = np.flatnonzero(keep)
     kept = kept[np.argsort(-parts.areas[kept], kind="stable")[:MOST_PARTS]]
     owners, boxes = _joined(parts.boxes[kept], usual)
@@ -201,13 +201,6 @@ def _joined(boxes: Boxes, usual: float) -> tuple[NDArray[np.intp], Boxes]:
             boxes[best, :2] = np.minimum(boxes[best, :2], boxes[i, :2])
             boxes[best, 2:] = np.maximum(boxes[best, 2:], boxes[i, 2:])
     return owners, boxes
-
-
-def _touches_edge(parts: Parts) -> Mask:
-    """Return which parts ``(n,)`` touch the edge of the picture."""
-    top, left, bottom, right = parts.boxes.T
-    height, width = parts.labels.shape
-    return np.asarray((top == 0) | (left == 0) | (bottom == height) | (right == width))
 
 
 def _runs_along_edge(parts: Parts) -> NDArray[np.bool_]:
