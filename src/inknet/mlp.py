@@ -14,7 +14,7 @@ from inknet.data.dataset import Dataset
 from inknet.data.inputs import checked_dataset, on_scale, scale_of
 from inknet.data.layout import image_facts, warn_of_other_background
 from inknet.errors import DivergedError, InputError
-from inknet.files import as_path, refuse_link_out_of
+from inknet.files import as_path
 from inknet.model_file import ModelFacts, check_class_names, check_layers, load_model, save_model
 from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
@@ -355,12 +355,10 @@ class MLP:
         ----------
         dataset
             Images.
-        augment
+        augment, seed
             How copies are distorted.
         n_copies
             How many copies of each image, besides itself.
-        seed
-            Decides how they are distorted.
         """
         from inknet.report.evaluation import evaluate
         from inknet.training.inference import predict_over_copies
@@ -372,12 +370,20 @@ class MLP:
 
     # -- files ------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, dtype: Literal["float16"] | None = None) -> None:
         """Write the model to one safetensors file, whole or not at all.
 
+        With ``dtype="float16"`` its weights are rounded to three digits, in half the space.
         A name that ends as files of another format do, such as ``.onnx``, is refused.
         """
-        save_model(as_path(path), self.network, self.facts)
+        save_model(as_path(path), self.network, self.facts, dtype)
+
+    @classmethod
+    def pretrained(cls) -> MLP:
+        """Return the model in the package, which reads handwritten digits: `inknet.pretrained`."""
+        from inknet.pretrained import load
+
+        return cls.from_parts(*load(), Streams.from_seed(0))
 
     @classmethod
     def load(cls, path: str | Path) -> MLP:
@@ -386,12 +392,7 @@ class MLP:
         A model file holds what prediction needs. To train it further with a penalty on large
         weights, set ``l2_lambda`` again.
         """
-        path = as_path(path)
-        if path.is_dir():
-            path, folder = path / "model.safetensors", path
-            refuse_link_out_of(folder, path)
-        network, facts = load_model(path)
-        return cls.from_parts(network, facts, Streams.from_seed(0))
+        return cls.from_parts(*load_model(as_path(path)), Streams.from_seed(0))
 
     def _dataset(self, X: ArrayLike, y: Any, part: str) -> Dataset:
         """Check features and labels, and return them as a dataset."""
