@@ -1,8 +1,8 @@
 """The model in the package: handwritten digits, read without training anything.
 
-``handwriting.safetensors`` is what the recipe ``handwriting`` learned from MNIST, its weights stored
-as float16. ``make pretrained`` makes it again; beside it are the recipe, the history and the metrics
-of that training, and README.md, which says what it is for and where it fails.
+``handwriting.safetensors`` is what the recipe ``handwriting`` learned from MNIST, with weights of
+float16. ``make pretrained`` makes it again; beside it are the recipe, history and metrics of
+that training, and README.md, which says what it is for and where it fails.
 """
 
 from importlib.resources import as_file, files
