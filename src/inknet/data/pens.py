@@ -2,13 +2,16 @@
 
 MNIST was written with two kinds of pens by people of one country. Elsewhere a 1 has a flag and a
 foot, a 7 a bar, an 8 is not closed; felt pens are broad, and pictures of paper are more or less
-sharp. `Pens` changes images in these ways. It expects light ink on a background of 0.
+sharp. `Pens` changes images in these ways, or replaces them by digits that `hands` draws. It
+expects light ink on a background of 0.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inknet.data.hands import drawn
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -32,13 +35,21 @@ class Pens:
         The most that an image is blurred or sharpened: the share of a 3 × 3 binomial filter.
     habits
         The probability that a 1 gets a flag or a foot, a 7 a bar or a serif, an 8 a gap.
+    forms
+        The probability that a digit is replaced by one that is drawn, see `inknet.data.hands`.
     """
 
     def __init__(
-        self, image_shape: tuple[int, int], *, stroke: float, blur: float, habits: float
+        self,
+        image_shape: tuple[int, int],
+        *,
+        stroke: float,
+        blur: float,
+        habits: float,
+        forms: float = 0.0,
     ) -> None:
         self._shape = image_shape
-        self._stroke, self._blur, self._habits = stroke, blur, habits
+        self._stroke, self._blur, self._habits, self._forms = stroke, blur, habits, forms
 
     def write(
         self, rows: Images, digits: NDArray[np.integer], strength: float, draw: Generator
@@ -50,6 +61,9 @@ class Pens:
             which = np.flatnonzero(chosen & (digits == digit))
             if len(which):
                 images[which] = change(images[which], draw)
+        if self._forms:
+            which = np.flatnonzero(draw.random(len(images)) < self._forms)
+            images[which] = drawn(digits[which], self._shape, draw)
 
     def finish(self, rows: Images, strength: float, draw: Generator) -> None:
         """Change width and sharpness of the strokes of images ``(n, height · width)``, in place."""

@@ -104,6 +104,9 @@ class AugmentRecipe(Part):
     habits: Fraction = 0.0
     """Probability that a 1 gets a flag or a foot, a 7 a bar or a serif, an 8 a gap. It needs the
     classes 0 to 9."""
+    forms: Fraction = 0.0
+    """Probability that a digit is replaced by another of its class, drawn in one of the forms that
+    `inknet.data.hands` knows. It needs the classes 0 to 9, and does not fade."""
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The fraction of the epochs, at the end, in which all distortions become weaker. In the last
     epoch there are none, because the network will be used on undistorted images."""
@@ -121,7 +124,7 @@ class AugmentRecipe(Part):
     @property
     def changes_strokes(self) -> bool:
         """Whether strokes are changed in width or sharpness, or some are added."""
-        return any((self.stroke, self.blur, self.habits))
+        return any((self.stroke, self.blur, self.habits, self.forms))
 
 
 class NetworkRecipe(Part):
