@@ -19,17 +19,15 @@ def rng(seed: int = 0) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize("n_points", [2, 3, 5, 9])
-def test_curves_are_those_of_catmull_and_rom(n_points):
-    points = rng().normal(size=(3, n_points, 2)).astype(np.float32)
-    curves = hands.curve_through(points)
-    ends = [2 * points[:, 0] - points[:, 1], 2 * points[:, -1] - points[:, -2]]
-    padded = np.stack([ends[0], *points.transpose(1, 0, 2), ends[1]], axis=1)
-    spline = CubicHermiteSpline(
-        np.arange(n_points), points, (padded[:, 2:] - padded[:, :-2]) / 2, axis=1
-    )
-    expected = spline(np.linspace(0, n_points - 1, curves.shape[1]))
-    np.testing.assert_allclose(curves, expected, atol=1e-5)
+@pytest.mark.parametrize("n_steps", [[7], [1, 4], [3, 9, 2, 5]])
+def test_curves_are_those_of_catmull_and_rom(n_steps):
+    points = rng().normal(size=(len(n_steps) + 1, 2)).astype(np.float32)
+    curve = hands.curve_through(points, n_steps)
+    padded = np.stack([2 * points[0] - points[1], *points, 2 * points[-1] - points[-2]])
+    spline = CubicHermiteSpline(np.arange(len(points)), points, (padded[2:] - padded[:-2]) / 2)
+    places = [i + np.arange(n) / n for i, n in enumerate(n_steps)]
+    expected = spline(np.concatenate([*places, [len(n_steps)]]))
+    np.testing.assert_allclose(curve, expected, atol=1e-5)
 
 
 def test_digits_are_in_the_box_of_mnists_and_centred_as_they_are():
@@ -44,7 +42,9 @@ def test_digits_are_in_the_box_of_mnists_and_centred_as_they_are():
 
 
 def test_a_straight_stroke_has_the_area_of_its_length_and_width(monkeypatch):
-    monkeypatch.setattr(hands, "FORMS", {1: ((((0.3, 0.0), (0.3, 1.0)),),)})
+    straight = ((((0.3, 0.0), (0.3, 1.0)),),)
+    monkeypatch.setattr(hands, "FORMS", dict.fromkeys(range(10), straight))
+    monkeypatch.setattr(hands, "_pattern", hands._pattern.__wrapped__)
     for name, value in (("SHAKE", 0.0), ("ROTATION", 0.0), ("SLANT", 0.0), ("PEN", (3.0, 3.0))):
         monkeypatch.setattr(hands, name, value)
     (image,) = hands.drawn(np.array([1]), (28, 28), rng())
@@ -58,10 +58,9 @@ def test_the_form_of_a_digit_is_that_of_its_class_to_a_network_that_saw_none():
     augment = {"rotation": 10.0, "shear": 15.0, "stroke": 0.8}
     model.train(data.stored(), data.targets, learning_rate=0.01, num_epochs=10, augment=augment)
     read = model.predict(hands.drawn(DIGITS, (28, 28), rng()))
-    for digit in range(10):
-        found = np.bincount(read[digit == DIGITS], minlength=10)
-        assert found.argmax() == digit
-    assert (read == DIGITS).mean() > 0.75
+    is_right = (read == DIGITS).reshape(10, N)
+    assert is_right.mean(axis=1).min() > 0.3
+    assert is_right.mean() > 0.75
 
 
 def test_no_two_are_alike_and_one_seed_draws_the_same():

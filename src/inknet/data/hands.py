@@ -9,7 +9,11 @@ MNIST's authors did: into a box of 20 of its 28 pixels, their centre of mass in 
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from collections.abc import Sequence
+from functools import cache
+from itertools import pairwise
+from math import ceil, dist
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +32,8 @@ PEN = (1.8, 4.2)
 """The width of strokes in pixels, if the image has 28."""
 OFF_CENTRE = 0.5
 """How far right and below of an image's middle MNIST's centres of mass are, in pixels."""
-N_STEPS = 24
-"""A stroke is drawn as at least so many points; more than the pixels of most strokes."""
+DENSITY = 18
+"""A stroke is drawn as so many points in each height of a digit; they look like a line."""
 
 # Strokes are points (right, down) from the upper left corner of the digit, in heights of it. A
 # curve goes through all points of a stroke; a corner is where one stroke ends and another begins.
@@ -119,76 +123,99 @@ FORMS: dict[int, tuple[Form, ...]] = {
 }
 
 
+class Pattern(NamedTuple):
+    """All forms as arrays, so that a batch of digits in different forms is drawn at once.
+
+    Attributes
+    ----------
+    first, n_forms : (10,)
+        Where the forms of each digit begin, and how many there are.
+    points : (n_forms, k, 2)
+        The points of all strokes; where strokes meet, they share one.
+    curves : (n_forms, m, k)
+        Their product with the points is the points of the curves.
+    is_stroke : (n_forms, m - 1, 1)
+        1 where a point of the curves and the next belong to one stroke, else 0.
+    """
+
+    first: NDArray[np.intp]
+    n_forms: NDArray[np.intp]
+    points: Points
+    curves: Points
+    is_stroke: Points
+
+
+@cache
+def _pattern() -> Pattern:
+    forms = [form for digit in range(10) for form in FORMS[digit]]
+    n_forms = np.array([len(FORMS[digit]) for digit in range(10)])
+    points = [list(dict.fromkeys(point for stroke in form for point in stroke)) for form in forms]
+    most = max(map(len, points))
+    curves = []
+    for form, known in zip(forms, points, strict=True):
+        one = np.eye(most, dtype=np.float32)
+        curves.append(
+            [
+                curve_through(
+                    one[[known.index(point) for point in stroke]],
+                    [max(2, ceil(DENSITY * dist(*ends))) for ends in pairwise(stroke)],
+                )
+                for stroke in form
+            ]
+        )
+    length = max(sum(map(len, strokes)) for strokes in curves)
+    pattern = Pattern(
+        np.cumsum(n_forms) - n_forms,
+        n_forms,
+        np.zeros((len(forms), most, 2), np.float32),
+        np.zeros((len(forms), length, most), np.float32),
+        np.zeros((len(forms), length - 1, 1), np.float32),
+    )
+    for i, strokes in enumerate(curves):
+        pattern.points[i, : len(points[i])] = points[i]
+        rows = np.concatenate(strokes)
+        pattern.curves[i, : len(rows)], pattern.curves[i, len(rows) :] = rows, rows[-1]
+        pattern.is_stroke[i, : len(rows) - 1] = 1
+        pattern.is_stroke[i, np.cumsum([len(stroke) for stroke in strokes])[:-1] - 1] = 0
+    return pattern
+
+
 def drawn(
     digits: NDArray[np.integer], shape: tuple[int, int], draw: np.random.Generator
 ) -> NDArray[np.uint8]:
     """Write each of some digits ``(n,)`` in one of its forms; return images ``(n, *shape)``."""
-    images = np.empty((len(digits), *shape), np.uint8)
-    numbers = draw.random(len(digits))
-    for digit, forms in FORMS.items():
-        chosen = (numbers * len(forms)).astype(np.intp)
-        for number, form in enumerate(forms):
-            which = np.flatnonzero((digits == digit) & (chosen == number))
-            if len(which):
-                images[which] = _written(form, len(which), shape, draw)
-    return images
-
-
-def _written(
-    form: Form, n: int, shape: tuple[int, int], draw: np.random.Generator
-) -> NDArray[np.uint8]:
-    """Write one form n times, each time a little differently."""
-    paths = []
-    ends: dict[tuple[float, float], Points] = {}
-    for stroke in form:
-        shaken = [
-            ends.setdefault(point, draw.normal(point, SHAKE, (n, 2)).astype(np.float32))
-            for point in stroke  # where strokes meet, they still do
-        ]
-        paths.append(curve_through(np.stack(shaken, axis=1)))
-    slanted = _slanted(n, draw)
-    paths = [path @ slanted for path in paths]
-    path = np.concatenate(paths, axis=1)
+    pattern, n = _pattern(), len(digits)
+    form = pattern.first[digits] + (draw.random(n) * pattern.n_forms[digits]).astype(np.intp)
+    points = pattern.points[form]
+    points = points + SHAKE * draw.standard_normal(points.shape, np.float32)
+    path = pattern.curves[form] @ (points @ _slanted(n, draw))
     width = draw.uniform(*PEN, (n, 1, 1)).astype(np.float32) * np.float32(min(shape) / 28)
-    low, high = path.min(axis=1, keepdims=True), path.max(axis=1, keepdims=True)
     box = np.float32(min(shape) * 20 / 28 - 1) - width  # the soft edges are in the box of 20 too
-    scale = box / (high - low).max(axis=2, keepdims=True)
-    middle = np.array(shape[::-1], np.float32) / 2 + np.float32(OFF_CENTRE)
-    return _inked((path - _centre(paths)) * scale + middle, width, shape)
+    size = np.ptp(path, axis=1, keepdims=True).max(axis=2, keepdims=True)
+    lengths = np.linalg.norm(np.diff(path, axis=1), axis=2, keepdims=True) * pattern.is_stroke[form]
+    middles = (path[:, 1:] + path[:, :-1]) / 2
+    centre = (lengths * middles).sum(axis=1, keepdims=True) / lengths.sum(axis=1, keepdims=True)
+    place = np.array(shape[::-1], np.float32) / 2 + np.float32(OFF_CENTRE)
+    return _inked((path - centre) * (box / size) + place, width, shape)
 
 
-def _centre(paths: list[Points]) -> Points:
-    """Return the centre of mass ``(n, 1, 2)`` of paths, each of them ``(n, m, 2)``."""
-    weighted = np.zeros((len(paths[0]), 1, 2), np.float32)
-    total = np.zeros((len(paths[0]), 1, 1), np.float32)
-    for path in paths:
-        lengths = np.linalg.norm(np.diff(path, axis=1), axis=2, keepdims=True)
-        weighted += (lengths * (path[:, 1:] + path[:, :-1]) / 2).sum(axis=1, keepdims=True)
-        total += lengths.sum(axis=1, keepdims=True)
-    return weighted / total
+def curve_through(points: Points, n_steps: Sequence[int]) -> Points:
+    """Return a smooth curve through points ``(k, d)``, as points itself.
 
-
-def curve_through(points: Points) -> Points:
-    """Return points ``(n, m, 2)`` of smooth curves through points ``(n, k, 2)``.
-
-    The curves are those of Catmull and Rom: between two points, the cubic whose slope at each is
-    half of the way between its neighbours.
+    ``n_steps`` says into how many straight pieces it is divided between each point and the next.
+    The curve is that of Catmull and Rom: between two points, the cubic whose slope at each is half
+    of the way between its neighbours.
     """
-    padded = np.concatenate(
-        [
-            2 * points[:, :1] - points[:, 1:2],
-            points,
-            2 * points[:, -1:] - points[:, -2:-1],
-        ],
-        axis=1,
-    )
-    before, start, stop, after = (padded[:, i : i + points.shape[1] - 1, None] for i in range(4))
-    n_steps = max(6, N_STEPS // (points.shape[1] - 1))
-    t = np.linspace(0, 1, n_steps, endpoint=False, dtype=np.float32)[:, None]
-    slope, bend = (stop - before) / 2, before - 2.5 * start + 2 * stop - after / 2
-    twist = (after - before) / 2 + 1.5 * (start - stop)
-    pieces = start + t * (slope + t * (bend + t * twist))
-    return np.concatenate([pieces.reshape(len(points), -1, 2), points[:, -1:]], axis=1)
+    ends = 2 * points[:1] - points[1:2], 2 * points[-1:] - points[-2:-1]
+    padded = np.concatenate([ends[0], points, ends[1]])
+    pieces = []
+    for i, n in enumerate(n_steps):
+        before, start, stop, after = padded[i : i + 4]
+        slope, bend = (stop - before) / 2, before - 2.5 * start + 2 * stop - after / 2
+        twist = (after - before) / 2 + 1.5 * (start - stop)
+        t = np.linspace(0, 1, n, endpoint=False, dtype=np.float32)[:, None]
+        pieces.append(start + t * (slope + t * (bend + t * twist)))
+    return np.concatenate([*pieces, points[-1:]])
 
 
 def _slanted(n: int, draw: np.random.Generator) -> Points:
@@ -203,12 +230,15 @@ def _slanted(n: int, draw: np.random.Generator) -> Points:
 
 
 def _inked(path: Points, width: Points, shape: tuple[int, int]) -> NDArray[np.uint8]:
-    """Return images in which each pixel near a path has ink, with soft edges."""
-    height, length = shape
-    pixels = np.indices(shape, np.float32)[::-1].reshape(2, -1) + np.float32(0.5)
-    images = np.empty((len(path), height * length), np.uint8)
-    for points, pen, image in zip(path, width[:, 0, 0], images, strict=True):
-        square = (points**2).sum(axis=1)[:, None] - 2 * (points @ pixels)
-        distance = np.sqrt(np.maximum(square.min(axis=0) + (pixels**2).sum(axis=0), 0))
-        image[:] = 255 * (pen / 2 + np.float32(0.5) - distance).clip(0, 1)
-    return images.reshape(-1, height, length)
+    """Return images in which each pixel near a path has ink, with soft edges.
+
+    The square of the distance of a pixel p from a point q is |p|² - 2 p·q + |q|².
+    """
+    pixels = np.ones((3, shape[0] * shape[1]), np.float32)
+    pixels[:2] = np.indices(shape, np.float32)[::-1].reshape(2, -1) + np.float32(0.5)
+    points = np.concatenate([-2 * path, (path**2).sum(axis=2, keepdims=True)], axis=2)
+    nearest = np.stack([(one @ pixels).min(axis=0) for one in points])
+    nearest += (pixels[:2] ** 2).sum(axis=0)
+    distance = np.sqrt(np.maximum(nearest, 0, out=nearest), out=nearest)
+    ink = (width[:, 0] / 2 + np.float32(0.5) - distance).clip(0, 1)
+    return np.asarray(255 * ink, np.uint8).reshape(-1, *shape)

@@ -191,13 +191,14 @@ def _stroke_between(
     return np.maximum(images, (255 * stroke).astype(np.uint8))
 
 
-def _distance(start: Points, stop: Points, shape: tuple[int, ...]) -> NDArray[np.float64]:
+def _distance(start: Points, stop: Points, shape: tuple[int, ...]) -> Floats:
     """Return how far each pixel is from the line between two points, ``(n, height, width)``."""
-    points = np.indices(shape, np.float64).reshape(1, 2, -1).transpose(0, 2, 1)
-    along = (stop - start)[:, None]
-    share = ((points - start[:, None]) * along).sum(axis=2) / np.maximum(
-        (along**2).sum(axis=2), 1e-9
+    rows, columns = np.indices(shape, np.float32, sparse=True)
+    (row, column), (down, right) = (
+        np.asarray(points, np.float32).T[:, :, None, None] for points in (start, stop - start)
     )
-    nearest = start[:, None] + share.clip(0, 1)[:, :, None] * along
-    distance: NDArray[np.float64] = np.linalg.norm(points - nearest, axis=2)
-    return distance.reshape(-1, *shape)
+    y, x = rows - row, columns - column
+    share = (y * down + x * right) / np.maximum(down**2 + right**2, np.float32(1e-9))
+    np.clip(share, 0, 1, out=share)
+    distance: Floats = np.hypot(y - share * down, x - share * right)
+    return distance
