@@ -79,18 +79,20 @@ def _change_width(images: Images, amounts: Floats) -> None:
     """Move towards the maximum over a pixel and its four neighbours, or towards the minimum."""
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     cross = (padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
-    is_wider = amounts[:, 0, 0] > 0
-    for which, extreme in ((is_wider, np.maximum), (~is_wider, np.minimum)):
-        changed = images[which]
-        target = changed.copy()
-        for neighbour in cross:
-            extreme(target, neighbour[which], out=target)
-        share = np.abs(amounts[which])
-        mixed = changed + share * (target.astype(np.float32) - changed)
-        if extreme is np.minimum:  # a thin stroke stays as dark as it was
-            most = changed.max(axis=(1, 2), keepdims=True).astype(np.float32)
-            mixed *= most / np.maximum(mixed.max(axis=(1, 2), keepdims=True), 1)
-        images[which] = mixed.round()
+    wider, thinner = images.copy(), images.copy()
+    for neighbour in cross:
+        np.maximum(wider, neighbour, out=wider)
+        np.minimum(thinner, neighbour, out=thinner)
+    is_thinner = amounts[:, 0, 0] <= 0
+    wider[is_thinner] = thinner[is_thinner]
+    mixed = np.subtract(wider, images, dtype=np.float32)
+    mixed *= np.abs(amounts)
+    mixed += images
+    # a thin stroke stays as dark as it was
+    before, after = (values.max(axis=(1, 2)) for values in (images, mixed))
+    lighter = before / np.maximum(after, np.float32(1))
+    mixed *= np.where(is_thinner, lighter, np.float32(1))[:, None, None]
+    images[:] = np.rint(mixed, out=mixed)
 
 
 def _change_sharpness(images: Images, amounts: Floats) -> None:
