@@ -1,8 +1,11 @@
 """The model in the package: it is small, reads digits, and its record says what it is."""
 
+import csv
 import json
+import os
 import re
 from importlib.resources import as_file, files
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,7 @@ import pytest
 from inknet import MLP
 from inknet.data import Dataset, load
 from inknet.model_file import load_model
+from inknet.photo import open_picture, prepare
 from inknet.pretrained import NAME
 from inknet.recipes import load_recipe
 
@@ -73,3 +77,13 @@ def test_a_saved_copy_is_the_same_file(tmp_path) -> None:
     model = MLP.pretrained()
     assert facts == model.facts
     assert network.parameters.tobytes() == model.network.parameters.tobytes()
+
+
+@pytest.mark.skipif("INKNET_PHOTOS_DIR" not in os.environ, reason="needs INKNET_PHOTOS_DIR")
+def test_it_reads_real_pictures_of_one_digit() -> None:
+    folder = Path(os.environ["INKNET_PHOTOS_DIR"])
+    with (folder / "truth.tsv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["kind"] != "several"]
+    images = np.stack([prepare(open_picture(folder / row["file"])) for row in rows])
+    truth = [int(row["truth"]) for row in rows]
+    assert (MLP.pretrained().predict(images) == truth).mean() >= 0.99
