@@ -45,8 +45,9 @@ on a background of 0). `MLP.read_images` makes such images of photographs, scans
 
 **Limits.** It knows the ten digits and nothing else: a letter, a blank sheet or a face gets a digit
 too, if it is asked for one. It learned from digits that people in the United States wrote in the
-1980s and 1990s, changed into other hands by `inknet.data.pens`; hands that neither of them has, it
-may misread, more often than the figure above says. Do not rely on it where a wrong digit does harm.
+1980s and 1990s, changed into other hands by `inknet.data.pens`, and from those that
+`inknet.data.hands` draws; a hand that none of them has, it may misread, more often than the figure
+above says. Do not rely on it where a wrong digit does harm.
 
 **Licence.** The weights are under inknet's MIT licence. They were computed from the MNIST database
 of handwritten digits (Yann LeCun, Corinna Cortes and Christopher J. C. Burges,
