@@ -25,6 +25,7 @@ from inknet.seeds import Streams
 
 if TYPE_CHECKING:
     from inknet.data.sources import PictureReader
+    from inknet.photo.answer import Reading
     from inknet.predictor import Predictor
     from inknet.recipes import AugmentRecipe, TrainingRecipe
     from inknet.recipes.options import TrainingOptions
@@ -319,20 +320,24 @@ class MLP:
     def read_images(self, paths: Iterable[str | Path]) -> Floats:
         """Return the probability of each class for pictures of one character, ``(n, n_classes)``.
 
-        A picture of any size becomes an image like those of the training, see `inknet.photo`.
-
-        Raises
-        ------
-        InputError
-            Naming the picture that cannot be read or is blank; or if the model was not trained on
-            images.
+        Each becomes one image like those of the training, whatever is on it; see `read`. A picture
+        that cannot be read, or is blank, is an `InputError`.
         """
         from inknet.photo.reading import read_pictures
 
-        pixels = self._dataset(read_pictures(paths, self.picture_reader()), None, "")
-        logits = self.logits_on(replace(pixels, is_scaled=True))
+        return self._recognize(read_pictures(paths, self.picture_reader()))[0]
+
+    def read(self, picture: str | Path | NDArray[np.uint8]) -> Reading:
+        """Read what is written in a picture, a file or pixels: see `inknet.photo.reading.read`."""
+        from inknet.photo.reading import read
+
+        return read(picture, self.facts.fitting, self.facts.class_names, self._recognize)
+
+    def _recognize(self, images: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        """Return probabilities of images, and how familiar each is, from 0 to 1."""
+        logits = self.logits_on(replace(self._dataset(images, None, ""), is_scaled=True))
         softmax(logits, logits)
-        return logits
+        return logits, np.ones(len(logits))
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
         """Compare the predictions for X ``(n, n_features)`` with the true labels y ``(n,)``."""
@@ -351,16 +356,8 @@ class MLP:
 
         Simard 2003 and Cireşan 2010 did not do this, so the results cannot be compared with theirs.
 
-        Parameters
-        ----------
-        dataset
-            Images.
-        augment
-            How copies are distorted.
-        n_copies
-            How many copies of each image, besides itself.
-        seed
-            Decides how they are distorted.
+        There are ``n_copies`` of each image besides itself; ``seed`` decides how ``augment``
+        distorts them.
         """
         from inknet.report.evaluation import evaluate
         from inknet.training.inference import predict_over_copies
