@@ -320,8 +320,7 @@ class MLP:
     def read_images(self, paths: Iterable[str | Path]) -> Floats:
         """Return the probability of each class for pictures of one character, ``(n, n_classes)``.
 
-        Each becomes one image like those of the training, whatever is on it; see `read`. A picture
-        that cannot be read, or is blank, is an `InputError`.
+        Each becomes one image like those of the training. A blank picture is an `InputError`.
         """
         from inknet.photo.reading import read_pictures
 
@@ -389,6 +388,11 @@ class MLP:
             refuse_link_out_of(folder, path)
         network, facts = load_model(path)
         return cls.from_parts(network, facts, Streams.from_seed(0))
+
+    @classmethod
+    def pretrained(cls) -> MLP:
+        """Return the model of handwriting that is in the package."""
+        return cls.load(Path(__file__).parent / "pretrained/handwriting.safetensors")
 
     def _dataset(self, X: ArrayLike, y: Any, part: str) -> Dataset:
         """Check features and labels, and return them as a dataset."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.photo.sheet import Character
-from inknet.photo.verdicts import BLANK, NO_DIGIT, in_words
+from inknet.photo.verdicts import BLANK, DIGIT, NO_DIGIT, in_words
 
 Picture = NDArray[np.uint8]
 
@@ -75,6 +75,11 @@ class Reading:
         if self._says_nothing:
             return 0.0
         return prod(one.confidence for one in self.characters if self._is_read(one))
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether all is read and clear."""
+        return self.verdict == in_words(DIGIT, self.class_names)
 
     @property
     def _says_nothing(self) -> bool:
