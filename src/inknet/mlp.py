@@ -25,7 +25,7 @@ from inknet.seeds import Streams
 
 if TYPE_CHECKING:
     from inknet.data.sources import PictureReader
-    from inknet.photo.answer import Reading
+    from inknet.photo.reading import Reading
     from inknet.predictor import Predictor
     from inknet.recipes import AugmentRecipe, TrainingRecipe
     from inknet.recipes.options import TrainingOptions

@@ -1,9 +1,11 @@
 """What ``inknet predict`` says of each verdict, and which model answers."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
 
 from inknet import MLP, InputError
@@ -54,7 +56,7 @@ def reading(verdict, *rows, reason=""):
     ],
 )
 def test_the_line_says_what_is_read_and_how_surely(answer, line):
-    assert predict.in_a_line(answer) == line
+    assert answer.in_a_line() == line
 
 
 def digit_on_paper():
@@ -83,17 +85,66 @@ def one(tmp_path, monkeypatch):
 @pytest.mark.parametrize("first", ["run", "other.safetensors"])
 def test_a_model_that_is_named_first_reads(one, first, capsys):
     predict.predict([Path(first), Path("one.png"), Path("one.png")])
-    line = f"one.png: {predict.in_a_line(one.read('one.png'))}"
+    line = f"one.png: {one.read('one.png').in_a_line()}"
     assert capsys.readouterr().out.splitlines() == [line, line]
 
 
 def test_without_a_model_the_one_in_the_package_reads(one, monkeypatch, capsys):
     monkeypatch.setattr(MLP, "pretrained", classmethod(lambda cls: one))
     predict.predict([Path("one.png")])
-    assert capsys.readouterr().out == f"one.png: {predict.in_a_line(one.read('one.png'))}\n"
+    assert capsys.readouterr().out == f"one.png: {one.read('one.png').in_a_line()}\n"
 
 
 @pytest.mark.parametrize("names", [["rnu", "one.png"], ["run"], ["other.safetensors"]])
 def test_a_model_without_a_picture_and_a_run_that_is_not_there_are_refused(one, names):
     with pytest.raises(InputError, match=f"^{names[0]}: no "):
         predict.predict([Path(name) for name in names])
+
+
+# -- pictures of the steps -------------------------------------------------------------------------
+
+
+def sizes(*paths):
+    found = []
+    for path in paths:
+        with Image.open(path) as image:
+            found.append(image.size)
+    return found
+
+
+def test_the_steps_go_into_a_file_or_for_many_into_a_folder(one, tmp_path):
+    (tmp_path / "other").mkdir()
+    digit_on_paper().save(tmp_path / "other/one.png")
+    names = [Path("run"), Path("one.png")]
+    predict.predict(names, show=Path("steps.png"))
+    predict.predict(names, show=Path("new/folder"))
+    predict.predict([*names, Path("other/one.png")], show=Path("new"))
+    found = sorted(str(path.relative_to("new")) for path in Path("new").rglob("*.png"))
+    assert found == ["folder/one-steps.png", "one-steps-2.png", "one-steps.png"]
+    assert len(set(sizes("steps.png", *Path("new").rglob("*.png")))) == 1
+
+
+@pytest.mark.parametrize(
+    ("images", "show", "says"),
+    [
+        (["one.png", "one.png"], "steps.png", "steps.png: one file, expected a folder"),
+        (["one.png"], "one.png", "one.png: a picture that is read"),
+        (["one.png"], "other.safetensors/x", "other.safetensors/x: cannot be made a folder"),
+    ],
+)
+def test_a_place_for_steps_that_cannot_be_is_refused_before_anything_is_written(
+    one, images, show, says, tmp_path
+):
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    with pytest.raises(InputError, match=says):
+        predict.predict([Path("run"), *map(Path, images)], show=Path(show))
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_steps_that_cannot_be_written_do_not_silence_the_answer(one, capsys):
+    with pytest.raises(typer.Exit) as ended:
+        predict.predict([Path("run"), Path("one.png")], as_json=True, show=Path("steps.nothing"))
+    said = capsys.readouterr()
+    assert json.loads(said.out)[0]["image"] == "one.png"
+    assert said.err.startswith("inknet: steps.nothing: cannot be drawn")
+    assert ended.value.exit_code == 2

@@ -12,7 +12,7 @@ from inknet.errors import InputError
 
 if TYPE_CHECKING:
     from inknet.mlp import MLP
-    from inknet.photo.answer import Reading
+    from inknet.photo.reading import Reading
 
 MODEL_SUFFIX = ".safetensors"
 
@@ -27,6 +27,14 @@ def predict(
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    show: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE_OR_FOLDER",
+            help="Draw the steps from each photo to the images that the network gets, and its "
+            "answers: a PNG, or a folder with NAME-steps.png for each.",
+        ),
+    ] = None,
 ) -> None:
     """Read what is written in pictures: photographs, scans or drawings, of one digit or many.
 
@@ -41,8 +49,10 @@ def predict(
     """
     model, images = _model_and_images(paths)
     model.picture_reader()  # refuses once, not for each picture
+    drawings = [None] * len(images) if show is None else _drawings(show, images)
     answers: list[dict[str, Any]] = []
-    for path in images:
+    all_drawn = True
+    for path, drawing in zip(images, drawings, strict=True):
         try:
             reading = model.read(path)
         except InputError as error:
@@ -51,10 +61,12 @@ def predict(
             continue
         answers.append(reading.to_dict())
         if not as_json:
-            say(f"{path}: {in_a_line(reading)}")
+            say(f"{path}: {reading.in_a_line()}")
+        if drawing is not None:
+            all_drawn &= _drawn(reading, drawing)
     if as_json:
         print_json(answers)
-    if any("error" in answer for answer in answers):
+    if not all_drawn or any("error" in answer for answer in answers):
         raise typer.Exit(EXIT_BAD_INPUT)
 
 
@@ -72,24 +84,35 @@ def _model_and_images(paths: list[Path]) -> tuple[MLP, list[Path]]:
     return MLP.pretrained(), paths
 
 
-def in_a_line(reading: Reading) -> str:
-    """Return the verdict and what was read, in a line."""
-    sure = reading.digits, percent(reading.confidence)
-    if reading.is_sure:
-        return "{} ({})".format(*sure)
-    if not reading.digits:
-        return reading.verdict if not reading.characters else f"{reading.verdict}: {reading.reason}"
-    read = [one for one in reading.characters if one.verdict == reading.verdict]
-    if not read:  # what was read is clear, but not all was read
-        return "{}, perhaps {} ({}): {}".format(reading.verdict, *sure, reading.reason)
-    worst = min(read, key=lambda one: one.confidence)
-    either = " or ".join(f"{name} ({percent(p)})" for name, p in reading.likeliest(worst))
-    if len(reading.characters) == 1:
-        return f"{reading.verdict}, {either}"
-    number = next(n for n, one in enumerate(reading.characters, 1) if one is worst)
-    return "{}, perhaps {} ({}): number {} is {}".format(reading.verdict, *sure, number, either)
+def _drawn(reading: Reading, path: Path) -> bool:
+    """Draw a reading; return whether that was possible."""
+    try:
+        reading.plot(path)
+    except InputError as error:
+        complain(error)
+        return False
+    return True
 
 
-def percent(share: float) -> str:
-    """Return a share as text; rounding must not show 100 % for less."""
-    return "> 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"
+def _drawings(show: Path, images: list[Path]) -> list[Path]:
+    """Return where the picture of each reading is written; make the folder, if it is one."""
+    if show.suffix and not show.is_dir():
+        if len(images) > 1:
+            raise InputError(f"{show}: one file, expected a folder for {len(images)} pictures")
+        drawings = [show]
+    else:
+        try:
+            show.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or error
+            raise InputError(f"{show}: cannot be made a folder ({reason})") from error
+        names = [f"{image.stem}-steps" for image in images]
+        numbers = [names[:place].count(name) for place, name in enumerate(names)]
+        drawings = [
+            show / (f"{name}-{number + 1}.png" if number else f"{name}.png")
+            for name, number in zip(names, numbers, strict=True)
+        ]
+    for drawing in drawings:
+        if any(drawing.exists() and image.exists() and drawing.samefile(image) for image in images):
+            raise InputError(f"{drawing}: a picture that is read; expected another name for --show")
+    return drawings

@@ -7,9 +7,9 @@ chooses how a model reads a picture, `verdicts` says whether the result counts, 
 users get.
 """
 
-from inknet.photo.answer import Reading
 from inknet.photo.character import prepare, steps
 from inknet.photo.opening import open_picture
+from inknet.photo.reading import Reading
 from inknet.photo.several import read_characters
 from inknet.photo.sheet import Character
 

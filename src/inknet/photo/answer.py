@@ -11,13 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.photo.sheet import Character
-from inknet.photo.verdicts import BLANK, DIGIT, NO_DIGIT, in_words
+from inknet.photo.verdicts import BLANK, DIGIT, NO_DIGIT, UNSURE, in_words
 
 Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
+class Answer:
     """What a model reads in a picture.
 
     Attributes
@@ -63,7 +63,7 @@ class Reading:
         if self._says_nothing:
             return ""
         within = "" if all(len(name) == 1 for name in self.class_names) else " "
-        rows = (within.join(one.label for one in row if self._is_read(one)) for row in self.rows)
+        rows = (within.join(one.label for one in row if self.is_read(one)) for row in self.rows)
         return " ".join(row for row in rows if row)
 
     @property
@@ -74,7 +74,7 @@ class Reading:
         """
         if self._says_nothing:
             return 0.0
-        return prod(one.confidence for one in self.characters if self._is_read(one))
+        return prod(one.confidence for one in self.characters if self.is_read(one))
 
     @property
     def is_sure(self) -> bool:
@@ -85,13 +85,31 @@ class Reading:
     def _says_nothing(self) -> bool:
         return self.verdict in (BLANK, in_words(NO_DIGIT, self.class_names))
 
-    def _is_read(self, character: Character) -> bool:
+    def is_read(self, character: Character) -> bool:
+        """Whether a character counts: whether it is one at all."""
         return character.verdict != in_words(NO_DIGIT, self.class_names)
 
     def likeliest(self, character: Character, n: int = 2) -> list[tuple[str, float]]:
         """Return name and probability of the most probable classes of a character."""
         order = (-character.probabilities).argsort(kind="stable")[:n]
         return [(self.class_names[i], float(character.probabilities[i])) for i in order]
+
+    def in_a_line(self) -> str:
+        """Return the verdict and what was read, as ``inknet predict`` prints it."""
+        sure = f"{self.digits} ({percent(self.confidence)})"
+        if self.is_sure:
+            return sure
+        if not self.digits:
+            return f"{self.verdict}: {self.reason}" if self.characters else self.verdict
+        unsure = [one for one in self.characters if one.verdict == UNSURE]
+        if not unsure:  # what was read is clear, but not all was read
+            return f"{UNSURE}, perhaps {sure}: {self.reason}"
+        worst = min(unsure, key=lambda one: one.confidence)
+        either = " or ".join(f"{name} ({percent(p)})" for name, p in self.likeliest(worst))
+        if len(self.characters) == 1:
+            return f"{UNSURE}, {either}"
+        number = next(n for n, one in enumerate(self.characters, 1) if one is worst)
+        return f"{UNSURE}, perhaps {sure}: number {number} is {either}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``inknet predict --json`` prints."""
@@ -113,3 +131,8 @@ class Reading:
                 for one in self.characters
             ],
         }
+
+
+def percent(share: float) -> str:
+    """Return a share as text; rounding must not show 100 % for less."""
+    return "> 99.9%" if 0.9995 <= share < 1 else f"{share:.1%}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from inknet.data.images import fit_image, grey_levels, read_image
 from inknet.data.sources import PictureReader
 from inknet.errors import InputError
 from inknet.files import as_path
-from inknet.photo.answer import Reading
+from inknet.photo.answer import Answer
 from inknet.photo.character import prepare
 from inknet.photo.fitting import SIDE
 from inknet.photo.opening import Picture, as_image, open_picture, open_with_shape, picture_of
@@ -31,7 +31,34 @@ from inknet.photo.verdicts import (
     verdict_of_picture,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 NO_IMAGES = "this model was not trained on images"
+
+
+class Reading(Answer):
+    """What a model reads in a picture; it can be drawn, and shows itself in a notebook.
+
+    See `Answer` for its attributes.
+    """
+
+    def figure(self) -> Figure:
+        """Return the picture of the steps from the picture to the images, and the answers."""
+        from inknet.photo.drawing import reading_figure
+
+        return reading_figure(self)
+
+    def plot(self, path: str | Path) -> None:
+        """Write that picture as PNG."""
+        from inknet.photo.drawing import plot_reading
+
+        plot_reading(self, path)
+
+    def _repr_html_(self) -> str:
+        from inknet.photo.drawing import reading_html
+
+        return reading_html(self)
 
 
 def picture_reader(fitting: Mapping[str, Any] | None) -> PictureReader:
