@@ -326,11 +326,13 @@ class MLP:
 
         return self._recognize(read_pictures(paths, self.picture_reader()))[0]
 
-    def read(self, picture: str | Path | NDArray[np.uint8]) -> Reading:
+    def read(
+        self, picture: str | Path | NDArray[np.uint8], *, grid: tuple[int, int] | None = None
+    ) -> Reading:
         """Read what is written in a picture, a file or pixels: see `inknet.photo.reading.read`."""
         from inknet.photo.reading import read
 
-        return read(picture, self.facts.fitting, self.facts.class_names, self._recognize)
+        return read(picture, self.facts.fitting, self.facts.class_names, self._recognize, grid)
 
     def _recognize(self, images: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """Return probabilities of images, and how familiar each is, from 0 to 1."""
@@ -354,9 +356,7 @@ class MLP:
         """Compare the mean prediction over each image and distorted copies of it with its label.
 
         Simard 2003 and Cireşan 2010 did not do this, so the results cannot be compared with theirs.
-
-        There are ``n_copies`` of each image besides itself; ``seed`` decides how ``augment``
-        distorts them.
+        There are ``n_copies`` besides the image; ``seed`` decides how ``augment`` distorts them.
         """
         from inknet.report.evaluation import evaluate
         from inknet.training.inference import predict_over_copies

@@ -1,6 +1,7 @@
 """What ``inknet predict`` says of each verdict, and which model answers."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,17 @@ def reading(verdict, *rows, reason=""):
                 reason="a part of it is odd",
             ),
             "unsure, perhaps 01 (80.0%): a part of it is odd",
+        ),
+        (
+            replace(
+                reading(
+                    "unsure",
+                    [replace(character(1), cell=(0, 1))],
+                    [replace(character(0.5, 0.3, verdict="unsure"), cell=(1, 0))],
+                ),
+                grid=(2, 3),
+            ),
+            "unsure, perhaps .0. 0.. (50.0%): row 2, column 1 is 0 (50.0%) or 1 (30.0%)",
         ),
         (reading("blank", reason="there is no ink on it"), "blank"),
         (
@@ -148,3 +160,22 @@ def test_steps_that_cannot_be_written_do_not_silence_the_answer(one, capsys):
     assert json.loads(said.out)[0]["image"] == "one.png"
     assert said.err.startswith("inknet: steps.nothing: cannot be drawn")
     assert ended.value.exit_code == 2
+
+
+# -- sheets of squares -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("grid", ["1x1", "1X1", "1×1"])
+def test_a_grid_is_rows_and_columns(one, grid, capsys):
+    predict.predict([Path("run"), Path("one.png")], grid=grid, as_json=True)
+    ((box,),) = (answer["boxes"] for answer in json.loads(capsys.readouterr().out))
+    assert (box["row"], box["column"]) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    "grid", ["4", "4x", "x", "4x10x2", "-1x3", "ax3", "0x3", f"{'9' * 5000}x3"]
+)
+def test_another_grid_is_refused(one, grid):
+    predicted = [Path("run"), Path("one.png")]
+    with pytest.raises(InputError, match="grid is"):
+        predict.predict(predicted, grid=grid)

@@ -35,6 +35,14 @@ def predict(
             "answers: a PNG, or a folder with NAME-steps.png for each.",
         ),
     ] = None,
+    grid: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ROWSxCOLUMNS",
+            help="Read sheets of squares with a digit in each or none, as 4x10; in what is "
+            "printed, a full stop is a blank cell.",
+        ),
+    ] = None,
 ) -> None:
     """Read what is written in pictures: photographs, scans or drawings, of one digit or many.
 
@@ -47,6 +55,7 @@ def predict(
     are answers too, so the exit code is 0, and scripts look at `verdict` in the JSON. A picture
     that cannot be read is named, and the others are answered; the exit code is then 2.
     """
+    shape = None if grid is None else _shape_of(grid)
     model, images = _model_and_images(paths)
     model.picture_reader()  # refuses once, not for each picture
     drawings = [None] * len(images) if show is None else _drawings(show, images)
@@ -54,7 +63,7 @@ def predict(
     all_drawn = True
     for path, drawing in zip(images, drawings, strict=True):
         try:
-            reading = model.read(path)
+            reading = model.read(path, grid=shape)
         except InputError as error:
             complain(error)
             answers.append({"image": str(path), "error": str(error)})
@@ -82,6 +91,17 @@ def _model_and_images(paths: list[Path]) -> tuple[MLP, list[Path]]:
     if others and not first.suffix and not first.exists():  # a run whose name is misspelt
         raise InputError(f"{first}: no such run folder, model file or picture")
     return MLP.pretrained(), paths
+
+
+def _shape_of(grid: str) -> tuple[int, int]:
+    """Return the numbers of rows and columns that an option gives."""
+    from inknet.photo.grid import checked_shape
+
+    numbers = grid.lower().replace("×", "x").split("x")
+    if len(numbers) != 2 or not all(number.isascii() and number.isdigit() for number in numbers):
+        raise InputError(f"--grid is {grid!r}; expected rows and columns, as 4x10")
+    rows, columns = (int(number[:6]) for number in numbers)  # more digits are refused as well
+    return checked_shape((rows, columns))
 
 
 def _drawn(reading: Reading, path: Path) -> bool:

@@ -38,6 +38,8 @@ class Answer:
         The picture upright, reduced to the size at which it was read.
     shape : (height, width)
         Of the picture upright, in its own pixels.
+    grid : (rows, columns) or None
+        Of a sheet of squares.
     """
 
     image: str | None
@@ -47,6 +49,7 @@ class Answer:
     class_names: Sequence[str] = field(repr=False)
     picture: Picture = field(repr=False)
     shape: tuple[int, int] = field(repr=False)
+    grid: tuple[int, int] | None = None
 
     @property
     def characters(self) -> list[Character]:
@@ -57,14 +60,26 @@ class Answer:
     def digits(self) -> str:
         """What the picture says, rows separated by a space; empty if it says nothing.
 
-        What is not a digit is left out. Names of classes that are longer than one character are
-        separated by spaces too.
+        What is not a digit is left out. On a sheet of squares, each cell has its place: a blank one
+        is a full stop, one with something else a question mark. Names of classes that are longer
+        than one character are separated by spaces too.
         """
         if self._says_nothing:
             return ""
         within = "" if all(len(name) == 1 for name in self.class_names) else " "
+        if self.grid is not None:
+            return " ".join(map(within.join, self._cells(*self.grid)))
         rows = (within.join(one.label for one in row if self.is_read(one)) for row in self.rows)
         return " ".join(row for row in rows if row)
+
+    def _cells(self, n_rows: int, n_columns: int) -> list[list[str]]:
+        """Return what is written in each cell of a sheet of squares."""
+        cells = [["."] * n_columns for _ in range(n_rows)]
+        for one in self.characters:
+            if one.cell is not None:
+                row, column = one.cell
+                cells[row][column] = one.label if self.is_read(one) else "?"
+        return cells
 
     @property
     def confidence(self) -> float:
@@ -108,8 +123,11 @@ class Answer:
         either = " or ".join(f"{name} ({percent(p)})" for name, p in self.likeliest(worst))
         if len(self.characters) == 1:
             return f"{UNSURE}, {either}"
-        number = next(n for n, one in enumerate(self.characters, 1) if one is worst)
-        return f"{UNSURE}, perhaps {sure}: number {number} is {either}"
+        if worst.cell is not None:
+            where = "row {}, column {}".format(*(place + 1 for place in worst.cell))
+        else:
+            where = f"number {next(n for n, one in enumerate(self.characters, 1) if one is worst)}"
+        return f"{UNSURE}, perhaps {sure}: {where} is {either}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return what ``inknet predict --json`` prints."""
@@ -120,6 +138,7 @@ class Answer:
             "confidence": self.confidence,
             "boxes": [
                 {
+                    **({} if one.cell is None else {"row": one.cell[0], "column": one.cell[1]}),
                     "box": list(one.box),
                     "digit": one.label,
                     "confidence": one.confidence,

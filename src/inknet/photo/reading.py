@@ -20,7 +20,15 @@ from inknet.files import as_path
 from inknet.photo.answer import Answer
 from inknet.photo.character import prepare
 from inknet.photo.fitting import SIDE
-from inknet.photo.opening import Picture, as_image, open_picture, open_with_shape, picture_of
+from inknet.photo.grid import checked_shape, longest_side, read_grid
+from inknet.photo.opening import (
+    LONGEST,
+    Picture,
+    as_image,
+    open_picture,
+    open_with_shape,
+    picture_of,
+)
 from inknet.photo.several import read_sheet
 from inknet.photo.sheet import Box, Character, Recognize, Sheet
 from inknet.photo.verdicts import (
@@ -116,6 +124,7 @@ def read(
     fitting: Mapping[str, Any] | None,
     class_names: Sequence[str],
     recognize: Recognize,
+    grid: tuple[int, int] | None = None,
 ) -> Reading:
     """Read a picture, see `MLP.read`.
 
@@ -129,6 +138,9 @@ def read(
         Of the model.
     recognize
         The network, for images as those of its training.
+    grid
+        The number of rows and of columns of a sheet of squares, each with one character or none;
+        see `inknet.photo.grid`.
 
     Raises
     ------
@@ -137,31 +149,40 @@ def read(
     """
     if fitting is None:
         raise InputError(NO_IMAGES)
-    name, colours, shape = _opened(picture)
+    if grid is not None:
+        grid = checked_shape(grid)
+        if not _are_like_mnist(fitting):
+            raise InputError("a grid can be read only by a model of images like MNIST's, 28×28")
+    name, colours, shape = _opened(picture, LONGEST if grid is None else longest_side(grid))
     if _are_like_mnist(fitting):
 
         def of_light_ink(images: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
             return recognize(255 - images if fitting["light_background"] else images)
 
-        sheet = read_sheet(colours, of_light_ink)
+        if grid is None:
+            sheet = read_sheet(colours, of_light_ink)
+        else:
+            sheet = read_grid(colours, grid, of_light_ink)
     else:
         if isinstance(picture, str | Path):
             grey = read_image(as_path(picture))
         else:
             grey = grey_levels(as_image(np.asanyarray(picture)))
         sheet = _as_one(fit_image(grey, **fitting), colours.shape, recognize)
-    return _judged(sheet, name, colours, shape, class_names)
+    return replace(_judged(sheet, name, colours, shape, class_names), grid=grid)
 
 
-def _opened(picture: str | Path | NDArray[Any]) -> tuple[str | None, Picture, tuple[int, int]]:
+def _opened(
+    picture: str | Path | NDArray[Any], longest: int
+) -> tuple[str | None, Picture, tuple[int, int]]:
     """Return the name of a picture, its colours, and its height and width."""
     if isinstance(picture, str | Path):
-        return str(picture), *open_with_shape(as_path(picture))
+        return str(picture), *open_with_shape(as_path(picture), longest)
     try:
         pixels = np.asanyarray(picture)
     except ValueError:
         raise InputError("the picture has rows of different lengths; expected an array") from None
-    return None, picture_of(pixels), (pixels.shape[0], pixels.shape[1])
+    return None, picture_of(pixels, longest), (pixels.shape[0], pixels.shape[1])
 
 
 def _as_one(image: NDArray[np.uint8], shape: tuple[int, ...], recognize: Recognize) -> Sheet:

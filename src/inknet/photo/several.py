@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from inknet.photo.character import Found, as_mnist, character_ink, enlarged, find_ink, steps_after
 from inknet.photo.fitting import fitted
 from inknet.photo.parts import Parts, connected_parts
-from inknet.photo.sheet import Box, Character, Recognize, Sheet
+from inknet.photo.sheet import Box, Character, Recognize, Sheet, box_of
 
 Mask = NDArray[np.bool_]
 Boxes = NDArray[np.int64]
@@ -115,7 +115,7 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
         steps = dict(steps_after(found if large is picture else find_ink(picture)))
         rows = []
         if "character" in steps:
-            box = _box_of(np.asarray(steps["character"], bool))
+            box = box_of(np.asarray(steps["character"], bool))
             rows = [_characters([box], [np.asarray(steps["image"], np.uint8)], recognize)]
     return Sheet(rows, _shrunk(found.mask, height, width), len(kept))
 
@@ -125,12 +125,6 @@ def _shrunk(mask: Mask, height: int, width: int) -> Mask:
     rows = ((np.arange(height) + 0.5) * len(mask) / height).astype(np.intp)
     columns = ((np.arange(width) + 0.5) * mask.shape[1] / width).astype(np.intp)
     return np.asarray(mask[np.ix_(rows, columns)])
-
-
-def _box_of(mask: Mask) -> Box:
-    """Return the box of what is in a mask."""
-    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
-    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
 def _scaled(box: Box, scale: float) -> Box:

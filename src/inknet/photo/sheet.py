@@ -31,6 +31,8 @@ class Character:
         The name of the most probable class, where a model has read it; see `Reading`.
     verdict : str
         Whether it is one, see `inknet.photo.verdicts`.
+    cell : (row, column) or None
+        Where it is on a sheet of squares, from 0.
     """
 
     box: Box
@@ -39,6 +41,7 @@ class Character:
     familiarity: float = 1.0
     label: str = ""
     verdict: str = ""
+    cell: tuple[int, int] | None = None
 
     @property
     def confidence(self) -> float:
@@ -69,3 +72,14 @@ class Sheet:
     def characters(self) -> list[Character]:
         """All of them, in reading order."""
         return [one for row in self.rows for one in row]
+
+
+def box_of(mask: NDArray[np.bool_], top: int = 0, left: int = 0) -> Box:
+    """Return the box of what is in a mask ``(height, width)`` that begins at a place."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return (
+        top + int(rows[0]),
+        left + int(columns[0]),
+        top + int(rows[-1]) + 1,
+        left + int(columns[-1]) + 1,
+    )
