@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # PPM is PGM and PBM too
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+AVIF_BRANDS = (b"avif", b"avis")
 EXIF_ORIENTATION = 0x0112
+TIFF_SIDES = (0x0100, 0x0101)  # width and height
 TIFF_TILE = (0x0142, 0x0143)  # width and height
 MOST_PIXELS = 50_000_000  # as many as the cameras of phones take
 LONGEST_SIDE = 100_000  # pixels; decoders and conversions keep several copies of a row
@@ -38,12 +41,14 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises
     ------
     InputError
-        If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF or WebP image, or too large
-        (above 50 megapixels, or 25 for WebP and progressive JPEG, or 100,000 pixels on a side).
+        If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF, WebP, PGM, PPM, HEIC or
+        AVIF image, or too large (above 50 megapixels, or 25 for WebP, HEIC, AVIF and progressive
+        JPEG, or 100,000 pixels on a side).
     """
     from PIL import ImageOps
 
     with open_image(path) as image:
+        image.load()  # TIFF is upright once it is loaded
         ImageOps.exif_transpose(image, in_place=True)
         return grey_levels(image)
 
@@ -57,8 +62,12 @@ def read_image_shape(path: Path) -> tuple[int, int]:
         As `read_image`, except that damaged pixels are not noticed.
     """
     with open_image(path) as image:
-        on_its_side = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
-        return (image.width, image.height) if on_its_side else (image.height, image.width)
+        tags: Any = image.getexif()
+        width, height = image.size
+        if image.format == "TIFF":  # not every version of Pillow turns these sides already
+            width, height = tags.get(TIFF_SIDES[0], width), tags.get(TIFF_SIDES[1], height)
+        on_its_side = tags.get(EXIF_ORIENTATION, 1) >= 5
+        return (width, height) if on_its_side else (height, width)
 
 
 @contextmanager
@@ -70,13 +79,14 @@ def open_image(path: Path) -> Iterator[Image]:
         raise InputError(f"{path}: not a file, expected an image")
     try:
         # Pillow warns of odd metadata, which is not used
-        with warning_filter("ignore"), Image.open(path, formats=FORMATS) as image:
+        with warning_filter("ignore"), Image.open(path, formats=_formats(path)) as image:
             _check_size(path, image)
             yield image
     except InputError:
         raise
     except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not an image, expected one of {', '.join(FORMATS)}") from error
+        names = ", ".join((*FORMATS, "HEIC", "AVIF"))
+        raise InputError(f"{path}: not an image, expected one of {names}") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: too many pixels ({error})") from error
     except Exception as error:  # Pillow's decoders raise a dozen types of error on damaged files
@@ -84,10 +94,40 @@ def open_image(path: Path) -> Iterator[Image]:
         raise InputError(f"{path}: cannot be read as an image ({reason})") from error
 
 
+def _formats(path: Path) -> tuple[str, ...]:
+    """Return the formats of Pillow that a file may have.
+
+    Those of the family of HEIF are known by their header, and need a decoder that may be missing.
+    """
+    with path.open("rb") as file:
+        header = file.read(12)
+    if header[4:8] != b"ftyp":
+        return FORMATS
+    if header[8:12] in AVIF_BRANDS:
+        from PIL import features
+
+        if not features.check("avif"):
+            raise InputError(
+                f"{path}: an AVIF picture, which needs Pillow 11.3; or convert it to JPEG"
+            )
+        return ("AVIF",)
+    if header[8:12] not in HEIC_BRANDS:
+        return FORMATS
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise InputError(
+            f"{path}: a HEIC picture needs the package pillow-heif; install it with: "
+            "pip install 'inknet[heic]', or convert the picture to JPEG"
+        ) from None
+    register_heif_opener()
+    return ("HEIF",)
+
+
 def _check_size(path: Path, image: Image) -> None:
     """Refuse a picture that would take half a gigabyte of memory, before it is decoded."""
     most = MOST_PIXELS
-    if image.format == "WEBP" or "progressive" in image.info:
+    if image.format in ("WEBP", "HEIF", "AVIF") or "progressive" in image.info:
         most //= 2  # their decoders keep several copies of the picture
     width, height = image.size
     if image.format == "TIFF":  # tiles are decoded whole, however small the picture is

@@ -56,13 +56,16 @@ def open_with_shape(path: Path, longest: int = LONGEST) -> tuple[Picture, tuple[
         8: Transpose.ROTATE_90,
     }
     with open_image(path) as image:
-        orientation = image.getexif().get(EXIF_ORIENTATION, 1)
-        turn = turns.get(orientation)
         width, height = image.size
         if image.format == "JPEG":  # decoding a smaller picture takes much less time
             share = longest / max(image.size)
             image.draft(None, (int(share * width), int(share * height)))
-        image.load()
+            image.load()
+        else:
+            image.load()
+            width, height = image.size
+        orientation = image.getexif().get(EXIF_ORIENTATION, 1)  # TIFF is upright once it is loaded
+        turn = turns.get(orientation)
         colours = _reduced(image, max(1, round(max(image.size) / longest)))
     picture = on_paper(np.asarray(colours if turn is None else colours.transpose(turn)))
     return picture, (width, height) if turn is not None and orientation >= 5 else (height, width)
