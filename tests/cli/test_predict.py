@@ -179,3 +179,70 @@ def test_another_grid_is_refused(one, grid):
     predicted = [Path("run"), Path("one.png")]
     with pytest.raises(InputError, match="grid is"):
         predict.predict(predicted, grid=grid)
+
+
+# -- what cannot be read ---------------------------------------------------------------------------
+
+
+def write_broken(folder):
+    """Write files that are no pictures; return their names and what is said of each."""
+    whole = digit_on_paper().convert("RGB")
+    for suffix in ("png", "jpg", "webp", "gif", "tif"):
+        path = folder / f"cut.{suffix}"
+        whole.save(path)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    (folder / "empty.png").write_bytes(b"")
+    (folder / "text.jpg").write_text("not a picture")
+    (folder / "folder").mkdir()
+    Image.new("1", (60_000, 1_000)).save(folder / "huge.png")
+    Image.new("1", (110_000, 9)).save(folder / "long.png")
+    not_finite = np.full((30, 30), np.nan, np.float32)
+    Image.fromarray(not_finite).save(folder / "nan.tif")
+    return {
+        "cut.png": "cannot be read as an image",
+        "cut.jpg": "cannot be read as an image",
+        "cut.webp": "cannot be read as an image",
+        "cut.gif": "cannot be read as an image",
+        "cut.tif": "cannot be read as an image",
+        "empty.png": "not an image, expected one of PNG, JPEG",
+        "text.jpg": "not an image, expected one of PNG, JPEG",
+        "folder": "not a file, expected an image",
+        "missing.png": "No such file",
+        "huge.png": "60,000×1,000 are too many pixels",
+        "long.png": "expected at most 100,000 on a side",
+        "nan.tif": "its pixels are not finite",
+    }
+
+
+def test_each_file_that_is_no_picture_is_named_in_one_line(one, tmp_path, capsys):
+    said = write_broken(tmp_path)
+    names = [Path("run"), *map(Path, said), Path("one.png")]
+    for as_json in (False, True):
+        with pytest.raises(typer.Exit) as ended:
+            predict.predict(names, as_json=as_json)
+        assert ended.value.exit_code == 2
+        printed = capsys.readouterr()
+        lines = printed.err.splitlines()
+        assert len(lines) == len(said)
+        for line, (name, reason) in zip(lines, said.items(), strict=True):
+            assert line.startswith(f"inknet: {name}: ")
+            assert reason in line
+        if as_json:
+            *errors, answer = json.loads(printed.out)
+            assert [error["image"] for error in errors] == list(said)
+            assert all(list(error) == ["image", "error"] for error in errors)
+            assert answer["image"] == "one.png" and "error" not in answer
+        else:
+            assert printed.out == f"one.png: {one.read('one.png').in_a_line()}\n"
+
+
+def test_the_same_is_refused_in_python(one, tmp_path):
+    for name, reason in write_broken(tmp_path).items():
+        with pytest.raises(InputError, match=f"^{name}: .*") as refused:
+            one.read(name)
+        assert reason in str(refused.value) and "\n" not in str(refused.value)
+
+
+def test_a_line_of_pixels_is_no_trouble(one):
+    for shape in ((1, 3_000_000), (3_000_000, 1), (1, 1), (2, 70_000)):
+        assert one.read(np.full(shape, 77, np.uint8)).verdict == "blank"
