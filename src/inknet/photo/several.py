@@ -18,6 +18,7 @@ from inknet.photo.character import Found, as_mnist, character_ink, enlarged, fin
 from inknet.photo.fitting import fitted
 from inknet.photo.parts import Parts, connected_parts
 from inknet.photo.sheet import Box, Character, Recognize, Sheet, box_of
+from inknet.photo.turning import skew, turned, turned_back
 
 Mask = NDArray[np.bool_]
 Boxes = NDArray[np.int64]
@@ -55,6 +56,9 @@ CUT_COST = 0.2
 WIDTH, NARROW, WIDTH_SPREAD = 1.1, 0.5, 0.25
 """Digits are rarely wider than the first share of their height, or narrower than the second if they
 are not a 1; the spread is that of the logarithm."""
+POOR, CLEAR_TURN, LEAST_TURNED = 0.95, 0.985, 3
+"""If the mean confidence is below the first, the sheet is turned by a quarter or a half if it is at
+least the second then; only with so many characters."""
 LOW_COST = 2.0
 """By how much a piece is less likely that is lower than half of what was cut."""
 
@@ -108,7 +112,11 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
     found = find_ink(large)
     parts = connected_parts(found.mask)
     kept, usual = _kept(parts)
-    rows = _in_rows(_read(found, _grouped(parts, kept[:MOST_PARTS], usual), recognize))
+    angle = skew(parts.mask(np.isin(np.arange(len(parts)), kept)), usual)
+    rows = _rows(found, recognize, angle) if angle else _rows_of(found, parts, recognize)
+    if _are_poor(rows):
+        best = max((_rows(found, recognize, turn) for turn in (90, 180, 270)), key=_merit)
+        rows = best if _merit(best) >= CLEAR_TURN else rows
     scale = width / large.shape[1]
     rows = [[replace(one, box=_scaled(one.box, scale)) for one in row] for row in rows]
     if sum(len(row) for row in rows) == 1:  # small pieces belong to it, wherever they are
@@ -118,6 +126,33 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
             box = box_of(np.asarray(steps["character"], bool))
             rows = [_characters([box], [np.asarray(steps["image"], np.uint8)], recognize)]
     return Sheet(rows, _shrunk(found.mask, height, width), len(kept))
+
+
+def _rows(found: Found, recognize: Recognize, angle: float) -> list[list[Character]]:
+    """Return the rows of characters in ink that is turned first; their boxes are turned back."""
+    straight = turned(found, angle)
+    rows = _rows_of(straight, connected_parts(straight.mask), recognize)
+    shape, of_turned = found.mask.shape, straight.mask.shape
+    return [
+        [replace(one, box=turned_back(one.box, angle, shape, of_turned)) for one in row]
+        for row in rows
+    ]
+
+
+def _rows_of(found: Found, parts: Parts, recognize: Recognize) -> list[list[Character]]:
+    """Return the characters in a picture's ink, in rows from top to bottom, left to right."""
+    kept, usual = _kept(parts)
+    return _in_rows(_read(found, _grouped(parts, kept[:MOST_PARTS], usual), recognize))
+
+
+def _are_poor(rows: list[list[Character]]) -> bool:
+    """Return whether several characters are read so badly that the sheet may be turned."""
+    return sum(len(row) for row in rows) >= LEAST_TURNED and _merit(rows) < POOR
+
+
+def _merit(rows: list[list[Character]]) -> float:
+    """Return how well characters are read: the mean of their confidences."""
+    return float(np.mean([one.confidence for row in rows for one in row] or [0.0]))
 
 
 def _shrunk(mask: Mask, height: int, width: int) -> Mask:
