@@ -2,9 +2,10 @@
 
 The order of reading: `opening` reads a file, `ink` tells ink from paper, `parts` finds what is
 connected, `fitting` makes one character's image, `lines` removes what was printed, `character` does
-all this in steps for one character, and `several` finds many, which are a `sheet`; `grid` reads
-sheets of squares. `reading` chooses how a model reads a picture, `verdicts` says whether the result
-counts, `answer` is what users get, and `drawing` shows it.
+all this in steps for one character, and `several` finds many, which are a `sheet`, after `turning`
+made their rows straight; `grid` reads sheets of squares. `reading` chooses how a model reads a
+picture, `verdicts` says whether the result counts, `answer` is what users get, and `drawing` shows
+it.
 """
 
 from inknet.photo.character import prepare, steps

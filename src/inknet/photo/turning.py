@@ -21,7 +21,7 @@ MOST_SKEW = 18.0
 """Degrees; sheets that are turned by more are not straightened."""
 LEAST_SKEW = 3.0
 """Degrees; rows that rise by less are read as they are."""
-GAIN = 1.2
+GAIN = 1.1
 """Straight rows are at least this many times as sharp as they were."""
 LINES = 6
 """The ink is summed in so many lines for the usual height of a character."""
