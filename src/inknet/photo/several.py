@@ -56,9 +56,9 @@ CUT_COST = 0.2
 WIDTH, NARROW, WIDTH_SPREAD = 1.1, 0.5, 0.25
 """Digits are rarely wider than the first share of their height, or narrower than the second if they
 are not a 1; the spread is that of the logarithm."""
-POOR, CLEAR_TURN, LEAST_TURNED = 0.95, 0.985, 3
-"""If the mean confidence is below the first, the sheet is turned by a quarter or a half if it is at
-least the second then; only with so many characters."""
+POOR, CLEAR_TURN, LEAST_TURNED = 0.95, 0.95, 5
+"""If the mean confidence is below the first, the sheet is turned by a quarter or a half if that of
+each character is at least the second then; only with so many characters."""
 LOW_COST = 2.0
 """By how much a piece is less likely that is lower than half of what was cut."""
 
@@ -115,8 +115,9 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
     angle = skew(parts.mask(np.isin(np.arange(len(parts)), kept)), usual)
     rows = _rows(found, recognize, angle) if angle else _rows_of(found, parts, recognize)
     if _are_poor(rows):
-        best = max((_rows(found, recognize, turn) for turn in (90, 180, 270)), key=_merit)
-        rows = best if _merit(best) >= CLEAR_TURN else rows
+        turns = [_rows(found, recognize, turn) for turn in (90, 180, 270)]
+        best = max((turn for turn in turns if turn), key=_merit, default=rows)
+        rows = best if min(one.confidence for row in best for one in row) >= CLEAR_TURN else rows
     scale = width / large.shape[1]
     rows = [[replace(one, box=_scaled(one.box, scale)) for one in row] for row in rows]
     if sum(len(row) for row in rows) == 1:  # small pieces belong to it, wherever they are
@@ -157,6 +158,8 @@ def _merit(rows: list[list[Character]]) -> float:
 
 def _shrunk(mask: Mask, height: int, width: int) -> Mask:
     """Return a mask of another size: the pixel in the middle of each."""
+    if mask.shape == (height, width):
+        return mask
     rows = ((np.arange(height) + 0.5) * len(mask) / height).astype(np.intp)
     columns = ((np.arange(width) + 0.5) * mask.shape[1] / width).astype(np.intp)
     return np.asarray(mask[np.ix_(rows, columns)])
