@@ -11,17 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset
-from inknet.data.inputs import checked_dataset, on_scale, scale_of
-from inknet.data.layout import image_facts, warn_of_other_background
+from inknet.data.inputs import checked_dataset, on_scale
+from inknet.data.layout import warn_of_other_background
 from inknet.errors import DivergedError, InputError
 from inknet.files import as_path, refuse_link_out_of
-from inknet.model_file import ModelFacts, check_class_names, check_layers, load_model, save_model
+from inknet.model_file import ModelFacts, check_layers, load_model, save_model
 from inknet.nn.activations import softmax
-from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, fastest
 from inknet.seeds import Streams
+from inknet.training.arguments import checked_settings, new_network, on_one_scale, with_lines
 
 if TYPE_CHECKING:
     from inknet.data.sources import PictureReader
@@ -96,32 +96,18 @@ class MLP:
         dtype: Literal["float32", "float64"] = "float32",
         class_names: Sequence[str] | None = None,
     ) -> None:
-        try:
-            n_layers = len(layer_dims) - 1
-        except TypeError:
-            raise InputError(f"layer_dims is {layer_dims!r}; expected a list") from None
-        if activations is None:
-            activations = ["leaky_relu"] * (n_layers - 1) + ["softmax"]
-        if keep_probs is None:
-            keep_probs = [1.0] * n_layers
-        if not isinstance(random_seed, (int, np.integer)) or random_seed < 0:
-            raise InputError(f"random_seed is {random_seed!r}; expected a whole number from 0")
-        if not isinstance(l2_lambda, (int, float, np.number)) or not 0 <= l2_lambda < np.inf:
-            raise InputError(f"l2_lambda is {l2_lambda!r}; expected a finite number from 0")
-        streams = Streams.from_seed(int(random_seed))
-        try:
-            architecture = Architecture(
-                layer_dims, activations, keep_probs, batch_norm, initializer, bias_start
-            )
-            architecture.require_softmax()
-            network = Network(architecture, streams.initialization, dtype)
-        except ValueError as error:
-            raise InputError(str(error)) from None
-        n_classes = architecture.layer_dims[-1]
-        names = tuple(map(str, range(n_classes) if class_names is None else class_names))
-        if len(set(names)) != len(names) or len(names) != n_classes:
-            raise InputError(f"class_names is {list(names)}; expected {n_classes} different names")
-        check_class_names(names, "class_names")
+        network, names, streams = new_network(
+            layer_dims,
+            activations,
+            keep_probs,
+            l2_lambda,
+            random_seed,
+            batch_norm,
+            initializer,
+            bias_start,
+            dtype,
+            class_names,
+        )
         self._assemble(network, ModelFacts(names), streams, l2_lambda)
 
     @classmethod
@@ -202,28 +188,19 @@ class MLP:
         InputError
             In one line, if samples or settings are not as described, or if the loss diverges.
         """
-        from inknet.recipes import augment_recipe, training_recipe
-        from inknet.training.callbacks import EpochLines, checked_callbacks
+        from inknet.recipes import augment_recipe
 
-        for name, place in (("epochs", "num_epochs"), ("l2_lambda", "MLP(..., l2_lambda=...)")):
-            if name in options:
-                raise InputError(f"train: {name} is not an option here; use {place}")
-        settings = training_recipe(
+        settings = checked_settings(
+            options,
             learning_rate=learning_rate,
             epochs=num_epochs,
             batch_size=batch_size,
             patience=patience,
             l2_lambda=self.l2_lambda,
-            **options,
         )
         if (X_val is None) != (y_val is None):
             raise InputError("X_val and y_val belong together: one was given without the other")
-        if print_interval is not None:
-            if not isinstance(print_interval, (int, np.integer)) or print_interval < 1:
-                raise InputError(
-                    f"print_interval is {print_interval!r}; expected a whole number from 1"
-                )
-            callbacks = [EpochLines(print_interval), *checked_callbacks(callbacks)]
+        callbacks = with_lines(callbacks, print_interval)
         train = self._dataset(X_train, y_train, "_train")
         validation = None if X_val is None else self._dataset(X_val, y_val, "_val")
         distortions = None if augment is None else augment_recipe(augment)
@@ -242,15 +219,8 @@ class MLP:
         from inknet.training.loop import Trainer
         from inknet.training.state import restore
 
-        dtype, known = self.network.dtype, self.facts.scale
-        scale = known or scale_of(train, dtype)
-        train = on_scale(train, scale, dtype)
-        validation = validation and on_scale(validation, scale, dtype)
-        learned = known.joined(train.features) if known else scale
-        images = {name: fact for name, fact in image_facts(train).items() if fact is not None}
-        facts = replace(self.facts, scale=learned, **images)
-        if validation:
-            warn_of_other_background(validation, facts.image_shape, facts.light_background)
+        dtype = self.network.dtype
+        train, validation, facts = on_one_scale(train, validation, self.facts, dtype)
         before = self.facts, self.history
         trainer = None
         try:
@@ -347,20 +317,9 @@ class MLP:
     def evaluate_copies_on(
         self, dataset: Dataset, augment: AugmentRecipe, n_copies: int, seed: int = 0
     ) -> Evaluation:
-        """Compare the mean prediction over each image and distorted copies of it with its label.
+        """Compare predictions with labels, each the mean over an image and distorted copies of it.
 
-        Simard 2003 and Cireşan 2010 did not do this, so the results cannot be compared with theirs.
-
-        Parameters
-        ----------
-        dataset
-            Images.
-        augment
-            How copies are distorted.
-        n_copies
-            How many copies of each image, besides itself.
-        seed
-            Decides how they are distorted.
+        See `inknet.training.inference.predict_over_copies`.
         """
         from inknet.report.evaluation import evaluate
         from inknet.training.inference import predict_over_copies
