@@ -219,7 +219,14 @@ def test_a_disk_that_fills_at_any_write_of_a_run_costs_no_checkpoint(recipe, tmp
 # -- room for the model, and not for a picture -----------------------------------------------------
 
 ESSENTIAL = {"recipe.toml", "model.safetensors", "history.csv", "metrics.json"}
-DRAWN = {"loss.png", "confusion_matrix.png", "weights.png", "mistakes.png", "report.html"}
+DRAWN = {
+    "loss.png",
+    "confusion_matrix.png",
+    "weights.png",
+    "mistakes.png",
+    "reliability.png",
+    "report.html",
+}
 
 
 def test_with_room_for_the_model_alone_the_run_is_complete_but_for_its_pictures(whole, tmp_path):

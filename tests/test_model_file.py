@@ -2,7 +2,7 @@ import json
 import pickle
 import struct
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -219,13 +219,34 @@ def test_a_file_of_someone_else(path, parts, metadata):
     assert "not an inknet model" in refusal(path)
 
 
-@pytest.mark.parametrize("version", [0, 3, "1", None])
+@pytest.mark.parametrize("version", [0, 4, "1", None])
 def test_another_version_of_the_format(path, parts, version):
     tensors, description = parts
     save_file(tensors, path, {"inknet": json.dumps(description | {"format": version})})
     message = refusal(path)
     assert f"model format {version!r}" in message
-    assert "reads 1 and 2" in message
+    assert "reads 1, 2, 3" in message
+
+
+def test_a_temperature_is_kept_and_has_a_format_that_older_versions_refuse(path, parts):
+    assert load_model(path)[1].temperature == 1
+    tensors, description = parts
+    del description["temperature"]  # as older versions write it
+    save_file(tensors, path, {"inknet": json.dumps(description)})
+    assert load_model(path)[1] == FACTS
+    warm = replace(FACTS, temperature=0.1 + 0.2)
+    save_model(path, make_network(), warm)
+    assert load_model(path)[1] == warm
+    with safe_open(path, framework="numpy") as file:
+        assert json.loads(file.metadata()["inknet"])["format"] == 3
+
+
+@pytest.mark.parametrize("temperature", [0.0, -2.0, float("nan"), 1e9])
+def test_a_temperature_that_could_not_be_read_again_is_not_written(path, temperature):
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"cannot be written: temperature is"):
+        save_model(path, make_network(), replace(FACTS, temperature=temperature))
+    assert path.read_bytes() == before
 
 
 def test_a_description_that_is_no_table(path, parts):
@@ -247,6 +268,15 @@ def test_a_description_that_is_no_table(path, parts):
         ({"image_shape": [4, True]}, "image_shape [4, True]"),
         ({"image_shape": [4]}, ""),
         ({"image_shape": 4}, ""),
+        ({"temperature": 0.0}, "temperature is 0.0; expected a number from 0.01 to 100.0"),
+        ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"temperature": float("inf")}, "temperature is inf"),
+        ({"temperature": 1e30}, "temperature is 1e+30"),
+        ({"temperature": 1}, "temperature is 1; expected"),
+        ({"temperature": True}, "temperature is True"),
+        ({"temperature": None}, "temperature is None"),
+        ({"temperature": "1.0"}, "temperature is '1.0'"),
     ],
 )
 def test_a_description_with_something_wrong_in_it(path, parts, change, words):
@@ -441,4 +471,5 @@ def test_facts_are_plain_data():
         "light_background": None,
         "crop": None,
         "scale": None,
+        "temperature": 1.0,
     }

@@ -16,12 +16,12 @@ from inknet.data.layout import warn_of_other_background
 from inknet.errors import DivergedError, InputError
 from inknet.files import as_path, refuse_link_out_of
 from inknet.model_file import ModelFacts, check_layers, load_model, save_model
-from inknet.nn.activations import softmax
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, fastest
 from inknet.seeds import Streams
 from inknet.training.arguments import checked_settings, new_network, on_one_scale, with_lines
+from inknet.training.temperature import fitted_temperature, to_probabilities
 
 if TYPE_CHECKING:
     from inknet.data.sources import PictureReader
@@ -72,7 +72,7 @@ class MLP:
     l2_lambda : float
         As given; may be changed between trainings.
     facts : ModelFacts
-        Class names, what the features were divided by, and the shape of the images if any.
+        Class names, what features and logits are divided by, and the shape of the images if any.
     history : History or None
         What the last training measured, also if Ctrl-C ended it: the model has learned until then.
 
@@ -237,17 +237,32 @@ class MLP:
                 self.network.use(NUMPY)
             raise
 
+    def calibrate(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Make confidence as large as accuracy on samples that it did not learn from.
+
+        Fits the temperature that all logits are divided by before they become probabilities, see
+        `inknet.training.temperature`; weights and answers stay as they are. Returns it, which is
+        ``facts.temperature``; a further training sets it back to 1.
+        """
+        return self.calibrate_on(self._dataset(X, y, ""))
+
+    def calibrate_on(self, dataset: Dataset) -> float:
+        """Calibrate on a dataset, see `calibrate`."""
+        temperature = fitted_temperature(self.logits_on(dataset), dataset.targets)
+        self.facts = replace(self.facts, temperature=temperature)
+        return temperature
+
     # -- inference --------------------------------------------------------------------------------
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return the probability of each class for each row of X, ``(n, n_classes)``."""
         logits = self.logits_on(self._dataset(X, None, ""))
-        softmax(logits, logits)
+        to_probabilities(logits, self.facts.temperature)
         return logits
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
         """Return the number of the most probable class for each row of X, ``(n,)``."""
-        classes: NDArray[np.intp] = self.predict_proba(X).argmax(axis=1)
+        classes: NDArray[np.intp] = self.logits_on(self._dataset(X, None, "")).argmax(axis=1)
         return classes
 
     def predict_names(self, X: ArrayLike) -> NDArray[np.str_]:
@@ -264,12 +279,12 @@ class MLP:
         from inknet.predictor import Predictor
 
         try:
-            return Predictor(self.network, fastest(), self.facts.scale)
+            return Predictor(self.network, fastest(), self.facts.scale, self.facts.temperature)
         except ValueError as error:
             raise InputError(str(error)) from None
 
     def logits_on(self, dataset: Dataset) -> Floats:
-        """Return the logits of each sample, ``(n, n_classes)``; softmax makes probabilities."""
+        """Return the logits of each sample, ``(n, n_classes)``, not divided by the temperature."""
         from inknet.training.inference import predict_logits
 
         dataset = self.scaled(dataset)
@@ -301,7 +316,7 @@ class MLP:
 
         pixels = self._dataset(read_pictures(paths, self.picture_reader()), None, "")
         logits = self.logits_on(replace(pixels, is_scaled=True))
-        softmax(logits, logits)
+        to_probabilities(logits, self.facts.temperature)
         return logits
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
@@ -312,7 +327,8 @@ class MLP:
         """Compare the predictions for a dataset with its labels."""
         from inknet.report.evaluation import evaluate
 
-        return evaluate(self.logits_on(dataset), dataset.targets, self.facts.class_names)
+        logits, facts = self.logits_on(dataset), self.facts
+        return evaluate(logits, dataset.targets, facts.class_names, facts.temperature)
 
     def evaluate_copies_on(
         self, dataset: Dataset, augment: AugmentRecipe, n_copies: int, seed: int = 0
@@ -324,8 +340,8 @@ class MLP:
         from inknet.report.evaluation import evaluate
         from inknet.training.inference import predict_over_copies
 
-        dataset = self.scaled(dataset)
-        mean = predict_over_copies(self.network, dataset, augment, n_copies, seed)
+        dataset, temperature = self.scaled(dataset), self.facts.temperature
+        mean = predict_over_copies(self.network, dataset, augment, n_copies, seed, temperature)
         with np.errstate(divide="ignore"):  # a probability may be 0
             return evaluate(np.log(mean), dataset.targets, self.facts.class_names)
 

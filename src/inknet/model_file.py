@@ -24,11 +24,14 @@ if TYPE_CHECKING:
 
     from safetensors import safe_open
 
-FORMATS = (1, 2)
-"""Written for models of pixels or unchanged numbers, and for those with another full scale.
+FORMATS = (1, 2, 3)
+"""Written for models of pixels or unchanged numbers, for those with another full scale, and for
+those of either kind with a temperature.
 
-Versions up to 0.2 read the first alone, and would not divide by another full scale.
+Versions up to 0.2 read the first alone: they would not divide by another full scale, and know no
+temperature, so they would give other probabilities.
 """
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.01, 100.0
 LARGEST_HEADER = 1 << 23  # bytes; room for 10,000 class names of 100 characters in any script
 DEEPEST_NETWORK = 1_000  # layers; each takes far more memory than it needs bytes in a file
 LARGEST_WIDTH = 10**36  # larger than any disk, but short enough to print in a message
@@ -51,6 +54,9 @@ class ModelFacts:
         resized whole, as those without a clear background; None if it is not known.
     scale : Scale or None
         What the features that it learned from were divided by; None if it was not trained yet.
+    temperature : float
+        What logits are divided by before they become probabilities; see
+        `inknet.training.temperature`.
     """
 
     class_names: tuple[str, ...]
@@ -58,6 +64,7 @@ class ModelFacts:
     light_background: bool | None = None
     crop: bool | None = None
     scale: Scale | None = None
+    temperature: float = 1.0
 
     @property
     def pixels(self) -> bool | None:
@@ -83,9 +90,9 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
 
     refuse_other_format(path, ".safetensors")
     check_layers(network)
-    is_other = facts.scale is not None and facts.scale.full not in (1, PIXELS.full)
+    has_other_scale = facts.scale is not None and facts.scale.full not in (1, PIXELS.full)
     header = {
-        "format": FORMATS[is_other],
+        "format": FORMATS[2 if facts.temperature != 1 else has_other_scale],
         "dtype": network.dtype.name,
         "architecture": asdict(network.architecture),
         **asdict(facts),
@@ -95,6 +102,7 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
     metadata = {"inknet": json.dumps(header)}
     check_class_names(facts.class_names, f"{path}: cannot be written")
     try:
+        _temperature(facts.temperature)
         _check_extent(network.architecture)
     except ValueError as error:  # a file that cannot be read again would be lost
         raise InputError(f"{path}: cannot be written: {quoted(error)}") from None
@@ -177,7 +185,7 @@ def _read_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
         found = header.get("format") if isinstance(header, dict) else header
         raise InputError(
             f"{path}: model format {quoted(repr(found))}; "
-            f"this version of inknet reads {' and '.join(map(str, FORMATS))}"
+            f"this version of inknet reads {', '.join(map(str, FORMATS))}"
         )
     return header
 
@@ -195,6 +203,7 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             light_background=_one_of(header, "light_background", (False, True, None)),
             crop=_one_of({"crop": None, **header}, "crop", (False, True, None)),
             scale=_scale(header),
+            temperature=_temperature(header.get("temperature", 1.0)),
         )
         if len(facts.class_names) != architecture.layer_dims[-1]:
             raise ValueError(
@@ -252,6 +261,15 @@ def _scale(header: dict[str, Any]) -> Scale | None:
     if scale.low is not None and scale.high is not None and scale.low > scale.high:
         raise ValueError(f"scale is {header['scale']!r}; expected low to high")
     return scale
+
+
+def _temperature(value: Any) -> float:
+    if type(value) is not float or not LOWEST_TEMPERATURE <= value <= HIGHEST_TEMPERATURE:
+        raise ValueError(
+            f"temperature is {value!r}; expected a number from {LOWEST_TEMPERATURE} to "
+            f"{HIGHEST_TEMPERATURE}"
+        )
+    return value
 
 
 def _image_shape(value: Any, n_features: int) -> tuple[int, int] | None:

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from commands import default_signals, finish, running, start, wait_for
+from inknet import MLP
 from inknet.data import load
 from inknet.data.mnist import fetch_mnist
 from inknet.recipes import Recipe
@@ -74,6 +75,7 @@ def test_train_leaves_everything_a_person_wants_to_look_at(run: Path) -> None:
         "confusion_matrix.png",
         "weights.png",
         "mistakes.png",
+        "reliability.png",
         "report.html",
     }
 
@@ -114,8 +116,13 @@ def test_a_runs_recipe_makes_the_run_again(run: Path, tmp_path: Path) -> None:
 
 def test_evaluate_finds_the_test_data_of_the_run_again(run: Path, tmp_path: Path) -> None:
     answer = json.loads(inknet("evaluate", run, "--json", folder=tmp_path).stdout)
-    assert answer == json.loads((run / "metrics.json").read_text())["test"]
+    metrics = json.loads((run / "metrics.json").read_text())
+    kept = metrics["calibration"]
+    assert answer == {**metrics["test"], "calibration": kept}
+    assert kept["temperature"] == MLP.load(run).facts.temperature
+    assert kept["bins"] == 15
     table = inknet("evaluate", run, folder=tmp_path).stdout
+    assert f"its confidence: expected calibration error {kept['ece']:.2%}" in table
     assert f"accuracy {answer['accuracy']:.2%}" in table
 
 

@@ -77,7 +77,8 @@ def evaluate(
     else:
         result = model.evaluate_on(samples)
     if as_json:
-        print_json(result.to_dict())
+        calibration = result.calibration and result.calibration.to_dict()
+        print_json({**result.to_dict(), "calibration": calibration})
         return
     table = new_table(["class"], ["precision", "recall", "F1", "samples"])
     figures = zip(
@@ -93,6 +94,7 @@ def evaluate(
         f"{samples.name}, {which}: accuracy {result.accuracy:.2%} "
         f"({n_errors(result.n_errors)} in {result.n_samples:,}), loss {result.loss:.4f}"
     )
+    say(f"its confidence: {result.calibration}")
 
 
 def _which_part(samples: Dataset) -> str:

@@ -161,6 +161,7 @@ def _train_and_write(
     if history.ending.by_signal:
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
     try:
+        model.calibrate_on(prepared.parts.validation)
         unfinished.make_results()
         has_all = write_results(unfinished.results, prepared, history, warn)
         put_in_place(unfinished.results, unfinished.run_folder)

@@ -104,7 +104,8 @@ def on_one_scale(
 ) -> tuple[Dataset, Dataset | None, ModelFacts]:
     """Return the data on the scale that the model keeps, and what it will know of them.
 
-    That is the scale that it has learned from, else the one that the training data decide.
+    That is the scale that it has learned from, else the one that the training data decide. A
+    temperature that was fitted to other weights is forgotten.
     """
     known = facts.scale
     scale = known or scale_of(train, dtype)
@@ -112,7 +113,7 @@ def on_one_scale(
     validation = validation and on_scale(validation, scale, dtype)
     learned = known.joined(train.features) if known else scale
     images = {name: fact for name, fact in image_facts(train).items() if fact is not None}
-    facts = replace(facts, scale=learned, **images)
+    facts = replace(facts, scale=learned, temperature=1.0, **images)
     if validation:
         warn_of_other_background(validation, facts.image_shape, facts.light_background)
     return train, validation, facts

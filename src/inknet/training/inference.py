@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset
 from inknet.errors import InputError
-from inknet.nn.activations import softmax
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.nn.ops import Batch
 from inknet.training.augmentation import Augmentation
 from inknet.training.batches import BatchMaker
+from inknet.training.temperature import to_probabilities
 
 if TYPE_CHECKING:
     from inknet.recipes import AugmentRecipe
@@ -78,7 +78,12 @@ def predict_logits(network: Network, dataset: Dataset) -> Floats:
 
 @np.errstate(under="ignore")
 def predict_over_copies(
-    network: Network, dataset: Dataset, augment: AugmentRecipe, n_copies: int, seed: int
+    network: Network,
+    dataset: Dataset,
+    augment: AugmentRecipe,
+    n_copies: int,
+    seed: int,
+    temperature: float = 1.0,
 ) -> NDArray[np.float64]:
     """Return mean probabilities ``(n, n_classes)`` over each image and distorted copies of it.
 
@@ -96,6 +101,8 @@ def predict_over_copies(
         How many copies of each image, besides itself.
     seed
         Decides how they are distorted.
+    temperature
+        What the logits are divided by.
 
     Raises
     ------
@@ -111,18 +118,19 @@ def predict_over_copies(
         dataset, BATCH_SIZE, network.dtype, network.ops, training=False, augmentation=copier
     )
     logits = predict_logits(network, dataset)
-    total = _probabilities(logits)
+    total = _probabilities(logits, temperature)
     keys = np.random.default_rng(seed).integers(2**63, size=n_copies)
     for key in keys:
         batches = maker.batches(np.arange(len(dataset)), key=int(key))
-        total += _probabilities(np.concatenate([network.infer(x) for x, _ in batches]))
+        logits = np.concatenate([network.infer(x) for x, _ in batches])
+        total += _probabilities(logits, temperature)
     total /= 1 + n_copies
     return total
 
 
-def _probabilities(logits: Floats) -> NDArray[np.float64]:
+def _probabilities(logits: Floats, temperature: float) -> NDArray[np.float64]:
     probabilities = logits.astype(np.float64)
-    softmax(probabilities, probabilities)
+    to_probabilities(probabilities, temperature)
     return probabilities
 
 
