@@ -25,6 +25,7 @@ from inknet.training.temperature import fitted_temperature, to_probabilities
 
 if TYPE_CHECKING:
     from inknet.data.sources import PictureReader
+    from inknet.photo.answer import Reading
     from inknet.predictor import Predictor
     from inknet.recipes import AugmentRecipe, TrainingRecipe
     from inknet.recipes.options import TrainingOptions
@@ -304,20 +305,23 @@ class MLP:
     def read_images(self, paths: Iterable[str | Path]) -> Floats:
         """Return the probability of each class for pictures of one character, ``(n, n_classes)``.
 
-        A picture of any size becomes an image like those of the training, see `inknet.photo`.
-
-        Raises
-        ------
-        InputError
-            Naming the picture that cannot be read or is blank; or if the model was not trained on
-            images.
+        Each becomes one image like those of the training. A blank picture is an `InputError`.
         """
         from inknet.photo.reading import read_pictures
 
-        pixels = self._dataset(read_pictures(paths, self.picture_reader()), None, "")
-        logits = self.logits_on(replace(pixels, is_scaled=True))
+        return self._recognize(read_pictures(paths, self.picture_reader()))[0]
+
+    def read(self, picture: str | Path | NDArray[np.uint8]) -> Reading:
+        """Read what is written in a picture, a file or pixels: see `inknet.photo.reading.read`."""
+        from inknet.photo.reading import read
+
+        return read(picture, self.facts.fitting, self.facts.class_names, self._recognize)
+
+    def _recognize(self, images: NDArray[np.uint8]) -> tuple[Floats, Floats]:
+        """Return probabilities of images, and how familiar each is, from 0 to 1."""
+        logits = self.logits_on(replace(self._dataset(images, None, ""), is_scaled=True))
         to_probabilities(logits, self.facts.temperature)
-        return logits
+        return logits, np.ones(len(logits))
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
         """Compare the predictions for X ``(n, n_features)`` with the true labels y ``(n,)``."""
@@ -367,6 +371,11 @@ class MLP:
             refuse_link_out_of(folder, path)
         network, facts = load_model(path)
         return cls.from_parts(network, facts, Streams.from_seed(0))
+
+    @classmethod
+    def pretrained(cls) -> MLP:
+        """Return the model of handwriting that is in the package."""
+        return cls.load(Path(__file__).parent / "pretrained/handwriting.safetensors")
 
     def _dataset(self, X: ArrayLike, y: Any, part: str) -> Dataset:
         """Check features and labels, and return them as a dataset."""

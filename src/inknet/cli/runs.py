@@ -1,14 +1,13 @@
-"""The commands about finished runs: ``inknet evaluate``, ``inknet predict`` and ``inknet runs``."""
+"""The commands about finished runs: ``inknet evaluate`` and ``inknet runs``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inknet.cli.console import (
-    EXIT_BAD_INPUT,
     SOURCE_HELP,
     complain,
     how_to_resume,
@@ -18,7 +17,6 @@ from inknet.cli.console import (
     print_rich,
     say,
 )
-from inknet.errors import InputError
 
 if TYPE_CHECKING:
     from inknet.data import Dataset
@@ -102,48 +100,6 @@ def _which_part(samples: Dataset) -> str:
     if samples.n_official_test:
         return "its official test set"
     return "all of it, including what the model may have been trained on"
-
-
-def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a model file.")],
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE…", help="Pictures of one character.")
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Predict what is written in pictures of any size.
-
-    Ink is found whatever the light and the colours are, without ruled lines and frames, and made
-    like the digits of MNIST (`inknet.photo`). For a model of other images than those, pictures are
-    cropped, or resized whole if the training images had no clear background or no margins.
-
-    A picture that cannot be read, or is blank, is named, and the others are answered; the exit code
-    is then 2.
-    """
-    from inknet.mlp import MLP
-
-    model = MLP.load(run)
-    names = model.facts.class_names
-    model.picture_reader()  # refuses once, not for each picture
-    answers: list[dict[str, Any]] = []
-    for path in images:
-        try:
-            (row,) = model.read_images([path])
-        except InputError as error:
-            complain(error)
-            answers.append({"image": str(path), "error": str(error)})
-            continue
-        first, second = (-row).argsort(kind="stable")[:2]
-        probabilities = dict(zip(names, row.tolist(), strict=True))
-        answers.append({"image": str(path), "class": names[first], "probabilities": probabilities})
-        if not as_json:
-            say(
-                f"{path}: {names[first]} ({row[first]:.1%}, then {names[second]} {row[second]:.1%})"
-            )
-    if as_json:
-        print_json(answers)
-    if any("error" in answer for answer in answers):
-        raise typer.Exit(EXIT_BAD_INPUT)
 
 
 def runs(

@@ -45,7 +45,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
 
     with open_image(path) as image:
         ImageOps.exif_transpose(image, in_place=True)
-        return _grey(image)
+        return grey_levels(image)
 
 
 def read_image_shape(path: Path) -> tuple[int, int]:
@@ -107,7 +107,7 @@ def _check_size(path: Path, image: Image) -> None:
         )
 
 
-def _grey(image: Image) -> NDArray[np.uint8]:
+def grey_levels(image: Image) -> NDArray[np.uint8]:
     """Convert a picture in any of Pillow's modes to ``(height, width)`` uint8 grey levels.
 
     It is converted in strips, because some modes need many times the memory of the picture.

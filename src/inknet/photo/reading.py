@@ -1,21 +1,37 @@
-"""How a model reads a picture from a file: in the form of the images that it was trained on."""
+"""How a model reads a picture: in the form of the images that it was trained on.
+
+Where these are like MNIST's, all characters are found; otherwise the picture is one character.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.data.images import fit_image, read_image
+from inknet.data.images import fit_image, grey_levels, read_image
 from inknet.data.sources import PictureReader
 from inknet.errors import InputError
 from inknet.files import as_path
+from inknet.photo.answer import Reading
 from inknet.photo.character import prepare
 from inknet.photo.fitting import SIDE
-from inknet.photo.opening import open_picture
+from inknet.photo.opening import Picture, as_image, open_picture, open_with_shape, picture_of
+from inknet.photo.several import read_sheet
+from inknet.photo.sheet import Box, Character, Recognize, Sheet
+from inknet.photo.verdicts import (
+    NO_DIGIT,
+    in_words,
+    share_outside,
+    verdict_of_character,
+    verdict_of_picture,
+)
+
+NO_IMAGES = "this model was not trained on images"
 
 
 def picture_reader(fitting: Mapping[str, Any] | None) -> PictureReader:
@@ -34,7 +50,7 @@ def picture_reader(fitting: Mapping[str, Any] | None) -> PictureReader:
         If it was not trained on images.
     """
     if fitting is None:
-        raise InputError("this model was not trained on images")
+        raise InputError(NO_IMAGES)
 
     def prepared(path: Path) -> NDArray[np.uint8]:
         image = prepare(open_picture(path))
@@ -43,7 +59,11 @@ def picture_reader(fitting: Mapping[str, Any] | None) -> PictureReader:
     def fitted(path: Path) -> NDArray[np.uint8]:
         return fit_image(read_image(path), **fitting)
 
-    return prepared if fitting["crop"] and fitting["shape"] == (SIDE, SIDE) else fitted
+    return prepared if _are_like_mnist(fitting) else fitted
+
+
+def _are_like_mnist(fitting: Mapping[str, Any]) -> bool:
+    return bool(fitting["crop"]) and fitting["shape"] == (SIDE, SIDE)
 
 
 def read_pictures(paths: Iterable[str | Path], read: PictureReader) -> NDArray[np.uint8]:
@@ -62,3 +82,105 @@ def read_pictures(paths: Iterable[str | Path], read: PictureReader) -> NDArray[n
     if not images:
         raise InputError("there are no pictures to read")
     return np.stack(images)
+
+
+def read(
+    picture: str | Path | NDArray[Any],
+    fitting: Mapping[str, Any] | None,
+    class_names: Sequence[str],
+    recognize: Recognize,
+) -> Reading:
+    """Read a picture, see `MLP.read`.
+
+    Parameters
+    ----------
+    picture
+        A file, or pixels ``(height, width)`` or ``(height, width, 3 or 4)`` uint8.
+    fitting
+        About the images of the training, see `picture_reader`.
+    class_names
+        Of the model.
+    recognize
+        The network, for images as those of its training.
+
+    Raises
+    ------
+    InputError
+        If the picture cannot be read, or the model was not trained on images.
+    """
+    if fitting is None:
+        raise InputError(NO_IMAGES)
+    name, colours, shape = _opened(picture)
+    if _are_like_mnist(fitting):
+
+        def of_light_ink(images: NDArray[np.uint8]) -> tuple[NDArray[Any], NDArray[Any]]:
+            return recognize(255 - images if fitting["light_background"] else images)
+
+        sheet = read_sheet(colours, of_light_ink)
+    else:
+        if isinstance(picture, str | Path):
+            grey = read_image(as_path(picture))
+        else:
+            grey = grey_levels(as_image(np.asanyarray(picture)))
+        sheet = _as_one(fit_image(grey, **fitting), colours.shape, recognize)
+    return _judged(sheet, name, colours, shape, class_names)
+
+
+def _opened(picture: str | Path | NDArray[Any]) -> tuple[str | None, Picture, tuple[int, int]]:
+    """Return the name of a picture, its colours, and its height and width."""
+    if isinstance(picture, str | Path):
+        return str(picture), *open_with_shape(as_path(picture))
+    try:
+        pixels = np.asanyarray(picture)
+    except ValueError:
+        raise InputError("the picture has rows of different lengths; expected an array") from None
+    return None, picture_of(pixels), (pixels.shape[0], pixels.shape[1])
+
+
+def _as_one(image: NDArray[np.uint8], shape: tuple[int, ...], recognize: Recognize) -> Sheet:
+    """Return a sheet with one character that fills the picture, or none if it is blank."""
+    strokes = np.ones(shape[:2], bool)
+    if image.min() == image.max():
+        return Sheet([], strokes, 0)
+    (probabilities,), (familiarity,) = recognize(image[None])
+    box = (0, 0, shape[0], shape[1])
+    return Sheet([[Character(box, image, probabilities, float(familiarity))]], strokes, 1)
+
+
+def _judged(
+    sheet: Sheet,
+    name: str | None,
+    colours: Picture,
+    shape: tuple[int, int],
+    class_names: Sequence[str],
+) -> Reading:
+    """Return what was found with the verdicts, in words, and boxes in the picture's own pixels."""
+    verdicts = [
+        verdict_of_character(one.probabilities, one.familiarity) for one in sheet.characters
+    ]
+    characters = zip(sheet.characters, verdicts, strict=True)
+    accepted = [one.box for one, verdict in characters if verdict != NO_DIGIT]
+    outside = share_outside(sheet.strokes, accepted)
+    verdict, reason = verdict_of_picture(verdicts, outside, sheet.n_fragments)
+    scale = shape[0] / colours.shape[0], shape[1] / colours.shape[1]
+    in_order = iter(verdicts)
+    rows = [
+        [
+            replace(
+                one,
+                box=_scaled(one.box, scale),
+                label=class_names[int(one.probabilities.argmax())],
+                verdict=in_words(next(in_order), class_names),
+            )
+            for one in row
+        ]
+        for row in sheet.rows
+    ]
+    words = in_words(verdict, class_names)
+    return Reading(name, words, reason, rows, class_names, colours, shape)
+
+
+def _scaled(box: Box, scale: tuple[float, float]) -> Box:
+    top, left, bottom, right = box
+    rows, columns = scale
+    return round(top * rows), round(left * columns), round(bottom * rows), round(right * columns)

@@ -17,14 +17,13 @@ from numpy.typing import NDArray
 from inknet.photo.character import Found, as_mnist, character_ink, enlarged, find_ink, steps_after
 from inknet.photo.fitting import fitted
 from inknet.photo.parts import Parts, connected_parts
+from inknet.photo.sheet import Box, Character, Recognize, Sheet
 
 Mask = NDArray[np.bool_]
 Boxes = NDArray[np.int64]
-Box = tuple[int, int, int, int]
 Picture = NDArray[np.uint8]
 Classify = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 """From images ``(n, 28, 28)`` to probabilities ``(n, n_classes)``."""
-
 SPECK = 0.12
 """Parts that are lower and narrower than this share of the usual height are specks."""
 SMALL = 0.45
@@ -61,24 +60,6 @@ LOW_COST = 2.0
 
 
 @dataclass(frozen=True)
-class Character:
-    """One character on a sheet.
-
-    Attributes
-    ----------
-    box : (top, left, bottom, right)
-        In pixels; bottom and right are after the last.
-    image : (28, 28) uint8
-        For the network.
-    probabilities : (n_classes,)
-    """
-
-    box: Box
-    image: NDArray[np.uint8]
-    probabilities: NDArray[np.floating]
-
-
-@dataclass(frozen=True)
 class _Strokes:
     """Some strokes of a picture: a mask of their box, and where it begins."""
 
@@ -97,7 +78,7 @@ class _Strokes:
 
 
 def read_characters(picture: Picture, classify: Classify) -> list[list[Character]]:
-    """Find and classify the characters in a picture, one or many.
+    """Find and classify the characters in a picture, one or many; see `read_sheet`.
 
     Parameters
     ----------
@@ -109,21 +90,47 @@ def read_characters(picture: Picture, classify: Classify) -> list[list[Character
     Returns
     -------
     rows of characters, from top to bottom and left to right
-        Empty if the picture is blank. One whose form is MNIST's is one character, unchanged. Boxes
-        are in pixels of the picture.
+        Empty if the picture is blank.
+    """
+    return read_sheet(picture, lambda images: (classify(images), np.ones(len(images)))).rows
+
+
+def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
+    """Find and recognize the characters in a picture, one or many.
+
+    One whose form is MNIST's is one character, unchanged.
     """
     height, width = picture.shape[:2]
     if (image := as_mnist(picture)) is not None:
-        return [[Character((0, 0, height, width), image, classify(image[None])[0])]]
+        strokes = np.ones((height, width), bool)
+        return Sheet([_characters([(0, 0, height, width)], [image], recognize)], strokes, 1)
     large = enlarged(picture)
     found = find_ink(large)
-    rows = find_characters(found, classify)
-    if sum(len(row) for row in rows) == 1:  # small pieces belong to it, wherever they are
-        *_, (_, result) = steps_after(found if large is picture else find_ink(picture))
-        image = np.asarray(result, np.uint8)
-        rows = [[replace(rows[0][0], image=image, probabilities=classify(image[None])[0])]]
+    parts = connected_parts(found.mask)
+    kept, usual = _kept(parts)
+    rows = _in_rows(_read(found, _grouped(parts, kept[:MOST_PARTS], usual), recognize))
     scale = width / large.shape[1]
-    return [[replace(one, box=_scaled(one.box, scale)) for one in row] for row in rows]
+    rows = [[replace(one, box=_scaled(one.box, scale)) for one in row] for row in rows]
+    if sum(len(row) for row in rows) == 1:  # small pieces belong to it, wherever they are
+        steps = dict(steps_after(found if large is picture else find_ink(picture)))
+        rows = []
+        if "character" in steps:
+            box = _box_of(np.asarray(steps["character"], bool))
+            rows = [_characters([box], [np.asarray(steps["image"], np.uint8)], recognize)]
+    return Sheet(rows, _shrunk(found.mask, height, width), len(kept))
+
+
+def _shrunk(mask: Mask, height: int, width: int) -> Mask:
+    """Return a mask of another size: the pixel in the middle of each."""
+    rows = ((np.arange(height) + 0.5) * len(mask) / height).astype(np.intp)
+    columns = ((np.arange(width) + 0.5) * mask.shape[1] / width).astype(np.intp)
+    return np.asarray(mask[np.ix_(rows, columns)])
+
+
+def _box_of(mask: Mask) -> Box:
+    """Return the box of what is in a mask."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return int(rows[0]), int(columns[0]), int(rows[-1]) + 1, int(columns[-1]) + 1
 
 
 def _scaled(box: Box, scale: float) -> Box:
@@ -131,32 +138,37 @@ def _scaled(box: Box, scale: float) -> Box:
     return top, left, bottom, right
 
 
-def find_characters(found: Found, classify: Classify) -> list[list[Character]]:
-    """Return the characters in a picture's ink, in rows from top to bottom, left to right."""
+def _read(found: Found, groups: list[_Strokes], recognize: Recognize) -> list[Character]:
+    """Return the characters that the strokes are, cut where several touch."""
     characters: list[Character] = []
     whole: list[_Strokes] = []
-    for strokes in _grouped(found.mask):
+    for strokes in groups:
         height, width = strokes.mask.shape
         if width > ONE_DIGIT * height:
-            characters += _cut(found, strokes, classify)
+            characters += _cut(found, strokes, recognize)
         else:
             whole.append(strokes)
-    characters += _classified(found, whole, classify)
-    return _in_rows(characters)
+    return characters + _recognized(found, whole, recognize)
 
 
-def _grouped(mask: Mask) -> list[_Strokes]:
-    """Return the strokes of each character."""
-    parts = connected_parts(mask)
+def _kept(parts: Parts) -> tuple[NDArray[np.intp], float]:
+    """Return the numbers of parts that may belong to characters, the largest first.
+
+    And the usual height of parts, in pixels.
+    """
     if len(parts) == 0:
-        return []
+        return np.zeros(0, np.intp), 0.0
     heights, widths = parts.boxes[:, 2] - parts.boxes[:, 0], parts.boxes[:, 3] - parts.boxes[:, 1]
     usual = _weighted_median(heights, parts.areas)
     is_off = (heights < SMALL * usual) | (heights > TALLEST * usual)
     keep = np.maximum(heights, widths) >= SPECK * usual
     keep &= ~(parts.at_edge() & is_off) & ~_runs_along_edge(parts)
     kept = np.flatnonzero(keep)
-    kept = kept[np.argsort(-parts.areas[kept], kind="stable")[:MOST_PARTS]]
+    return kept[np.argsort(-parts.areas[kept], kind="stable")], usual
+
+
+def _grouped(parts: Parts, kept: NDArray[np.intp], usual: float) -> list[_Strokes]:
+    """Return the strokes of each character."""
     owners, boxes = _joined(parts.boxes[kept], usual)
     groups = []
     for root in np.flatnonzero(owners == np.arange(len(kept))):
@@ -223,17 +235,27 @@ def _weighted_median(values: NDArray[np.int64], weights: NDArray[np.int64]) -> f
     return float(values[order][np.searchsorted(total, total[-1] / 2)])
 
 
-def _classified(found: Found, strokes: list[_Strokes], classify: Classify) -> list[Character]:
+def _recognized(found: Found, strokes: list[_Strokes], recognize: Recognize) -> list[Character]:
     """Return a character for each of some strokes."""
-    if not strokes:
-        return []
     images = [fitted(character_ink(found, s.mask, s.top, s.left))[1] for s in strokes]
-    probabilities = classify(np.stack(images))
     boxes = [(s.top, s.left, s.top + s.mask.shape[0], s.left + s.mask.shape[1]) for s in strokes]
-    return [Character(*of_one) for of_one in zip(boxes, images, probabilities, strict=True)]
+    return _characters(boxes, images, recognize)
 
 
-def _cut(found: Found, strokes: _Strokes, classify: Classify) -> list[Character]:
+def _characters(
+    boxes: list[Box], images: list[NDArray[np.uint8]], recognize: Recognize
+) -> list[Character]:
+    """Return the characters in some boxes."""
+    if not boxes:
+        return []
+    probabilities, familiarities = recognize(np.stack(images))
+    return [
+        Character(*of_one)
+        for of_one in zip(boxes, images, probabilities, familiarities.tolist(), strict=True)
+    ]
+
+
+def _cut(found: Found, strokes: _Strokes, recognize: Recognize) -> list[Character]:
     """Cut strokes where it is best, into one character or more.
 
     The best way through the places is found by dynamic programming: each piece between two places
@@ -252,7 +274,7 @@ def _cut(found: Found, strokes: _Strokes, classify: Classify) -> list[Character]
                     spans.append((i, j))
                     pieces.append(piece)
     best: dict[int, tuple[float, list[Character]]] = {0: (0.0, [])}
-    for (i, j), character in zip(spans, _classified(found, pieces, classify), strict=True):
+    for (i, j), character in zip(spans, _recognized(found, pieces, recognize), strict=True):
         if i in best:
             score = best[i][0] + _score(character, height) - CUT_COST
             if j not in best or score > best[j][0]:
