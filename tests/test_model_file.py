@@ -1,5 +1,6 @@
 import json
 import pickle
+import re
 import struct
 import tempfile
 from dataclasses import asdict, replace
@@ -145,12 +146,75 @@ def test_a_network_described_with_numpy_numbers_can_be_saved(tmp_path):
     assert load_model(tmp_path / "m.safetensors")[0].architecture == architecture
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_file_of_float16_holds_matrices_rounded_as_numpy_rounds_and_vectors_unchanged(
+    tmp_path, dtype
+):
+    path, network = tmp_path / "half.safetensors", make_network(dtype)
+    save_model(path, network, FACTS, dtype="float16")
+    loaded, facts = load_model(path)
+    assert (loaded.dtype, loaded.architecture, facts) == ("float32", network.architecture, FACTS)
+    for name, array in network.tensors().items():
+        kept = array.astype(np.float16) if array.ndim == 2 else array
+        assert_array_equal(loaded.tensors()[name], kept.astype(np.float32))
+    stored = {name: str(array.dtype) for name, array in load_file(path).items()}
+    assert {stored[name] for name in ("layers.0.weight", "layers.4.weight")} == {"float16"}
+    assert set(stored.values()) == {"float16", "float32"}
+
+
+def test_a_file_of_float16_has_a_format_that_earlier_versions_refuse(tmp_path):
+    path = tmp_path / "half.safetensors"
+    save_model(path, make_network(), FACTS, dtype="float16")
+    with safe_open(path, framework="numpy") as file:
+        description = json.loads(file.metadata()["inknet"])
+    assert (description["format"], description["dtype"]) == (3, "float16")
+    # what neither format has is refused, rather than misread
+    for change, words in (
+        ({"format": 1}, "the description of the network is damaged: dtype is"),
+        ({"format": 2}, "the description of the network is damaged: dtype is"),
+        ({"dtype": "float32"}, "layers.0.weight is F16 (5, 4); expected F32 (5, 4)"),
+    ):
+        save_file(load_file(path), path, {"inknet": json.dumps(description | change)})
+        assert words in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name", "limit"),
+    [
+        ("float32", "layers.0.weight", "65504"),
+        ("float64", "layers.4.weight", "65504"),
+        ("float64", "layers.1.running_var", "3.40282e+38"),
+    ],
+)
+def test_numbers_too_large_for_a_file_of_float16_are_refused(tmp_path, dtype, name, limit):
+    path, network = tmp_path / "half.safetensors", make_network(dtype)
+    array = network.tensors()[name]
+    array.flat[0] = float(limit)
+    save_model(path, network, FACTS, dtype="float16")
+    path.unlink()
+    array.flat[0] = 1.01 * float(limit)
+    with pytest.raises(InputError, match=f"as float16: {name} holds .* at most {re.escape(limit)}"):
+        save_model(path, network, FACTS, dtype="float16")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_another_small_type_is_refused(tmp_path):
+    with pytest.raises(InputError, match="dtype is 'int8'; expected 'float16'"):
+        save_model(tmp_path / "m.safetensors", make_network(), FACTS, dtype="int8")
+
+
+def test_a_folder_is_read_as_the_run_that_it_holds(path):
+    path.rename(path.with_name("model.safetensors"))
+    assert load_model(path.parent)[1] == FACTS
+
+
 # -- what is damaged is refused -----------------------------------------------------------------
 
 
 def test_a_file_that_is_not_there(tmp_path):
     assert "no such model file" in refusal(tmp_path / "missing.safetensors")
-    assert "no such model file" in refusal(tmp_path)
+    with pytest.raises(InputError, match=r"model\.safetensors: no such model file"):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 100, -1, -4, -100])

@@ -14,7 +14,7 @@ from inknet.data.dataset import Dataset
 from inknet.data.inputs import checked_dataset, on_scale
 from inknet.data.layout import warn_of_other_background
 from inknet.errors import DivergedError, InputError
-from inknet.files import as_path, refuse_link_out_of
+from inknet.files import as_path
 from inknet.model_file import ModelFacts, check_layers, load_model, save_model
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
@@ -351,12 +351,20 @@ class MLP:
 
     # -- files ------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, dtype: Literal["float16"] | None = None) -> None:
         """Write the model to one safetensors file, whole or not at all.
 
+        With ``dtype="float16"`` its weights are rounded to three digits, in half the space.
         A name that ends as files of another format do, such as ``.onnx``, is refused.
         """
-        save_model(as_path(path), self.network, self.facts)
+        save_model(as_path(path), self.network, self.facts, dtype)
+
+    @classmethod
+    def pretrained(cls) -> MLP:
+        """Return the model in the package, which reads handwritten digits: `inknet.pretrained`."""
+        from inknet.pretrained import load
+
+        return cls.from_parts(*load(), Streams.from_seed(0))
 
     @classmethod
     def load(cls, path: str | Path) -> MLP:
@@ -365,17 +373,7 @@ class MLP:
         A model file holds what prediction needs. To train it further with a penalty on large
         weights, set ``l2_lambda`` again.
         """
-        path = as_path(path)
-        if path.is_dir():
-            path, folder = path / "model.safetensors", path
-            refuse_link_out_of(folder, path)
-        network, facts = load_model(path)
-        return cls.from_parts(network, facts, Streams.from_seed(0))
-
-    @classmethod
-    def pretrained(cls) -> MLP:
-        """Return the model of handwriting that is in the package."""
-        return cls.load(Path(__file__).parent / "pretrained/handwriting.safetensors")
+        return cls.from_parts(*load_model(as_path(path)), Streams.from_seed(0))
 
     def _dataset(self, X: ArrayLike, y: Any, part: str) -> Dataset:
         """Check features and labels, and return them as a dataset."""

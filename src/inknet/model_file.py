@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inknet.errors import InputError, printable, quoted
-from inknet.files import refuse_other_format, write_whole
+from inknet.files import refuse_link_out_of, refuse_other_format, write_whole
 from inknet.nn.architecture import Architecture
 from inknet.nn.network import Network
 from inknet.scale import PIXELS, Scale
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
 
 FORMATS = (1, 2, 3)
 """Written for models of pixels or unchanged numbers, for those with another full scale, and for
-those of either kind with a temperature.
+those of either kind with a temperature or weights of float16.
 
 Versions up to 0.2 read the first alone: they would not divide by another full scale, and know no
 temperature, so they would give other probabilities.
 """
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.01, 100.0
+STORED = {"float16": "F16", "float32": "F32", "float64": "F64"}
+"""The types of weights in files, as inknet and safetensors call them. float16 is read as float32;
+only matrices are stored so. The vectors, which are few, stay float32: variances may be any size."""
 LARGEST_HEADER = 1 << 23  # bytes; room for 10,000 class names of 100 characters in any script
 DEEPEST_NETWORK = 1_000  # layers; each takes far more memory than it needs bytes in a file
 LARGEST_WIDTH = 10**36  # larger than any disk, but short enough to print in a message
@@ -83,22 +87,33 @@ class ModelFacts:
         }
 
 
-def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
-    """Write network and facts to ``path``, whole or not at all."""
+def save_model(
+    path: Path, network: Network, facts: ModelFacts, dtype: Literal["float16"] | None = None
+) -> None:
+    """Write network and facts to ``path``, whole or not at all.
+
+    With the dtype ``float16`` the matrices of weights are rounded to it, and take half the space.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     refuse_other_format(path, ".safetensors")
     check_layers(network)
+    if dtype not in (None, "float16"):
+        raise InputError(f"dtype is {dtype!r}; expected 'float16', or None for {network.dtype}")
     has_other_scale = facts.scale is not None and facts.scale.full not in (1, PIXELS.full)
+    is_new = dtype is not None or facts.temperature != 1
     header = {
-        "format": FORMATS[2 if facts.temperature != 1 else has_other_scale],
-        "dtype": network.dtype.name,
+        "format": FORMATS[2 if is_new else has_other_scale],
+        "dtype": dtype or network.dtype.name,
         "architecture": asdict(network.architecture),
         **asdict(facts),
         "pixels": facts.pixels,  # all that versions up to 0.2 know of the scale
     }
-    tensors = {name: np.ascontiguousarray(array) for name, array in network.tensors().items()}
+    tensors = {
+        name: np.ascontiguousarray(_half(path, name, array) if dtype else array)
+        for name, array in network.tensors().items()
+    }
     metadata = {"inknet": json.dumps(header)}
     check_class_names(facts.class_names, f"{path}: cannot be written")
     try:
@@ -110,6 +125,19 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
         write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
     except SafetensorError as error:
         raise InputError(f"{path}: cannot be written: {error}") from None
+
+
+def _half(path: Path, name: str, array: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return a matrix as float16 and a vector as float32, if they can hold its numbers."""
+    small: NDArray[np.floating]
+    with np.errstate(over="ignore"):
+        small = array.astype(np.float16 if array.ndim == 2 else np.float32)
+    if not np.array_equal(np.isfinite(small), np.isfinite(array)):
+        raise InputError(
+            f"{path}: cannot be written as float16: {name} holds {np.abs(array).max():g}; "
+            f"expected at most {np.finfo(small.dtype).max:g}"
+        )
+    return small
 
 
 def check_layers(network: Network) -> None:
@@ -137,7 +165,7 @@ def check_class_names(names: Sequence[str], where: str) -> None:
 
 
 def load_model(path: Path) -> tuple[Network, ModelFacts]:
-    """Read what `save_model` wrote.
+    """Read what `save_model` wrote, or the model of a run folder.
 
     Raises
     ------
@@ -147,6 +175,9 @@ def load_model(path: Path) -> tuple[Network, ModelFacts]:
     """
     from safetensors import SafetensorError, safe_open
 
+    if path.is_dir():
+        path, folder = path / "model.safetensors", path
+        refuse_link_out_of(folder, path)
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
     try:
@@ -155,7 +186,7 @@ def load_model(path: Path) -> tuple[Network, ModelFacts]:
             header = _read_header(path, file.metadata())
             architecture, facts = _described(path, header)
             network = _empty_network(path, architecture, header["dtype"])
-            _fill(path, network, file)
+            _fill(path, network, file, header["dtype"])
     except SafetensorError as error:
         raise InputError(f"{path}: not a readable safetensors file: {quoted(error)}") from None
     except MemoryError:
@@ -192,8 +223,9 @@ def _read_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
 
 def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelFacts]:
     try:
-        if header["dtype"] not in ("float32", "float64"):
-            raise ValueError(f"dtype is {header['dtype']!r}; expected float32 or float64")
+        expected = tuple(STORED) if header["format"] == FORMATS[2] else ("float32", "float64")
+        if header["dtype"] not in expected:
+            raise ValueError(f"dtype is {header['dtype']!r}; expected {' or '.join(expected)}")
         architecture = Architecture(**header["architecture"])
         architecture.require_softmax()
         _check_extent(architecture)
@@ -291,12 +323,12 @@ def _empty_network(path: Path, architecture: Architecture, dtype: str) -> Networ
             f"but has only {path.stat().st_size:,} bytes"
         )
     try:
-        return Network(architecture, None, dtype)
+        return Network(architecture, None, "float32" if dtype == "float16" else dtype)
     except ValueError as error:  # it does not fit in memory
         raise InputError(f"{path}: {error}") from None
 
 
-def _fill(path: Path, network: Network, file: safe_open) -> None:
+def _fill(path: Path, network: Network, file: safe_open, dtype: str) -> None:
     """Copy every array of the file into the network, once all are known to fit."""
     expected, found = network.tensors(), set(file.keys())
     if missing := sorted(expected.keys() - found):
@@ -304,9 +336,9 @@ def _fill(path: Path, network: Network, file: safe_open) -> None:
     if unknown := sorted(found - expected.keys()):
         names = quoted(", ".join(unknown))
         raise InputError(f"{path}: arrays that the network has no place for: {names}")
-    stored_type = {"float32": "F32", "float64": "F64"}[network.dtype.name]
     for name, target in expected.items():
         entry = file.get_slice(name)
+        stored_type = STORED[dtype if target.ndim == 2 else network.dtype.name]
         if tuple(entry.get_shape()) != target.shape or entry.get_dtype() != stored_type:
             raise InputError(
                 f"{path}: {name} is {entry.get_dtype()} {tuple(entry.get_shape())}; "
