@@ -172,11 +172,12 @@ def write_several(entry: Entry) -> str:
         name: {group: values for group, values in groups.items() if group != "several"}
         for name, groups in entry["models"].items()
     }
+    n = models["handwriting"]["all"][1]
     return f"""\
 ## Several digits
 
-{models["handwriting"]["all"][1]} pictures of several digits, up to whole sheets. A picture counts
-as read only if every digit of it is right, and in its row.
+{n} pictures of several digits, up to whole sheets. A picture counts as read only if every digit of
+it is right, and in its row.
 
 {groups_table(models)}
 """
@@ -483,6 +484,7 @@ def page(entries: Mapping[str, Entry]) -> str:
         kind: n + sum(entry.get("looks", {}).get(kind, 0) for entry in entries.values())
         for kind, n in EARLIER_LOOKS.items()
     }
+    earlier = f"{EARLIER_LOOKS['one']} and {EARLIER_LOOKS['several']}"
     parts = [
         section.write(entries[section.name]) for section in SECTIONS if section.name in entries
     ]
@@ -498,8 +500,7 @@ measured and wrote everything on this page; [handwriting.json](handwriting.json)
 The pictures are from public repositories and belong to their authors, so they are not in this
 repository, and nothing was trained on them. Who looks at a test often learns it by heart without
 wanting to: those of one digit were scored about {looks["one"]} times in all, those of several about
-{looks["several"]} times ({EARLIER_LOOKS["one"]} and {EARLIER_LOOKS["several"]} of these before this
-page counted).
+{looks["several"]} times, {earlier} of these before this page counted.
 
 {chr(10).join(parts)}"""
 

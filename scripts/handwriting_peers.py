@@ -24,8 +24,8 @@ from inknet.data import load
 Picture: TypeAlias = NDArray[np.uint8]
 Reader: TypeAlias = Callable[[Sequence[Picture]], list[str]]
 
-TESSERACT = ("stdout", "--psm", "10", "-c", "tessedit_char_whitelist=0123456789")
-"""One character, and digits alone."""
+TESSERACT = ("stdout", "--psm", "10", "-c", "tessedit_char_whitelist=0123456789", "tsv")
+"""One character, and digits alone; as a table, whose lines say which picture they are of."""
 HEIGHT = 100
 """Pixels that Tesseract is comfortable with."""
 
@@ -75,13 +75,17 @@ def _tesseract(prepare: Callable[[Picture], Picture]) -> Reader:
         raise MissingError("Tesseract is not installed (Debian's `tesseract-ocr`).")
 
     def read(pictures: Sequence[Picture]) -> list[str]:
-        texts = []
         with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "picture.png"
-            for picture in pictures:
+            paths = [Path(folder) / f"{number}.png" for number in range(len(pictures))]
+            for path, picture in zip(paths, pictures, strict=True):
                 Image.fromarray(prepare(picture)).save(path)
-                said = subprocess.run([program, path, *TESSERACT], capture_output=True, check=False)
-                texts.append("".join(said.stdout.decode("utf-8", "replace").split()))
+            listed = Path(folder) / "pictures.txt"  # read one after the other, by one process
+            listed.write_text("".join(f"{path}\n" for path in paths), "utf-8")
+            said = subprocess.run([program, listed, *TESSERACT], capture_output=True, check=True)
+        texts = [""] * len(pictures)
+        for line in said.stdout.decode("utf-8", "replace").splitlines()[1:]:
+            cells = line.split("\t")  # the second is the number of the page, from 1
+            texts[int(cells[1]) - 1] += "".join(cells[11:]).strip()
         return texts
 
     return read
