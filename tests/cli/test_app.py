@@ -542,6 +542,7 @@ def test_predict_says_that_a_model_of_table_data_reads_no_pictures(tmp_path: Pat
     assert {path.name for path in (tmp_path / "run").glob("*.png")} == {
         "loss.png",
         "confusion_matrix.png",
+        "reliability.png",
     }
     Image.new("L", (28, 28)).save(tmp_path / "a.png")
     assert "was not trained on images" in refusal("predict", "run", "a.png", folder=tmp_path)
