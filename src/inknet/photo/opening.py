@@ -69,10 +69,11 @@ def on_paper(colours: Picture) -> Picture:
         return colours
     opacity = colours[:, :, 3:] / np.float32(255)
     ink = colours[:, :, :3] * opacity
-    if opacity.mean() > MOSTLY_OPAQUE:
+    alpha = colours[:, :, 3:].astype(np.int64)
+    if alpha.mean() > MOSTLY_OPAQUE * 255:
         paper = np.median(colours[opacity[:, :, 0] > 0.5, :3], axis=0).astype(np.float32)
     else:
-        is_dark = ink.sum() < 128 * 3 * max(float(opacity.sum()), 1e-6)
+        is_dark = int((alpha * colours[:, :, :3]).sum()) < 128 * 3 * max(int(alpha.sum()), 1)
         paper = np.full(3, 255 if is_dark else 0, np.float32)
     picture: Picture = np.rint(ink + (1 - opacity) * paper).astype(np.uint8)
     return picture
