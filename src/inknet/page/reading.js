@@ -1,0 +1,66 @@
+// From the pixels of the pad to an answer: what was read, how surely, or why nothing was.
+
+import { fitImage, greyOf } from "./images.js";
+import { openPixels } from "./photo/opening.js";
+import { readCharacters } from "./photo/several.js";
+
+export const SURE = 0.8; // a class with less than this probability is a guess
+
+export class Reader {
+  constructor(model, network) {
+    this.model = model;
+    this.network = network;
+    const isDigit = model.classes.every((name) => /^[0-9]$/.test(name));
+    this.noun = isDigit ? "digit" : "character";
+  }
+
+  /** From an image as the network sees it, bytes, to its inputs: 0 to 1. */
+  inputs(image) {
+    return Float32Array.from(image, (level) => level / 255);
+  }
+
+  classify(images) {
+    return images.map((image) => this.network.probabilities(this.inputs(this.seen(image))));
+  }
+
+  /** MNIST's images are light ink; a model may have learned from dark ink on light paper. */
+  seen(image) {
+    const inverts = this.model.isPrepared && this.model.lightBackground;
+    return inverts ? image.map((level) => 255 - level) : image;
+  }
+
+  /** Read pixels: { rows, characters, verdict, text, confidence, height, width }. */
+  read(pixels) {
+    const { rows, height, width } = this.model.isPrepared ? this.several(pixels) : this.single(pixels);
+    const characters = rows.flat();
+    for (const one of characters) {
+      one.image = this.seen(one.image);
+      one.best = one.probabilities.indexOf(Math.max(...one.probabilities));
+      one.confidence = one.probabilities[one.best];
+    }
+    const confidence = Math.min(...characters.map((one) => one.confidence));
+    const verdict = characters.length === 0 ? "blank" : confidence >= SURE ? this.noun : "unsure";
+    const text = rows.map((row) => this.word(row)).join(" ");
+    return { rows, characters, verdict, text, confidence, height, width };
+  }
+
+  word(row) {
+    const names = row.map((one) => this.model.classes[one.best]);
+    return names.join(names.every((name) => name.length === 1) ? "" : " ");
+  }
+
+  several(pixels) {
+    const picture = openPixels(pixels);
+    const rows = readCharacters(picture, (images) => this.classify(images));
+    return { rows, height: picture.height, width: picture.width };
+  }
+
+  single(pixels) {
+    const { height, width } = pixels;
+    const { data } = fitImage(greyOf(pixels), this.model);
+    const isBlank = data.every((level) => level === data[0]);
+    const probabilities = isBlank ? null : this.classify([data])[0];
+    const rows = isBlank ? [] : [[{ box: [0, 0, height, width], image: data, probabilities }]];
+    return { rows, height, width };
+  }
+}
