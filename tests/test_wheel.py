@@ -41,6 +41,9 @@ def test_the_wheel_carries_its_data_files_and_licences(wheel: Path) -> None:
         "inknet/recipes/digits.toml",
         "inknet/recipes/final.toml",
         "inknet/exchange/model.py.txt",
+        "inknet/page/index.html",
+        "inknet/page/style.css",
+        "inknet/page/photo/character.js",
         "inknet/report/templates/report.html.jinja",
         "inknet/py.typed",
     ):

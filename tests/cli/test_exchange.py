@@ -69,7 +69,7 @@ def test_the_order_of_layers_whose_names_do_not_say_it_is_given(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export", "model.safetensors"], "export needs --onnx FILE or --numpy FILE"),
+        (["export", "model.safetensors"], "export needs --onnx FILE, --numpy FILE or --html FILE"),
         (["export", "nothing", "--numpy", "x.py"], "nothing: no such model file"),
         (["export", "model.safetensors", "--numpy", "no/x.py"], "no/x.py: cannot be written"),
         (

@@ -1,4 +1,4 @@
-"""Export models to ONNX, one Python file or one HTML file; import them from state dicts or scikit-learn.
+"""Export models to ONNX, Python or HTML; import them from state dicts or scikit-learn.
 
 `onnx_file`, `numpy_file` and `html_file` write, `state_dict` and `scikit_learn` read. The commands
 ``inknet export`` and ``inknet import`` are in `inknet.cli`.
