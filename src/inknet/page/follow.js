@@ -101,7 +101,7 @@ export class Follow {
     const { terms, bias, sum, value } = this.network.terms(forward, layer, unit);
     const input = layer === 1 ? "x" : "a";
     const parts = [
-      element("p", { className: "formula" }, isLogit ? `z = Σ ${input} · w + b = ${number(sum)}` : `z = Σ ${input} · w + b = ${number(sum)}`),
+      element("p", { className: "formula" }, `z = Σ ${input} · w + b = ${number(sum)}`),
       this.sum(path, terms, layer - 1, {
         how: (term) => `${number(term.value)} × ${number(term.weight)}`,
         rest: terms.length,
@@ -195,7 +195,7 @@ function fixedRow(what, how, value, kind, most) {
     { className: `row ${kind}` },
     element("span", { className: "what" }, what),
     element("span", { className: "how" }, how),
-    element("span", { className: "product" }, signed(value)),
+    element("span", { className: "product" }, most ? signed(value) : number(value)),
     most ? bar(value / most) : element("span"),
   );
   return element("li", {}, row);

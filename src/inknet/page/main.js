@@ -104,6 +104,8 @@ class Page {
   }
 
   buildBars() {
+    const isShort = this.model.classes.length <= 10 && this.model.classes.every((name) => name.length < 3);
+    byId("bars").classList.toggle("columns", isShort);
     this.bars = this.model.classes.slice(0, MOST_BARS).map(() => {
       const parts = {
         name: element("span", { className: "name" }),
@@ -223,8 +225,9 @@ class Page {
       const several = reading.characters.length > 1;
       const order = Array.from(classes.keys()).sort((a, b) => character.probabilities[b] - character.probabilities[a]);
       if (reading.verdict !== "unsure") {
-        const what = several ? `${reading.characters.length} ${noun}s` : `This is a ${noun}`;
-        sentence = `${what}, ${percent(reading.confidence)} sure${several ? " of the least sure one" : ""}.`;
+        sentence = several
+          ? `${reading.characters.length} ${noun}s; the least sure has ${percent(reading.confidence)}.`
+          : `This is a ${noun}, ${percent(reading.confidence)} sure.`;
       } else if (several) {
         sentence = `Not sure: the least sure ${noun} has only ${percent(reading.confidence)}.`;
       } else {
@@ -257,7 +260,7 @@ class Page {
       bar.set(k);
       bar.name.textContent = classes[k];
       bar.name.title = classes[k];
-      bar.fill.style.width = `${100 * p}%`;
+      bar.fill.style.setProperty("--p", p);
       bar.value.textContent = character ? percent(p) : "–";
       bar.button.disabled = !character;
       bar.item.classList.toggle("best", character?.best === k);
