@@ -44,7 +44,7 @@ TO_BASE64 = """
 
 @pytest.fixture(scope="module")
 def sample():
-    return load("sample").stored()
+    return load("sample").stored().reshape(-1, 28, 28)
 
 
 def strokes(generator: np.random.Generator) -> Image.Image:
