@@ -1,5 +1,6 @@
 """A real browser, and the modules of the page served to it from this machine."""
 
+import base64
 import json
 import shutil
 import threading
@@ -8,6 +9,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -33,7 +35,7 @@ def browser() -> Iterator[object]:
 class Files(SimpleHTTPRequestHandler):
     """The modules of the page, and bytes that a test makes: ``/data/…``."""
 
-    data: dict[str, Callable[[], bytes]] = {}
+    data: ClassVar[dict[str, Callable[[], bytes]]] = {}
 
     def do_GET(self) -> None:
         if not self.path.startswith("/data/"):
@@ -73,6 +75,5 @@ def model_in(page: str) -> dict:
 
 
 def from_base64(text: str, dtype: type) -> np.ndarray:
-    import base64
-
+    """Return the numbers of a type whose bytes are written as base64."""
     return np.frombuffer(base64.b64decode(text), dtype)

@@ -195,10 +195,7 @@ def test_a_number_is_followed_to_a_pixel_and_each_sum_is_right(page, model):
         names.append(page.locator("#follow [aria-current]").text_content())
         if layer == 0:
             break
-        if layer == 3:
-            unit = 7
-        else:
-            unit = int(names[-1].split(".")[1])
+        unit = 7 if layer == 3 else int(names[-1].split(".")[1])
         weight, bias, _ = weights[layer - 1]
         while page.locator("#follow .more").count():
             page.click("#follow .more")
@@ -307,12 +304,9 @@ def test_a_blank_picture_gets_no_answer(page):
 
 def test_names_of_classes_with_markup_are_only_text(context, tmp_path):
     names = [
-        "</script><script>alert(1)</script>",
-        "<img src=x onerror=alert(2)>",
-        "&amp;",
-        "\u2028",
+        *("</script><script>alert(1)</script>", "<img src=x onerror=alert(2)>", "&amp;"),
+        *('"', "'", "\\", "`${1}`", "<!--", "-->", "ü"),
     ]
-    names = names[:3] + ['"', "'", "\\", "`${1}`", "<!--", "-->", "ü"]
     model = MLP([784, 10], class_names=names)
     data = load("sample")
     model.train(data.stored()[:500], data.targets[:500], num_epochs=1)

@@ -109,6 +109,7 @@ FETCH = """
 """
 
 
+@pytest.mark.first
 def test_pictures_are_prepared_to_the_same_bytes(modules, sample):
     page, data = modules
     page.evaluate(
