@@ -1,11 +1,7 @@
 // A grid of numbers as colours, whose cells can be chosen by pointer and by keyboard.
 
 import { element } from "./dom.js";
-
-function colour(name) {
-  const hex = getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
-}
+import { rgb } from "./theme.js";
 
 export class Grid {
   /** `describe(i)` says in words what a cell is; `onChoose(i)` is called when one is chosen. */
@@ -99,7 +95,7 @@ export class Grid {
     this.values = values;
     let most = full ?? 0;
     if (full === null) for (const value of values) most = Math.max(most, Math.abs(value));
-    const [base, positive, negative] = [low, high, "--against"].map(colour);
+    const [base, positive, negative] = [low, high, "--against"].map(rgb);
     const image = this.context.createImageData(this.columns, this.rows);
     for (let i = 0; i < values.length; i++) {
       const share = most ? Math.min(1, Math.abs(values[i]) / most) : 0;

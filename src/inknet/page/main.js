@@ -202,7 +202,7 @@ class Page {
     byId("clear").disabled = pad.isEmpty;
     byId("hint").hidden = !pad.isEmpty;
     const begun = performance.now();
-    this.reading = pad.isEmpty ? null : this.reader.read(pad.pixels());
+    this.reading = pad.isEmpty ? null : this.reader.read(pad.pixels(), pad.stroke !== null);
     this.chosen = Math.min(this.chosen, Math.max(0, (this.reading?.characters.length ?? 0) - 1));
     performance.clearMeasures("read");
     performance.measure("read", { start: begun });

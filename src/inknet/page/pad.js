@@ -1,9 +1,10 @@
 // The pad: draw by mouse, pen, touch or keyboard; undo and redo; or show a picture.
 
 import { PEN, UNITS, drawStrokes, isFarther } from "./strokes.js";
+import { colour } from "./theme.js";
 
 const STEP = 25; // of the keyboard's pen
-const RASTER = 224; // pixels of the side of the drawing as it is read
+const RASTER = 196; // pixels of the side of the drawing as it is read
 
 export class Pad {
   /** `onChange(start)` is called after each change, with the time of the event that made it. */
@@ -26,7 +27,7 @@ export class Pad {
     canvas.addEventListener("pointercancel", (event) => this.end(event));
     canvas.addEventListener("keydown", (event) => this.key(event));
     canvas.addEventListener("blur", () => this.liftKeyboard());
-    new ResizeObserver(() => this.draw()).observe(canvas);
+    new ResizeObserver(() => this.resize()).observe(canvas);
   }
 
   get strokes() {
@@ -88,6 +89,7 @@ export class Pad {
     event.preventDefault();
     this.canvas.focus({ preventScroll: true });
     this.liftKeyboard();
+    this.canvas.classList.add("pointed");
     this.pointer = event.pointerId;
     this.canvas.setPointerCapture(event.pointerId);
     this.cursor.isShown = false;
@@ -127,6 +129,7 @@ export class Pad {
     if (move === undefined && event.key !== " ") return;
     event.preventDefault();
     this.cursor.isShown = true;
+    this.canvas.classList.remove("pointed");
     if (event.key === " ") {
       if (this.stroke !== null) {
         this.finish(event.timeStamp);
@@ -146,6 +149,7 @@ export class Pad {
 
   liftKeyboard() {
     this.cursor.isShown = false;
+    this.canvas.classList.remove("pointed");
     if (this.stroke !== null && this.pointer === null) this.finish(performance.now());
     else this.draw();
   }
@@ -168,13 +172,16 @@ export class Pad {
     this.draw();
   }
 
+  resize() {
+    const side = Math.round(this.canvas.clientWidth * (window.devicePixelRatio || 1));
+    if (side > 0 && this.canvas.width !== side) this.canvas.width = this.canvas.height = side;
+    this.draw();
+  }
+
   draw() {
     const { canvas, picture } = this;
-    const side = Math.round(canvas.clientWidth * (window.devicePixelRatio || 1));
-    if (side === 0) return;
-    if (canvas.width !== side) canvas.width = canvas.height = side;
+    const side = canvas.width;
     const context = canvas.getContext("2d");
-    const style = getComputedStyle(canvas);
     context.clearRect(0, 0, side, side);
     let frame = [0, 0, side, side];
     if (picture !== null) {
@@ -185,12 +192,12 @@ export class Pad {
       context.imageSmoothingQuality = "high";
       context.drawImage(picture, ...frame);
     } else {
-      drawStrokes(context, this.strokes, side, style.getPropertyValue("--ink"));
+      drawStrokes(context, this.strokes, side, colour("--ink"));
     }
     const line = Math.max(2, side / 250);
     for (const { top, left, bottom, right, isChosen } of this.boxes) {
       context.lineWidth = isChosen ? 2 * line : line;
-      context.strokeStyle = style.getPropertyValue("--accent");
+      context.strokeStyle = colour("--accent");
       context.strokeRect(
         frame[0] + left * frame[2] - line,
         frame[1] + top * frame[3] - line,
@@ -202,7 +209,7 @@ export class Pad {
       const [x, y] = [(this.cursor.x / UNITS) * side, (this.cursor.y / UNITS) * side];
       const reach = (PEN / UNITS) * side;
       context.lineWidth = line;
-      context.strokeStyle = style.getPropertyValue("--accent");
+      context.strokeStyle = colour("--accent");
       context.beginPath();
       context.moveTo(x - reach, y);
       context.lineTo(x + reach, y);

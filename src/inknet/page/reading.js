@@ -1,6 +1,7 @@
 // From the pixels of the pad to an answer: what was read, how surely, or why nothing was.
 
 import { fitImage, greyOf } from "./images.js";
+import { mapped } from "./photo/image.js";
 import { openPixels } from "./photo/opening.js";
 import { readCharacters } from "./photo/several.js";
 
@@ -16,7 +17,7 @@ export class Reader {
 
   /** From an image as the network sees it, bytes, to its inputs: 0 to 1. */
   inputs(image) {
-    return Float32Array.from(image, (level) => level / 255);
+    return mapped(image, Float32Array, (level) => level / 255);
   }
 
   classify(images) {
@@ -29,9 +30,11 @@ export class Reader {
     return inverts ? image.map((level) => 255 - level) : image;
   }
 
-  /** Read pixels: { rows, characters, verdict, text, confidence, height, width }. */
-  read(pixels) {
-    const { rows, height, width } = this.model.isPrepared ? this.several(pixels) : this.single(pixels);
+  /** Read pixels, of a draft while a stroke is drawn: rows, characters, verdict, text and more. */
+  read(pixels, isDraft = false) {
+    const { rows, height, width } = this.model.isPrepared
+      ? this.several(pixels, isDraft)
+      : this.single(pixels);
     const characters = rows.flat();
     for (const one of characters) {
       one.image = this.seen(one.image);
@@ -49,9 +52,9 @@ export class Reader {
     return names.join(names.every((name) => name.length === 1) ? "" : " ");
   }
 
-  several(pixels) {
+  several(pixels, isDraft) {
     const picture = openPixels(pixels);
-    const rows = readCharacters(picture, (images) => this.classify(images));
+    const rows = readCharacters(picture, (images) => this.classify(images), isDraft);
     return { rows, height: picture.height, width: picture.width };
   }
 

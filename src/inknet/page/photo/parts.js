@@ -58,8 +58,9 @@ export function connectedParts(mask) {
 
 /** The pixels of the parts that are chosen. */
 export function maskOf(parts, chosen) {
-  const data = new Uint8Array(parts.labels.length);
-  for (let i = 0; i < data.length; i++) if (chosen[parts.labels[i]]) data[i] = 1;
+  const { labels } = parts;
+  const data = new Uint8Array(labels.length);
+  for (let i = 0; i < data.length; i++) if (labels[i] >= 0 && chosen[labels[i]]) data[i] = 1;
   return { height: parts.height, width: parts.width, channels: 1, data };
 }
 

@@ -33,8 +33,12 @@ const NARROW = 0.5;
 const WIDTH_SPREAD = 0.25;
 const LOW_COST = 2;
 
-/** Rows of characters: { box, image, probabilities }; empty if the picture is blank. */
-export function readCharacters(picture, classify) {
+/**
+ * Rows of characters: { box, image, probabilities }; empty if the picture is blank.
+ *
+ * A draft is read while a stroke is drawn: nothing is cut, which takes the longest.
+ */
+export function readCharacters(picture, classify, isDraft = false) {
   const { height, width } = picture;
   const one = (box, image) => ({ box, image: image.data, probabilities: classify([image.data])[0] });
   const mnist = asMnist(picture);
@@ -43,8 +47,8 @@ export function readCharacters(picture, classify) {
   const found = findInk(large);
   const groups = grouped(found.mask);
   // one that is not cut is classified below, by its image of the whole picture
-  let rows = groups.length === 1 && !isWide(groups[0]) ? [[{ box: boxAt(groups[0]) }]] : null;
-  rows ??= findCharacters(found, groups, classify);
+  let rows = groups.length === 1 && (isDraft || !isWide(groups[0])) ? [[{ box: boxAt(groups[0]) }]] : null;
+  rows ??= findCharacters(found, groups, classify, isDraft);
   if (rows.length === 1 && rows[0].length === 1) {
     const image = preparedFrom(large === picture ? found : findInk(picture));
     rows = [[one(rows[0][0].box, image)]];
@@ -63,11 +67,11 @@ function boxAt({ mask, top, left }) {
   return [top, left, top + mask.height, left + mask.width];
 }
 
-function findCharacters(found, groups, classify) {
+function findCharacters(found, groups, classify, isDraft) {
   const characters = [];
   const whole = [];
   for (const strokes of groups) {
-    if (isWide(strokes)) characters.push(...cut(found, strokes, classify));
+    if (isWide(strokes) && !isDraft) characters.push(...cut(found, strokes, classify));
     else whole.push(strokes);
   }
   characters.push(...classified(found, whole, classify));
