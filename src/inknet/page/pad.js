@@ -4,7 +4,7 @@ import { PEN, UNITS, drawStrokes, isFarther } from "./strokes.js";
 import { colour } from "./theme.js";
 
 const STEP = 25; // of the keyboard's pen
-const RASTER = 196; // pixels of the side of the drawing as it is read
+const RASTER = 168; // pixels of the side of the drawing as it is read
 
 export class Pad {
   /** `onChange(start)` is called after each change, with the time of the event that made it. */
