@@ -290,6 +290,9 @@ def test_what_is_no_picture_is_said(page, content):
     page.wait_for_selector("#trouble:not([hidden])")
     said = page.locator("#trouble").text_content()
     assert said == "<b>x.png: not a picture that this browser can open."
+    drawn(page, SEVEN)
+    expect_text(page, "7")
+    assert page.locator("#trouble").is_hidden()
 
 
 def test_a_blank_picture_gets_no_answer(page):

@@ -30,7 +30,10 @@ class Page {
     this.chosen = 0; // which character
     this.shown = null; // for which class pixels speak; null is the answer
     this.path = [];
-    this.pad = new Pad(byId("pad"), (start) => this.schedule(start));
+    this.pad = new Pad(byId("pad"), (start) => {
+      tell("");
+      this.schedule(start);
+    });
     this.build();
     this.restore();
     window.addEventListener("hashchange", () => {
@@ -232,7 +235,7 @@ class Page {
         sentence = `Not sure: the least sure ${noun} has only ${percent(reading.confidence)}.`;
       } else {
         const second = classes.length > 1 ? ` or ${classes[order[1]]}` : "";
-        sentence = `Not sure: ${classes[order[0]]}${second}. A sure answer has at least ${percent(SURE)}.`;
+        sentence = `Not sure: ${classes[order[0]]}${second}. A sure answer has at least ${100 * SURE} %.`;
       }
     }
     byId("sentence").textContent = sentence;
