@@ -173,7 +173,9 @@ def test_an_unsure_answer_says_so(context, tmp_path):
     page = context.new_page()
     page.goto((tmp_path / "unsure.html").as_uri())
     drawn(page, SEVEN)
-    page.wait_for_function("document.getElementById('sentence').textContent.startsWith('Not sure')")
+    page.wait_for_function(
+        "() => document.getElementById('sentence').textContent.startsWith('Not sure')"
+    )
 
 
 def test_several_digits_are_read_in_order_and_each_can_be_looked_at(page):
@@ -301,7 +303,9 @@ def test_a_blank_picture_gets_no_answer(page):
     page.set_input_files(
         "#file", {"name": "blank.png", "mimeType": "image/png", "buffer": content.getvalue()}
     )
-    page.wait_for_function("document.getElementById('sentence').textContent.includes('no ink')")
+    page.wait_for_function(
+        "() => document.getElementById('sentence').textContent.includes('no ink')"
+    )
     assert page.locator("#text").text_content() == "–"
 
 

@@ -210,8 +210,13 @@ class Page {
     performance.clearMeasures("read");
     performance.measure("read", { start: begun });
     this.answer();
-    this.details();
-    if (pad.stroke === null) this.remember();
+    clearTimeout(this.later);
+    if (pad.stroke === null) {
+      this.details();
+      this.remember();
+    } else {
+      this.later = setTimeout(() => this.details()); // after the frame that shows the bars
+    }
   }
 
   get character() {
