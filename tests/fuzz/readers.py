@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import struct
+import warnings
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -141,7 +142,11 @@ def _label_six(folder: Path) -> None:
 def _load(path: Path) -> None:
     from inknet.data import load
 
-    dataset = load(path)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        dataset = load(path)
+    for assumed in said:
+        check_message(assumed.message)
     assert np.isfinite(dataset.features).all()
     assert dataset.targets.max() < dataset.n_classes
 
@@ -201,7 +206,7 @@ def _read_metrics(path: Path) -> None:
         runs(path.parent.parent)  # this skips runs that it cannot read
 
 
-def check_message(error: Exception) -> None:
+def check_message(error: Exception | str) -> None:
     """Check that the message of a refusal is one printable line."""
     message = str(error)
     assert message.isprintable(), f"the message cannot be printed as it is: {message!a}"

@@ -9,7 +9,9 @@ import typer
 
 from inknet.cli.console import (
     EXIT_BAD_INPUT,
+    LABEL,
     SOURCE_HELP,
+    TRANSPOSE,
     complain,
     how_to_resume,
     n_errors,
@@ -42,6 +44,8 @@ def evaluate(
             f"source, or all of it if it has none. {SOURCE_HELP}",
         ),
     ] = None,
+    label: Annotated[str | None, LABEL] = None,
+    transpose: Annotated[bool | None, TRANSPOSE] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     copies: Annotated[
         int,
@@ -60,6 +64,8 @@ def evaluate(
     from inknet.runs.other_data import evaluation_part, matched
 
     n_learned_from = 0
+    if data is None and (label is not None or transpose is not None):
+        raise InputError("--label and --transpose say how --data is read; give it too")
     if data is None:
         opened = Run.open(run)
         model, samples = opened.model(), opened.test_data()
@@ -68,7 +74,7 @@ def evaluate(
     else:
         model = MLP.load(run)
         reader = None if model.facts.fitting is None else model.picture_reader()
-        samples = evaluation_part(load(data, reader))
+        samples = evaluation_part(load(data, reader, label=label, transpose=transpose))
         if samples.n_official_test and (run / "metrics.json").is_file():
             n_learned_from = Run.open(run).n_learned_from(samples)
     samples = matched(samples, model)

@@ -14,8 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.data.classes import named_classes
 from inknet.data.compressed import is_gzipped, largest_unpacked, open_unpacked
-from inknet.data.dataset import Dataset, numbered_classes
+from inknet.data.dataset import Dataset
 from inknet.errors import InputError
 
 UNSIGNED_BYTE = 0x08
@@ -219,10 +220,11 @@ def load_pairs(train: Pair, test: Pair | None, name: str) -> Dataset:
             read_values_into(pair.images, images[part])
             read_values_into(pair.labels, labels[part])
     height, width = image_shape
+    numbers, names = named_classes(labels, name)
     return Dataset(
         features=images.reshape(len(images), height * width),
-        labels=labels,
-        class_names=numbered_classes(labels, name),
+        labels=numbers,
+        class_names=names,
         image_shape=(height, width),
         name=name,
         n_official_test=n_test,

@@ -18,6 +18,7 @@ Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LARGEST_INTEGER = (1 << 63) - 1  # the range that TOML guarantees
 Count: TypeAlias = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
+Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=1_000)]
 Unset = BeforeValidator(lambda value: None if value == "none" else value)
 """Lets ``--set key=none`` unset a key, since TOML has no null."""
 HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
@@ -54,6 +55,14 @@ class DataRecipe(Part):
 
     source: str = "mnist"
     """``mnist``, ``sample``, or the path of a file or folder."""
+    label: Annotated[Name | None, Unset] = None
+    """Which column of a table has the labels: its name, ``first`` or ``last``; without it, the one
+    that names and values show to be the label."""
+    transpose: Annotated[bool | None, Unset] = None
+    """Whether rows and columns of images are exchanged; without it, where the name of the source
+    is known to need it."""
+    class_names: Annotated[list[Name] | None, Unset] = None
+    """Names for the classes, in the order of their labels; without it, those of the source."""
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Fraction of the samples held back to validate the training, and to stop it early."""
     test: Annotated[float, Field(gt=0, lt=1)] = 0.1

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from inknet.data import Dataset, load
+from inknet.data import Dataset
 from inknet.data.digest import source_digest
 from inknet.errors import InputError
 from inknet.files import refuse_link_out_of, write_text_whole
@@ -23,7 +23,7 @@ from inknet.recipes import DataRecipe, Recipe, check_readable
 from inknet.report.evaluation import evaluate
 from inknet.runs.folder import Run
 from inknet.runs.other_data import evaluation_part
-from inknet.runs.prepare import with_absolute_source
+from inknet.runs.prepare import load_source, with_absolute_source
 from inknet.runs.unfinished import Unfinished
 
 FILE = "ensemble.json"
@@ -67,7 +67,7 @@ def train_ensemble(
     """
     recipe = with_absolute_source(recipe)
     source = recipe.data.source
-    dataset = load(source)
+    dataset = load_source(recipe.data)
     if not (recipe.data.official_test and dataset.n_official_test):
         raise InputError(
             f"{source}: has no official test set, so each seed would draw a different one; an "
