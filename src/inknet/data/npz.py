@@ -201,7 +201,7 @@ def _without_channels(where: str, images: NDArray[Any]) -> NDArray[Any]:
     """Return images ``(n, height, width)`` of one channel, or of three as grey."""
     if images.shape[3] == 1:
         return images[:, :, :, 0]
-    if images.shape[1] == 1 and images.shape[3] != 3:
+    if images.shape[1] == 1:
         return images[:, 0]  # (n, 1, height, width), as PyTorch has them
     if images.shape[3] != 3 or images.dtype != np.uint8:
         raise InputError(
