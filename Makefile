@@ -9,8 +9,8 @@ TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
 .PHONY: train fast test format figures experiments bench stale record test-all clean
 
-train: $(VENV)/installed ## train the digit network; ARGS="--seed 1" passes options on
-	$(BIN)/inknet train $(ARGS)
+train: $(VENV)/installed ## train the digit network; DATA=fashion on other data; ARGS="--seed 1" passes options on
+	$(BIN)/inknet train $(if $(DATA),--data $(DATA)) $(ARGS)
 
 fast: $(VENV)/installed ## install the compiled loops
 	$(BIN)/pip install --quiet --editable '.[fast]'

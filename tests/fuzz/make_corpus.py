@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
+import struct
 import zipfile
 from pathlib import Path
 
@@ -47,6 +49,11 @@ def idx() -> None:
         gzip.compress(images[:20], mtime=0) + gzip.compress(images[20:], mtime=0),
     )
     write("idx_packed", "longer-than-it-claims", images + b"more")
+    write("idx", "xz", lzma.compress(images))
+    floats = struct.pack(">BBBB3I", 0, 0, 0x0D, 3, 6, 4, 4) + IMAGES.astype(">f4").tobytes()
+    write("idx", "floats", floats)
+    columns = np.column_stack([LABELS] * 8).astype(">i4")
+    write("idx", "qmnist-labels", struct.pack(">BBBB2I", 0, 0, 0x0C, 2, 6, 8) + columns.tobytes())
 
 
 def csv() -> None:

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 EXIT_BAD_INPUT = 2
-SOURCE_HELP = "mnist, sample, or a path: CSV, IDX file or folder, .npz, folder of class folders."
+SOURCE_HELP = (
+    "mnist, sample, fashion or another name (inknet data list), or a path: CSV, IDX file or "
+    "folder, .npz, folder of class folders."
+)
 LABEL: Any = typer.Option(
     "--label", metavar="NAME|first|last", help="Which column of a table has the labels."
 )

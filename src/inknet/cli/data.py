@@ -17,21 +17,36 @@ N_VERSIONS = 16
 
 def list_sources() -> None:
     """List the sources of data."""
+    from inknet.data.public import PUBLISHED
+
     table = new_table(["SOURCE", "what it is"], [])
     table.add_row("mnist", "70,000 digits; from INKNET_DATA_DIR, the cache, or downloaded")
     table.add_row("sample", "5,000 of them, inside the package; needs no network")
+    for name, one in PUBLISHED.items():
+        table.add_row(name, f"{one.title}: {sum(one.counts):,} images, found in the same way")
     table.add_row("FILE.csv", "a table of numbers with a column of labels; also .tsv, .csv.gz")
-    table.add_row("FILE or FOLDER", "IDX images and labels as MNIST has them, gzipped or not")
+    table.add_row("FILE or FOLDER", "IDX images and labels as MNIST has them, compressed or not")
     table.add_row("FILE.npz", "NumPy arrays x_train, y_train, x_test, y_test; or X, y")
     table.add_row("FOLDER", "a folder for each class, with pictures in it (any size)")
     print_rich(table)
 
 
-def fetch() -> None:
-    """Download MNIST into the cache, if it is not on this machine yet."""
+def fetch(
+    source: Annotated[
+        str, typer.Argument(metavar="[SOURCE]", help="A name that `inknet data list` shows.")
+    ] = "mnist",
+) -> None:
+    """Download a public set into the cache, if it is not on this machine yet."""
     from inknet.data.mnist import fetch_mnist
+    from inknet.data.public import PUBLISHED, fetch_published
 
-    say(f"MNIST is in {fetch_mnist()}")
+    if source == "mnist":
+        say(f"MNIST is in {fetch_mnist()}")
+    elif source in PUBLISHED:
+        say(f"{PUBLISHED[source].title} is in {fetch_published(PUBLISHED[source])}")
+    else:
+        names = ", ".join(["mnist", *PUBLISHED])
+        raise InputError(f"{source!r} is not downloaded; expected {names}")
 
 
 def info(

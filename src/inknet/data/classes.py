@@ -51,6 +51,30 @@ def named_classes(
     return numbers.reshape(-1).astype(np.intp), tuple(map(str, values.tolist()))
 
 
+def one_label_each(where: str, labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels ``(n,)``, also of ``(n, 1)`` and of one-hot ``(n, n_classes)``."""
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim == 2 and labels.dtype.kind in "biuf" and labels.size:
+        if not (((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all()):
+            raise InputError(
+                f"{where} has shape {labels.shape}, and not exactly one 1 in each row; expected "
+                "one label for each sample, of shape (n,), or one-hot"
+            )
+        labels = labels.argmax(axis=1)
+    if labels.ndim != 1 or labels.dtype.kind not in "biufUS":
+        raise InputError(
+            f"{where} is {labels.dtype} of shape {labels.shape}, "
+            "expected whole numbers, bool or text of shape (n,) or (n, 1), or one-hot"
+        )
+    if labels.dtype.kind == "S":
+        try:
+            return np.char.decode(labels, "utf-8")
+        except UnicodeDecodeError:
+            raise InputError(f"{where} is text that is not UTF-8") from None
+    return labels
+
+
 def _whole(labels: NDArray[Any], where: str) -> NDArray[np.int64]:
     """Return floating-point labels as whole numbers, or refuse them."""
     if not np.isfinite(labels).all():

@@ -12,7 +12,7 @@ from array import array
 from collections.abc import Iterator
 from itertools import chain, islice
 from pathlib import Path
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,7 +110,7 @@ def feature_names(columns: Columns) -> list[str]:
     return [columns.names[i] for i in columns.features] if columns.names else []
 
 
-def _as_text(binary: BinaryIO | gzip.GzipFile) -> TextIO:
+def _as_text(binary: io.BufferedReader[Any] | gzip.GzipFile) -> TextIO:
     """Return the text of a file; a byte that is not UTF-8 is refused where it is read."""
     return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
 

@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.data.classes import named_classes
+from inknet.data.classes import named_classes, one_label_each
 from inknet.data.compressed import largest_unpacked
 from inknet.data.dataset import MOST_CLASSES, Dataset
+from inknet.data.kept import kept
 from inknet.data.layout import image_shape_of
 from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError, quoted
@@ -152,7 +153,7 @@ def _choose_pairs(path: Path, keys: set[str]) -> list[tuple[str, str]]:
 
 def _read_part(path: Path, archive: zipfile.ZipFile, features_key: str, labels_key: str) -> _Part:
     """Read features and labels, check them and convert them to the types of a `Dataset`."""
-    labels = _one_label_each(f"{path}: {labels_key}", _read_array(path, archive, labels_key))
+    labels = one_label_each(f"{path}: {labels_key}", _read_array(path, archive, labels_key))
     features = _read_array(path, archive, features_key)
     if features.dtype.kind not in "biuf" or features.ndim not in (2, 3, 4):
         raise InputError(
@@ -170,31 +171,7 @@ def _read_part(path: Path, archive: zipfile.ZipFile, features_key: str, labels_k
         features = _without_channels(f"{path}: {features_key}", features)
     image_shape = (features.shape[1], features.shape[2]) if features.ndim == 3 else None
     features = features.reshape(len(features), -1)
-    return _Part(_stored(f"{path}: {features_key}", features), image_shape, labels)
-
-
-def _one_label_each(where: str, labels: NDArray[Any]) -> NDArray[Any]:
-    """Return labels ``(n,)``, also of ``(n, 1)`` and of one-hot ``(n, n_classes)``."""
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]
-    if labels.ndim == 2 and labels.dtype.kind in "biuf" and labels.size:
-        if not (((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all()):
-            raise InputError(
-                f"{where} has shape {labels.shape}, and not exactly one 1 in each row; expected "
-                "one label for each sample, of shape (n,), or one-hot"
-            )
-        labels = labels.argmax(axis=1)
-    if labels.ndim != 1 or labels.dtype.kind not in "biufUS":
-        raise InputError(
-            f"{where} is {labels.dtype} of shape {labels.shape}, "
-            "expected whole numbers, bool or text of shape (n,) or (n, 1), or one-hot"
-        )
-    if labels.dtype.kind == "S":
-        try:
-            return np.char.decode(labels, "utf-8")
-        except UnicodeDecodeError:
-            raise InputError(f"{where} is text that is not UTF-8") from None
-    return labels
+    return _Part(kept(f"{path}: {features_key}", features), image_shape, labels)
 
 
 def _without_channels(where: str, images: NDArray[Any]) -> NDArray[Any]:
@@ -212,26 +189,6 @@ def _without_channels(where: str, images: NDArray[Any]) -> NDArray[Any]:
     for image, colours in zip(grey, images, strict=True):  # one by one: wider numbers are needed
         image[:] = (colours @ GREY + 500) // 1000
     return grey
-
-
-def _stored(where: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return integers from 0 to 255 as uint8, and all else as float32 or float64.
-
-    Their values decide later what they stand for, see `inknet.scale`; here, only that they are
-    finite is checked.
-    """
-    if array.dtype.kind != "f":
-        if array.min() >= 0 and array.max() <= 255:
-            return np.ascontiguousarray(array, np.uint8)
-        return np.ascontiguousarray(array, np.float32 if array.dtype.itemsize <= 2 else np.float64)
-    for row, values in enumerate(array):  # row by row: one mask for all would take more memory
-        if not np.isfinite(values).all():
-            column = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise InputError(
-                f"{where} is {values[column]} in row {row}, column {column} (counted from 0), "
-                "expected finite numbers"
-            )
-    return np.ascontiguousarray(array, np.float32 if array.dtype.itemsize <= 4 else np.float64)
 
 
 def _read_class_names(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:

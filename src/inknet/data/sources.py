@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from inknet.data.classes import renamed, without_absent_classes
 from inknet.data.csv_file import load_csv
 from inknet.data.dataset import Dataset
+from inknet.data.emnist import split_in, with_names
 from inknet.data.idx import images_in, load_idx
 from inknet.data.image_folder import load_image_folder
 from inknet.data.layout import transposed
 from inknet.data.mnist import load_mnist
 from inknet.data.npz import load_npz
+from inknet.data.public import PUBLISHED, load_published
 from inknet.data.sample import load_sample
 from inknet.errors import InputError, quoted
 from inknet.files import as_path
@@ -22,11 +24,11 @@ from inknet.files import as_path
 PictureReader: TypeAlias = Callable[[Path], NDArray[np.uint8]]
 """From the file of a picture to an image ``(height, width)``."""
 
-NAMED = {"mnist": load_mnist, "sample": load_sample}
+NAMED = ("mnist", "sample", *PUBLISHED)
 TABLES = (".csv", ".tsv", ".data")
 EXPECTED = (
-    "a SOURCE is mnist, sample, or the path of a table (.csv, .tsv, also gzipped), an IDX file or "
-    "a folder of them, an .npz, or a folder of class folders of images"
+    f"a SOURCE is {', '.join(NAMED)}, or the path of a table (.csv, .tsv, also gzipped), "
+    "an IDX file or a folder of them, an .npz, or a folder of class folders of images"
 )
 
 
@@ -43,28 +45,30 @@ def load(
     Parameters
     ----------
     source
-        ``"mnist"``, ``"sample"``, or a path: a table (`load_csv`), an IDX file of images, a folder
-        of IDX files, an ``.npz``, or a folder with one folder of images for each class. To load a
-        file called ``mnist``, pass ``"./mnist"`` or a ``Path``. In this and every other path, ``~``
-        and ``~user`` are home folders.
+        A name from `NAMED`, such as ``"mnist"`` or ``"sample"``, or a path: a table (`load_csv`),
+        an IDX file of images, a folder of IDX files, an ``.npz``, or a folder with one folder of
+        images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``. In
+        this and every other path, ``~`` and ``~user`` are home folders.
     read
         How a model that is to be evaluated reads a picture, see `MLP.picture_reader`; for a folder
         of images.
     label
         Which column of a table has the labels: its name, ``first`` or ``last``.
     transpose
-        Whether rows and columns of images are exchanged.
+        Whether rows and columns of images are exchanged; without it, those of EMNIST are, whose
+        files are known by their names.
     class_names
         Names for the classes, in the order of their labels, or of the numbers from 0 on.
 
     Raises
     ------
-    MnistUnavailableError
-        If the source is ``"mnist"`` and the files can neither be found nor downloaded.
+    SourceUnavailableError
+        If the source is a name and its files can neither be found nor downloaded; for ``"mnist"``,
+        `MnistUnavailableError`.
     InputError
         If there is no such source, or something is wrong with it.
     """
-    dataset = _load(source, read, label)
+    dataset = _load(source, read, label, transpose)
     if transpose:
         dataset = transposed(dataset)
     if class_names is not None:
@@ -72,19 +76,29 @@ def load(
     return without_absent_classes(dataset)
 
 
-def _load(source: str | Path, read: PictureReader | None, label: str | None) -> Dataset:
+def _load(
+    source: str | Path, read: PictureReader | None, label: str | None, transpose: bool | None
+) -> Dataset:
     if isinstance(source, str) and source in NAMED:
         _refuse_label(source, label)
-        return NAMED[source]()
+        if source in PUBLISHED:
+            return load_published(PUBLISHED[source], transpose)
+        return load_mnist() if source == "mnist" else load_sample()
     if source == "":
         raise InputError(f"the source is empty; {EXPECTED}")
     path = as_path(source)
     try:
-        return _load_path(path, read, label)
+        dataset = _load_path(path, read, label)
     except MemoryError:
         raise InputError(f"{path}: does not fit in memory") from None
     except OSError as error:  # from listing a folder; the readers turn their own into InputError
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
+    files = [image.name for image in images_in(path)] if path.is_dir() else [path.name]
+    if (split := split_in(files)) is not None:
+        dataset = with_names(dataset, split)
+        if transpose is None:
+            dataset = transposed(dataset)
+    return dataset
 
 
 def _load_path(path: Path, read: PictureReader | None, label: str | None) -> Dataset:
