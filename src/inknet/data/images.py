@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 EXIF_ORIENTATION = 0x0112
 TIFF_TILE = (0x0142, 0x0143)  # width and height
 MOST_PIXELS = 50_000_000  # as many as the cameras of phones take
 LONGEST_SIDE = 100_000  # pixels; decoders and conversions keep several copies of a row
 STRIP = 1 << 20  # pixels converted to grey levels at once
 FAINTEST_INK = 16  # grey levels; a picture with less contrast than this counts as blank
+SIDE_LOOKED_AT = 1024  # pixels, for the colour behind transparent ones
+MOSTLY_OPAQUE = 0.6  # of a picture; otherwise only the ink is opaque
 PLAIN = 32  # grey levels around their median in which most of the pixels of a plain border are
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as grey levels, turned upright, with white behind transparent pixels.
+    """Read a picture as grey levels, turned upright.
+
+    Behind transparent pixels is white, or black if the ink is light.
 
     Returns
     -------
@@ -38,7 +42,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises
     ------
     InputError
-        If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF or WebP image, or too large
+        If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF, WebP, PGM or PPM image, or
+        too large
         (above 50 megapixels, or 25 for WebP and progressive JPEG, or 100,000 pixels on a side).
     """
     from PIL import ImageOps
@@ -117,20 +122,41 @@ def _grey(image: Image) -> NDArray[np.uint8]:
     n_rows = max(1, STRIP // image.width)
     strips = [slice(top, top + n_rows) for top in range(0, image.height, n_rows)]
     low, high = 0.0, 255.0
+    paper = _paper_behind(image)
     if image.mode in ("I", "F"):  # files with 32 bits use any range of values: stretch it to 0–255
-        ranges = [(values.min(), values.max()) for values in (_values(image, s) for s in strips)]
+        ranges = [
+            (values.min(), values.max()) for values in (_values(image, s, paper) for s in strips)
+        ]
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         if not all(np.isfinite(ends).all() for ends in ranges) or not np.isfinite(high - low):
             raise ValueError("its pixels are not finite")
     for strip in strips:
-        values = _values(image, strip)
+        values = _values(image, strip, paper)
         if values.dtype != np.uint8:
             values = _rounded((values - low) * (255 / max(high - low, 1e-300)))
         grey[strip] = values
     return grey
 
 
-def _values(image: Image, rows: slice) -> NDArray[Any]:
+def _paper_behind(image: Image) -> str:
+    """Return the colour behind transparent pixels: that from which the ink differs more.
+
+    Where most is opaque, paper was drawn too, and goes on behind the rest.
+    """
+    from PIL import Image as PillowImage
+
+    if not image.has_transparency_data:
+        return "white"
+    size = min(image.width, SIDE_LOOKED_AT), min(image.height, SIDE_LOOKED_AT)
+    some = image if size == image.size else image.resize(size, PillowImage.Resampling.NEAREST)
+    colours = np.asarray(some.convert("RGBA").convert("LA"), np.float32)
+    lightness, opacity = colours[:, :, 0], colours[:, :, 1]
+    is_light = bool((lightness * opacity).sum() > 127 * opacity.sum() > 0)
+    has_paper = bool(opacity.mean() > MOSTLY_OPAQUE * 255)
+    return "white" if is_light == has_paper else "black"
+
+
+def _values(image: Image, rows: slice, paper: str) -> NDArray[Any]:
     """Return rows of a picture as grey levels, ``(k, width)``: uint8, or float64 for 32 bits."""
     from PIL import Image as PillowImage
 
@@ -141,7 +167,7 @@ def _values(image: Image, rows: slice) -> NDArray[Any]:
         return np.asarray(strip, np.float64)
     if strip.has_transparency_data:
         strip = strip.convert("RGBA")
-        strip = PillowImage.alpha_composite(PillowImage.new("RGBA", strip.size, "white"), strip)
+        strip = PillowImage.alpha_composite(PillowImage.new("RGBA", strip.size, paper), strip)
     return np.asarray(strip.convert("L"))
 
 
