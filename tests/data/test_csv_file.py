@@ -390,3 +390,18 @@ def test_blocks_of_bytes_and_of_decimals_are_joined(tmp_path, monkeypatch):
     lines = [",".join(f"{value:g}" for value in row) for row in table]
     (tmp_path / "a.csv").write_text("\n".join(["a,b,c,d,label", *(line + ",1" for line in lines)]))
     np.testing.assert_array_equal(load(tmp_path / "a.csv").features, table)
+
+
+def test_a_table_of_signs_without_a_j_is_trained(tmp_path):
+    """As sign-language MNIST: letters numbered from 0 to 24, without 9, which is a movement."""
+    letters = [number for number in range(25) if number != 9]
+    table = np.random.default_rng(0).integers(0, 256, (24 * 5, 785))
+    table[:, 0] = np.tile(letters, 5)
+    names = ",".join(["label", *(f"pixel{number}" for number in range(1, 785))])
+    path = tmp_path / "sign_mnist_train.csv"
+    np.savetxt(path, table, "%d", ",", header=names, comments="")
+    dataset = load(path)
+    assert dataset.class_names == tuple(map(str, letters))
+    assert dataset.image_shape == (28, 28)
+    named = load(path, class_names=[*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"])
+    assert "".join(named.class_names) == "ABCDEFGHIKLMNOPQRSTUVWXY"
