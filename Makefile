@@ -7,10 +7,10 @@ BENCH_VENV := .venv-bench
 # Two test processes share the cores: a matrix product then does best on one thread.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: train fast test format figures experiments bench stale record test-all clean
+.PHONY: train fast test format figures experiments bench stale record handwriting pretrained test-all clean
 
-train: $(VENV)/installed ## train the digit network; ARGS="--seed 1" passes options on
-	$(BIN)/inknet train $(ARGS)
+train: $(VENV)/installed ## train the digit network; DATA=fashion on other data; ARGS="--seed 1" passes options on
+	$(BIN)/inknet train $(if $(DATA),--data $(DATA)) $(ARGS)
 
 fast: $(VENV)/installed ## install the compiled loops
 	$(BIN)/pip install --quiet --editable '.[fast]'
@@ -46,6 +46,12 @@ stale: $(VENV)/installed ## say which figures of docs/performance.md are older t
 
 record: fast ## train for the fewest errors, and write docs/record.md (about 3 hours; ARGS="quick" for a part)
 	$(BIN)/python scripts/record.py $(ARGS)
+
+handwriting: $(BENCH_VENV)/installed ## measure how real handwriting is read, and write docs/handwriting.md (half an hour; ARGS="speed" measures a part again)
+	$(BENCH_VENV)/bin/python scripts/handwriting.py $(ARGS)
+
+pretrained: fast ## train the model in the package on MNIST, and record its training there (about 3 minutes)
+	$(BIN)/python scripts/pretrained.py $(ARGS)
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(BENCH_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -219,7 +219,14 @@ def test_a_disk_that_fills_at_any_write_of_a_run_costs_no_checkpoint(recipe, tmp
 # -- room for the model, and not for a picture -----------------------------------------------------
 
 ESSENTIAL = {"recipe.toml", "model.safetensors", "history.csv", "metrics.json"}
-DRAWN = {"loss.png", "confusion_matrix.png", "weights.png", "mistakes.png", "report.html"}
+DRAWN = {
+    "loss.png",
+    "confusion_matrix.png",
+    "weights.png",
+    "mistakes.png",
+    "reliability.png",
+    "report.html",
+}
 
 
 def test_with_room_for_the_model_alone_the_run_is_complete_but_for_its_pictures(whole, tmp_path):
@@ -261,7 +268,7 @@ def test_a_picture_that_fails_costs_neither_the_run_nor_the_others(tmp_path, mon
         there = {path.name for path in run.iterdir()}
         assert there == {*FILES, "unfinished"} - {"confusion_matrix.png"}
         page = (run / "report.html").read_text()
-        assert page.count("data:image/png") == 3
+        assert page.count("data:image/png") == 4
         assert resume_run(run).metrics["training"]["epochs"] == 2
         assert {path.name for path in run.iterdir()} == set(FILES)
     without = "the run is complete without it"

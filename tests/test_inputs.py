@@ -15,7 +15,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from sklearn.datasets import load_digits
+from sklearn.datasets import load_digits, load_iris
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier as Peer
 
@@ -692,3 +692,53 @@ def test_a_model_is_not_saved_under_the_name_of_another_format(models, suffix, t
     with pytest.raises(InputError, match=r"use MLP\.save for \.safetensors"):
         writers[".onnx"](tmp_path / "t.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+# -- frames ---------------------------------------------------------------------------------------
+
+
+def table_frame():
+    pandas = pytest.importorskip("pandas")
+    frame = load_iris(as_frame=True).frame
+    frame.insert(1, "whole", pandas.array(range(150), dtype="Int64"))
+    frame.insert(2, "is_long", frame["sepal length (cm)"] > 6)
+    return frame
+
+
+def test_a_frame_of_several_types_trains_as_its_numbers_do():
+    frame = table_frame()
+    labels = frame.pop("target")
+    models = MLP([6, 8, 3]), MLP([6, 8, 3])
+    models[0].train(frame, labels, num_epochs=3)
+    models[1].train(frame.astype(float).to_numpy(), labels.to_numpy(), num_epochs=3)
+    assert_array_equal(models[0].network.parameters, models[1].network.parameters)
+    assert_array_equal(models[0].predict(frame), models[1].predict(frame.astype(float)))
+
+
+def test_labels_may_be_a_frame_of_one_column():
+    frame = table_frame()
+    labels = frame[["target"]]
+    models = MLP([6, 8, 3]), MLP([6, 8, 3])
+    features = frame.drop(columns="target")
+    models[0].train(features, labels, num_epochs=1)
+    models[1].train(features, labels["target"].astype("Int64"), num_epochs=1)
+    assert_array_equal(models[0].network.parameters, models[1].network.parameters)
+
+
+def test_columns_of_a_frame_that_are_no_numbers_are_named():
+    pandas = pytest.importorskip("pandas")
+    frame = table_frame()
+    names = np.array(["setosa", "versicolor", "virginica"])[frame.pop("target")]
+    model = MLP([6, 8, 3])
+    with pytest.raises(InputError, match=r"y_train is of type .*: pass class_names, y_train = np"):
+        model.train(frame, pandas.Series(names))
+    frame["name"], frame["day"] = names, pandas.Timestamp(0)
+    frame = frame.drop(columns=["is_long", "whole"])
+    with pytest.raises(
+        InputError, match="X has columns that are not numbers: 'name', 'day'; leave"
+    ):
+        model.predict(frame)
+    frame = table_frame().drop(columns="target")
+    frame.loc[7, "whole"] = pandas.NA
+    with pytest.raises(InputError, match="the feature in row 7, column 1 is nan"):
+        model.train(frame, np.arange(150) % 3)

@@ -1,8 +1,9 @@
 import json
 import pickle
+import re
 import struct
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,36 @@ def test_every_network_comes_back_bit_for_bit(network, light_background, data):
     assert_array_equal(loaded.infer(x), network.infer(x))
 
 
+def guard_of(n_inputs, n_classes):
+    architecture = Architecture([n_inputs, 6, n_classes], ["relu", "softmax"], [1, 1], "before")
+    return Network(architecture, np.random.default_rng(9))
+
+
+def test_a_guard_is_kept_in_the_same_file_and_older_versions_refuse_it(path):
+    network = make_network()
+    dims = network.architecture.layer_dims
+    guard = guard_of(dims[0], dims[-1] + 1)
+    x = np.random.default_rng(0).normal(size=(3, dims[0])).astype(np.float32)
+    for dtype, places in ((None, 7), ("float16", 2)):
+        save_model(path, network, replace(FACTS, guard=guard), dtype)
+        _, facts = load_model(path)
+        np.testing.assert_array_almost_equal(facts.guard.infer(x), guard.infer(x), places)
+        with safe_open(path, framework="numpy") as file:
+            assert json.loads(file.metadata()["inknet"])["format"] == 3
+    save_model(path, network, FACTS)
+    assert load_model(path)[1].guard is None
+
+
+@pytest.mark.parametrize("change", [(1, 1), (0, 0), (0, 5)])
+def test_a_guard_of_another_model_is_refused(path, change):
+    network = make_network()
+    dims = network.architecture.layer_dims
+    guard = guard_of(dims[0] + change[0], dims[-1] + change[1])
+    save_model(path, network, replace(FACTS, guard=guard))
+    with pytest.raises(InputError, match=r"guard is damaged: it has \d+ inputs and \d+ classes"):
+        load_model(path)
+
+
 def test_the_file_is_a_pytorch_state_dict_to_any_reader_of_safetensors(path):
     network, tensors = make_network(), load_file(path)
     shapes = {name: array.shape for name, array in tensors.items()}
@@ -145,12 +176,75 @@ def test_a_network_described_with_numpy_numbers_can_be_saved(tmp_path):
     assert load_model(tmp_path / "m.safetensors")[0].architecture == architecture
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_file_of_float16_holds_matrices_rounded_as_numpy_rounds_and_vectors_unchanged(
+    tmp_path, dtype
+):
+    path, network = tmp_path / "half.safetensors", make_network(dtype)
+    save_model(path, network, FACTS, dtype="float16")
+    loaded, facts = load_model(path)
+    assert (loaded.dtype, loaded.architecture, facts) == ("float32", network.architecture, FACTS)
+    for name, array in network.tensors().items():
+        kept = array.astype(np.float16) if array.ndim == 2 else array
+        assert_array_equal(loaded.tensors()[name], kept.astype(np.float32))
+    stored = {name: str(array.dtype) for name, array in load_file(path).items()}
+    assert {stored[name] for name in ("layers.0.weight", "layers.4.weight")} == {"float16"}
+    assert set(stored.values()) == {"float16", "float32"}
+
+
+def test_a_file_of_float16_has_a_format_that_earlier_versions_refuse(tmp_path):
+    path = tmp_path / "half.safetensors"
+    save_model(path, make_network(), FACTS, dtype="float16")
+    with safe_open(path, framework="numpy") as file:
+        description = json.loads(file.metadata()["inknet"])
+    assert (description["format"], description["dtype"]) == (3, "float16")
+    # what neither format has is refused, rather than misread
+    for change, words in (
+        ({"format": 1}, "the description of the network is damaged: dtype is"),
+        ({"format": 2}, "the description of the network is damaged: dtype is"),
+        ({"dtype": "float32"}, "layers.0.weight is F16 (5, 4); expected F32 (5, 4)"),
+    ):
+        save_file(load_file(path), path, {"inknet": json.dumps(description | change)})
+        assert words in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "name", "limit"),
+    [
+        ("float32", "layers.0.weight", "65504"),
+        ("float64", "layers.4.weight", "65504"),
+        ("float64", "layers.1.running_var", "3.40282e+38"),
+    ],
+)
+def test_numbers_too_large_for_a_file_of_float16_are_refused(tmp_path, dtype, name, limit):
+    path, network = tmp_path / "half.safetensors", make_network(dtype)
+    array = network.tensors()[name]
+    array.flat[0] = float(limit)
+    save_model(path, network, FACTS, dtype="float16")
+    path.unlink()
+    array.flat[0] = 1.01 * float(limit)
+    with pytest.raises(InputError, match=f"as float16: {name} holds .* at most {re.escape(limit)}"):
+        save_model(path, network, FACTS, dtype="float16")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_another_small_type_is_refused(tmp_path):
+    with pytest.raises(InputError, match="dtype is 'int8'; expected 'float16'"):
+        save_model(tmp_path / "m.safetensors", make_network(), FACTS, dtype="int8")
+
+
+def test_a_folder_is_read_as_the_run_that_it_holds(path):
+    path.rename(path.with_name("model.safetensors"))
+    assert load_model(path.parent)[1] == FACTS
+
+
 # -- what is damaged is refused -----------------------------------------------------------------
 
 
 def test_a_file_that_is_not_there(tmp_path):
     assert "no such model file" in refusal(tmp_path / "missing.safetensors")
-    assert "no such model file" in refusal(tmp_path)
+    with pytest.raises(InputError, match=r"model\.safetensors: no such model file"):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("length", [0, 1, 7, 8, 9, 100, -1, -4, -100])
@@ -219,13 +313,34 @@ def test_a_file_of_someone_else(path, parts, metadata):
     assert "not an inknet model" in refusal(path)
 
 
-@pytest.mark.parametrize("version", [0, 3, "1", None])
+@pytest.mark.parametrize("version", [0, 4, "1", None])
 def test_another_version_of_the_format(path, parts, version):
     tensors, description = parts
     save_file(tensors, path, {"inknet": json.dumps(description | {"format": version})})
     message = refusal(path)
     assert f"model format {version!r}" in message
-    assert "reads 1 and 2" in message
+    assert "reads 1, 2, 3" in message
+
+
+def test_a_temperature_is_kept_and_has_a_format_that_older_versions_refuse(path, parts):
+    assert load_model(path)[1].temperature == 1
+    tensors, description = parts
+    del description["temperature"]  # as older versions write it
+    save_file(tensors, path, {"inknet": json.dumps(description)})
+    assert load_model(path)[1] == FACTS
+    warm = replace(FACTS, temperature=0.1 + 0.2)
+    save_model(path, make_network(), warm)
+    assert load_model(path)[1] == warm
+    with safe_open(path, framework="numpy") as file:
+        assert json.loads(file.metadata()["inknet"])["format"] == 3
+
+
+@pytest.mark.parametrize("temperature", [0.0, -2.0, float("nan"), 1e9])
+def test_a_temperature_that_could_not_be_read_again_is_not_written(path, temperature):
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"cannot be written: temperature is"):
+        save_model(path, make_network(), replace(FACTS, temperature=temperature))
+    assert path.read_bytes() == before
 
 
 def test_a_description_that_is_no_table(path, parts):
@@ -247,6 +362,15 @@ def test_a_description_that_is_no_table(path, parts):
         ({"image_shape": [4, True]}, "image_shape [4, True]"),
         ({"image_shape": [4]}, ""),
         ({"image_shape": 4}, ""),
+        ({"temperature": 0.0}, "temperature is 0.0; expected a number from 0.01 to 100.0"),
+        ({"temperature": -1.0}, "temperature is -1.0"),
+        ({"temperature": float("nan")}, "temperature is nan"),
+        ({"temperature": float("inf")}, "temperature is inf"),
+        ({"temperature": 1e30}, "temperature is 1e+30"),
+        ({"temperature": 1}, "temperature is 1; expected"),
+        ({"temperature": True}, "temperature is True"),
+        ({"temperature": None}, "temperature is None"),
+        ({"temperature": "1.0"}, "temperature is '1.0'"),
     ],
 )
 def test_a_description_with_something_wrong_in_it(path, parts, change, words):
@@ -441,4 +565,6 @@ def test_facts_are_plain_data():
         "light_background": None,
         "crop": None,
         "scale": None,
+        "temperature": 1.0,
+        "guard": None,
     }

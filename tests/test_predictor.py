@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -84,6 +85,10 @@ def test_the_predictor_of_a_model(monkeypatch):
     predict = model.predictor()
     found = np.array([predict(row) for row in x])
     assert_allclose(found, model.predict_proba(x), rtol=1e-5)
+    model.facts = replace(model.facts, temperature=0.4)
+    warm = model.predictor()
+    assert_allclose([warm(row) for row in x], model.predict_proba(x), rtol=1e-5)
+    assert_allclose(np.array([predict(row) for row in x]), found)  # the earlier one is a copy
     monkeypatch.setenv("INKNET_OPS", "fortran")
     with pytest.raises(InputError, match="INKNET_OPS is 'fortran'; expected numpy or numba"):
         model.predictor()

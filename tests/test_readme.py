@@ -39,7 +39,7 @@ def test_the_python_blocks_run_one_after_the_other(
     printed = capsys.readouterr().out
     assert "epoch  5/50" in printed  # print_interval
     *_, accuracy, reason, answer = printed.splitlines()
-    assert (reason, answer) == ("good enough", "[7]")
+    assert (reason, answer) == ("good enough", "7")
     digits, truth = np.asarray(names["digits"]), np.asarray(names["y_test"])
     assert float(accuracy) == np.mean(digits == truth) > 0.9
 

@@ -90,6 +90,7 @@ WRITTEN_BY = {
     ".safetensors": "MLP.save",
     ".onnx": "inknet.exchange.export_onnx",
     ".py": "inknet.exchange.export_numpy",
+    ".html": "inknet.exchange.export_html",
 }
 """What writes a model in which format."""
 NEVER_WRITTEN = (

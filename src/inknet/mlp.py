@@ -11,20 +11,21 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset
-from inknet.data.inputs import checked_dataset, on_scale, scale_of
-from inknet.data.layout import image_facts, warn_of_other_background
+from inknet.data.inputs import checked_dataset, on_scale
+from inknet.data.layout import warn_of_other_background
 from inknet.errors import DivergedError, InputError
-from inknet.files import as_path, refuse_link_out_of
-from inknet.model_file import ModelFacts, check_class_names, check_layers, load_model, save_model
-from inknet.nn.activations import softmax
-from inknet.nn.architecture import Architecture
+from inknet.files import as_path
+from inknet.model_file import ModelFacts, check_layers, load_model, save_model
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, fastest
 from inknet.seeds import Streams
+from inknet.training.arguments import checked_settings, new_network, on_one_scale, with_lines
+from inknet.training.temperature import fitted_temperature, to_probabilities
 
 if TYPE_CHECKING:
     from inknet.data.sources import PictureReader
+    from inknet.photo.reading import Reading
     from inknet.predictor import Predictor
     from inknet.recipes import AugmentRecipe, TrainingRecipe
     from inknet.recipes.options import TrainingOptions
@@ -72,7 +73,7 @@ class MLP:
     l2_lambda : float
         As given; may be changed between trainings.
     facts : ModelFacts
-        Class names, what the features were divided by, and the shape of the images if any.
+        Class names, what features and logits are divided by, and the shape of the images if any.
     history : History or None
         What the last training measured, also if Ctrl-C ended it: the model has learned until then.
 
@@ -96,32 +97,18 @@ class MLP:
         dtype: Literal["float32", "float64"] = "float32",
         class_names: Sequence[str] | None = None,
     ) -> None:
-        try:
-            n_layers = len(layer_dims) - 1
-        except TypeError:
-            raise InputError(f"layer_dims is {layer_dims!r}; expected a list") from None
-        if activations is None:
-            activations = ["leaky_relu"] * (n_layers - 1) + ["softmax"]
-        if keep_probs is None:
-            keep_probs = [1.0] * n_layers
-        if not isinstance(random_seed, (int, np.integer)) or random_seed < 0:
-            raise InputError(f"random_seed is {random_seed!r}; expected a whole number from 0")
-        if not isinstance(l2_lambda, (int, float, np.number)) or not 0 <= l2_lambda < np.inf:
-            raise InputError(f"l2_lambda is {l2_lambda!r}; expected a finite number from 0")
-        streams = Streams.from_seed(int(random_seed))
-        try:
-            architecture = Architecture(
-                layer_dims, activations, keep_probs, batch_norm, initializer, bias_start
-            )
-            architecture.require_softmax()
-            network = Network(architecture, streams.initialization, dtype)
-        except ValueError as error:
-            raise InputError(str(error)) from None
-        n_classes = architecture.layer_dims[-1]
-        names = tuple(map(str, range(n_classes) if class_names is None else class_names))
-        if len(set(names)) != len(names) or len(names) != n_classes:
-            raise InputError(f"class_names is {list(names)}; expected {n_classes} different names")
-        check_class_names(names, "class_names")
+        network, names, streams = new_network(
+            layer_dims,
+            activations,
+            keep_probs,
+            l2_lambda,
+            random_seed,
+            batch_norm,
+            initializer,
+            bias_start,
+            dtype,
+            class_names,
+        )
         self._assemble(network, ModelFacts(names), streams, l2_lambda)
 
     @classmethod
@@ -202,28 +189,19 @@ class MLP:
         InputError
             In one line, if samples or settings are not as described, or if the loss diverges.
         """
-        from inknet.recipes import augment_recipe, training_recipe
-        from inknet.training.callbacks import EpochLines, checked_callbacks
+        from inknet.recipes import augment_recipe
 
-        for name, place in (("epochs", "num_epochs"), ("l2_lambda", "MLP(..., l2_lambda=...)")):
-            if name in options:
-                raise InputError(f"train: {name} is not an option here; use {place}")
-        settings = training_recipe(
+        settings = checked_settings(
+            options,
             learning_rate=learning_rate,
             epochs=num_epochs,
             batch_size=batch_size,
             patience=patience,
             l2_lambda=self.l2_lambda,
-            **options,
         )
         if (X_val is None) != (y_val is None):
             raise InputError("X_val and y_val belong together: one was given without the other")
-        if print_interval is not None:
-            if not isinstance(print_interval, (int, np.integer)) or print_interval < 1:
-                raise InputError(
-                    f"print_interval is {print_interval!r}; expected a whole number from 1"
-                )
-            callbacks = [EpochLines(print_interval), *checked_callbacks(callbacks)]
+        callbacks = with_lines(callbacks, print_interval)
         train = self._dataset(X_train, y_train, "_train")
         validation = None if X_val is None else self._dataset(X_val, y_val, "_val")
         distortions = None if augment is None else augment_recipe(augment)
@@ -242,15 +220,8 @@ class MLP:
         from inknet.training.loop import Trainer
         from inknet.training.state import restore
 
-        dtype, known = self.network.dtype, self.facts.scale
-        scale = known or scale_of(train, dtype)
-        train = on_scale(train, scale, dtype)
-        validation = validation and on_scale(validation, scale, dtype)
-        learned = known.joined(train.features) if known else scale
-        images = {name: fact for name, fact in image_facts(train).items() if fact is not None}
-        facts = replace(self.facts, scale=learned, **images)
-        if validation:
-            warn_of_other_background(validation, facts.image_shape, facts.light_background)
+        dtype = self.network.dtype
+        train, validation, facts = on_one_scale(train, validation, self.facts, dtype)
         before = self.facts, self.history
         trainer = None
         try:
@@ -267,17 +238,32 @@ class MLP:
                 self.network.use(NUMPY)
             raise
 
+    def calibrate(self, X: ArrayLike, y: ArrayLike) -> float:
+        """Make confidence as large as accuracy on samples that it did not learn from.
+
+        Fits the temperature that all logits are divided by before they become probabilities, see
+        `inknet.training.temperature`; weights and answers stay as they are. Returns it, which is
+        ``facts.temperature``; a further training sets it back to 1.
+        """
+        return self.calibrate_on(self._dataset(X, y, ""))
+
+    def calibrate_on(self, dataset: Dataset) -> float:
+        """Calibrate on a dataset, see `calibrate`."""
+        temperature = fitted_temperature(self.logits_on(dataset), dataset.targets)
+        self.facts = replace(self.facts, temperature=temperature)
+        return temperature
+
     # -- inference --------------------------------------------------------------------------------
 
     def predict_proba(self, X: ArrayLike) -> Floats:
         """Return the probability of each class for each row of X, ``(n, n_classes)``."""
         logits = self.logits_on(self._dataset(X, None, ""))
-        softmax(logits, logits)
+        to_probabilities(logits, self.facts.temperature)
         return logits
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
         """Return the number of the most probable class for each row of X, ``(n,)``."""
-        classes: NDArray[np.intp] = self.predict_proba(X).argmax(axis=1)
+        classes: NDArray[np.intp] = self.logits_on(self._dataset(X, None, "")).argmax(axis=1)
         return classes
 
     def predict_names(self, X: ArrayLike) -> NDArray[np.str_]:
@@ -294,12 +280,12 @@ class MLP:
         from inknet.predictor import Predictor
 
         try:
-            return Predictor(self.network, fastest(), self.facts.scale)
+            return Predictor(self.network, fastest(), self.facts.scale, self.facts.temperature)
         except ValueError as error:
             raise InputError(str(error)) from None
 
     def logits_on(self, dataset: Dataset) -> Floats:
-        """Return the logits of each sample, ``(n, n_classes)``; softmax makes probabilities."""
+        """Return the logits of each sample, ``(n, n_classes)``, not divided by the temperature."""
         from inknet.training.inference import predict_logits
 
         dataset = self.scaled(dataset)
@@ -319,20 +305,28 @@ class MLP:
     def read_images(self, paths: Iterable[str | Path]) -> Floats:
         """Return the probability of each class for pictures of one character, ``(n, n_classes)``.
 
-        A picture of any size becomes an image like those of the training, see `inknet.photo`.
-
-        Raises
-        ------
-        InputError
-            Naming the picture that cannot be read or is blank; or if the model was not trained on
-            images.
+        Each becomes one image like those of the training. A blank picture is an `InputError`.
         """
         from inknet.photo.reading import read_pictures
 
-        pixels = self._dataset(read_pictures(paths, self.picture_reader()), None, "")
-        logits = self.logits_on(replace(pixels, is_scaled=True))
-        softmax(logits, logits)
-        return logits
+        return self._recognize(read_pictures(paths, self.picture_reader()))[0]
+
+    def read(
+        self, picture: str | Path | NDArray[np.uint8], *, grid: tuple[int, int] | None = None
+    ) -> Reading:
+        """Read what is written in a picture, a file or pixels: see `inknet.photo.reading.read`."""
+        from inknet.photo.reading import read
+
+        return read(picture, self.facts.fitting, self.facts.class_names, self._recognize, grid)
+
+    def _recognize(self, images: NDArray[np.uint8]) -> tuple[Floats, Floats, Floats]:
+        """Return what the network and its guard say of images, see `inknet.photo.sheet`."""
+        from inknet.training.inference import guarded
+
+        pixels = replace(self._dataset(images, None, ""), is_scaled=True)
+        logits = self.logits_on(pixels)
+        to_probabilities(logits, self.facts.temperature)
+        return logits, *guarded(self.facts.guard, pixels, logits.argmax(axis=1))
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
         """Compare the predictions for X ``(n, n_features)`` with the true labels y ``(n,)``."""
@@ -342,42 +336,40 @@ class MLP:
         """Compare the predictions for a dataset with its labels."""
         from inknet.report.evaluation import evaluate
 
-        return evaluate(self.logits_on(dataset), dataset.targets, self.facts.class_names)
+        logits, facts = self.logits_on(dataset), self.facts
+        return evaluate(logits, dataset.targets, facts.class_names, facts.temperature)
 
     def evaluate_copies_on(
         self, dataset: Dataset, augment: AugmentRecipe, n_copies: int, seed: int = 0
     ) -> Evaluation:
-        """Compare the mean prediction over each image and distorted copies of it with its label.
+        """Compare predictions with labels, each the mean over an image and distorted copies of it.
 
-        Simard 2003 and Cireşan 2010 did not do this, so the results cannot be compared with theirs.
-
-        Parameters
-        ----------
-        dataset
-            Images.
-        augment
-            How copies are distorted.
-        n_copies
-            How many copies of each image, besides itself.
-        seed
-            Decides how they are distorted.
+        See `inknet.training.inference.predict_over_copies`.
         """
         from inknet.report.evaluation import evaluate
         from inknet.training.inference import predict_over_copies
 
-        dataset = self.scaled(dataset)
-        mean = predict_over_copies(self.network, dataset, augment, n_copies, seed)
+        dataset, temperature = self.scaled(dataset), self.facts.temperature
+        mean = predict_over_copies(self.network, dataset, augment, n_copies, seed, temperature)
         with np.errstate(divide="ignore"):  # a probability may be 0
             return evaluate(np.log(mean), dataset.targets, self.facts.class_names)
 
     # -- files ------------------------------------------------------------------------------------
 
-    def save(self, path: str | Path) -> None:
+    def save(self, path: str | Path, *, dtype: Literal["float16"] | None = None) -> None:
         """Write the model to one safetensors file, whole or not at all.
 
+        With ``dtype="float16"`` its weights are rounded to three digits, in half the space.
         A name that ends as files of another format do, such as ``.onnx``, is refused.
         """
-        save_model(as_path(path), self.network, self.facts)
+        save_model(as_path(path), self.network, self.facts, dtype)
+
+    @classmethod
+    def pretrained(cls) -> MLP:
+        """Return the model in the package, which reads handwritten digits: `inknet.pretrained`."""
+        from inknet.pretrained import load
+
+        return cls.from_parts(*load(), Streams.from_seed(0))
 
     @classmethod
     def load(cls, path: str | Path) -> MLP:
@@ -386,12 +378,7 @@ class MLP:
         A model file holds what prediction needs. To train it further with a penalty on large
         weights, set ``l2_lambda`` again.
         """
-        path = as_path(path)
-        if path.is_dir():
-            path, folder = path / "model.safetensors", path
-            refuse_link_out_of(folder, path)
-        network, facts = load_model(path)
-        return cls.from_parts(network, facts, Streams.from_seed(0))
+        return cls.from_parts(*load_model(as_path(path)), Streams.from_seed(0))
 
     def _dataset(self, X: ArrayLike, y: Any, part: str) -> Dataset:
         """Check features and labels, and return them as a dataset."""

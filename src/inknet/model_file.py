@@ -7,14 +7,15 @@ format is that of https://github.com/huggingface/safetensors.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from inknet.errors import InputError, printable, quoted
-from inknet.files import refuse_other_format, write_whole
+from inknet.files import refuse_link_out_of, refuse_other_format, write_whole
 from inknet.nn.architecture import Architecture
 from inknet.nn.network import Network
 from inknet.scale import PIXELS, Scale
@@ -24,11 +25,20 @@ if TYPE_CHECKING:
 
     from safetensors import safe_open
 
-FORMATS = (1, 2)
-"""Written for models of pixels or unchanged numbers, and for those with another full scale.
+FORMATS = (1, 2, 3)
+"""Written for models of pixels or unchanged numbers, for those with another full scale, and for
+those with what inknet 0.2 did not know, whatever their scale: weights of float16, a temperature,
+a guard.
 
-Versions up to 0.2 read the first alone, and would not divide by another full scale.
+Versions up to 0.2 read the first alone: they would not divide by another full scale, and know no
+temperature, so they would give other probabilities.
 """
+STORED = {"float16": "F16", "float32": "F32", "float64": "F64"}
+"""The types of weights in files, as inknet and safetensors call them. float16 is read as float32;
+only matrices are stored so. The vectors, which are few, stay float32: variances may be any size."""
+GUARD = "guard."
+"""Comes before the names of the guard's arrays."""
+LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.01, 100.0
 LARGEST_HEADER = 1 << 23  # bytes; room for 10,000 class names of 100 characters in any script
 DEEPEST_NETWORK = 1_000  # layers; each takes far more memory than it needs bytes in a file
 LARGEST_WIDTH = 10**36  # larger than any disk, but short enough to print in a message
@@ -51,6 +61,12 @@ class ModelFacts:
         resized whole, as those without a clear background; None if it is not known.
     scale : Scale or None
         What the features that it learned from were divided by; None if it was not trained yet.
+    temperature : float
+        What logits are divided by before they become probabilities; see
+        `inknet.training.temperature`.
+    guard : Network or None
+        A network that tells characters from all else, see `inknet.photo.others`. Its classes are
+        those of the model, and one more for images that are no character.
     """
 
     class_names: tuple[str, ...]
@@ -58,6 +74,8 @@ class ModelFacts:
     light_background: bool | None = None
     crop: bool | None = None
     scale: Scale | None = None
+    temperature: float = 1.0
+    guard: Network | None = field(default=None, compare=False)
 
     @property
     def pixels(self) -> bool | None:
@@ -76,25 +94,40 @@ class ModelFacts:
         }
 
 
-def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
-    """Write network and facts to ``path``, whole or not at all."""
+def save_model(
+    path: Path, network: Network, facts: ModelFacts, dtype: Literal["float16"] | None = None
+) -> None:
+    """Write network and facts to ``path``, whole or not at all.
+
+    With the dtype ``float16`` the matrices of weights are rounded to it, and take half the space.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     refuse_other_format(path, ".safetensors")
     check_layers(network)
-    is_other = facts.scale is not None and facts.scale.full not in (1, PIXELS.full)
+    if dtype not in (None, "float16"):
+        raise InputError(f"dtype is {dtype!r}; expected 'float16', or None for {network.dtype}")
+    has_other_scale = facts.scale is not None and facts.scale.full not in (1, PIXELS.full)
+    is_new = dtype is not None or facts.guard is not None or facts.temperature != 1
+    networks = {"": network, **({GUARD: facts.guard} if facts.guard else {})}
     header = {
-        "format": FORMATS[is_other],
-        "dtype": network.dtype.name,
+        "format": FORMATS[2 if is_new else has_other_scale],
+        "dtype": dtype or network.dtype.name,
         "architecture": asdict(network.architecture),
-        **asdict(facts),
+        **asdict(replace(facts, guard=None)),
+        "guard": asdict(facts.guard.architecture) if facts.guard else None,
         "pixels": facts.pixels,  # all that versions up to 0.2 know of the scale
     }
-    tensors = {name: np.ascontiguousarray(array) for name, array in network.tensors().items()}
+    tensors = {
+        prefix + name: np.ascontiguousarray(_half(path, name, array) if dtype else array)
+        for prefix, one in networks.items()
+        for name, array in one.tensors().items()
+    }
     metadata = {"inknet": json.dumps(header)}
     check_class_names(facts.class_names, f"{path}: cannot be written")
     try:
+        _temperature(facts.temperature)
         _check_extent(network.architecture)
     except ValueError as error:  # a file that cannot be read again would be lost
         raise InputError(f"{path}: cannot be written: {quoted(error)}") from None
@@ -102,6 +135,19 @@ def save_model(path: Path, network: Network, facts: ModelFacts) -> None:
         write_whole(path, lambda temporary: save_file(tensors, temporary, metadata))
     except SafetensorError as error:
         raise InputError(f"{path}: cannot be written: {error}") from None
+
+
+def _half(path: Path, name: str, array: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Return a matrix as float16 and a vector as float32, if they can hold its numbers."""
+    small: NDArray[np.floating]
+    with np.errstate(over="ignore"):
+        small = array.astype(np.float16 if array.ndim == 2 else np.float32)
+    if not np.array_equal(np.isfinite(small), np.isfinite(array)):
+        raise InputError(
+            f"{path}: cannot be written as float16: {name} holds {np.abs(array).max():g}; "
+            f"expected at most {np.finfo(small.dtype).max:g}"
+        )
+    return small
 
 
 def check_layers(network: Network) -> None:
@@ -129,7 +175,7 @@ def check_class_names(names: Sequence[str], where: str) -> None:
 
 
 def load_model(path: Path) -> tuple[Network, ModelFacts]:
-    """Read what `save_model` wrote.
+    """Read what `save_model` wrote, or the model of a run folder.
 
     Raises
     ------
@@ -139,6 +185,9 @@ def load_model(path: Path) -> tuple[Network, ModelFacts]:
     """
     from safetensors import SafetensorError, safe_open
 
+    if path.is_dir():
+        path, folder = path / "model.safetensors", path
+        refuse_link_out_of(folder, path)
     if not path.is_file():
         raise InputError(f"{path}: no such model file")
     try:
@@ -146,15 +195,17 @@ def load_model(path: Path) -> tuple[Network, ModelFacts]:
         with safe_open(path, framework="numpy") as file:
             header = _read_header(path, file.metadata())
             architecture, facts = _described(path, header)
-            network = _empty_network(path, architecture, header["dtype"])
-            _fill(path, network, file)
+            networks = {"": _empty_network(path, architecture, header["dtype"])}
+            if (guard := _guard_of(path, header, architecture)) is not None:
+                networks[GUARD] = _empty_network(path, guard, header["dtype"])
+            _fill(path, networks, file, header["dtype"])
     except SafetensorError as error:
         raise InputError(f"{path}: not a readable safetensors file: {quoted(error)}") from None
     except MemoryError:
         raise InputError(f"{path}: does not fit in memory") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from None
-    return network, facts
+    return networks[""], replace(facts, guard=networks.get(GUARD))
 
 
 def check_header_size(path: Path) -> None:
@@ -177,15 +228,16 @@ def _read_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
         found = header.get("format") if isinstance(header, dict) else header
         raise InputError(
             f"{path}: model format {quoted(repr(found))}; "
-            f"this version of inknet reads {' and '.join(map(str, FORMATS))}"
+            f"this version of inknet reads {', '.join(map(str, FORMATS))}"
         )
     return header
 
 
 def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelFacts]:
     try:
-        if header["dtype"] not in ("float32", "float64"):
-            raise ValueError(f"dtype is {header['dtype']!r}; expected float32 or float64")
+        expected = tuple(STORED) if header["format"] == FORMATS[2] else ("float32", "float64")
+        if header["dtype"] not in expected:
+            raise ValueError(f"dtype is {header['dtype']!r}; expected {' or '.join(expected)}")
         architecture = Architecture(**header["architecture"])
         architecture.require_softmax()
         _check_extent(architecture)
@@ -195,6 +247,7 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             light_background=_one_of(header, "light_background", (False, True, None)),
             crop=_one_of({"crop": None, **header}, "crop", (False, True, None)),
             scale=_scale(header),
+            temperature=_temperature(header.get("temperature", 1.0)),
         )
         if len(facts.class_names) != architecture.layer_dims[-1]:
             raise ValueError(
@@ -205,6 +258,24 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             f"{path}: the description of the network is damaged: {quoted(error)}"
         ) from None
     return architecture, facts
+
+
+def _guard_of(path: Path, header: dict[str, Any], model: Architecture) -> Architecture | None:
+    """Return the architecture of the guard, if there is one."""
+    if header.get("guard") is None:
+        return None
+    try:
+        architecture = Architecture(**header["guard"])
+        architecture.require_softmax()
+        _check_extent(architecture)
+        (n_inputs, *_, n_classes), dims = architecture.layer_dims, model.layer_dims
+        if (n_inputs, n_classes) != (dims[0], dims[-1] + 1):
+            raise ValueError(f"it has {n_inputs} inputs and {n_classes} classes")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{path}: the description of the guard is damaged: {quoted(error)}"
+        ) from None
+    return architecture
 
 
 def _check_extent(architecture: Architecture) -> None:
@@ -254,6 +325,15 @@ def _scale(header: dict[str, Any]) -> Scale | None:
     return scale
 
 
+def _temperature(value: Any) -> float:
+    if type(value) is not float or not LOWEST_TEMPERATURE <= value <= HIGHEST_TEMPERATURE:
+        raise ValueError(
+            f"temperature is {value!r}; expected a number from {LOWEST_TEMPERATURE} to "
+            f"{HIGHEST_TEMPERATURE}"
+        )
+    return value
+
+
 def _image_shape(value: Any, n_features: int) -> tuple[int, int] | None:
     if value is None:
         return None
@@ -273,22 +353,27 @@ def _empty_network(path: Path, architecture: Architecture, dtype: str) -> Networ
             f"but has only {path.stat().st_size:,} bytes"
         )
     try:
-        return Network(architecture, None, dtype)
+        return Network(architecture, None, "float32" if dtype == "float16" else dtype)
     except ValueError as error:  # it does not fit in memory
         raise InputError(f"{path}: {error}") from None
 
 
-def _fill(path: Path, network: Network, file: safe_open) -> None:
-    """Copy every array of the file into the network, once all are known to fit."""
-    expected, found = network.tensors(), set(file.keys())
+def _fill(path: Path, networks: dict[str, Network], file: safe_open, dtype: str) -> None:
+    """Copy every array of the file into the networks, once all are known to fit."""
+    expected = {
+        prefix + name: array
+        for prefix, network in networks.items()
+        for name, array in network.tensors().items()
+    }
+    found = set(file.keys())
     if missing := sorted(expected.keys() - found):
         raise InputError(f"{path}: arrays are missing: {quoted(', '.join(missing))}")
     if unknown := sorted(found - expected.keys()):
         names = quoted(", ".join(unknown))
         raise InputError(f"{path}: arrays that the network has no place for: {names}")
-    stored_type = {"float32": "F32", "float64": "F64"}[network.dtype.name]
     for name, target in expected.items():
         entry = file.get_slice(name)
+        stored_type = STORED[dtype if target.ndim == 2 else target.dtype.name]
         if tuple(entry.get_shape()) != target.shape or entry.get_dtype() != stored_type:
             raise InputError(
                 f"{path}: {name} is {entry.get_dtype()} {tuple(entry.get_shape())}; "

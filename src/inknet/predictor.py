@@ -39,13 +39,21 @@ class Predictor:
     scale
         What the features stand for, see docs/inputs.md. Without it, uint8 pixels are divided by
         255, and other numbers are used unchanged.
+    temperature
+        What the logits are divided by, see `inknet.training.temperature`.
     """
 
-    def __init__(self, network: Network, ops: NumpyOps, scale: Scale | None = None) -> None:
+    def __init__(
+        self,
+        network: Network,
+        ops: NumpyOps,
+        scale: Scale | None = None,
+        temperature: float = 1.0,
+    ) -> None:
         dims = network.architecture.layer_dims
         self.n_features, self.n_classes = dims[0], dims[-1]
         self._dtype, self._scale = network.dtype, scale
-        layers = fold(network)
+        layers = fold(network, temperature)
         self._predict: OneSample = ops.one_sample(layers)
         self._takes_bytes = scale is None or scale == PIXELS
         # what is surely on the scale is predicted at once; all else goes through the whole rule
@@ -102,12 +110,13 @@ class Predictor:
 
 
 @np.errstate(under="ignore")
-def fold(network: Network) -> list[FoldedLayer]:
+def fold(network: Network, temperature: float = 1.0) -> list[FoldedLayer]:
     """Return weight, bias and activation of each dense layer, batch normalization folded in.
 
     Before an activation, ``(x @ W + b) · s + t = x @ (W · s) + (b · s + t)``; after it, the next
     layer's ``(a · s + t) @ W + b = a @ (s · W) + (t @ W + b)``, where s and t are the scale and
-    shift of the normalization.
+    shift of the normalization. The weights and biases of the last layer are divided by the
+    temperature, and so the logits are.
 
     Raises
     ------
@@ -139,4 +148,7 @@ def fold(network: Network) -> list[FoldedLayer]:
             raise ValueError(f"{owner!r} cannot be predicted or exported where it is: {network!r}")
     if pending is not None or folded[-1].function is not None:
         raise ValueError(f"expected a dense layer at the end: {network!r}")
+    if temperature != 1:
+        folded[-1].weight[:] /= temperature
+        folded[-1].bias[:] /= temperature
     return folded

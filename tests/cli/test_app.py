@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from commands import default_signals, finish, running, start, wait_for
+from inknet import MLP
 from inknet.data import load
 from inknet.data.mnist import fetch_mnist
 from inknet.recipes import Recipe
@@ -74,6 +75,7 @@ def test_train_leaves_everything_a_person_wants_to_look_at(run: Path) -> None:
         "confusion_matrix.png",
         "weights.png",
         "mistakes.png",
+        "reliability.png",
         "report.html",
     }
 
@@ -114,8 +116,13 @@ def test_a_runs_recipe_makes_the_run_again(run: Path, tmp_path: Path) -> None:
 
 def test_evaluate_finds_the_test_data_of_the_run_again(run: Path, tmp_path: Path) -> None:
     answer = json.loads(inknet("evaluate", run, "--json", folder=tmp_path).stdout)
-    assert answer == json.loads((run / "metrics.json").read_text())["test"]
+    metrics = json.loads((run / "metrics.json").read_text())
+    kept = metrics["calibration"]
+    assert answer == {**metrics["test"], "calibration": kept}
+    assert kept["temperature"] == MLP.load(run).facts.temperature
+    assert kept["bins"] == 15
     table = inknet("evaluate", run, folder=tmp_path).stdout
+    assert f"its confidence: expected calibration error {kept['ece']:.2%}" in table
     assert f"accuracy {answer['accuracy']:.2%}" in table
 
 
@@ -155,39 +162,55 @@ def test_predict_reads_pictures_of_any_size(run: Path, tmp_path: Path) -> None:
     answers = json.loads(
         inknet("predict", run, "small.png", "large.jpg", "--json", folder=tmp_path).stdout
     )
-    assert [answer["class"] for answer in answers] == ["5", "5"]
+    assert [answer["digits"] for answer in answers] == ["5", "5"]
     assert [answer["image"] for answer in answers] == ["small.png", "large.jpg"]
     for answer in answers:
-        assert list(answer["probabilities"]) == list("0123456789")
-        assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        (box,) = answer["boxes"]
+        assert list(box["probabilities"]) == list("0123456789")
+        assert sum(box["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    top, left, bottom, right = answers[1]["boxes"][0]["box"]
+    assert 90 <= top < bottom <= 370 and 500 <= left < right <= 780
     (line,) = inknet(
         "predict", run / "model.safetensors", "small.png", folder=tmp_path
     ).stdout.splitlines()
-    assert line.startswith("small.png: 5 (")
+    assert line.replace("unsure, ", "").startswith("small.png: 5 (")
 
 
 def test_a_picture_that_cannot_be_read_does_not_silence_the_others(
     run: Path, tmp_path: Path
 ) -> None:
     sample = load("sample")
-    names = ["blank.png", "one.png", "missing.png", "two.png"]
+    names = ["text.png", "one.png", "missing.png", "two.png", "blank.png"]
+    (tmp_path / "text.png").write_text("not a picture")
     Image.new("L", (40, 30), 200).save(tmp_path / "blank.png")
     for name, row in (("one.png", 2600), ("two.png", 10)):
         Image.fromarray(sample.features[row].reshape(28, 28)).save(tmp_path / name)
     for options in ([], ["--json"]):
         done = inknet("predict", run, *names, *options, folder=tmp_path, expect=2)
         problems = done.stderr.splitlines()
-        assert [line.split(":")[1].strip() for line in problems] == ["blank.png", "missing.png"]
+        assert [line.split(":")[1].strip() for line in problems] == ["text.png", "missing.png"]
         if options:
             answers = json.loads(done.stdout)
             assert [answer["image"] for answer in answers] == names
-            assert ["error" in answer for answer in answers] == [True, False, True, False]
-            assert [answer.get("class") for answer in answers] == [None, "5", None, "0"]
+            for answer in answers:
+                if answer["image"] in ("text.png", "missing.png"):
+                    assert list(answer) == ["image", "error"]
+                    assert answer["error"].startswith(answer["image"])
+            assert [answer.get("digits") for answer in answers] == [None, "5", None, "0", ""]
+            assert answers[-1]["verdict"] == "blank"
         else:
-            assert [line.split(" (")[0] for line in done.stdout.splitlines()] == [
+            said = done.stdout.replace("unsure, ", "")  # as a model of two epochs may be
+            assert [line.split(" (")[0] for line in said.splitlines()] == [
                 "one.png: 5",
                 "two.png: 0",
+                "blank.png: blank",
             ]
+
+
+def test_a_blank_picture_is_an_answer_and_no_error(run: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (90, 60), "ivory").save(tmp_path / "blank.png")
+    answer = inknet("predict", run, "blank.png", folder=tmp_path)
+    assert (answer.stdout, answer.stderr) == ("blank.png: blank\n", "")
 
 
 def test_without_mnist_and_network_train_says_so_and_goes_on_with_the_sample(
@@ -295,7 +318,6 @@ def test_evaluate_and_predict_refuse_in_one_line(run: Path, tmp_path: Path) -> N
         os.mkfifo(tmp_path / pipe)
     (tmp_path / "deep.toml").write_text("a = " + "[" * 5000)
     (tmp_path / "long.toml").write_text("seed = " + "9" * 5000)
-    np.savez(tmp_path / "stray.npz", X=np.zeros((60, 4), np.uint8), y=[0] * 59 + [3999])
     np.savez(tmp_path / "one.npz", X=np.zeros((20, 784), np.uint8), y=np.zeros(20, int))
     pixels, twice = np.zeros((20, 784), np.uint8), np.arange(20) % 2
     np.savez(tmp_path / "twins.npz", X=pixels, y=twice, class_names=["a", "a"])
@@ -304,7 +326,6 @@ def test_evaluate_and_predict_refuse_in_one_line(run: Path, tmp_path: Path) -> N
         (["evaluate", "nowhere"], "nowhere: no such run folder"),
         (["evaluate", "empty"], "empty: not a finished run"),
         (["evaluate", run / "model.safetensors"], "a file; expected a run folder"),
-        (["predict", run, "blank.png"], "blank.png: blank, there is no ink on it"),
         (["train", "--data", "one.npz"], "one.npz: layer_dims ends with 1; expected 2 classes"),
         (["train", "--data", "twins.npz"], "twins.npz: two classes have the same name"),
         (
@@ -319,15 +340,16 @@ def test_evaluate_and_predict_refuse_in_one_line(run: Path, tmp_path: Path) -> N
         (["evaluate", run, "--data", "more.npz"], "more.npz: class '10' is not among"),
         (["predict", run, "missing.png"], "missing.png"),
         (["predict", run, "text.png"], "text.png"),
-        (["predict", "nowhere", "text.png"], "nowhere: no such model file"),
-        (["predict", "text.png", "text.png"], "text.png: not a readable safetensors file"),
-        (["predict", run], "IMAGE"),
+        (["predict", "nowhere", "text.png"], "nowhere: no such run folder, model file or picture"),
+        (["predict", "no.safetensors", "text.png"], "no.safetensors: no such model file"),
+        (["predict", "empty", "text.png"], "empty/model.safetensors: no such model file"),
+        (["predict", run], "no IMAGE to read is named after the model"),
+        (["predict"], "IMAGE"),
         (["predict", run, "pipe"], "pipe: not a file"),
         (["data", "info", "pipe"], "pipe: neither a file nor a folder"),
         (["train", "--recipe", "pipe.toml"], "pipe.toml: no such recipe file"),
         (["train", "--recipe", "deep.toml"], "deep.toml: not valid TOML: nested too deep"),
         (["train", "--recipe", "long.toml"], "long.toml: not valid TOML"),
-        (["train", "--data", "stray.npz"], "stray.npz: no sample of class 1, though labels go up"),
         (["train", "--data", ""], "the source is empty"),
         (["data", "info", "two\nlines\x1b[31m"], "two\\nlines\\x1b[31m: no such file"),
         (["data", "info", "nowhere"], "nowhere"),
@@ -518,6 +540,7 @@ def test_predict_says_that_a_model_of_table_data_reads_no_pictures(tmp_path: Pat
     assert {path.name for path in (tmp_path / "run").glob("*.png")} == {
         "loss.png",
         "confusion_matrix.png",
+        "reliability.png",
     }
     Image.new("L", (28, 28)).save(tmp_path / "a.png")
     assert "was not trained on images" in refusal("predict", "run", "a.png", folder=tmp_path)

@@ -32,11 +32,13 @@ def folder(tmp_path_factory):
     return made
 
 
-def test_export_writes_both_files_and_import_reads_what_came_from_elsewhere(folder):
+def test_export_writes_all_files_and_import_reads_what_came_from_elsewhere(folder):
     out = inknet(
-        "export", "model.safetensors", "--onnx", "m.onnx", "--numpy", "m.py", folder=folder
+        *("export", "model.safetensors", "--onnx", "m.onnx", "--numpy", "m.py"),
+        *("--html", "m.html"),
+        folder=folder,
     )
-    sizes = {name: (folder / name).stat().st_size for name in ("m.onnx", "m.py")}
+    sizes = {name: (folder / name).stat().st_size for name in ("m.onnx", "m.py", "m.html")}
     assert out.stdout.splitlines() == [f"{name}: {size:,} bytes" for name, size in sizes.items()]
     script = subprocess.check_output([sys.executable, "m.py", "images.npy"], cwd=folder, text=True)
     model, images = MLP.load(folder / "model.safetensors"), np.load(folder / "images.npy")
@@ -69,7 +71,7 @@ def test_the_order_of_layers_whose_names_do_not_say_it_is_given(folder):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["export", "model.safetensors"], "export needs --onnx FILE or --numpy FILE"),
+        (["export", "model.safetensors"], "export needs --onnx FILE, --numpy FILE or --html FILE"),
         (["export", "nothing", "--numpy", "x.py"], "nothing: no such model file"),
         (["export", "model.safetensors", "--numpy", "no/x.py"], "no/x.py: cannot be written"),
         (

@@ -1,6 +1,8 @@
 """Kaggle's CSV: values are those that the csv module wrote, and wrong lines are named."""
 
+import contextlib
 import csv
+import functools
 import gzip
 import time
 
@@ -10,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from making import refusal
+from sklearn import datasets
 
 from inknet.data import compressed, csv_file, load
+from inknet.errors import InputError, InputWarning
 
 HEADER = "label,pixel0,pixel1,pixel2,pixel3"
 
@@ -66,7 +70,7 @@ def test_byte_order_marks_quotes_and_other_line_ends_are_read(tmp_path, text):
     path = tmp_path / "a.csv"
     path.write_bytes(text.encode())
     dataset = load(path)
-    assert (dataset.features.tolist(), dataset.labels.tolist()) == ([[2]], [1])
+    assert (dataset.features.tolist(), dataset.class_names) == ([[2]], ("1",))
 
 
 @pytest.mark.parametrize(
@@ -74,17 +78,17 @@ def test_byte_order_marks_quotes_and_other_line_ends_are_read(tmp_path, text):
     [
         ("1,2,3,4", "line 3 has 4 columns, the header has 5"),
         ("1,2,3,4,5,6", "line 3 has 6 columns, the header has 5"),
-        ("1,2,3,4,300", "line 3, column 5: '300' is out of range"),
-        ("1,2,-3,4,5", "line 3, column 3: '-3' is out of range"),
-        ("1,2,1.5,4,5", "line 3, column 3: '1.5' is not written as a whole number"),
-        ("1,2,3.0,4,5", "line 3, column 3: '3.0' is not written as a whole number"),
-        ("1,2,,4,5", "line 3, column 3: '' is empty"),
-        ("1,nan,3,4,5", "line 3, column 2: 'nan' is NaN"),
-        ("1,inf,3,4,5", "line 3, column 2: 'inf' is out of range"),
-        ("one,2,3,4,5", "line 3, column 1: 'one' is not a number"),
-        ("1,2,3,4,٣٣٣", "line 3, column 5: '٣٣٣' is out of range"),
-        ("256,2,3,4,5", "line 3, column 1: '256' is out of range"),
+        ("1,2,1e999,4,5", "line 3, column 3 (pixel1): '1e999' is out of range"),
+        ("1,2,x3,4,5", "line 3, column 3 (pixel1): 'x3' is not a number"),
+        ("1,2,,4,5", "line 3, column 3 (pixel1): '' is empty"),
+        ("1,nan,3,4,5", "line 3, column 2 (pixel0): 'nan' is a missing value"),
+        ("1,2,3,4,NA", "line 3, column 5 (pixel3): 'NA' is a missing value"),
+        ("1,inf,3,4,5", "line 3, column 2 (pixel0): 'inf' is out of range"),
+        (",2,3,4,5", "line 3, column 'label': no label, it is empty"),
+        ("1,2,3,4,٣٣٣", "line 3, column 5 (pixel3): '٣٣٣' is not a number"),
+        ("1.5,2,3,4,5", "column 'label': numbers such as 1.5 are a quantity, not classes"),
         ("1," + "9" * 5000 + ",3,4,5", "is out of range"),
+        ('1,2,"3,4,5', "line 3: a quoted field does not end on its line"),
     ],
 )
 def test_a_wrong_line_is_named(tmp_path, row, problem):
@@ -103,9 +107,7 @@ def test_lines_are_counted_across_empty_ones(tmp_path):
 
 @given(
     before=st.lists(st.sampled_from(["1,+2", " 1,002", "1,2\u2003", "", "  \t"]), max_size=6),
-    wrong=st.sampled_from(
-        ["1,2x", "x,2", "1,300", "1,2,3", "1", '1,"2', "1,1.5", "1,\udce9", "1,\0"]
-    ),
+    wrong=st.sampled_from(["1,2x", "1,2,3", "1", '1,"2', "1,", "1,\udce9", "1,\0", "1,nan"]),
     after=st.lists(st.sampled_from(["1,2", "", "y,3", "1,2,3"]), max_size=3),
 )
 def test_the_first_wrong_line_is_named_whatever_is_around_it(
@@ -117,7 +119,7 @@ def test_the_first_wrong_line_is_named_whatever_is_around_it(
     assert f"{path}: line {len(before) + 2}" in refusal(load, path)
 
 
-@pytest.mark.parametrize("wrong", ["1.5", "x", "300", "5,6", "\0"])
+@pytest.mark.parametrize("wrong", ["nan", "x", "1e999", "5,6", "\0"])
 def test_one_wrong_line_at_the_end_of_many_is_found_as_fast_as_the_file_is_read(tmp_path, wrong):
     path = tmp_path / "train.csv"
     write_kaggle(path, 4_000, 784)
@@ -144,10 +146,14 @@ def test_lines_that_all_differ_from_the_header_are_noticed(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("5,0,0,0\n1,0,0,0\n", "no header, its first line starts '5,0'"),
+        ("0,5,5,0\n0,1,1,0\n", "no header, and neither end has classes for the label; name it"),
+        ("5,0,0,5\n1,0,0,1\n", "no header, and the first or the last column may be the label"),
         ("pixel0,pixel1\n0,0\n", "no label column, its header starts 'pixel0,pixel1'"),
-        ("label\n1\n", "no columns of pixels"),
-        ("", "no header"),
+        ("age,size\n9,0\n8,1\n", "no label column, its header starts 'age,size'"),
+        ("label\n1\n", "no columns of features next to the label"),
+        ("", "empty; expected a table"),
+        ("label,pixel0,pixel1,Label\n0,1,2,1\n", "2 columns are called label"),
+        ("class,a,target\n0,1,2\n", "class, target may each be the label; name it with --label"),
         (f"{HEADER}\n", "no lines of numbers"),
     ],
 )
@@ -156,33 +162,6 @@ def test_a_wrong_header_is_named_with_the_expected_one(tmp_path, text, problem):
     path.write_text(text)
     message = refusal(load, path)
     assert message.startswith(f"{path}: {problem}")
-
-
-@pytest.mark.parametrize(
-    ("header", "problem"),
-    [
-        (",label,pixel0,pixel1", "its first column, without a name, numbers the rows"),
-        ("Unnamed: 0,label,pixel0,pixel1", "its first column, 'Unnamed: 0', numbers the rows"),
-        ("id,label,pixel0,pixel1", "its first column, 'id', numbers the rows"),
-        ("id,pixel0,pixel1,label", "its first column, 'id', numbers the rows"),
-        ("pixel0,label,pixel1,pixel2", "the column label is neither the first nor the last"),
-        ("label,pixel0,pixel1,Label", "2 columns are called label"),
-    ],
-)
-def test_a_column_that_may_be_no_feature_is_refused(tmp_path, header, problem):
-    path = tmp_path / "bad.csv"
-    path.write_text(f"{header}\n0,1,2,1\n1,0,3,1\n")
-    assert refusal(load, path).startswith(f"{path}: {problem}")
-
-
-def test_a_frame_that_pandas_wrote_is_read_or_refused_for_its_index(tmp_path):
-    pandas = pytest.importorskip("pandas")
-    path, table = tmp_path / "a.csv", np.random.default_rng(0).integers(0, 10, (300, 5))
-    frame = pandas.DataFrame(table, columns=["label", *(f"pixel{i}" for i in range(4))])
-    frame.to_csv(path)
-    assert "write it with index=False in pandas" in refusal(load, path)
-    frame.to_csv(path, index=False)
-    np.testing.assert_array_equal(load(path).features, table[:, 1:])
 
 
 def test_the_label_may_be_the_last_column(tmp_path):
@@ -212,7 +191,8 @@ def test_any_whole_numbers_come_back(tmp_path_factory, table, end):
     lines = [header, *(",".join(map(str, row)) for row in table.tolist())]
     path.write_bytes(end.join([*lines, ""]).encode())
     dataset = load(path)
-    np.testing.assert_array_equal(dataset.targets, table[:, 0])
+    names = np.array(dataset.class_names, int)
+    np.testing.assert_array_equal(names[dataset.targets], table[:, 0])
     np.testing.assert_array_equal(dataset.features, table[:, 1:])
 
 
@@ -230,3 +210,198 @@ def test_a_gzipped_file_that_unpacks_to_far_too_much_is_refused(tmp_path, monkey
     assert len(load(path)) == 20_000
     monkeypatch.setattr(compressed, "ALWAYS_ALLOWED", 50_000)
     assert "unpacks to more than 50,000 bytes" in refusal(load, path)
+
+
+def frame_of(name):
+    """A table of scikit-learn's, as pandas has it: the features, and the target last."""
+    pytest.importorskip("pandas")
+    return getattr(datasets, f"load_{name}")(as_frame=True).frame
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "breast_cancer"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_table_of_scikit_learn_comes_back(tmp_path, name, separator):
+    frame = frame_of(name)
+    frame.to_csv(tmp_path / "table.csv", index=False, sep=separator)
+    dataset = load(tmp_path / "table.csv")
+    np.testing.assert_array_equal(dataset.features, frame.drop(columns="target"))
+    np.testing.assert_array_equal(dataset.targets, frame["target"])
+    assert dataset.image_shape is None
+
+
+def test_decimal_commas_are_read_where_semicolons_separate(tmp_path):
+    frame = frame_of("iris")
+    frame.to_csv(tmp_path / "table.csv", index=False, sep=";", decimal=",")
+    np.testing.assert_array_equal(load(tmp_path / "table.csv").features, frame.iloc[:, :4])
+
+
+@pytest.mark.parametrize("header", [True, False])
+@pytest.mark.parametrize("place", [0, 2, 4])
+def test_the_only_column_of_text_is_the_label(tmp_path, header, place):
+    frame = frame_of("iris")
+    names = np.array(["setosa", "versi,color", "virginica"])
+    frame.insert(place, "kind", names[frame.pop("target")])
+    frame.to_csv(tmp_path / "table.csv", index=False, header=header)
+    said = "table.csv: column 'kind', the only one of text, is the label"
+    with pytest.warns(InputWarning, match=said) if header else contextlib.nullcontext():
+        dataset = load(tmp_path / "table.csv")
+    np.testing.assert_array_equal(dataset.features, frame.drop(columns="kind"))
+    assert dataset.class_names == ("setosa", "versi,color", "virginica")
+    np.testing.assert_array_equal(np.array(dataset.class_names)[dataset.targets], frame["kind"])
+
+
+R_HEADER = '"Sepal.Length","Petal.Length","Species"'
+R_ROWS = '"1",5.1,1.4,"setosa"\n"2",7,4.7,"versicolor"\n"3",4.9,1.5,"setosa"\n'
+
+
+@pytest.mark.parametrize("header", [R_HEADER, f'"",{R_HEADER}'])
+def test_the_numbers_of_rows_that_r_writes_are_left_out(tmp_path, header):
+    path = tmp_path / "iris.csv"
+    path.write_text(f"{header}\n{R_ROWS}")  # as write.table and as write.csv write it
+    with pytest.warns(InputWarning, match="'Species' is taken for the label"):
+        dataset = load(path)
+    assert dataset.features.tolist() == [[5.1, 1.4], [7, 4.7], [4.9, 1.5]]
+    assert dataset.targets.tolist() == [0, 1, 0]
+
+
+def test_the_numbers_of_rows_that_pandas_writes_are_left_out(tmp_path):
+    frame = frame_of("wine")
+    frame.to_csv(tmp_path / "table.csv")
+    dataset = load(tmp_path / "table.csv")
+    np.testing.assert_array_equal(dataset.features, frame.drop(columns="target"))
+    frame.index.name = "id"
+    frame.to_csv(tmp_path / "table.csv")
+    with pytest.warns(InputWarning, match="column 'id' is taken for numbers of the rows"):
+        np.testing.assert_array_equal(load(tmp_path / "table.csv").features, dataset.features)
+
+
+def test_a_column_without_a_name_that_counts_the_rows_is_left_out(tmp_path):
+    frame = frame_of("wine")
+    frame.to_csv(tmp_path / "table.csv", header=False)
+    with pytest.warns(InputWarning) as said:
+        dataset = load(tmp_path / "table.csv")
+    np.testing.assert_array_equal(dataset.features, frame.drop(columns="target"))
+    lines = [str(one.message).removeprefix(f"{tmp_path / 'table.csv'}: ") for one in said]
+    assert lines == [
+        "the last column is taken for the label",
+        "column 1 counts the rows and is left out",
+    ]
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_only_the_values_of_whole_columns_show_which_end_has_classes(tmp_path, header):
+    frame = frame_of("wine").rename(columns={"target": "cultivar"})
+    path = tmp_path / "table.csv"
+    for columns in ([*frame.columns], [frame.columns[-1], *frame.columns[:-1]]):
+        frame[columns].to_csv(path, index=False, header=header)
+        end = "last" if columns[-1] == "cultivar" else "first"
+        name = ", column 'cultivar'," if header else ""
+        with pytest.warns(InputWarning, match=f"the {end} column{name} is taken for the label"):
+            dataset = load(path)
+        np.testing.assert_array_equal(dataset.features, frame.drop(columns="cultivar"))
+        np.testing.assert_array_equal(dataset.targets, frame["cultivar"])
+
+
+@pytest.mark.parametrize("label", ["b", "B", "first", "last"])
+def test_the_column_of_the_label_can_be_given(tmp_path, label):
+    path = tmp_path / "table.csv"
+    path.write_text("id,a,b,label\n7,0,1,2\n8,1,0,0\n")
+    column = {"first": 0, "last": 2}.get(label, 1)
+    with pytest.warns(InputWarning, match="'id' is taken for numbers of the rows"):
+        dataset = load(path, label=label)
+    table = np.array([[0, 1, 2], [1, 0, 0]])
+    np.testing.assert_array_equal(dataset.features, np.delete(table, column, axis=1))
+    names = np.array(dataset.class_names, int)
+    np.testing.assert_array_equal(names[dataset.targets], table[:, column])
+    with pytest.raises(InputError, match="no column is called 'c'; found id, a, b, label"):
+        load(path, label="c")
+
+
+def test_a_label_is_chosen_in_tables_alone(tmp_path):
+    np.savez(tmp_path / "a.npz", X=np.zeros((2, 2)), y=[0, 1])
+    for source in (tmp_path / "a.npz", "sample", tmp_path):
+        message = refusal(functools.partial(load, source, label="y"))
+        assert "no table, so it has no column 'y'" in message
+
+
+BANK = """"age";"job";"marital";"balance";"y"
+30;"unemployed";"married";1787;"no"
+33;"services";"married";4789;"no"
+35;"management";"single";1350;"yes"
+"""
+
+
+def test_columns_of_text_are_refused_by_name(tmp_path):
+    (tmp_path / "bank.csv").write_text(BANK)
+    message = refusal(load, tmp_path / "bank.csv")
+    assert "line 2: text ('unemployed') instead of numbers in columns 'job', 'marital'; " in message
+    assert "pandas.get_dummies" in message
+    pandas = pytest.importorskip("pandas")
+    frame = pandas.read_csv(tmp_path / "bank.csv", sep=";")
+    numbers = pandas.get_dummies(frame, columns=["job", "marital"], dtype=int)
+    numbers.to_csv(tmp_path / "bank.csv", index=False, sep=";")
+    dataset = load(tmp_path / "bank.csv")  # as the message says
+    assert dataset.class_names == ("no", "yes")
+    assert dataset.n_features == 2 + 3 + 2
+
+
+def test_a_quantity_is_no_label(tmp_path):
+    frame = frame_of("diabetes")
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    message = refusal(load, tmp_path / "table.csv")
+    assert "column 'target': 214 different numbers in 442 samples are a quantity, not" in message
+
+
+def test_labels_may_have_gaps_and_be_written_in_several_ways(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text('label,a\n3,1\n3.0,2\n"10",3\n-1,4\n')
+    dataset = load(path)
+    assert dataset.class_names == ("-1", "3", "10")
+    assert dataset.targets.tolist() == [1, 1, 2, 0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,label,\n1,0\n2,1\n",  # as pandas reads it with a column "Unnamed: 2" of nothing
+        "a,label,\n1,0,\n2,1,\n",
+        "a,label\n1,0,\n2,1,\n",
+    ],
+)
+def test_a_separator_at_the_end_of_lines_is_no_column(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    dataset = load(tmp_path / "a.csv")
+    assert (dataset.features.tolist(), dataset.targets.tolist()) == ([[1], [2]], [0, 1])
+
+
+def test_numbers_as_names_of_columns_are_no_sample(tmp_path):
+    pandas = pytest.importorskip("pandas")
+    table = np.column_stack([np.arange(40) % 3, np.linspace(-1, 1, 160).reshape(40, 4)])
+    pandas.DataFrame(table).to_csv(tmp_path / "a.csv", index=False)
+    with pytest.warns(InputWarning, match="the first column, column '0', is taken for the label"):
+        dataset = load(tmp_path / "a.csv")
+    np.testing.assert_allclose(dataset.features, table[:, 1:], rtol=1e-15)
+
+
+def test_blocks_of_bytes_and_of_decimals_are_joined(tmp_path, monkeypatch):
+    monkeypatch.setattr(csv_file, "BLOCK", 20)
+    table = np.arange(80.0).reshape(20, 4)
+    table[[3, 17], 2] = (-1.5, 1e7)
+    lines = [",".join(f"{value:g}" for value in row) for row in table]
+    (tmp_path / "a.csv").write_text("\n".join(["a,b,c,d,label", *(line + ",1" for line in lines)]))
+    np.testing.assert_array_equal(load(tmp_path / "a.csv").features, table)
+
+
+def test_a_table_of_signs_without_a_j_is_trained(tmp_path):
+    """As sign-language MNIST: letters numbered from 0 to 24, without 9, which is a movement."""
+    letters = [number for number in range(25) if number != 9]
+    table = np.random.default_rng(0).integers(0, 256, (24 * 5, 785))
+    table[:, 0] = np.tile(letters, 5)
+    names = ",".join(["label", *(f"pixel{number}" for number in range(1, 785))])
+    path = tmp_path / "sign_mnist_train.csv"
+    np.savetxt(path, table, "%d", ",", header=names, comments="")
+    dataset = load(path)
+    assert dataset.class_names == tuple(map(str, letters))
+    assert dataset.image_shape == (28, 28)
+    named = load(path, class_names=[*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"])
+    assert "".join(named.class_names) == "ABCDEFGHIKLMNOPQRSTUVWXY"

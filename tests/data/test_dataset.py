@@ -5,7 +5,7 @@ import pytest
 from making import refusal
 
 from inknet.data import Dataset
-from inknet.data.dataset import numbered_classes, square_shape
+from inknet.data.dataset import square_shape
 
 
 def dataset(features=None, labels=(0, 1, 1), class_names=("a", "b"), image_shape=(2, 2), **more):
@@ -51,13 +51,6 @@ def test_parts_that_do_not_fit_are_refused(parts, problem):
 
 def test_features_that_are_not_an_image_are_not_drawn():
     assert "not an image" in refusal(dataset(image_shape=None).images, np.array([0]))
-
-
-def test_classes_are_numbered_to_the_largest_label():
-    assert numbered_classes(np.array([2, 0]), "here") == ("0", "1", "2")
-    assert "label -1" in refusal(numbered_classes, np.array([-1]), "here")
-    assert len(numbered_classes(np.array([3_999]), "here")) == 4_000
-    assert "label 4000" in refusal(numbered_classes, np.array([4_000]), "here")
 
 
 def test_square_numbers_of_pixels_form_images():

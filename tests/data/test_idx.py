@@ -1,6 +1,7 @@
 """IDX files: written values come back, and errors are named."""
 
 import gzip
+import lzma
 import struct
 import tracemalloc
 
@@ -12,7 +13,9 @@ from hypothesis.extra import numpy as arrays
 from making import idx_bytes, refusal, write_idx, write_pair
 
 from inknet.data import compressed, load
+from inknet.data.compressed import open_unpacked
 from inknet.data.idx import load_idx, read_values
+from inknet.errors import InputError
 
 IMAGES = arrays.arrays(np.uint8, arrays.array_shapes(min_dims=3, max_dims=3, max_side=9))
 
@@ -83,10 +86,10 @@ def test_a_folder_with_too_many_files_lists_them(tmp_path):
 
 def test_the_wrong_magic_number_is_named_with_the_right_one(tmp_path):
     path = tmp_path / "a-images-idx3-ubyte"
-    path.write_bytes(struct.pack(">4I", 0x0D03, 1, 2, 2) + bytes(16))
+    path.write_bytes(struct.pack(">4I", 0x0A03, 1, 2, 2) + bytes(16))
     message = refusal(load, path)
     assert str(path) in message
-    assert "0x00000d03, expected 0x00000803" in message
+    assert "0x00000a03, expected 0x00000803" in message
 
 
 def test_labels_given_as_images_are_refused(tmp_path):
@@ -170,3 +173,140 @@ def test_a_gzipped_file_that_unpacks_to_far_too_much_is_refused(tmp_path, monkey
     assert read_values(path, 3).shape == (100, 28, 28)
     monkeypatch.setattr(compressed, "ALWAYS_ALLOWED", 50_000)
     assert "78,416 bytes in all, but the file has" in refusal(read_values, path, 3)
+
+
+TYPES = {0x08: "u1", 0x09: "i1", 0x0B: "i2", 0x0C: "i4", 0x0D: "f4", 0x0E: "f8"}
+
+
+def typed_idx(code: int, values: np.ndarray) -> bytes:
+    """Write the IDX format as its page defines it: the type's code, and numbers big-endian."""
+    header = struct.pack(f">BBBB{values.ndim}I", 0, 0, code, values.ndim, *values.shape)
+    return header + values.astype(f">{TYPES[code]}").tobytes()
+
+
+PACKERS = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
+
+
+@pytest.mark.parametrize("code", TYPES)
+@pytest.mark.parametrize("ending", PACKERS)
+def test_values_of_every_type_come_back(tmp_path, code, ending):
+    images = np.arange(-12, 12).reshape(4, 3, 2) * (7.5 if code > 0x0C else 1)
+    images = images + 12 if code == 0x08 else images
+    labels, pack = np.array([1, 5, 5, 1]), PACKERS[ending]
+    for kind, values in (("images-idx3", images), ("labels-idx1", labels)):
+        (tmp_path / f"a-{kind}-{'ubyte' if code == 8 else 'double'}{ending}").write_bytes(
+            pack(typed_idx(code, values))
+        )
+    dataset = load(tmp_path)
+    np.testing.assert_array_equal(dataset.features, images.reshape(4, 6))
+    assert dataset.class_names == ("1", "5")
+    assert dataset.targets.tolist() == [0, 1, 1, 0]
+
+
+def test_a_value_that_is_not_finite_is_named(tmp_path):
+    (tmp_path / "a-images-idx3-float").write_bytes(typed_idx(0x0D, np.full((1, 2, 2), np.nan)))
+    write_idx(tmp_path / "a-labels-idx1-ubyte", np.zeros(1))
+    assert "a-images-idx3-float is nan in row 0, column 0" in refusal(load, tmp_path)
+
+
+def test_the_class_of_qmnist_is_in_the_first_of_eight_columns(tmp_path):
+    images, labels = write_pair(tmp_path, 6, "qmnist-train-", ".gz")
+    (tmp_path / "qmnist-train-labels-idx1-ubyte.gz").unlink()
+    columns = np.column_stack([labels, *np.random.default_rng(0).integers(0, 9999, (7, 6))])
+    packed = gzip.compress(typed_idx(0x0C, columns))
+    (tmp_path / "qmnist-train-labels-idx2-int.gz").write_bytes(packed)
+    for source in (tmp_path, tmp_path / "qmnist-train-images-idx3-ubyte.gz"):
+        dataset = load(source)
+        np.testing.assert_array_equal(dataset.targets, labels)
+        np.testing.assert_array_equal(dataset.features, images.reshape(6, 6))
+
+
+def test_labels_of_other_shapes_are_one_hot_or_refused(tmp_path):
+    write_pair(tmp_path)
+    (tmp_path / "train-labels-idx1-ubyte").unlink()
+    write_idx(tmp_path / "train-labels-idx2-ubyte", np.eye(3)[[0, 1, 2, 0, 1, 2]])
+    assert load(tmp_path).targets.tolist() == [0, 1, 2, 0, 1, 2]
+    write_idx(tmp_path / "train-labels-idx2-ubyte", np.ones((6, 3)))
+    assert "not exactly one 1 in each row" in refusal(load, tmp_path)
+
+
+def test_files_in_folders_of_their_own_name_are_found(tmp_path):
+    """As in the archive of MNIST on Kaggle, which has some of them twice."""
+    images, labels = write_pair(tmp_path)
+    write_pair(tmp_path, 4, "t10k-", seed=1)
+    for path in sorted(tmp_path.iterdir()):
+        folder = tmp_path / "other" / path.name
+        folder.mkdir(parents=True)
+        (folder / path.name).write_bytes(path.read_bytes())
+        (tmp_path / "other" / path.name.replace("-idx", ".idx")).write_bytes(path.read_bytes())
+    for source in (tmp_path, tmp_path / "other"):
+        dataset = load(source)
+        assert (len(dataset), dataset.n_official_test) == (10, 4)
+        np.testing.assert_array_equal(dataset.features[:6], images.reshape(6, 6))
+    for path in (tmp_path / "other").glob("*.idx*"):
+        path.unlink()
+    np.testing.assert_array_equal(load(tmp_path / "other").targets[:6], labels)
+    name = "train-images-idx3-ubyte"
+    np.testing.assert_array_equal(load(tmp_path / "other" / name / name).targets, labels)
+
+
+def test_what_a_mac_or_a_stopped_download_leaves_is_passed_over(tmp_path):
+    write_pair(tmp_path)
+    name = "train-images-idx3-ubyte"
+    for leftover in (f"._{name}", f"{name} (1)", f"{name}.part", f"{name}.gz.crdownload"):
+        (tmp_path / leftover).write_bytes(b"a part of it")
+    (tmp_path / ".DS_Store").write_bytes(b"")
+    (tmp_path / "__MACOSX").mkdir()
+    assert len(load(tmp_path)) == 6
+
+
+@pytest.mark.parametrize("folder", ["raw", "gzip"])
+def test_files_are_found_where_others_unpack_them(tmp_path, folder):
+    (tmp_path / folder).mkdir()
+    images, _ = write_pair(tmp_path / folder)
+    np.testing.assert_array_equal(load(tmp_path).features, images.reshape(6, 6))
+
+
+@pytest.mark.parametrize("n_zeros", [0, 4, 1 << 17])
+def test_an_xz_file_of_several_streams_is_read_to_its_end(tmp_path, n_zeros):
+    data = np.random.default_rng(0).integers(0, 256, 300_000, dtype=np.uint8).tobytes()
+    streams = [lzma.compress(part) for part in (data[:7], b"", data[7:200_000], data[200_000:])]
+    path = tmp_path / "data.xz"
+    path.write_bytes(b"".join(stream + bytes(n_zeros) for stream in streams))
+    with open_unpacked(path) as file:
+        assert file.read() == data
+    if n_zeros == 0:
+        with lzma.open(path) as file:
+            assert file.read() == data
+
+
+@pytest.mark.parametrize("after", [b"no stream", lzma.compress(bytes(9))[:-5], b"\0\0\0\0\xfd"])
+def test_what_follows_a_stream_and_is_none_is_refused(tmp_path, after):
+    path = tmp_path / "a-images-idx3-ubyte.xz"
+    path.write_bytes(lzma.compress(b"data") + after)
+    with pytest.raises(InputError, match=r"damaged|cut off"), open_unpacked(path) as file:
+        file.read()
+
+
+def test_the_second_stream_of_an_xz_file_has_the_same_limit_of_memory(tmp_path):
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
+    path = tmp_path / "data.xz"
+    path.write_bytes(lzma.compress(b"data") + lzma.compress(b"data", filters=filters))
+    with pytest.raises(InputError, match="Memory usage limit"), open_unpacked(path) as file:
+        file.read()
+
+
+def test_an_xz_file_that_asks_for_much_memory_is_refused(tmp_path):
+    filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}]
+    path = tmp_path / "a-images-idx3-ubyte.xz"
+    path.write_bytes(lzma.compress(idx_bytes(np.zeros((2, 3, 2))), filters=filters))
+    assert "its compressed data is damaged (Memory usage limit" in refusal(load, path)
+
+
+@pytest.mark.parametrize("damage", [lambda data: data[:-9], lambda data: data[:60] + data[70:]])
+def test_a_damaged_xz_file_is_refused(tmp_path, damage):
+    write_pair(tmp_path, n=100, ending=".gz")
+    path = tmp_path / "train-images-idx3-ubyte.xz"
+    images = np.random.default_rng(0).integers(0, 256, (100, 3, 2))
+    path.write_bytes(damage(lzma.compress(idx_bytes(images))))
+    assert refusal(load, path).startswith(f"{path}: ")

@@ -139,3 +139,62 @@ def test_links_are_followed_only_inside_the_folder(tmp_path):
     link = tmp_path / "data" / "b"
     link.symlink_to(tmp_path)
     assert refusal(load, tmp_path / "data").startswith(f"{link}: a link that leads out")
+
+
+@pytest.mark.parametrize(("train", "test"), [("train", "test"), ("training", "testing")])
+def test_folders_of_a_split_give_an_official_test_set(tmp_path, train, test):
+    made = {}
+    for number, place in enumerate((f"{train}/a", f"{train}/b", f"{test}/b", f"{test}/a", "val/a")):
+        made[place] = noise((9, 9), number)
+        picture(tmp_path / place / "1.png", made[place])
+    dataset = load(tmp_path)
+    assert (len(dataset), dataset.n_official_test, dataset.class_names) == (5, 2, ("a", "b"))
+    order = [f"{train}/a", f"{train}/b", "val/a", f"{test}/a", f"{test}/b"]
+    np.testing.assert_array_equal(dataset.images(np.arange(5)), [made[place] for place in order])
+    assert dataset.targets.tolist() == [0, 1, 0, 0, 1]
+
+
+def test_classes_may_be_called_train_and_test(tmp_path):
+    for number, name in enumerate(("train", "test", "bus")):
+        picture(tmp_path / name / "1.png", noise((9, 9), number))
+    assert load(tmp_path).class_names == ("bus", "test", "train")
+    (tmp_path / "bus" / "1.png").rename(tmp_path / "train" / "2.png")
+    (tmp_path / "bus").rmdir()
+    assert load(tmp_path).class_names == ("test", "train")
+
+
+def test_what_windows_and_a_mac_leave_is_passed_over(tmp_path):
+    for name in "ab":
+        picture(tmp_path / name / "1.png", noise((9, 9)))
+        for leftover in ("Thumbs.db", "desktop.ini", "._1.png", ".DS_Store"):
+            (tmp_path / name / leftover).write_bytes(b"not a picture")
+    (tmp_path / "__MACOSX" / "a").mkdir(parents=True)
+    dataset = load(tmp_path)
+    assert (len(dataset), dataset.class_names) == (2, ("a", "b"))
+
+
+@pytest.mark.parametrize("ending", ["pgm", "ppm", "pbm"])
+def test_the_formats_of_netpbm_are_read(tmp_path, ending):
+    grey = np.where(noise((9, 9)) > 50, 255, 0) if ending == "pbm" else noise((9, 9))
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        image = Image.fromarray(grey.astype(np.uint8))
+        mode = {"pgm": "L", "ppm": "RGB", "pbm": "1"}[ending]
+        image.convert(mode).save(tmp_path / name / f"1.{ending}")
+    np.testing.assert_array_equal(load(tmp_path).images(np.arange(2)), [grey, grey])
+
+
+@pytest.mark.parametrize("colour", [0, 255])
+@pytest.mark.parametrize("paper", [None, 0, 255])
+def test_ink_on_transparency_is_seen_whatever_its_colour_is(tmp_path, colour, paper):
+    colours = np.zeros((20, 20, 4), np.uint8)
+    if paper is not None:
+        colours[2:18, 1:19] = (paper, paper, paper, 255)  # only the edges are transparent
+    colours[5:15, 8:11] = (colour, colour, colour, 255)
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        Image.fromarray(colours).save(tmp_path / name / "1.png")
+    grey = load(tmp_path).images(np.array([0]))[0]
+    assert (grey[5:15, 8:11] == colour).all()
+    expected = 255 - colour if paper is None else paper
+    assert (np.delete(grey, np.s_[5:15], axis=0) == expected).all()

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from making import idx_bytes, refusal, write_pair
 
-from inknet.data import MnistUnavailableError, load
+from inknet.data import MnistUnavailableError, download, load
 from inknet.data import mnist as module
 from inknet.data.idx import find_spelling
 
@@ -130,7 +130,7 @@ def test_a_server_that_refuses_is_named_with_its_status(cache, serve, tmp_path, 
 def test_a_server_that_never_answers_is_abandoned(cache, monkeypatch):
     with http.server.HTTPServer(("127.0.0.1", 0), Quiet) as silent:  # accepts, and then nothing
         monkeypatch.setattr(module, "MIRRORS", (f"http://127.0.0.1:{silent.server_port}/",))
-        monkeypatch.setattr(module, "SECONDS_BETWEEN_BYTES", 0.1)
+        monkeypatch.setattr(download, "SECONDS_BETWEEN_BYTES", 0.1)
         assert "no answer in time" in refusal(load, "mnist")
 
 
@@ -299,9 +299,9 @@ def small(tmp_path, monkeypatch):
 @pytest.fixture
 def misbehave(small, monkeypatch):
     """Return a function that starts a server with a fault and returns its address."""
-    monkeypatch.setattr(module, "SECONDS_BETWEEN_BYTES", 0.4)
-    monkeypatch.setattr(module, "SECONDS_FOR_A_FILE", 0.6)
-    monkeypatch.setattr(module, "LARGEST_FILE", 1 << 20)
+    monkeypatch.setattr(download, "SECONDS_BETWEEN_BYTES", 0.4)
+    monkeypatch.setattr(download, "SECONDS_FOR_A_FILE", 0.6)
+    monkeypatch.setattr(download, "LARGEST_FILE", 1 << 20)
     servers = []
 
     def start(fault):

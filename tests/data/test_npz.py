@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 import pytest
 from making import refusal
+from PIL import Image
 
 from inknet.data import compressed, load
 
@@ -24,7 +25,16 @@ def save(tmp_path, **arrays):
 
 @pytest.mark.parametrize(
     ("x", "y"),
-    [("X", "y"), ("x", "y"), ("images", "labels"), ("features", "labels"), ("data", "target")],
+    [
+        ("X", "y"),
+        ("x", "y"),
+        ("images", "labels"),
+        ("features", "labels"),
+        ("data", "target"),
+        ("data", "labels"),
+        ("X_train", "y_train"),
+        ("x_train", "y_train"),
+    ],
 )
 def test_each_pair_of_names_is_read(tmp_path, x, y):
     dataset = load(save(tmp_path, **{x: IMAGES, y: LABELS}))
@@ -39,6 +49,71 @@ def test_the_layout_of_keras_gives_an_official_test_set(tmp_path):
     dataset = load(str(path))
     assert (len(dataset), dataset.n_official_test) == (8, 2)
     np.testing.assert_array_equal(dataset.features[6:], (IMAGES[:2] // 2).reshape(2, 12))
+
+
+def test_the_usual_names_of_a_split_give_an_official_test_set(tmp_path):
+    test, more = IMAGES[:2] // 2, IMAGES[::-1]
+    x = {"X_train": IMAGES, "X_test": test}
+    dataset = load(save(tmp_path, y_train=LABELS, y_test=LABELS[:2], **x))
+    assert (len(dataset), dataset.n_official_test) == (8, 2)
+    images = {"train_images": IMAGES, "val_images": more, "test_images": test}
+    column = LABELS[:, None]  # as MedMNIST has them
+    labels = {"train_labels": column, "val_labels": column[::-1], "test_labels": column[:2]}
+    dataset = load(save(tmp_path, **images, **labels))
+    assert (len(dataset), dataset.n_official_test) == (14, 2)
+    expected = np.concatenate([IMAGES, more, test]).reshape(14, 12)
+    np.testing.assert_array_equal(dataset.features, expected)
+    np.testing.assert_array_equal(dataset.targets, [*LABELS, *LABELS[::-1], *LABELS[:2]])
+
+
+LABELS_AS = {
+    "(n, 1)": LABELS[:, None],
+    "one-hot": np.eye(3)[LABELS],
+    "one-hot bool": np.eye(3, dtype=bool)[LABELS],
+    "text": np.array(["ant", "bee", "cat"])[LABELS],
+    "bytes": np.array([b"ant", b"bee", b"cat"])[LABELS],
+    "floats": LABELS.astype("f4"),
+    "from 1": LABELS + 1,
+    "with gaps": 5 * LABELS - 5,
+}
+
+
+@pytest.mark.parametrize("kind", LABELS_AS)
+def test_labels_of_any_kind_are_the_same_classes(tmp_path, kind):
+    dataset = load(save(tmp_path, X=IMAGES, y=LABELS_AS[kind]))
+    np.testing.assert_array_equal(dataset.targets, LABELS)
+    names = {"text": "ant bee cat", "bytes": "ant bee cat", "from 1": "1 2 3"}
+    expected = names.get(kind, "-5 0 5" if kind == "with gaps" else "0 1 2")
+    assert dataset.class_names == tuple(expected.split())
+
+
+def test_labels_of_false_and_true_are_two_classes(tmp_path):
+    dataset = load(save(tmp_path, X=IMAGES, y=LABELS > 0))
+    assert dataset.class_names == ("False", "True")
+    np.testing.assert_array_equal(dataset.targets, LABELS > 0)
+
+
+def test_text_labels_are_counted_as_their_names_are_listed(tmp_path):
+    text, names = np.array(["cat", "ant", "bee"])[LABELS], np.array(["cat", "ant", "bee"])
+    dataset = load(save(tmp_path, X=IMAGES, y=text, class_names=names))
+    assert dataset.class_names == ("cat", "ant", "bee")
+    np.testing.assert_array_equal(dataset.targets, LABELS)
+    path = save(tmp_path, X=IMAGES, y=text, class_names=names[:2])
+    assert "y: 'bee' is not among the class_names" in refusal(load, path)
+
+
+@pytest.mark.parametrize("place", [-1, 1])
+def test_images_of_one_channel_are_images(tmp_path, place):
+    dataset = load(save(tmp_path, X=np.expand_dims(IMAGES / 255, place), y=LABELS))
+    np.testing.assert_array_equal(dataset.features, IMAGES.reshape(6, 12) / 255)
+    assert dataset.image_shape == (4, 3)
+
+
+def test_images_in_colour_become_grey_as_pictures_do(tmp_path):
+    colours = GENERATOR.integers(0, 256, (6, 4, 3, 3), dtype=np.uint8)
+    dataset = load(save(tmp_path, X=colours, y=LABELS))
+    expected = [np.asarray(Image.fromarray(image).convert("L")) for image in colours]
+    np.testing.assert_allclose(dataset.images(np.arange(6)), expected, atol=1)
 
 
 def test_rows_of_whole_numbers_are_images_only_if_they_look_like_images(tmp_path):
@@ -79,6 +154,21 @@ def test_class_names_are_kept(tmp_path):
     assert load(save(tmp_path, X=IMAGES, y=LABELS, class_names=names)).class_names == tuple(names)
 
 
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.float16, np.float32, np.float64])
+def test_numbers_of_any_type_are_positions_in_the_class_names(tmp_path, dtype):
+    labels = (LABELS > 0).astype(dtype)
+    for names in (["shirt", "shoe"], ["1", "0"]):
+        dataset = load(save(tmp_path, X=IMAGES, y=labels, class_names=np.array(names)))
+        assert dataset.class_names == tuple(names)
+        np.testing.assert_array_equal(dataset.targets, LABELS > 0)
+
+
+def test_false_and_true_are_the_classes_of_these_names(tmp_path):
+    names = np.array(["True", "False"])
+    dataset = load(save(tmp_path, X=IMAGES, y=LABELS > 0, class_names=names))
+    np.testing.assert_array_equal(dataset.targets, LABELS == 0)
+
+
 def with_value(value):
     features = np.zeros((6, 3))
     features[4, 1] = value
@@ -95,12 +185,24 @@ def with_value(value):
         ({"X": np.uint8(3), "y": LABELS}, "X is uint8 of shape ()"),
         ({"X": IMAGES[:0], "y": LABELS[:0]}, "X is empty"),
         ({"X": IMAGES, "y": LABELS[:5]}, "6 rows in X, but 5 labels in y"),
-        ({"X": IMAGES, "y": LABELS / 2}, "y is float64 of shape (6,), expected integers"),
-        ({"X": IMAGES, "y": LABELS - 1}, "y: label -1"),
-        ({"X": IMAGES, "y": (LABELS - 1).astype(np.uint64)}, "y: label 18446744073709551615"),
+        ({"X": IMAGES, "y": LABELS / 4}, "y: numbers such as 0.25 are a quantity, not classes"),
+        ({"X": IMAGES, "y": LABELS * np.nan}, "y: label nan, expected classes"),
+        ({"X": IMAGES, "y": LABELS * 1j}, "y is of type complex128"),
+        ({"X": IMAGES, "y": np.ones((6, 2))}, "y has shape (6, 2), and not exactly one 1 in each"),
+        ({"X": IMAGES, "y": np.ones((6, 2, 1))}, "y is float64 of shape (6, 2, 1), expected whole"),
+        ({"X": np.ones((6, 4, 4, 2)), "y": LABELS}, "X is float64 of shape (6, 4, 4, 2); expected"),
         ({"X": IMAGES, "labels": LABELS}, "found X, labels"),
         ({"X": IMAGES.astype(object), "y": LABELS}, "X holds Python objects (a pickle)"),
         ({"X": IMAGES, "y": LABELS, "class_names": np.array(["a", "b"])}, "outside the 2 classes"),
+        (
+            {"X": IMAGES, "y": LABELS * 1.0, "class_names": np.array(["a", "b"])},
+            "label 2 is outside the 2 classes named",
+        ),
+        (
+            {"X": IMAGES, "y": LABELS * np.nan, "class_names": np.array(["a", "b"])},
+            "y: label nan, expected classes",
+        ),
+        ({"X": IMAGES, "y": LABELS / 4, "class_names": np.array(["a", "b"])}, "are a quantity"),
         ({"X": IMAGES, "y": LABELS, "class_names": LABELS}, "class_names is int64"),
         (
             {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:, 1:], "y_test": LABELS},
@@ -216,8 +318,8 @@ def test_numbers_wider_than_64_bits_are_refused(tmp_path):
 def test_too_many_class_names_are_refused(tmp_path):
     path = save(tmp_path, X=IMAGES, y=LABELS, class_names=np.zeros(4_001, "U1"))
     assert "class_names has 4,001 names, expected at most 4,000" in refusal(load, path)
-    path = save(tmp_path, X=IMAGES, y=np.array([0, 4_000, 1, 1, 0, 0]))
-    assert "y: label 4000, expected a class from 0 to 3,999" in refusal(load, path)
+    path = save(tmp_path, X=np.zeros((4_001, 2)), y=np.arange(4_001))
+    assert "y: 4,001 different labels, expected at most 4,000" in refusal(load, path)
 
 
 def test_names_too_long_for_a_model_file_are_refused_with_the_data(tmp_path):

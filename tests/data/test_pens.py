@@ -106,7 +106,7 @@ def test_dark_ink_on_light_paper_is_changed_in_the_same_way():
     data = load("sample").subset(np.arange(0, 5000, 50))
     rows = data.stored()
     inverted = replace(data, features=255 - rows, rows=None, labels=data.targets)
-    settings = AugmentRecipe(stroke=0.8, blur=0.5, habits=0.5)
+    settings = AugmentRecipe(stroke=0.8, blur=0.5, habits=0.5, forms=0.3)
     results = []
     for dataset, values in ((data, rows), (inverted, 255 - rows)):
         out = np.empty_like(rows)

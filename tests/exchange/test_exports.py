@@ -5,6 +5,7 @@ import copy
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,7 @@ def model(request, samples):
     n_hidden = len(settings["layer_dims"]) - 2
     trained = MLP(**settings, keep_probs=[0.9] * n_hidden + [1.0], random_seed=1)
     trained.train(*samples, num_epochs=2, batch_size=20)
+    trained.facts = replace(trained.facts, temperature=0.7)  # every export must divide by it
     return trained
 
 
@@ -247,6 +249,7 @@ def sequential(model: MLP, tensors: dict[str, np.ndarray], x: np.ndarray) -> np.
         else:
             x = x @ of_place["weight"].T + of_place["bias"]
             before = place + 1
+    x = x / model.facts.temperature  # which the file has in its description, not in its weights
     e = np.exp(x - x.max(axis=1, keepdims=True))
     return e / e.sum(axis=1, keepdims=True)
 
@@ -286,5 +289,6 @@ def test_pytorch_loads_the_model_file_into_a_sequential(model, samples, tmp_path
     tensors = load_torch(tmp_path / "model.safetensors")
     network.to(next(iter(tensors.values())).dtype).load_state_dict(tensors)
     x = torch.from_numpy(samples[0].reshape(60, 784) / 255).to(next(iter(tensors.values())).dtype)
-    found = network.eval()(x).softmax(dim=1).detach().numpy()
+    logits = network.eval()(x) / model.facts.temperature
+    found = logits.softmax(dim=1).detach().numpy()
     assert_allclose(found, model.predict_proba(samples[0]), atol=TOLERANCE)

@@ -351,6 +351,31 @@ def changed(**changes):
 ZEROS = np.zeros((3, 3), np.float32)
 
 
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_linear_layers_may_lack_a_bias_where_normalization_has_one(place, tmp_path):
+    found = tensors("0", "1", "3", "4", "6", batch_norm=True)
+    for name in ("0.bias", "3.bias"):
+        found[name][:] = 0
+    save_file(found, tmp_path / "zeros.safetensors")
+    without = {name: array for name, array in found.items() if name not in ("0.bias", "3.bias")}
+    save_file(without, tmp_path / "without.safetensors")
+    rows = np.random.default_rng(1).normal(size=(20, 4)).astype(np.float32)
+    read = [
+        read_state_dict(tmp_path / f"{name}.safetensors", batch_norm=place).predict_proba(rows)
+        for name in ("zeros", "without")
+    ]
+    assert_array_equal(*read)
+    del without["6.bias"]
+    save_file(without, tmp_path / "none.safetensors")
+    found["6.bias"][:] = 0
+    save_file(found, tmp_path / "zeros.safetensors")
+    read = [
+        read_state_dict(tmp_path / f"{name}.safetensors", batch_norm=place).predict_proba(rows)
+        for name in ("zeros", "none")
+    ]
+    assert_array_equal(*read)
+
+
 @pytest.mark.parametrize(
     ("found", "message"),
     [

@@ -8,6 +8,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import lzma
+import struct
 import zipfile
 from pathlib import Path
 
@@ -47,6 +49,11 @@ def idx() -> None:
         gzip.compress(images[:20], mtime=0) + gzip.compress(images[20:], mtime=0),
     )
     write("idx_packed", "longer-than-it-claims", images + b"more")
+    write("idx", "xz", lzma.compress(images))
+    floats = struct.pack(">BBBB3I", 0, 0, 0x0D, 3, 6, 4, 4) + IMAGES.astype(">f4").tobytes()
+    write("idx", "floats", floats)
+    columns = np.column_stack([LABELS] * 8).astype(">i4")
+    write("idx", "qmnist-labels", struct.pack(">BBBB2I", 0, 0, 0x0C, 2, 6, 8) + columns.tobytes())
 
 
 def csv() -> None:
@@ -56,6 +63,11 @@ def csv() -> None:
     write("csv", "gzipped", gzip.compress("\n".join(rows).encode(), mtime=0))
     write("csv", "quoted", '"label","a","b"\n1,2,3\n\n0, 4 ,5')
     write("csv", "floating", "label,a,b\n1,0.5,nan\n0,1e3,-1\n")
+    write("csv", "decimals", "label,a,b\n1,0.5,3\n0,1e3,-1\n")
+    write("csv", "semicolons", 'a;b;"y"\n1,5;2;"no"\n-3;4,25;"yes, so"\n2;2;"no"\n')
+    write("csv", "rows-of-r", '"a","b","kind"\n"1",5.1,1,"x"\n"2",7,4,"z"\n')
+    write("csv", "no-header", "5.1,3.5,setosa\n4.9,3,virginica\n")
+    write("csv", "values-decide", "a\tb\tc\n0.5\t7\t1\n0.25\t8\t0\n0.75\t9\t1\n")
 
 
 def npz() -> None:
@@ -63,6 +75,11 @@ def npz() -> None:
     names = npy_bytes(np.array(["a", "b", "c"]))
     write("npz", "images", npz_bytes(X=x, y=y, class_names=names))
     write("npz", "keras", npz_bytes(x_train=x, y_train=y, x_test=x, y_test=y))
+    text, one_hot = npy_bytes(np.array(["a", "b", "c"])[LABELS]), npy_bytes(np.eye(3)[LABELS])
+    medical = {"train_images": x, "train_labels": one_hot, "val_images": x, "val_labels": one_hot}
+    write("npz", "medmnist", npz_bytes(test_images=x, test_labels=one_hot, **medical))
+    colours = npy_bytes(np.repeat(IMAGES[..., None], 3, axis=3))
+    write("npz", "colour", npz_bytes(images=colours, labels=text))
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for key, content in (("features", x), ("labels", y)):

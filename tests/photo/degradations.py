@@ -137,6 +137,16 @@ def tiny_canvas(digit: Picture, generator: Generator) -> Picture:
     return rounded(painted(ink_on_canvas(digit, generator, side=32, share=0.85)))
 
 
+def large(digit: Picture, generator: Generator) -> Picture:
+    return rounded(painted(ink_on_canvas(digit, generator, side=1200)))
+
+
+def blurred(digit: Picture, generator: Generator) -> Picture:
+    """A picture that is out of focus."""
+    image = Image.fromarray(plain(digit, generator))
+    return np.asarray(image.filter(ImageFilter.GaussianBlur(generator.uniform(2, 5))))
+
+
 def filling(digit: Picture, generator: Generator) -> Picture:
     """A digit cropped exactly, as many programs do before they ask."""
     covered = ink_on_canvas(digit, generator, share=1.0)
@@ -199,5 +209,5 @@ def specks(digit: Picture, generator: Generator) -> Picture:
 
 ALL: list[Callable[[Picture, Generator], Picture]] = [
     plain, gradient, vignette, shadow, noise, jpeg, rotated, thin, thick, colours, faint,
-    light_on_dark, in_a_corner, small, tiny_canvas, filling, ruled, squared, boxed, lined, specks,
+    light_on_dark, in_a_corner, small, large, tiny_canvas, blurred, filling, ruled, squared, boxed, lined, specks,
 ]  # fmt: skip

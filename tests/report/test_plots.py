@@ -10,6 +10,7 @@ from PIL import Image
 
 from inknet.report import images as drawn_images
 from inknet.report import plots
+from inknet.report.calibration import calibration
 from inknet.report.evaluation import Evaluation
 from inknet.training.history import EpochRecord, History
 
@@ -413,3 +414,30 @@ def test_an_original_is_drawn_beside_its_versions_and_as_high_as_both_rows():
     assert large.x1 < min(box.x0 for box in small)
     assert large.y1 == pytest.approx(max(box.y1 for box in small))
     assert large.y0 == pytest.approx(min(box.y0 for box in small))
+
+
+# -- reliability -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.4])
+@pytest.mark.parametrize("n", [1, 5000])
+def test_the_reliability_curve_shows_each_bin_with_an_answer(temperature, n, tmp_path):
+    rng = np.random.default_rng(n)
+    measured = calibration(rng.normal(0, 2, (n, 4)), rng.integers(0, 4, n), temperature)
+    figure = plots.reliability_figure(measured)
+    assert_texts_apart_and_inside(figure)
+    curve, counts = figure.axes
+    marks = [line.get_xydata() for line in curve.get_lines() if line.get_marker() in ("s", "o")]
+    drawn = [measured.before, measured.after][: 1 if temperature == 1 else 2]
+    expected = [
+        (x, y)
+        for bins in drawn
+        for count, x, y in zip(bins.counts, bins.confidence, bins.accuracy, strict=True)
+        if count
+    ]
+    assert sorted(map(tuple, np.concatenate(marks))) == sorted(expected)
+    assert len(counts.patches) == len(drawn)
+    texts = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert texts[-1].endswith(f"error {measured.after.error:.2%}")
+    plots.plot_reliability(measured, tmp_path / "reliability.png")
+    assert_png(tmp_path / "reliability.png")

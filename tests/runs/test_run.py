@@ -7,9 +7,11 @@ import pytest
 
 from inknet import MLP, InputError
 from inknet.cli.runs import runs
+from inknet.errors import InputWarning
 from inknet.recipes import load_recipe
 from inknet.runs import Run, default_folder, folder, list_runs, results, train_run, unfinished
 from inknet.runs.ensemble import train_ensemble
+from inknet.runs.prepare import load_source
 
 FILES = ("recipe.toml", "model.safetensors", "metrics.json")
 
@@ -187,12 +189,27 @@ def test_an_ensemble_whose_last_seed_is_too_large_is_refused_before_anything_is_
     assert not (tmp_path / "three").exists()
 
 
-def test_more_names_of_classes_than_labels_are_counted(tmp_path):
+def test_classes_without_samples_are_named_and_left_out(tmp_path):
     labels = np.arange(60) % 2
-    names = np.array(["no", "yes", "perhaps", "never"])
-    np.savez(tmp_path / "data.npz", X=np.eye(2)[labels], y=labels, class_names=names)
-    with pytest.raises(InputError) as caught:
-        train_run(short(tmp_path / "data.npz"), tmp_path / "run")
-    assert str(caught.value).endswith(
-        "has 4 class names, but labels go up to 1; expected a sample of class 'perhaps', or 2 names"
-    )
+    names = np.array(["never", "no", "perhaps", "yes"])
+    np.savez(tmp_path / "data.npz", X=np.eye(2)[labels], y=2 * labels + 1, class_names=names)
+    with pytest.warns(InputWarning, match="no sample of class never, perhaps; left out"):
+        run = train_run(short(tmp_path / "data.npz"), tmp_path / "run")
+    assert run.model().facts.class_names == ("no", "yes")
+
+
+def test_a_recipe_says_how_a_table_is_read_and_what_its_classes_are_called(tmp_path):
+    rows = "".join(f"{n % 2 * 6 + 1},{n},{n % 2 * 4}\n" for n in range(60))
+    (tmp_path / "table.csv").write_text("kind,a,b\n" + rows)
+    recipe = short(tmp_path / "table.csv")
+    how = {"label": "kind", "class_names": ["one", "seven"]}
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update=how)})
+    run = train_run(recipe, tmp_path / "run")
+    assert run.model().facts.class_names == ("one", "seven")
+    assert Run.open(tmp_path / "run").test_data().class_names == ("one", "seven")
+    numbers = dict(how, class_names=[f"class {number}" for number in range(8)])
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update=numbers)})
+    assert load_source(recipe.data).class_names == ("class 1", "class 7")
+    wrong = dict(how, class_names=["one", "seven", "nine"])
+    with pytest.raises(InputError, match="3 names for the 2 classes 1, 7; expected one for each"):
+        load_source(recipe.data.model_copy(update=wrong))

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from inknet.cli import data, exchange, experiments, runs, train
+from inknet.cli import data, exchange, experiments, predict, runs, submit, train
 from inknet.cli.console import EXIT_BAD_INPUT, complain, how_to_resume, say
 from inknet.cli.problems import system_problem
 from inknet.errors import InputError, StudyStopped, TrainingStopped
@@ -30,7 +30,8 @@ EXIT_STOPPED = {ending.text: 128 + number for number, ending in SIGNALS.items()}
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": train.train,
     "evaluate": runs.evaluate,
-    "predict": runs.predict,
+    "predict": predict.predict,
+    "submit": submit.submit,
     "runs": runs.runs,
     "search": experiments.search,
     "export": exchange.export,

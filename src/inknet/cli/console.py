@@ -14,13 +14,24 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 from inknet.errors import InputError, printable, without_passwords
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 EXIT_BAD_INPUT = 2
-SOURCE_HELP = "mnist, sample, or a path: CSV, IDX file or folder, .npz, folder of class folders."
+SOURCE_HELP = (
+    "mnist, sample, fashion or another name (inknet data list), or a path: CSV, IDX file or "
+    "folder, .npz, folder of class folders."
+)
+LABEL: Any = typer.Option(
+    "--label", metavar="NAME|first|last", help="Which column of a table has the labels."
+)
+TRANSPOSE: Any = typer.Option(
+    "--transpose/--no-transpose", help="Exchange rows and columns of images."
+)
 
 
 def how_to_resume(folder: Path) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inknet.cli.console import SOURCE_HELP, new_table, print_rich, say
+from inknet.cli.console import LABEL, SOURCE_HELP, TRANSPOSE, new_table, print_rich, say
 from inknet.errors import InputError
 
 N_SHOWN = 40
@@ -17,32 +17,49 @@ N_VERSIONS = 16
 
 def list_sources() -> None:
     """List the sources of data."""
+    from inknet.data.public import PUBLISHED
+
     table = new_table(["SOURCE", "what it is"], [])
     table.add_row("mnist", "70,000 digits; from INKNET_DATA_DIR, the cache, or downloaded")
     table.add_row("sample", "5,000 of them, inside the package; needs no network")
-    table.add_row("FILE.csv", "Kaggle digit recognizer: label,pixel0,pixel1,…; also .csv.gz")
-    table.add_row("FILE or FOLDER", "IDX images and labels as MNIST has them, gzipped or not")
+    for name, one in PUBLISHED.items():
+        table.add_row(name, f"{one.title}: {sum(one.counts):,} images, found in the same way")
+    table.add_row("FILE.csv", "a table of numbers with a column of labels; also .tsv, .csv.gz")
+    table.add_row("FILE or FOLDER", "IDX images and labels as MNIST has them, compressed or not")
     table.add_row("FILE.npz", "NumPy arrays x_train, y_train, x_test, y_test; or X, y")
     table.add_row("FOLDER", "a folder for each class, with pictures in it (any size)")
     print_rich(table)
 
 
-def fetch() -> None:
-    """Download MNIST into the cache, if it is not on this machine yet."""
+def fetch(
+    source: Annotated[
+        str, typer.Argument(metavar="[SOURCE]", help="A name that `inknet data list` shows.")
+    ] = "mnist",
+) -> None:
+    """Download a public set into the cache, if it is not on this machine yet."""
     from inknet.data.mnist import fetch_mnist
+    from inknet.data.public import PUBLISHED, fetch_published
 
-    say(f"MNIST is in {fetch_mnist()}")
+    if source == "mnist":
+        say(f"MNIST is in {fetch_mnist()}")
+    elif source in PUBLISHED:
+        say(f"{PUBLISHED[source].title} is in {fetch_published(PUBLISHED[source])}")
+    else:
+        names = ", ".join(["mnist", *PUBLISHED])
+        raise InputError(f"{source!r} is not downloaded; expected {names}")
 
 
 def info(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP)],
+    label: Annotated[str | None, LABEL] = None,
+    transpose: Annotated[bool | None, TRANSPOSE] = None,
 ) -> None:
     """Print what a source contains."""
     import numpy as np
 
     from inknet.data import load
 
-    dataset = load(source)
+    dataset = load(source, label=label, transpose=transpose)
     say(str(dataset))
     if dataset.n_official_test:
         say(f"official test set: the last {dataset.n_official_test:,}")
@@ -68,6 +85,8 @@ def show(
         int | None, typer.Option(min=0, help="Which image, from 0; without it, drawn at random.")
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Decides everything random.")] = 0,
+    label: Annotated[str | None, LABEL] = None,
+    transpose: Annotated[bool | None, TRANSPOSE] = None,
 ) -> None:
     """Draw images of a source, or with --augment distorted versions of one, as in training."""
     import numpy as np
@@ -83,7 +102,7 @@ def show(
     if out.suffix.lower() != ".png":
         raise InputError(f"--out {out}: expected the name of a .png file")
     streams, dtype = Streams.from_seed(seed), np.dtype(np.float32)
-    dataset = load(source)
+    dataset = load(source, label=label, transpose=transpose)
     dataset = on_scale(dataset, scale_of(dataset, dtype), dtype)
     if number is not None and number >= len(dataset):
         raise InputError(f"--number {number}: {dataset.name} has {len(dataset):,} images")

@@ -21,19 +21,23 @@ def export(
         Path | None,
         typer.Option(metavar="FILE", help="Write one Python file that needs only NumPy."),
     ] = None,
+    html: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write one page that draws and reads in any browser."),
+    ] = None,
 ) -> None:
     """Write a trained network in a form that does not need inknet."""
-    from inknet.exchange import export_numpy, export_onnx
+    from inknet.exchange import export_html, export_numpy, export_onnx
     from inknet.files import refuse_other_format
     from inknet.mlp import MLP
 
-    if onnx is None and numpy is None:
-        raise InputError("export needs --onnx FILE or --numpy FILE")
-    for path, suffix in ((onnx, ".onnx"), (numpy, ".py")):
+    if onnx is None and numpy is None and html is None:
+        raise InputError("export needs --onnx FILE, --numpy FILE or --html FILE")
+    for path, suffix in ((onnx, ".onnx"), (numpy, ".py"), (html, ".html")):
         if path is not None:
             refuse_other_format(path, suffix)  # before the first of two is written
     model = MLP.load(run)
-    for path, write in ((onnx, export_onnx), (numpy, export_numpy)):
+    for path, write in ((onnx, export_onnx), (numpy, export_numpy), (html, export_html)):
         if path is not None:
             write(model, path)
             say(f"{path}: {path.stat().st_size:,} bytes")

@@ -1,15 +1,16 @@
-"""The commands about finished runs: ``inknet evaluate``, ``inknet predict`` and ``inknet runs``."""
+"""The commands about finished runs: ``inknet evaluate`` and ``inknet runs``."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from inknet.cli.console import (
-    EXIT_BAD_INPUT,
+    LABEL,
     SOURCE_HELP,
+    TRANSPOSE,
     complain,
     how_to_resume,
     n_errors,
@@ -42,6 +43,8 @@ def evaluate(
             f"source, or all of it if it has none. {SOURCE_HELP}",
         ),
     ] = None,
+    label: Annotated[str | None, LABEL] = None,
+    transpose: Annotated[bool | None, TRANSPOSE] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     copies: Annotated[
         int,
@@ -60,6 +63,8 @@ def evaluate(
     from inknet.runs.other_data import evaluation_part, matched
 
     n_learned_from = 0
+    if data is None and (label is not None or transpose is not None):
+        raise InputError("--label and --transpose say how --data is read; give it too")
     if data is None:
         opened = Run.open(run)
         model, samples = opened.model(), opened.test_data()
@@ -68,7 +73,7 @@ def evaluate(
     else:
         model = MLP.load(run)
         reader = None if model.facts.fitting is None else model.picture_reader()
-        samples = evaluation_part(load(data, reader))
+        samples = evaluation_part(load(data, reader, label=label, transpose=transpose))
         if samples.n_official_test and (run / "metrics.json").is_file():
             n_learned_from = Run.open(run).n_learned_from(samples)
     samples = matched(samples, model)
@@ -77,7 +82,8 @@ def evaluate(
     else:
         result = model.evaluate_on(samples)
     if as_json:
-        print_json(result.to_dict())
+        calibration = result.calibration and result.calibration.to_dict()
+        print_json({**result.to_dict(), "calibration": calibration})
         return
     table = new_table(["class"], ["precision", "recall", "F1", "samples"])
     figures = zip(
@@ -93,6 +99,7 @@ def evaluate(
         f"{samples.name}, {which}: accuracy {result.accuracy:.2%} "
         f"({n_errors(result.n_errors)} in {result.n_samples:,}), loss {result.loss:.4f}"
     )
+    say(f"its confidence: {result.calibration}")
 
 
 def _which_part(samples: Dataset) -> str:
@@ -100,48 +107,6 @@ def _which_part(samples: Dataset) -> str:
     if samples.n_official_test:
         return "its official test set"
     return "all of it, including what the model may have been trained on"
-
-
-def predict(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder or a model file.")],
-    images: Annotated[
-        list[Path], typer.Argument(metavar="IMAGE…", help="Pictures of one character.")
-    ],
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
-    """Predict what is written in pictures of any size.
-
-    Ink is found whatever the light and the colours are, without ruled lines and frames, and made
-    like the digits of MNIST (`inknet.photo`). For a model of other images than those, pictures are
-    cropped, or resized whole if the training images had no clear background or no margins.
-
-    A picture that cannot be read, or is blank, is named, and the others are answered; the exit code
-    is then 2.
-    """
-    from inknet.mlp import MLP
-
-    model = MLP.load(run)
-    names = model.facts.class_names
-    model.picture_reader()  # refuses once, not for each picture
-    answers: list[dict[str, Any]] = []
-    for path in images:
-        try:
-            (row,) = model.read_images([path])
-        except InputError as error:
-            complain(error)
-            answers.append({"image": str(path), "error": str(error)})
-            continue
-        first, second = (-row).argsort(kind="stable")[:2]
-        probabilities = dict(zip(names, row.tolist(), strict=True))
-        answers.append({"image": str(path), "class": names[first], "probabilities": probabilities})
-        if not as_json:
-            say(
-                f"{path}: {names[first]} ({row[first]:.1%}, then {names[second]} {row[second]:.1%})"
-            )
-    if as_json:
-        print_json(answers)
-    if any("error" in answer for answer in answers):
-        raise typer.Exit(EXIT_BAD_INPUT)
 
 
 def runs(

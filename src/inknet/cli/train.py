@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from inknet.cli.console import SOURCE_HELP, complain, n_errors, shortest
+from inknet.cli.console import LABEL, SOURCE_HELP, TRANSPOSE, complain, n_errors, shortest
 from inknet.errors import InputError, StudyStopped, TrainingStopped
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ def train(
         str | None,
         typer.Option(metavar="NAME|FILE", help="A recipe's name (digits), or a TOML file."),
     ] = None,
+    label: Annotated[str | None, LABEL] = None,
+    transpose: Annotated[bool | None, TRANSPOSE] = None,
     out: Annotated[
         Path | None,
         typer.Option(metavar="DIR", help="The run folder; without it, runs/TIME-RECIPE."),
@@ -69,14 +71,15 @@ def train(
         "on_start": training.introduce,
         "checkpoint_seconds": checkpoint_seconds,
         "warn": complain,
+        "on_guard": training.guard_callbacks,
     }
     if resume is not None:
-        others = (data, recipe, out, seed, changes or None, ensemble)
+        others = (data, label, transpose, recipe, out, seed, changes or None, ensemble)
         if force or any(given is not None for given in others):
             raise InputError(
                 "--resume keeps the recipe of the run; "
-                "--data, --recipe, --out, --seed, --set, --force and --ensemble "
-                "cannot be combined with it"
+                "--data, --label, --transpose, --recipe, --out, --seed, --set, --force and "
+                "--ensemble cannot be combined with it"
             )
         with _complete_anyway(training):
             options["callbacks"] = training.callbacks
@@ -84,12 +87,21 @@ def train(
         return
     if previous:
         raise InputError("--previous needs --resume")
-    options_given = {"data.source": ("--data", data), "seed": ("--seed", seed)}
+    options_given = {
+        "data.source": ("--data", data),
+        "data.label": ("--label", label),
+        "data.transpose": ("--transpose", transpose),
+        "seed": ("--seed", seed),
+    }
     by = {key: f"{name} gives" for key, (name, value) in options_given.items() if value is not None}
     refuse_overruled(changes or [], by)
+    read = {"data.label": label, "data.transpose": transpose}
+    settings = {key: value for key, value in read.items() if value is not None}
 
     def train_on(source: str | None) -> Run:
-        chosen = load_recipe(recipe or "digits", changes or [], source=source, seed=seed)
+        chosen = load_recipe(
+            recipe or "digits", changes or [], settings=settings, source=source, seed=seed
+        )
         folder = out or default_folder(chosen)
         callbacks = training.callbacks(chosen)
         return train_run(chosen, folder, force=force, callbacks=callbacks, **options)
@@ -97,7 +109,9 @@ def train(
     if ensemble is not None:
         if force:
             raise InputError("--ensemble keeps finished runs; --force cannot be combined with it")
-        chosen = load_recipe(recipe or "digits", changes or [], source=data, seed=seed)
+        chosen = load_recipe(
+            recipe or "digits", changes or [], settings=settings, source=data, seed=seed
+        )
         training.together(chosen, out or default_folder(chosen), ensemble, options)
         return
     with _complete_anyway(training):
@@ -149,6 +163,13 @@ class _Training:
 
         lines = EpochLines(max(1, recipe.training.epochs // 20), self.console.print)
         return [lines, ProgressBar(self.console)]
+
+    def guard_callbacks(self) -> list[Callback]:
+        """Say that the guard is trained now, and return what shows how far it is."""
+        from inknet.training.progress import ProgressBar
+
+        self.console.print("now the guard, which tells characters from all else")
+        return [ProgressBar(self.console)]
 
     def conclude(self, run: Run) -> None:
         """Print the result, and where everything is."""

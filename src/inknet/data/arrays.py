@@ -22,7 +22,14 @@ class Arrays(NamedTuple):
     y_test: NDArray[np.intp]
 
 
-def load_arrays(source: str | Path = "sample", random_seed: int = 0, **parts: Any) -> Arrays:
+def load_arrays(
+    source: str | Path = "sample",
+    random_seed: int = 0,
+    *,
+    label: str | None = None,
+    transpose: bool | None = None,
+    **parts: Any,
+) -> Arrays:
     """Load a source, split it at random and return copies of the parts.
 
     Parameters
@@ -31,6 +38,10 @@ def load_arrays(source: str | Path = "sample", random_seed: int = 0, **parts: An
         ``"mnist"``, ``"sample"`` or a path, see `inknet.data.load`.
     random_seed
         The same seed gives the same split, here and in a recipe.
+    label
+        Which column of a table has the labels: its name, ``first`` or ``last``.
+    transpose
+        Whether rows and columns of images are exchanged, see `inknet.data.load`.
     **parts
         How to split: the keyword arguments of `inknet.data.split`.
 
@@ -39,5 +50,6 @@ def load_arrays(source: str | Path = "sample", random_seed: int = 0, **parts: An
     Arrays
         ``X_train, y_train, X_val, y_val, X_test, y_test``; pixels are uint8.
     """
-    splits = split(load(source), Streams.from_seed(random_seed).split, **parts)
+    dataset = load(source, label=label, transpose=transpose)
+    splits = split(dataset, Streams.from_seed(random_seed).split, **parts)
     return Arrays(*(array for part in splits for array in (part.stored(), part.targets)))

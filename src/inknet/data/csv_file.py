@@ -1,115 +1,150 @@
-"""CSV as Kaggle's digit recognizer: a header ``label,pixel0,pixel1,…``, then a sample per line."""
+"""CSV: a table with a sample per line, read in blocks. `csv_columns` finds out what is in it.
 
+A file as Kaggle's digit recognizer, whole numbers from 0 to 255, stays uint8; all other tables of
+numbers become float64.
+"""
+
+from __future__ import annotations
+
+import gzip
 import io
-import re
+from array import array
 from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.data.classes import named_classes
 from inknet.data.compressed import largest_unpacked, open_unpacked
-from inknet.data.dataset import Dataset, numbered_classes
+from inknet.data.csv_columns import (
+    MISSING,
+    Columns,
+    find_columns,
+    is_number,
+    label_by_values,
+    split_fields,
+)
+from inknet.data.dataset import MOST_CLASSES, Dataset
 from inknet.data.layout import image_shape_of
 from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError, quoted
 
 LONGEST_LINE = 1 << 22  # characters; no picture has a longer line
+BLOCK = 1 << 20  # characters that are parsed at once
+LINES_LOOKED_AT = 100
+MOST_LABELS = 10 * MOST_CLASSES  # different ones that are kept before they are refused
 
-INDEX_NAME = re.compile(r"|unnamed: \d+|index|id|row_?id")
-"""Columns that number the rows, as pandas writes them; numbers of rows are no features."""
 
+def load_csv(path: Path, label: str | None = None) -> Dataset:
+    """Read a CSV file, gzipped or not.
 
-def load_csv(path: Path) -> Dataset:
-    """Read a CSV file, gzipped or not: first or last its column ``label``, and features.
+    Columns are separated by commas, semicolons or tabs. The label is the column called ``label``,
+    ``class``, ``target`` or ``y``, wherever it is; otherwise the only column of text, or the first
+    or last column if only one of them has classes (a warning says so). All other columns are
+    features and must be numbers; columns that number the rows are left out. A sample is an image if
+    the names of the columns say that they are pixels, or say nothing and the values look like
+    pixels (`inknet.data.layout`).
 
-    All values are whole numbers from 0 to 255. A sample is an image if the names of the columns say
-    that they are pixels, or say nothing and the values look like pixels (`inknet.data.layout`).
+    Parameters
+    ----------
+    path
+    label
+        The name of the column with the labels, ``first`` or ``last``.
 
     Raises
     ------
     InputError
-        If the file is unreadable, has no such header, or a line is wrong. The message names the
-        line; the header is line 1.
+        If the file is unreadable, it is not clear which column is the label, a feature is not a
+        number, or a line is wrong. The message names the line; the first is line 1.
     """
-    with open_unpacked(path) as binary:
-        file = io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
-        names = _read_header(path, file)
-        table = _read_table(_Rows(path, file, len(names)))
-    place = _label_column(path, names)
-    labels = np.ascontiguousarray(table[:, place])
-    features = np.ascontiguousarray(table[:, 1:] if place == 0 else np.delete(table, place, axis=1))
+    with open_unpacked(path) as binary, _as_text(binary) as file:
+        lines = _Lines(path, file)
+        columns = lines.find_columns(label)
+        table, labels = _read_table(lines, columns)
+    features = columns.features
+    if labels is None:
+        position, numbering = label_by_values(path, columns, table)
+        labels = table[:, position].astype(np.float64)
+        columns.label = features[position]
+        if numbering is not None:
+            columns.left_out.add(features[numbering])
+        removed = [place for place in (position, numbering) if place is not None]
+        table = np.delete(table, removed, axis=1)
+    where = f"{path}: {columns.called(columns.label)}" if columns.label is not None else str(path)
+    numbers, names = named_classes(labels, where)
     return Dataset(
-        features=features,
-        labels=labels,
-        class_names=numbered_classes(labels, str(path)),
-        image_shape=image_shape_of(features, names[:place] + names[place + 1 :]),
+        features=table,
+        labels=numbers,
+        class_names=names,
+        image_shape=image_shape_of(table, feature_names(columns)),
         name=str(path),
     )
 
 
-def _read_header(path: Path, file: TextIO) -> list[str]:
-    """Return the column names in the first line, or raise if it is not the header expected."""
-    columns = [name.strip().strip('"') for name in file.readline(LONGEST_LINE).split(",")]
-    _label_column(path, columns)
-    return columns
+def load_rows(path: Path) -> tuple[NDArray[Any], list[str]]:
+    """Read a CSV without labels, as Kaggle's ``test.csv``.
 
+    Returns
+    -------
+    (n, n_features) uint8 or float64
+    list of str
+        The names of the columns of features, in their order; empty if there is no header.
 
-def _label_column(path: Path, columns: list[str]) -> int:
-    """Return which column has the labels, the first or the last; raise `InputError` if none has.
-
-    A label between other columns is refused: what comes before it is often a number of the row.
+    Raises
+    ------
+    InputError
+        As `load_csv`.
     """
-    lower = [name.lower() for name in columns]
-    first, n_labels = lower[0], lower.count("label")
-    found = ",".join(columns[:2])[:40]
-    if re.fullmatch(r"\d+", first) or lower == [""]:
-        problem = f"no header, its first line starts {found!r}"
-    elif INDEX_NAME.fullmatch(first):
-        name = repr(columns[0][:20]) if first else "without a name"
-        problem = f"its first column, {name}, numbers the rows; write it with index=False in pandas"
-    elif n_labels > 1:
-        problem = f"{n_labels} columns are called label"
-    elif lower == ["label"]:
-        problem = "no columns of pixels"
-    elif "label" not in (first, lower[-1]):
-        problem = f"no label column, its header starts {found!r}"
-        if n_labels:
-            problem = "the column label is neither the first nor the last"
-    else:
-        return lower.index("label")
-    raise InputError(f"{path}: {problem}; expected a header label,pixel0,pixel1,…")
+    with open_unpacked(path) as binary, _as_text(binary) as file:
+        lines = _Lines(path, file)
+        columns = lines.find_columns(None, has_label=False)
+        table, _ = _read_table(lines, columns)
+    return table, feature_names(columns)
 
 
-class _Rows:
-    """The lines below the header that are not blank, within limits on length and total size.
+def feature_names(columns: Columns) -> list[str]:
+    """Return the names of the features, or none if there is no header."""
+    return [columns.names[i] for i in columns.features] if columns.names else []
+
+
+def _as_text(binary: io.BufferedReader[Any] | gzip.GzipFile) -> TextIO:
+    """Return the text of a file; a byte that is not UTF-8 is refused where it is read."""
+    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
+
+
+class _Lines:
+    """The lines of a file that are not blank, within limits on length and total size.
 
     Attributes
     ----------
     number : int
-        The number of the line that was given last; the header is line 1.
+        The number of the line that was given last, from 1.
     line : str
         This line, empty if there was none.
     """
 
-    def __init__(self, path: Path, file: TextIO, n_columns: int) -> None:
-        self.path, self.file, self.n_columns = path, file, n_columns
-        self.number, self.line = 1, ""
+    def __init__(self, path: Path, file: TextIO) -> None:
+        self.path = path
+        self.number, self.line, self.n_columns, self.reference = 0, "", 0, "header"
+        self.separator = ","
+        self._lines = self._read(file)
 
-    def __iter__(self) -> Iterator[str]:
-        """Yield each line.
+    def _read(self, file: TextIO) -> Iterator[tuple[int, str]]:
+        """Yield each line with its number, the first even if it is blank.
 
         Raises
         ------
         InputError
-            If a line has more or fewer columns than the header or is longer than any row of pixels,
-            or a gzipped file unpacks to far more than a file of its size should.
+            If a line is longer than any row of pixels, or a gzipped file unpacks to far more than a
+            file of its size should.
         """
         path, n_bytes = self.path, self.path.stat().st_size
-        n_characters, allowed = 0, largest_unpacked(n_bytes)
-        while line := self.file.readline(LONGEST_LINE):
-            self.number += 1
+        n_characters, number, allowed = 0, 0, largest_unpacked(n_bytes)
+        while line := file.readline(LONGEST_LINE):
+            number += 1
             n_characters += len(line)
             if len(line) == LONGEST_LINE:
                 raise InputError(f"{path}: a line of more than {LONGEST_LINE:,} characters")
@@ -118,51 +153,183 @@ class _Rows:
                     f"{path}: unpacks to more than {allowed:,} bytes, too much for a file of "
                     f"{n_bytes:,}"
                 )
-            if line.isspace():
-                continue
-            if (n_columns := line.count(",") + 1) != self.n_columns:
+            if not line.isspace():
+                yield number, line
+
+    def find_columns(self, label: str | None, *, has_label: bool = True) -> Columns:
+        """Look at the first lines, and return the columns; what follows is read from the first row.
+
+        Raises
+        ------
+        InputError
+            If the file is empty, or its columns are not clear.
+        """
+        looked_at: list[tuple[int, str]] = []
+        n_characters = 0
+        for number, line in islice(self._lines, LINES_LOOKED_AT):
+            looked_at.append((number, line))
+            n_characters += len(line)
+            if n_characters > LONGEST_LINE:
+                break
+        if not looked_at:
+            raise InputError(f"{self.path}: empty; expected a table with a sample per line")
+        columns, has_header = find_columns(self.path, looked_at, label, has_label=has_label)
+        self.n_columns, self.separator = columns.n, columns.separator
+        self.reference = "header" if has_header else "first line"
+        self._lines = chain(looked_at[1:] if has_header else looked_at, self._lines)
+        return columns
+
+    def blocks(self) -> Iterator[list[tuple[int, str]]]:
+        """Yield lines with their numbers, some at a time, each with as many columns as expected."""
+        block: list[tuple[int, str]] = []
+        n_characters = 0
+        for number, line in self._lines:
+            n_found = line.count(self.separator) + 1
+            if n_found != self.n_columns or '"' in line:
+                n_found = self._count(number, line)
+            if n_found != self.n_columns:
+                if block:
+                    yield block  # an earlier line that is wrong is named first
                 raise InputError(
-                    f"{path}: line {self.number} has {n_columns:,} columns, the header has "
+                    f"{self.path}: line {number} has {n_found:,} columns, the {self.reference} has "
                     f"{self.n_columns:,}"
                 )
-            self.line = line
-            yield line
+            block.append((number, line))
+            n_characters += len(line)
+            if n_characters > BLOCK:
+                yield block
+                block, n_characters = [], 0
+        if block:
+            yield block
+
+    def _count(self, number: int, line: str) -> int:
+        try:
+            return len(split_fields(line, self.separator))
+        except ValueError as error:
+            raise InputError(f"{self.path}: line {number}: {error}") from None
 
 
-def _read_table(rows: _Rows) -> NDArray[np.uint8]:
-    """Return the rows as a table, ``(n, n_columns)``."""
-    # Older versions of NumPy read 1.5 as 1 with a warning. All versions warn of an empty file.
+def _read_table(lines: _Lines, columns: Columns) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Return the features ``(n, n_features)``, and the labels ``(n,)`` if their column is known."""
+    tables: list[NDArray[Any]] = []
+    labels = _Labels(lines.path, columns)
+    for block in lines.blocks():
+        labels.add(block)
+        tables.append(_parsed(lines.path, columns, block))
+    if not tables:
+        raise InputError(f"{lines.path}: no lines of numbers after the header")
+    table = _joined(tables)
+    return table, labels.values() if columns.label is not None else None
+
+
+def _joined(tables: list[NDArray[Any]]) -> NDArray[Any]:
+    """Join blocks of rows, and let go of each as soon as it is copied."""
+    dtype = np.result_type(*{table.dtype for table in tables})
+    joined = np.empty((sum(map(len, tables)), tables[0].shape[1]), dtype)
+    start = 0
+    tables.reverse()
+    while tables:
+        table = tables.pop()
+        joined[start : start + len(table)] = table
+        start += len(table)
+    return joined
+
+
+class _Labels:
+    """The labels of the lines read so far: each different text once, and numbers for all lines."""
+
+    def __init__(self, path: Path, columns: Columns) -> None:
+        self.path, self.columns = path, columns
+        self.known: dict[str, int] = {}
+        self.codes = array("i")
+
+    def add(self, block: list[tuple[int, str]]) -> None:
+        """Take the labels of some lines; refuse a line without one."""
+        column, separator, known = self.columns.label, self.columns.separator, self.known
+        if column is None:
+            return
+        for number, line in block:
+            if '"' in line:
+                value = self.columns.split(line)[column]
+            elif column == 0:
+                value = line[: line.index(separator)].strip()
+            elif column == self.columns.n - 1:
+                value = line[line.rindex(separator) + 1 :].strip()
+            else:
+                value = line.split(separator, column + 1)[column].strip()
+            if value == "":
+                where = self.columns.called(column)
+                raise InputError(f"{self.path}: line {number}, {where}: no label, it is empty")
+            self.codes.append(known.setdefault(value, len(known)))
+        if len(known) > MOST_LABELS:
+            raise InputError(
+                f"{self.path}: {self.columns.called(column)} has more than {MOST_LABELS:,} "
+                f"different labels, expected at most {MOST_CLASSES:,} classes"
+            )
+
+    def values(self) -> NDArray[Any]:
+        """Return the labels: float64 if all are numbers, otherwise text."""
+        texts = list(self.known)
+        codes = np.frombuffer(self.codes, np.intc)
+        if not all(map(is_number, texts)):
+            return np.array(texts)[codes]
+        return np.array([float(text.replace(",", ".")) for text in texts])[codes]
+
+
+def _parsed(path: Path, columns: Columns, block: list[tuple[int, str]]) -> NDArray[Any]:
+    """Return the features of some lines: uint8 if all fit, otherwise float64."""
+    used = columns.features
+    options: dict[str, Any] = {
+        "delimiter": columns.separator,
+        "comments": None,
+        "ndmin": 2,
+        "usecols": None if len(used) == columns.n else used,
+        "quotechar": '"' if any('"' in line for _, line in block) else None,
+    }
+    number = block[0][0]
+
+    def given() -> Iterator[str]:
+        nonlocal number
+        for place, line in block:
+            number = place
+            yield line.replace(",", ".") if columns.decimal_commas else line
+
+    # Older versions of NumPy read 1.5 as 1 with a warning.
     with warning_filter("error"):
         try:
-            return np.loadtxt(rows, np.uint8, delimiter=",", comments=None, ndmin=2)
-        except InputError:
-            raise
-        except (ValueError, Warning) as error:
+            return np.loadtxt(given(), np.uint8, **options)
+        except (ValueError, Warning):
+            pass
+        try:
+            table = np.loadtxt(given(), np.float64, **options)
+            if np.isfinite(table).all():
+                return table
+            number = block[int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])][0]
+            error: Exception = ValueError("not a finite number")
+        except (ValueError, Warning) as caught:
             # NumPy takes a line only when it has read the one before: the last one is wrong
-            raise InputError(f"{rows.path}: {_first_wrong_value(rows, error)}") from None
+            error = caught
+    raise InputError(f"{path}: {_first_wrong_value(columns, number, dict(block)[number], error)}")
 
 
-def _first_wrong_value(rows: _Rows, error: Exception) -> str:
-    """Say where the last line has a value that is not a whole number from 0 to 255."""
-    if not rows.line:
-        return "no lines of numbers after the header"
-    for column, value in enumerate(map(str.strip, rows.line.split(",")), start=1):
-        if not re.fullmatch(r"\+?0*[0-9]{1,18}", value) or int(value) > 255:
+def _first_wrong_value(columns: Columns, number: int, line: str, error: Exception) -> str:
+    """Say where a line has a feature that is not a finite number."""
+    fields = columns.split(line)
+    for column in columns.features:
+        value = fields[column]
+        if not is_number(value) or not np.isfinite(float(value.replace(",", "."))):
+            name = f" ({quoted(columns.names[column][:40])})" if columns.names else ""
             return (
-                f"line {rows.number}, column {column}: {value[:40]!r} is {_problem_with(value)}, "
-                "expected a whole number from 0 to 255"
+                f"line {number}, column {column + 1}{name}: {quoted(value[:40])!r} is "
+                f"{_problem_with(value)}, expected a number"
             )
-    return f"line {rows.number}: {quoted(error)}"
+    return f"line {number}: {quoted(error)}"
 
 
 def _problem_with(value: str) -> str:
     """Say in a few words why a value is refused."""
     if value == "":
         return "empty"
-    try:
-        number = float(value)
-    except ValueError:
-        return "not a number"
-    if np.isnan(number):
-        return "NaN (not a number)"
-    return "not written as a whole number" if 0 <= number <= 255 else "out of range"
+    if value.lower() in MISSING:
+        return "a missing value"
+    return "out of range" if is_number(value) or "inf" in value.lower() else "not a number"

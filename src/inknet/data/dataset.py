@@ -15,7 +15,6 @@ from inknet.errors import InputError, printable
 DARK = 64  # grey levels; as far from white is light
 CLEAR_SHARE = 0.75  # of the pixels along the edges that are light, or dark, if the background is
 MOST_CLASSES = 4_000  # their confusion matrix, 16 million numbers, is computed, written and read
-LARGEST_LABEL = MOST_CLASSES - 1  # a larger number is more likely an identifier than a class
 MOST_NAME_CHARACTERS = 250_000  # of all class names together; the header of a model file has room
 MOST_FEATURES = 512 * 512  # 256 neurons of so many weights take a gigabyte to train
 
@@ -165,21 +164,6 @@ class Dataset:
         if grey.dtype != np.uint8:  # fractions
             grey = np.rint(255 * grey.clip(0, 1)).astype(np.uint8)
         return grey
-
-
-def numbered_classes(labels: NDArray[np.integer[Any]], name: str) -> tuple[str, ...]:
-    """Return the names of the classes ``"0"``, ``"1"``, … up to the largest label.
-
-    Raises
-    ------
-    InputError
-        If a label is negative or above 3,999.
-    """
-    low, high = int(labels.min(initial=0)), int(labels.max(initial=0))
-    if low < 0 or high > LARGEST_LABEL:
-        wrong = low if low < 0 else high
-        raise InputError(f"{name}: label {wrong}, expected a class from 0 to {LARGEST_LABEL:,}")
-    return tuple(str(label) for label in range(high + 1))
 
 
 def square_shape(n_features: int) -> tuple[int, int] | None:

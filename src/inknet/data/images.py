@@ -17,18 +17,25 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP")
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # PPM is PGM and PBM too
+HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
+AVIF_BRANDS = (b"avif", b"avis")
 EXIF_ORIENTATION = 0x0112
+TIFF_SIDES = (0x0100, 0x0101)  # width and height
 TIFF_TILE = (0x0142, 0x0143)  # width and height
 MOST_PIXELS = 50_000_000  # as many as the cameras of phones take
 LONGEST_SIDE = 100_000  # pixels; decoders and conversions keep several copies of a row
 STRIP = 1 << 20  # pixels converted to grey levels at once
 FAINTEST_INK = 16  # grey levels; a picture with less contrast than this counts as blank
+SIDE_LOOKED_AT = 1024  # pixels, for the colour behind transparent ones
+MOSTLY_OPAQUE = 0.6  # of a picture; otherwise only the ink is opaque
 PLAIN = 32  # grey levels around their median in which most of the pixels of a plain border are
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as grey levels, turned upright, with white behind transparent pixels.
+    """Read a picture as grey levels, turned upright.
+
+    Behind transparent pixels is white, or black if the ink is light.
 
     Returns
     -------
@@ -38,14 +45,16 @@ def read_image(path: Path) -> NDArray[np.uint8]:
     Raises
     ------
     InputError
-        If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF or WebP image, or too large
-        (above 50 megapixels, or 25 for WebP and progressive JPEG, or 100,000 pixels on a side).
+        If the file is missing, damaged, not a PNG, JPEG, BMP, GIF, TIFF, WebP, PGM, PPM, HEIC or
+        AVIF image, or too large (above 50 megapixels, or 25 for WebP, HEIC, AVIF and progressive
+        JPEG, or 100,000 pixels on a side).
     """
     from PIL import ImageOps
 
     with open_image(path) as image:
+        image.load()  # TIFF is upright once it is loaded
         ImageOps.exif_transpose(image, in_place=True)
-        return _grey(image)
+        return grey_levels(image)
 
 
 def read_image_shape(path: Path) -> tuple[int, int]:
@@ -57,8 +66,12 @@ def read_image_shape(path: Path) -> tuple[int, int]:
         As `read_image`, except that damaged pixels are not noticed.
     """
     with open_image(path) as image:
-        on_its_side = image.getexif().get(EXIF_ORIENTATION, 1) >= 5
-        return (image.width, image.height) if on_its_side else (image.height, image.width)
+        tags: Any = image.getexif()
+        width, height = image.size
+        if image.format == "TIFF":  # not every version of Pillow turns these sides already
+            width, height = tags.get(TIFF_SIDES[0], width), tags.get(TIFF_SIDES[1], height)
+        on_its_side = tags.get(EXIF_ORIENTATION, 1) >= 5
+        return (width, height) if on_its_side else (height, width)
 
 
 @contextmanager
@@ -70,13 +83,14 @@ def open_image(path: Path) -> Iterator[Image]:
         raise InputError(f"{path}: not a file, expected an image")
     try:
         # Pillow warns of odd metadata, which is not used
-        with warning_filter("ignore"), Image.open(path, formats=FORMATS) as image:
+        with warning_filter("ignore"), Image.open(path, formats=_formats(path)) as image:
             _check_size(path, image)
             yield image
     except InputError:
         raise
     except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not an image, expected one of {', '.join(FORMATS)}") from error
+        names = ", ".join((*FORMATS, "HEIC", "AVIF"))
+        raise InputError(f"{path}: not an image, expected one of {names}") from error
     except Image.DecompressionBombError as error:
         raise InputError(f"{path}: too many pixels ({error})") from error
     except Exception as error:  # Pillow's decoders raise a dozen types of error on damaged files
@@ -84,10 +98,40 @@ def open_image(path: Path) -> Iterator[Image]:
         raise InputError(f"{path}: cannot be read as an image ({reason})") from error
 
 
+def _formats(path: Path) -> tuple[str, ...]:
+    """Return the formats of Pillow that a file may have.
+
+    Those of the family of HEIF are known by their header, and need a decoder that may be missing.
+    """
+    with path.open("rb") as file:
+        header = file.read(12)
+    if header[4:8] != b"ftyp":
+        return FORMATS
+    if header[8:12] in AVIF_BRANDS:
+        from PIL import features
+
+        if not features.check("avif"):
+            raise InputError(
+                f"{path}: an AVIF picture, which needs Pillow 11.3; or convert it to JPEG"
+            )
+        return ("AVIF",)
+    if header[8:12] not in HEIC_BRANDS:
+        return FORMATS
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError:
+        raise InputError(
+            f"{path}: a HEIC picture needs the package pillow-heif; install it with: "
+            "pip install 'inknet[heic]', or convert the picture to JPEG"
+        ) from None
+    register_heif_opener()
+    return ("HEIF",)
+
+
 def _check_size(path: Path, image: Image) -> None:
     """Refuse a picture that would take half a gigabyte of memory, before it is decoded."""
     most = MOST_PIXELS
-    if image.format == "WEBP" or "progressive" in image.info:
+    if image.format in ("WEBP", "HEIF", "AVIF") or "progressive" in image.info:
         most //= 2  # their decoders keep several copies of the picture
     width, height = image.size
     if image.format == "TIFF":  # tiles are decoded whole, however small the picture is
@@ -107,7 +151,7 @@ def _check_size(path: Path, image: Image) -> None:
         )
 
 
-def _grey(image: Image) -> NDArray[np.uint8]:
+def grey_levels(image: Image) -> NDArray[np.uint8]:
     """Convert a picture in any of Pillow's modes to ``(height, width)`` uint8 grey levels.
 
     It is converted in strips, because some modes need many times the memory of the picture.
@@ -117,20 +161,41 @@ def _grey(image: Image) -> NDArray[np.uint8]:
     n_rows = max(1, STRIP // image.width)
     strips = [slice(top, top + n_rows) for top in range(0, image.height, n_rows)]
     low, high = 0.0, 255.0
+    paper = _paper_behind(image)
     if image.mode in ("I", "F"):  # files with 32 bits use any range of values: stretch it to 0–255
-        ranges = [(values.min(), values.max()) for values in (_values(image, s) for s in strips)]
+        ranges = [
+            (values.min(), values.max()) for values in (_values(image, s, paper) for s in strips)
+        ]
         low, high = min(low for low, _ in ranges), max(high for _, high in ranges)
         if not all(np.isfinite(ends).all() for ends in ranges) or not np.isfinite(high - low):
             raise ValueError("its pixels are not finite")
     for strip in strips:
-        values = _values(image, strip)
+        values = _values(image, strip, paper)
         if values.dtype != np.uint8:
             values = _rounded((values - low) * (255 / max(high - low, 1e-300)))
         grey[strip] = values
     return grey
 
 
-def _values(image: Image, rows: slice) -> NDArray[Any]:
+def _paper_behind(image: Image) -> str:
+    """Return the colour behind transparent pixels: that from which the ink differs more.
+
+    Where most is opaque, paper was drawn too, and goes on behind the rest.
+    """
+    from PIL import Image as PillowImage
+
+    if not image.has_transparency_data:
+        return "white"
+    size = min(image.width, SIDE_LOOKED_AT), min(image.height, SIDE_LOOKED_AT)
+    some = image if size == image.size else image.resize(size, PillowImage.Resampling.NEAREST)
+    colours = np.asarray(some.convert("RGBA").convert("LA"), np.float32)
+    lightness, opacity = colours[:, :, 0], colours[:, :, 1]
+    is_light = bool((lightness * opacity).sum() > 127 * opacity.sum() > 0)
+    has_paper = bool(opacity.mean() > MOSTLY_OPAQUE * 255)
+    return "white" if is_light == has_paper else "black"
+
+
+def _values(image: Image, rows: slice, paper: str) -> NDArray[Any]:
     """Return rows of a picture as grey levels, ``(k, width)``: uint8, or float64 for 32 bits."""
     from PIL import Image as PillowImage
 
@@ -141,7 +206,7 @@ def _values(image: Image, rows: slice) -> NDArray[Any]:
         return np.asarray(strip, np.float64)
     if strip.has_transparency_data:
         strip = strip.convert("RGBA")
-        strip = PillowImage.alpha_composite(PillowImage.new("RGBA", strip.size, "white"), strip)
+        strip = PillowImage.alpha_composite(PillowImage.new("RGBA", strip.size, paper), strip)
     return np.asarray(strip.convert("L"))
 
 

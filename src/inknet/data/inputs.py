@@ -11,8 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset
 from inknet.data.layout import image_shape_of
-from inknet.errors import InputError, InputWarning
+from inknet.errors import InputError, InputWarning, quoted
 from inknet.scale.deciding import DARK, PIXELS, ROWS, Scale, decided
+
+NUMBER = (int, float, np.number, np.bool_)
+WHOLE = (int, np.integer)
 
 
 def checked_features(X: ArrayLike, name: str, n_features: int) -> NDArray[Any]:
@@ -44,10 +47,44 @@ def checked_features(X: ArrayLike, name: str, n_features: int) -> NDArray[Any]:
         )
     if len(features) == 0:
         raise InputError(f"{name} holds no samples")
+    if features.dtype.kind not in "biuf" and hasattr(X, "columns"):
+        features = _numbers_of_frame(X, name)
     if features.dtype.kind not in "biuf":
         remedy = f": pass {name}.astype(float)" if features.dtype.kind == "O" else ""
         raise InputError(f"{name} is of type {features.dtype}; expected numbers{remedy}")
     return np.ascontiguousarray(features)
+
+
+def _numbers_of_frame(frame: Any, name: str) -> NDArray[np.float64]:
+    """Return the numbers of a frame of pandas or Polars that has columns of other types too.
+
+    Missing numbers become nan, which is refused where all numbers are looked at.
+
+    Raises
+    ------
+    InputError
+        If columns hold text or other things, naming them.
+    """
+    numbers, others = [], []
+    for column in frame.columns:
+        values = np.asarray(frame[column])
+        if values.dtype.kind == "O" and all(isinstance(value, NUMBER) for value in values):
+            values = values.astype(np.float64)
+        if values.dtype.kind in "biuf" and values.ndim == 1:
+            numbers.append(values)
+        elif hasattr(getattr(frame[column], "dtype", None), "na_value") and (
+            frame[column].dtype.kind in "biuf"  # numbers of pandas that may be missing
+        ):
+            numbers.append(frame[column].to_numpy(np.float64, na_value=np.nan))
+        else:
+            others.append(repr(column))
+    if others:
+        listed = quoted(", ".join(others[:20]))
+        raise InputError(
+            f"{name} has columns that are not numbers: {listed}; leave them out, or make numbers "
+            "of them, as pandas.get_dummies does"
+        )
+    return np.column_stack(numbers).astype(np.float64)
 
 
 def checked_dataset(
@@ -90,6 +127,11 @@ def checked_labels(
 ) -> NDArray[np.integer[Any]]:
     """Return labels ``(n_samples,)``, whole numbers; raise `InputError` naming what is wrong."""
     labels = _as_array(y, name)
+    if hasattr(y, "columns") and labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    is_of_pandas = hasattr(y, "iloc")  # whose whole numbers that may be missing are objects
+    if is_of_pandas and labels.dtype.kind == "O" and all(isinstance(one, WHOLE) for one in labels):
+        labels = labels.astype(np.int64)
     if labels.ndim != 1:
         is_one_hot = labels.shape == (n_samples, n_classes)
         remedy = f": pass {name}.argmax(axis=1)" if is_one_hot else ""
@@ -97,7 +139,10 @@ def checked_labels(
     if len(labels) != n_samples:
         raise InputError(f"{name} has {len(labels):,} labels for {n_samples:,} samples")
     if labels.dtype.kind not in "iu":
-        raise InputError(f"{name} is of type {labels.dtype}; expected whole numbers")
+        remedy = ""
+        if labels.dtype.kind in "OUST":
+            remedy = f": pass class_names, {name} = np.unique({name}, return_inverse=True)"
+        raise InputError(f"{name} is of type {labels.dtype}; expected whole numbers{remedy}")
     return labels
 
 

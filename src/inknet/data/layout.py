@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset, square_shape
-from inknet.errors import InputWarning
+from inknet.errors import InputError, InputWarning
 
 PIXEL_NAME = re.compile(r"(pixel|pix|px)[ _.-]?\d+([ _.x-]\d+)?|\d+x\d+", re.IGNORECASE)
 """As in the files of Kaggle and OpenML: ``pixel0``, ``pixel_0_1``, ``1x1``."""
@@ -28,6 +28,7 @@ LEAST_CORRELATION = 0.25  # of neighbouring pixels; 0.3 to 0.8 in images of 8×8
 LEAST_FALL = 0.1  # of the correlation, from neighbours to pixels half a row apart
 LARGEST_INK = 0.9  # of a side; 20/28 in MNIST, and all of it in pictures that are only resized
 MOST_VALUES = 1 << 21  # that are looked at
+TRANSPOSED_AT_ONCE = 1024  # images
 
 
 def image_shape_of(features: NDArray[Any], names: Sequence[str] = ()) -> tuple[int, int] | None:
@@ -62,6 +63,23 @@ def as_images(dataset: Dataset) -> Dataset:
     if dataset.image_shape is not None or not dataset.is_grey:
         return dataset
     return replace(dataset, image_shape=image_shape_of(dataset.features))
+
+
+def transposed(dataset: Dataset) -> Dataset:
+    """Return a dataset of images whose rows and columns are exchanged; `InputError` if of others.
+
+    The images are then in memory, also if those of the dataset are not.
+    """
+    images = as_images(dataset)
+    if images.image_shape is None:
+        raise InputError(f"{dataset.name}: to be transposed, but these are not images")
+    height, width = images.image_shape
+    features = np.empty_like(images.features, subok=False)
+    for start in range(0, len(features), TRANSPOSED_AT_ONCE):
+        part = images.features[start : start + TRANSPOSED_AT_ONCE]
+        turned = part.reshape(-1, height, width).transpose(0, 2, 1)
+        features[start : start + len(part)] = turned.reshape(len(part), -1)
+    return replace(images, features=features, image_shape=(width, height))
 
 
 def image_facts(dataset: Dataset) -> dict[str, Any]:

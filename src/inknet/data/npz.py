@@ -3,22 +3,45 @@
 import io
 import math
 import zipfile
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.data.classes import LARGEST_WHOLE, named_classes, one_label_each
 from inknet.data.compressed import largest_unpacked
-from inknet.data.dataset import MOST_CLASSES, Dataset, numbered_classes
+from inknet.data.dataset import MOST_CLASSES, Dataset
+from inknet.data.kept import kept
 from inknet.data.layout import image_shape_of
 from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError, quoted
 
-KERAS_PAIRS = (("x_train", "y_train"), ("x_test", "y_test"))
-PAIRS = (("X", "y"), ("x", "y"), ("images", "labels"), ("features", "labels"), ("data", "target"))
+LAYOUTS = (
+    (("x_train", "y_train"), ("x_test", "y_test")),  # Keras
+    (("X_train", "y_train"), ("X_test", "y_test")),
+    (("train_images", "train_labels"), ("test_images", "test_labels")),  # MedMNIST
+    (("train_images", "train_labels"),),
+    (("x_train", "y_train"),),
+    (("X_train", "y_train"),),
+    (("X", "y"),),
+    (("x", "y"),),
+    (("images", "labels"),),
+    (("features", "labels"),),
+    (("data", "target"),),
+    (("data", "labels"),),
+)
+"""Names of features and labels; a second pair is the source's own test set."""
+VALIDATION = {
+    "train_images": ("val_images", "val_labels"),
+    "x_train": ("x_val", "y_val"),
+    "X_train": ("X_val", "y_val"),
+}
+"""Pairs that are joined to those for training, if they are there: a recipe divides its own."""
 
 LONGEST_HEADER = 10_012  # bytes before the values; NumPy reads header texts of up to 10,000
+GREY = np.array([299, 587, 114], np.uint32)  # thousandths of red, green and blue, as in pictures
 
 
 class _Part(NamedTuple):
@@ -26,17 +49,20 @@ class _Part(NamedTuple):
 
     features: NDArray[Any]
     image_shape: tuple[int, int] | None
-    labels: NDArray[np.intp]
+    labels: NDArray[Any]
 
 
 def load_npz(path: Path) -> Dataset:
     """Read an ``.npz`` archive.
 
-    It holds ``x_train, y_train, x_test, y_test`` (as Keras's mnist.npz; the test arrays become the
-    official test set) or one pair ``X, y``, ``x, y``, ``images, labels``, ``features, labels`` or
-    ``data, target``. ``class_names`` is optional. Features are finite numbers ``(n, d)``, or images
-    ``(n, height, width)``; ``(n, d)`` may be images too, if they look like it
-    (`inknet.data.layout`). Labels are integers ``(n,)``.
+    It holds ``x_train, y_train, x_test, y_test`` (as Keras's mnist.npz; also with ``X``), or
+    ``train_images, train_labels, …`` (as MedMNIST's), whose test arrays become the official test
+    set and whose validation arrays are joined to those for training; or one pair ``X, y``, ``x,
+    y``, ``images, labels``, ``features, labels``, ``data, labels`` or ``data, target``.
+    ``class_names`` is optional. Features are finite numbers ``(n, d)``, or images ``(n, height,
+    width)``, ``(n, height, width, 1)`` or in colour ``(n, height, width, 3)``, which become grey;
+    ``(n, d)`` may be images too, if they look like it (`inknet.data.layout`). Labels are whole
+    numbers, bool or text ``(n,)`` or ``(n, 1)``, or one-hot ``(n, n_classes)``.
 
     Raises
     ------
@@ -62,53 +88,89 @@ def _load(path: Path, archive: zipfile.ZipFile) -> Dataset:
     wanted = [key for pair in pairs for key in pair] + ["class_names"] * ("class_names" in keys)
     _check_sizes(path, [_entry(path, archive, key) for key in wanted])
     parts = [_read_part(path, archive, *pair) for pair in pairs]
+    for pair, part in zip(pairs[1:], parts[1:], strict=True):
+        if _kind(part) != _kind(parts[0]):
+            raise InputError(f"{path}: {pairs[0][0]} and {pair[0]} differ in shape or type")
+    has_test = len(pairs) > 1 and "test" in pairs[-1][0]
     features, image_shape, labels = parts[0]
-    if len(parts) == 2:
-        test = parts[1]
-        kinds = [(part.features.dtype, part.features.shape[1], part.image_shape) for part in parts]
-        if kinds[0] != kinds[1]:
-            raise InputError(f"{path}: x_train and x_test differ in shape or type")
-        features = np.concatenate([features, test.features])
-        labels = np.concatenate([labels, test.labels])
+    if len(parts) > 1:
+        labels = np.concatenate([part.labels for part in parts])
+        n_last = len(parts[-1].labels)
+        features = np.concatenate([part.features for part in parts])
+        del parts
     if image_shape is None and features.dtype == np.uint8:
         image_shape = image_shape_of(features)
-    names = numbered_classes(labels, str(path))
+    where = f"{path}: {pairs[0][1]}"
+    if "class_names" in keys:
+        names = _read_class_names(path, archive)
+        numbers = _numbers_of(labels, names, where)
+    else:
+        numbers, names = named_classes(labels, where)
     return Dataset(
         features=features,
-        labels=labels,
-        class_names=_read_class_names(path, archive) if "class_names" in keys else names,
+        labels=numbers,
+        class_names=names,
         image_shape=image_shape,
         name=str(path),
-        n_official_test=len(parts[1].labels) if len(parts) == 2 else 0,
+        n_official_test=n_last if has_test else 0,
     )
 
 
-def _choose_pairs(path: Path, keys: set[str]) -> tuple[tuple[str, str], ...]:
-    """Return the names of features and labels: one pair, or two in the layout of Keras."""
-    for pairs in (KERAS_PAIRS, *((pair,) for pair in PAIRS)):
+def _kind(part: _Part) -> tuple[Any, ...]:
+    kind = part.labels.dtype.kind
+    shape = part.features.shape[1:], part.image_shape
+    return part.features.dtype, shape, "i" if kind == "u" else kind
+
+
+def _numbers_of(
+    labels: NDArray[Any], names: tuple[str, ...], where: str
+) -> NDArray[np.integer[Any]]:
+    """Return labels as positions in a list of names.
+
+    Numbers are positions, whole floating-point numbers too, and so are False and True unless the
+    names have these words. Texts are names.
+    """
+    if labels.dtype.kind == "b" and not {"False", "True"}.issubset(names):
+        labels = labels.astype(np.uint8)
+    elif labels.dtype.kind == "f" and _are_whole(labels):
+        labels = labels.astype(np.int64)
+    if labels.dtype.kind in "iu":
+        if not 0 <= int(labels.min()) <= int(labels.max()) < len(names):
+            wrong = labels[(labels < 0) | (labels >= len(names))][0]
+            raise InputError(f"{where}: label {wrong} is outside the {len(names)} classes named")
+        return labels.astype(np.intp)
+    numbers, found = named_classes(labels, where)
+    number_of = {name: number for number, name in enumerate(names)}
+    if unknown := [name for name in found if name not in number_of]:
+        raise InputError(f"{where}: {quoted(unknown[0])!r} is not among the class_names")
+    return np.array([number_of[name] for name in found], np.intp).take(numbers)
+
+
+def _are_whole(labels: NDArray[np.floating[Any]]) -> bool:
+    return bool((labels == np.rint(labels)).all() and float(np.abs(labels).max()) <= LARGEST_WHOLE)
+
+
+def _choose_pairs(path: Path, keys: set[str]) -> list[tuple[str, str]]:
+    """Return the names of features and labels: for training, validation and test, or all."""
+    for pairs in LAYOUTS:
         if all(keys.issuperset(pair) for pair in pairs):
-            return pairs
-    layouts = " or ".join(", ".join(pair) for pair in PAIRS)
+            validation = VALIDATION.get(pairs[0][0])
+            own = [validation] if validation is not None and keys.issuperset(validation) else []
+            return [pairs[0], *own, *pairs[1:]]
+    layouts = " or ".join(", ".join(chain(*pairs)) for pairs in LAYOUTS)
     raise InputError(
-        f"{path}: expected arrays x_train, y_train, x_test, y_test or {layouts}, "
-        f"found {quoted(', '.join(sorted(keys))) or 'none'}"
+        f"{path}: expected arrays {layouts}, found {quoted(', '.join(sorted(keys))) or 'none'}"
     )
 
 
 def _read_part(path: Path, archive: zipfile.ZipFile, features_key: str, labels_key: str) -> _Part:
     """Read features and labels, check them and convert them to the types of a `Dataset`."""
-    labels = _read_array(path, archive, labels_key)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise InputError(
-            f"{path}: {labels_key} is {labels.dtype} of shape {labels.shape}, "
-            "expected integers of shape (n,)"
-        )
-    numbered_classes(labels, f"{path}: {labels_key}")  # before a huge label overflows
+    labels = one_label_each(f"{path}: {labels_key}", _read_array(path, archive, labels_key))
     features = _read_array(path, archive, features_key)
-    if features.dtype.kind not in "biuf" or features.ndim not in (2, 3):
+    if features.dtype.kind not in "biuf" or features.ndim not in (2, 3, 4):
         raise InputError(
             f"{path}: {features_key} is {features.dtype} of shape {features.shape}, "
-            "expected numbers of shape (n, d) or (n, height, width)"
+            "expected numbers of shape (n, d), (n, height, width) or (n, height, width, 1 or 3)"
         )
     if len(features) != len(labels):
         raise InputError(
@@ -117,30 +179,28 @@ def _read_part(path: Path, archive: zipfile.ZipFile, features_key: str, labels_k
         )
     if features.size == 0:
         raise InputError(f"{path}: {features_key} is empty, its shape is {features.shape}")
-    image_shape = features.shape[1:] if features.ndim == 3 else None
+    if features.ndim == 4:
+        features = _without_channels(f"{path}: {features_key}", features)
+    image_shape = (features.shape[1], features.shape[2]) if features.ndim == 3 else None
     features = features.reshape(len(features), -1)
-    features = _stored(f"{path}: {features_key}", features)
-    return _Part(features, image_shape, labels.astype(np.intp))
+    return _Part(kept(f"{path}: {features_key}", features), image_shape, labels)
 
 
-def _stored(where: str, array: NDArray[Any]) -> NDArray[Any]:
-    """Return integers from 0 to 255 as uint8, and all else as float32 or float64.
-
-    Their values decide later what they stand for, see `inknet.scale`; here, only that they are
-    finite is checked.
-    """
-    if array.dtype.kind != "f":
-        if array.min() >= 0 and array.max() <= 255:
-            return np.ascontiguousarray(array, np.uint8)
-        return np.ascontiguousarray(array, np.float32 if array.dtype.itemsize <= 2 else np.float64)
-    for row, values in enumerate(array):  # row by row: one mask for all would take more memory
-        if not np.isfinite(values).all():
-            column = int(np.flatnonzero(~np.isfinite(values))[0])
-            raise InputError(
-                f"{where} is {values[column]} in row {row}, column {column} (counted from 0), "
-                "expected finite numbers"
-            )
-    return np.ascontiguousarray(array, np.float32 if array.dtype.itemsize <= 4 else np.float64)
+def _without_channels(where: str, images: NDArray[Any]) -> NDArray[Any]:
+    """Return images ``(n, height, width)`` of one channel, or of three as grey."""
+    if images.shape[3] == 1:
+        return images[:, :, :, 0]
+    if images.shape[1] == 1:
+        return images[:, 0]  # (n, 1, height, width), as PyTorch has them
+    if images.shape[3] != 3 or images.dtype != np.uint8:
+        raise InputError(
+            f"{where} is {images.dtype} of shape {images.shape}; expected images of one channel, "
+            "or of three, red, green and blue, as uint8"
+        )
+    grey = np.empty(images.shape[:3], np.uint8)
+    for image, colours in zip(grey, images, strict=True):  # one by one: wider numbers are needed
+        image[:] = (colours @ GREY + 500) // 1000
+    return grey
 
 
 def _read_class_names(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
@@ -183,7 +243,7 @@ def _read_array(path: Path, archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
         shape, dtype, n_header = _read_array_header(file.read(LONGEST_HEADER))
     if dtype.hasobject:
         raise InputError(f"{where} holds Python objects (a pickle), which are never loaded")
-    allowed = dtype.kind == "U" or (dtype.kind in "biuf" and dtype.itemsize <= 8)
+    allowed = dtype.kind in "US" or (dtype.kind in "biuf" and dtype.itemsize <= 8)
     if not allowed or dtype.itemsize == 0:  # items of no bytes allow any claim
         raise InputError(
             f"{where} is of type {quoted(dtype)}, expected text or numbers of at most 64 bits"

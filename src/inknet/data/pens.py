@@ -2,13 +2,16 @@
 
 MNIST was written with two kinds of pens by people of one country. Elsewhere a 1 has a flag and a
 foot, a 7 a bar, an 8 is not closed; felt pens are broad, and pictures of paper are more or less
-sharp. `Pens` changes images in these ways. It expects light ink on a background of 0.
+sharp. `Pens` changes images in these ways, or replaces them by digits that `hands` draws. It
+expects light ink on a background of 0.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inknet.data.hands import drawn
 
 Images = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -32,13 +35,21 @@ class Pens:
         The most that an image is blurred or sharpened: the share of a 3 × 3 binomial filter.
     habits
         The probability that a 1 gets a flag or a foot, a 7 a bar or a serif, an 8 a gap.
+    forms
+        The probability that a digit is replaced by one that is drawn, see `inknet.data.hands`.
     """
 
     def __init__(
-        self, image_shape: tuple[int, int], *, stroke: float, blur: float, habits: float
+        self,
+        image_shape: tuple[int, int],
+        *,
+        stroke: float,
+        blur: float,
+        habits: float,
+        forms: float = 0.0,
     ) -> None:
         self._shape = image_shape
-        self._stroke, self._blur, self._habits = stroke, blur, habits
+        self._stroke, self._blur, self._habits, self._forms = stroke, blur, habits, forms
 
     def write(
         self, rows: Images, digits: NDArray[np.integer], strength: float, draw: Generator
@@ -50,6 +61,10 @@ class Pens:
             which = np.flatnonzero(chosen & (digits == digit))
             if len(which):
                 images[which] = change(images[which], draw)
+        if self._forms:
+            # the classes after the digits, such as letters, stay as they are
+            which = np.flatnonzero((draw.random(len(images)) < self._forms) & (digits < 10))
+            images[which] = drawn(digits[which], self._shape, draw)
 
     def finish(self, rows: Images, strength: float, draw: Generator) -> None:
         """Change width and sharpness of the strokes of images ``(n, height · width)``, in place."""
@@ -65,18 +80,20 @@ def _change_width(images: Images, amounts: Floats) -> None:
     """Move towards the maximum over a pixel and its four neighbours, or towards the minimum."""
     padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     cross = (padded[:, :-2, 1:-1], padded[:, 2:, 1:-1], padded[:, 1:-1, :-2], padded[:, 1:-1, 2:])
-    is_wider = amounts[:, 0, 0] > 0
-    for which, extreme in ((is_wider, np.maximum), (~is_wider, np.minimum)):
-        changed = images[which]
-        target = changed.copy()
-        for neighbour in cross:
-            extreme(target, neighbour[which], out=target)
-        share = np.abs(amounts[which])
-        mixed = changed + share * (target.astype(np.float32) - changed)
-        if extreme is np.minimum:  # a thin stroke stays as dark as it was
-            most = changed.max(axis=(1, 2), keepdims=True).astype(np.float32)
-            mixed *= most / np.maximum(mixed.max(axis=(1, 2), keepdims=True), 1)
-        images[which] = mixed.round()
+    wider, thinner = images.copy(), images.copy()
+    for neighbour in cross:
+        np.maximum(wider, neighbour, out=wider)
+        np.minimum(thinner, neighbour, out=thinner)
+    is_thinner = amounts[:, 0, 0] <= 0
+    wider[is_thinner] = thinner[is_thinner]
+    mixed = np.subtract(wider, images, dtype=np.float32)
+    mixed *= np.abs(amounts)
+    mixed += images
+    # a thin stroke stays as dark as it was
+    before, after = (values.max(axis=(1, 2)) for values in (images, mixed))
+    lighter = before / np.maximum(after, np.float32(1))
+    mixed *= np.where(is_thinner, lighter, np.float32(1))[:, None, None]
+    images[:] = np.rint(mixed, out=mixed)
 
 
 def _change_sharpness(images: Images, amounts: Floats) -> None:
@@ -177,13 +194,14 @@ def _stroke_between(
     return np.maximum(images, (255 * stroke).astype(np.uint8))
 
 
-def _distance(start: Points, stop: Points, shape: tuple[int, ...]) -> NDArray[np.float64]:
+def _distance(start: Points, stop: Points, shape: tuple[int, ...]) -> Floats:
     """Return how far each pixel is from the line between two points, ``(n, height, width)``."""
-    points = np.indices(shape, np.float64).reshape(1, 2, -1).transpose(0, 2, 1)
-    along = (stop - start)[:, None]
-    share = ((points - start[:, None]) * along).sum(axis=2) / np.maximum(
-        (along**2).sum(axis=2), 1e-9
+    rows, columns = np.indices(shape, np.float32, sparse=True)
+    (row, column), (down, right) = (
+        np.asarray(points, np.float32).T[:, :, None, None] for points in (start, stop - start)
     )
-    nearest = start[:, None] + share.clip(0, 1)[:, :, None] * along
-    distance: NDArray[np.float64] = np.linalg.norm(points - nearest, axis=2)
-    return distance.reshape(-1, *shape)
+    y, x = rows - row, columns - column
+    share = (y * down + x * right) / np.maximum(down**2 + right**2, np.float32(1e-9))
+    np.clip(share, 0, 1, out=share)
+    distance: Floats = np.hypot(y - share * down, x - share * right)
+    return distance

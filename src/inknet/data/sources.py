@@ -1,79 +1,138 @@
 """`load`, the one function for all sources of data: a SOURCE is a name or a path."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.data.classes import renamed, without_absent_classes
 from inknet.data.csv_file import load_csv
 from inknet.data.dataset import Dataset
+from inknet.data.emnist import split_in, with_names
 from inknet.data.idx import images_in, load_idx
 from inknet.data.image_folder import load_image_folder
+from inknet.data.layout import transposed
 from inknet.data.mnist import load_mnist
 from inknet.data.npz import load_npz
+from inknet.data.public import PUBLISHED, load_published
 from inknet.data.sample import load_sample
-from inknet.errors import InputError
+from inknet.errors import InputError, quoted
 from inknet.files import as_path
 
 PictureReader: TypeAlias = Callable[[Path], NDArray[np.uint8]]
 """From the file of a picture to an image ``(height, width)``."""
 
-NAMED = {"mnist": load_mnist, "sample": load_sample}
+
+def _load_public(name: str) -> Dataset:
+    return load_published(PUBLISHED[name])
+
+
+NAMED: dict[str, Callable[[], Dataset]] = {
+    "mnist": load_mnist,
+    "sample": load_sample,
+    **{name: partial(_load_public, name) for name in PUBLISHED},
+}
+"""How sources that have a name are loaded."""
+TABLES = (".csv", ".tsv", ".data")
 EXPECTED = (
-    "a SOURCE is mnist, sample, or the path of a Kaggle CSV (.csv, .csv.gz), an IDX file or a "
-    "folder of them, an .npz, or a folder of class folders of images"
+    f"a SOURCE is {', '.join(NAMED)}, or the path of a table (.csv, .tsv, also gzipped), "
+    "an IDX file or a folder of them, an .npz, or a folder of class folders of images"
 )
 
 
-def load(source: str | Path, read: PictureReader | None = None) -> Dataset:
+def load(
+    source: str | Path,
+    read: PictureReader | None = None,
+    *,
+    label: str | None = None,
+    transpose: bool | None = None,
+    class_names: Sequence[str] | None = None,
+) -> Dataset:
     """Load a SOURCE.
 
     Parameters
     ----------
     source
-        ``"mnist"``, ``"sample"``, or a path: a CSV in the layout of Kaggle's digit recognizer, an
-        IDX file of images, a folder of IDX files, an ``.npz``, or a folder with one folder of
+        A name from `NAMED`, such as ``"mnist"`` or ``"sample"``, or a path: a table (`load_csv`),
+        an IDX file of images, a folder of IDX files, an ``.npz``, or a folder with one folder of
         images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``. In
         this and every other path, ``~`` and ``~user`` are home folders.
     read
         How a model that is to be evaluated reads a picture, see `MLP.picture_reader`; for a folder
         of images.
+    label
+        Which column of a table has the labels: its name, ``first`` or ``last``.
+    transpose
+        Whether rows and columns of images are exchanged; without it, those of EMNIST are, whose
+        files are known by their names.
+    class_names
+        Names for the classes, in the order of their labels, or of the numbers from 0 on.
 
     Raises
     ------
-    MnistUnavailableError
-        If the source is ``"mnist"`` and the files can neither be found nor downloaded.
+    SourceUnavailableError
+        If the source is a name and its files can neither be found nor downloaded; for ``"mnist"``,
+        `MnistUnavailableError`.
     InputError
         If there is no such source, or something is wrong with it.
     """
+    dataset = _load(source, read, label, transpose)
+    if transpose:
+        dataset = transposed(dataset)
+    if class_names is not None:
+        dataset = renamed(dataset, class_names)
+    return without_absent_classes(dataset)
+
+
+def _load(
+    source: str | Path, read: PictureReader | None, label: str | None, transpose: bool | None
+) -> Dataset:
     if isinstance(source, str) and source in NAMED:
+        _refuse_label(source, label)
+        if source in PUBLISHED and transpose is not None:
+            return load_published(PUBLISHED[source], transpose)
         return NAMED[source]()
     if source == "":
         raise InputError(f"the source is empty; {EXPECTED}")
     path = as_path(source)
     try:
-        return _load_path(path, read)
+        dataset = _load_path(path, read, label)
     except MemoryError:
         raise InputError(f"{path}: does not fit in memory") from None
     except OSError as error:  # from listing a folder; the readers turn their own into InputError
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
+    files = [image.name for image in images_in(path)] if path.is_dir() else [path.name]
+    if (split := split_in(files)) is not None:
+        dataset = with_names(dataset, split)
+        if transpose is None:
+            dataset = transposed(dataset)
+    return dataset
 
 
-def _load_path(path: Path, read: PictureReader | None) -> Dataset:
+def _load_path(path: Path, read: PictureReader | None, label: str | None) -> Dataset:
     """Choose the reader by the kind of the path and the end of its name."""
     if path.is_dir():
+        _refuse_label(path, label)
         return load_idx(path) if images_in(path) else load_image_folder(path, read)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; {EXPECTED}")
     if not path.is_file():
         raise InputError(f"{path}: neither a file nor a folder; {EXPECTED}")
-    name = path.name.lower().removesuffix(".gz")
-    if name.endswith(".csv"):
-        return load_csv(path)
+    name = path.name.lower().removesuffix(".gz").removesuffix(".xz")
+    if name.endswith(TABLES):
+        return load_csv(path, label)
+    _refuse_label(path, label)
     if name.endswith(".npz"):
         return load_npz(path)
     if "idx" in name:
         return load_idx(path)
     raise InputError(f"{path}: not a kind of file that inknet reads; {EXPECTED}")
+
+
+def _refuse_label(source: object, label: str | None) -> None:
+    """Refuse to choose a column of what has none."""
+    if label is not None:
+        raise InputError(f"{source}: no table, so it has no column {quoted(label)!r} for the label")

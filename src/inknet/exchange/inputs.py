@@ -18,7 +18,7 @@ class InferenceModel:
     Attributes
     ----------
     layers : list of FoldedLayer
-        Weight, bias and activation of each, batch normalization folded in.
+        Weight, bias and activation of each, batch normalization and temperature folded in.
     class_names : tuple of str
     input_shape : tuple of int
         Of one sample: ``(height, width)`` of an image, or ``(n_features,)``.
@@ -36,7 +36,7 @@ def inference_model(model: MLP) -> InferenceModel:
     """Return what a model needs in order to be used elsewhere."""
     n_features = model.network.architecture.layer_dims[0]
     try:
-        layers = fold(model.network)
+        layers = fold(model.network, model.facts.temperature)
     except ValueError as error:
         raise InputError(str(error)) from None
     return InferenceModel(

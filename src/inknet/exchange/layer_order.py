@@ -38,6 +38,15 @@ class Module:
         return len(self.shapes.get("weight", ())) == 1 or "running_mean" in self.shapes
 
     @property
+    def lacks_bias(self) -> bool:
+        """Whether it is a linear layer without a bias."""
+        return (
+            not self.is_norm
+            and len(self.shapes.get("weight", ())) == 2
+            and ("bias" not in self.shapes)
+        )
+
+    @property
     def takes(self) -> tuple[bool, int]:
         """Whether it is a normalization, and how many features it takes."""
         return self.is_norm, self.shapes["weight"][-1]

@@ -58,7 +58,8 @@ def read_state_dict(
 
     The names are those of ``nn.Sequential`` or of named modules: ``0.weight``,
     ``layers.0.weight``, ``net.3.bias``, ``fc1.weight``. The numbers in the names give the order,
-    or else the shapes, if they allow only one. A model file of inknet describes itself, so the
+    or else the shapes, if they allow only one. Linear layers may lack their biases if batch
+    normalization follows, or if none has any. A model file of inknet describes itself, so the
     other parameters are not used for it.
 
     Parameters
@@ -101,6 +102,7 @@ def read_state_dict(
                 network, facts = load_model(path)
                 return MLP.from_parts(network, facts, Streams.from_seed(0))
             modules = in_order(path, _modules(path, file), order)
+            _check_biases(path, modules)
             architecture = _architecture(path, modules, activation, batch_norm)
             network = _network(path, architecture, _dtype(path, file))
             _fill(path, network, modules, file)
@@ -160,6 +162,8 @@ def _modules(path: Path, file: safe_open) -> list[Module]:
         )
     for module in modules.values():
         parts = NORM if module.is_norm else DENSE
+        if module.lacks_bias:
+            parts = parts - {"bias"}  # whether it may is seen in `_check_biases`
         missing = sorted(module.name(part) for part in parts - module.shapes.keys())
         if missing:
             raise InputError(f"{path}: tensors are missing: {quoted(', '.join(missing))}")
@@ -176,6 +180,24 @@ def _modules(path: Path, file: safe_open) -> list[Module]:
     if all(module.is_norm for module in modules.values()):
         raise InputError(f"{path}: has no linear layer (no weight with two dimensions)")
     return list(modules.values())
+
+
+def _check_biases(path: Path, modules: list[Module]) -> None:
+    """Refuse a linear layer without a bias, unless none has one or its normalization has it.
+
+    ``Linear(bias=False)`` before batch normalization is usual: the shift of that does the same.
+    """
+    linear = [module for module in modules if not module.is_norm]
+    if all(module.lacks_bias for module in linear):
+        return
+    follows = zip(modules, [*modules[1:], None], strict=True)
+    missing = [
+        module.name("bias")
+        for module, after in follows
+        if module.lacks_bias and (after is None or not after.is_norm)
+    ]
+    if missing:
+        raise InputError(f"{path}: tensors are missing: {quoted(', '.join(missing))}")
 
 
 def _architecture(
@@ -201,7 +223,8 @@ def _architecture(
             _expect(path, module, "weight", (shape[0], dims[-1]))
         else:
             dims.append(shape[1])
-        _expect(path, module, "bias", (shape[0],))
+        if not module.lacks_bias:
+            _expect(path, module, "bias", (shape[0],))
         dims.append(shape[0])
     n_hidden = len(dims) - 2
     if n_norms not in (0, n_hidden):
@@ -270,6 +293,8 @@ def _fill(path: Path, network: Network, modules: list[Module], file: safe_open) 
         else:
             dense = next(denses)
             targets = {"weight": dense.weight.T, "bias": dense.bias}
+            if module.lacks_bias:
+                targets.pop("bias")[:] = 0
         for part, target in targets.items():
             name = module.name(part)
             target[:] = file.get_tensor(name)

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from inknet.data import load
 from inknet.data.digest import source_digest
 from inknet.errors import InputError, quoted
 from inknet.experiments.plan import Job, Plan
 from inknet.experiments.results import Result
+from inknet.recipes import DataRecipe
+from inknet.runs.prepare import load_source
 
 
 class SameData:
@@ -51,9 +52,16 @@ class SameData:
             if source in self._digests:
                 digest = None
                 with suppress(InputError):  # it may be on the machines of a cluster alone
-                    digest = source_digest(load(source))
+                    digest = source_digest(load_source(_data_of(job)))
                 self.check(job.name, digest)
 
 
 def _source_of(job: Job) -> str:
-    return str(tomllib.loads(job.recipe)["data"]["source"])
+    """Return the source of a run, and how it is read if that is not as usual."""
+    data = _data_of(job)
+    how = data.model_dump(include={"label", "transpose", "class_names"}, exclude_none=True)
+    return f"{data.source} {how}" if how else data.source
+
+
+def _data_of(job: Job) -> DataRecipe:
+    return DataRecipe(**tomllib.loads(job.recipe)["data"])

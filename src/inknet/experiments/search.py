@@ -18,14 +18,13 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from inknet.data import load
 from inknet.data.digest import source_digest
 from inknet.errors import DivergedError, InputError, StudyStopped, quoted, without_passwords
 from inknet.experiments.catalogue import refuse_repeated, values_of
 from inknet.files import as_path
 from inknet.nn.ops.parallel import at_most
 from inknet.recipes import Recipe, load_recipe, refuse_overruled
-from inknet.runs.prepare import prepare
+from inknet.runs.prepare import load_source, prepare
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
 from inknet.training.interrupt import InterruptFlag
@@ -149,8 +148,8 @@ class Search:
         """
         with _storage_errors(self.storage):
             if not any(axis.key == "data.source" for axis in self.axes):
-                source = _with(self.recipe, self.changes, {}, self.seed).data.source
-                self._check_same_data(source, source_digest(load(source)))
+                data = _with(self.recipe, self.changes, {}, self.seed).data
+                self._check_same_data(data.source, source_digest(load_source(data)))
             self.study.optimize(
                 self._objective,
                 n_trials=n_trials,
@@ -260,7 +259,8 @@ def open_search(
     base = _with(recipe, changes, {}, seed)
     sources = [source for axis in axes if axis.key == "data.source" for source in axis.choices]
     for source in sources or [base.data.source]:
-        load(source)  # nothing is created for data that cannot be read
+        data = base.data.model_copy(update={"source": source})
+        load_source(data)  # nothing is created for data that cannot be read
     described = "\n".join([base.to_toml(), *map(repr, axes)])
     digest = hashlib.sha256(described.encode()).hexdigest()
     with _storage_errors(storage):

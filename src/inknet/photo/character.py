@@ -68,8 +68,11 @@ class Found:
     noise: float
 
 
-def find_ink(picture: Picture) -> Found:
-    """Find the strokes in a picture ``(height, width, 3)``, without ruled lines and frames."""
+def find_ink(picture: Picture, *, keep_lines: bool = False) -> Found:
+    """Find the strokes in a picture ``(height, width, 3)``.
+
+    Ruled lines and frames are removed, or kept as strokes.
+    """
     ink, _ = ink_of(picture)
     usual, noise = strength(ink)
     if noise > GRAIN * usual:
@@ -78,8 +81,10 @@ def find_ink(picture: Picture) -> Found:
     clearest = CLEAR if usual >= FAINT else CLEAR_IF_FAINT
     if usual < max(FAINTEST, clearest * noise):
         return Found(np.zeros_like(ink), np.zeros(ink.shape, bool), usual, noise)
-    mask = without_lines(_strokes(ink, usual, noise))
-    mask = without_frames(mask, connected_parts(mask))
+    mask = _strokes(ink, usual, noise)
+    if not keep_lines:
+        mask = without_lines(mask)
+        mask = without_frames(mask, connected_parts(mask))
     low, high = EDGES
     ink = ((ink / np.float32(usual) - np.float32(low)) / np.float32(high - low)).clip(0, 1)
     return Found(ink, mask, usual, noise)

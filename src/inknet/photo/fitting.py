@@ -7,10 +7,12 @@ network has never seen them.
 
 from __future__ import annotations
 
-from math import ceil, hypot
+from math import ceil, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
+
+from inknet.photo.exact import sum_in_order
 
 Ink = NDArray[np.float32]
 Image28 = NDArray[np.uint8]
@@ -43,11 +45,12 @@ def centre_of_mass(ink: NDArray[np.generic]) -> tuple[float, float]:
 
     The middle of the first pixel is at (0.5, 0.5).
     """
-    total = float(ink.sum(dtype=np.float64))
-    rows, columns = (ink.sum(axis=axis, dtype=np.float64) for axis in (1, 0))
+    total = sum_in_order(ink)
+    rows = np.cumsum(ink, axis=1, dtype=np.float64)[:, -1]
+    columns = np.cumsum(ink, axis=0, dtype=np.float64)[-1]
     return (
-        float(rows @ (np.arange(len(rows)) + 0.5)) / total,
-        float(columns @ (np.arange(len(columns)) + 0.5)) / total,
+        sum_in_order(rows * (np.arange(len(rows)) + 0.5)) / total,
+        sum_in_order(columns * (np.arange(len(columns)) + 0.5)) / total,
     )
 
 
@@ -58,8 +61,9 @@ def stroke_width(ink: Ink) -> float:
     the total variation; so the width is twice the area divided by the variation.
     """
     padded = np.pad(ink, 1)
-    variation = np.hypot(np.diff(padded, axis=0)[:, :-1], np.diff(padded, axis=1)[:-1]).sum()
-    return 2 * float(ink.sum()) / max(float(variation), 1e-6)
+    down, across = np.diff(padded, axis=0)[:, :-1], np.diff(padded, axis=1)[:-1]
+    variation = sum_in_order(np.sqrt(down * down + across * across))
+    return 2 * sum_in_order(ink) / max(variation, 1e-6)
 
 
 def thickened(ink: Ink, radius: float) -> Ink:
@@ -73,7 +77,7 @@ def thickened(ink: Ink, radius: float) -> Ink:
     height, width = ink.shape
     for y in range(-reach, reach + 1):
         for x in range(-reach, reach + 1):
-            weight = min(1.0, radius + 1 - hypot(y, x))
+            weight = min(1.0, radius + 1 - sqrt(y * y + x * x))
             if weight > 0 and (y or x):
                 shifted = padded[reach + y : reach + y + height, reach + x : reach + x + width]
                 np.maximum(result, shifted * np.float32(weight), out=result)

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.photo.exact import principal_axis, sum_in_order
+
 Ink = NDArray[np.float32]
 Picture = NDArray[np.uint8]
 
@@ -51,9 +53,9 @@ def ink_of(picture: Picture) -> tuple[Ink, Ink]:
     is_dark = bool(direction.sum() < 0)
     brightness = _enlarged(paper.mean(axis=2), picture.shape)
     room = np.maximum(brightness if is_dark else 255 - brightness, DARKEST_PAPER)
-    along = picture.reshape(-1, 3) @ (direction / np.float32(np.sqrt(3)))
-    ink = along.reshape(picture.shape[:2])
-    ink -= _enlarged(paper @ (direction / np.float32(np.sqrt(3))), picture.shape)
+    direction = direction / np.float32(np.sqrt(3))
+    ink = _along(picture, direction)
+    ink -= _enlarged(_along(paper, direction), picture.shape)
     ink /= room
     return ink, brightness
 
@@ -117,11 +119,21 @@ def _direction(picture: Picture, paper: Ink) -> Ink:
     small = Image.fromarray(picture).resize(_size(picture, COLOURS_SIDE), Image.Resampling.BOX)
     pixels = np.asarray(small).astype(np.float32)
     channels = [_enlarged(paper[:, :, channel], pixels.shape) for channel in range(3)]
-    differences = (pixels - np.stack(channels, axis=2)).reshape(-1, 3)
-    weights = np.einsum("ij,ij->i", differences, differences)
-    moments = (differences * weights[:, None]).T @ differences
-    direction = np.linalg.eigh(moments.astype(np.float64))[1][:, -1].astype(np.float32)
-    return direction if ((differences @ direction) ** 3).sum() >= 0 else -direction
+    differences = (pixels - np.stack(channels, axis=2)).astype(np.float64)
+    one, two, three = colours = [differences[:, :, channel] for channel in range(3)]
+    weights = one * one + two * two + three * three
+    moments = [[sum_in_order(a * weights * b) for b in colours] for a in colours]
+    x, y, z = axis = principal_axis(moments)
+    along = one * x + two * y + three * z
+    direction = np.array(axis, np.float32)
+    return direction if sum_in_order(along * along * along) >= 0 else -direction
+
+
+def _along(colours: NDArray[Any], direction: Ink) -> Ink:
+    """Return how far colours ``(height, width, 3)`` reach in a direction ``(3,)``."""
+    x, y, z = direction
+    along: Ink = colours[:, :, 0] * x + colours[:, :, 1] * y + colours[:, :, 2] * z
+    return along
 
 
 def levelled(ink: Ink, usual: float) -> Ink:

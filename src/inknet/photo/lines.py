@@ -58,7 +58,7 @@ def _without_horizontal_lines(mask: Mask) -> Mask:
     if covered.max() < COVERED:
         return mask
     exactly = padded[rows + 1, columns].mean(axis=2)
-    thickness = _run_lengths(mask)
+    thickness = run_lengths(mask)
     pen = stroke_width(mask.astype(np.float32))
     thin = max(THICKEST * max(mask.shape), THIN_PEN * pen)
     all_columns = np.arange(width)
@@ -109,7 +109,7 @@ def _unframed(mask: Mask, frame: Mask) -> Mask | None:
         if side[:band].any(axis=0).mean() < COVERED:
             return None
         start = side.argmax(axis=0)
-        lengths = _run_lengths(side)[start, np.arange(side.shape[1])]
+        lengths = run_lengths(side)[start, np.arange(side.shape[1])]
         usual = np.median(lengths)
         if usual > 2 * band:
             return None
@@ -135,7 +135,7 @@ def _tallest(mask: Mask) -> int:
     return int((boxes[:, 2] - boxes[:, 0]).max(initial=0))
 
 
-def _run_lengths(mask: Mask) -> NDArray[np.int64]:
+def run_lengths(mask: Mask) -> NDArray[np.int64]:
     """Return for each pixel of a mask how many pixels its vertical run has; 0 outside."""
     rows = np.arange(len(mask))[:, None]
     last_off = np.maximum.accumulate(np.where(mask, -1, rows), axis=0)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.images import EXIF_ORIENTATION, open_image
+from inknet.errors import InputError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -38,6 +39,11 @@ def open_picture(path: Path, longest: int = LONGEST) -> Picture:
         If the file is missing, damaged, not an image of a known format, or too large; see
         `inknet.data.images.read_image`.
     """
+    return open_with_shape(path, longest)[0]
+
+
+def open_with_shape(path: Path, longest: int = LONGEST) -> tuple[Picture, tuple[int, int]]:
+    """Read a picture as `open_picture` does; return also its height and width in the file."""
     from PIL.Image import Transpose
 
     turns = {
@@ -50,14 +56,65 @@ def open_picture(path: Path, longest: int = LONGEST) -> Picture:
         8: Transpose.ROTATE_90,
     }
     with open_image(path) as image:
-        turn = turns.get(image.getexif().get(EXIF_ORIENTATION, 1))
+        width, height = image.size
         if image.format == "JPEG":  # decoding a smaller picture takes much less time
-            width, height = image.size
             share = longest / max(image.size)
             image.draft(None, (int(share * width), int(share * height)))
-        image.load()
+            image.load()
+        else:
+            image.load()
+            width, height = image.size
+        orientation = image.getexif().get(EXIF_ORIENTATION, 1)  # TIFF is upright once it is loaded
+        turn = turns.get(orientation)
         colours = _reduced(image, max(1, round(max(image.size) / longest)))
-    return on_paper(np.asarray(colours if turn is None else colours.transpose(turn)))
+    picture = on_paper(np.asarray(colours if turn is None else colours.transpose(turn)))
+    return picture, (width, height) if turn is not None and orientation >= 5 else (height, width)
+
+
+def picture_of(pixels: NDArray[Any], longest: int = LONGEST) -> Picture:
+    """Return a picture of an array as `open_picture` does of a file.
+
+    Parameters
+    ----------
+    pixels : (height, width), or (height, width, 3 or 4) uint8
+        Grey levels or colours, perhaps with opacity.
+    """
+    image = as_image(pixels)
+    return on_paper(np.asarray(_reduced(image, max(1, round(max(image.size) / longest)))))
+
+
+def as_image(pixels: NDArray[Any]) -> Image:
+    """Return pixels as an image of Pillow.
+
+    Raises
+    ------
+    InputError
+        If they are no picture, see `picture_of`.
+    """
+    from PIL import Image
+
+    expected = "expected a picture, (height, width) or (height, width, 3 or 4) of type uint8"
+    is_flat = pixels.ndim == 2
+    if not is_flat and not (pixels.ndim == 3 and pixels.shape[2] in (3, 4)):
+        raise InputError(f"the picture is an array of shape {pixels.shape}; {expected}")
+    if pixels.size == 0:
+        raise InputError(f"the picture is empty, of shape {pixels.shape}; {expected}")
+    if isinstance(pixels, np.ma.MaskedArray):
+        raise InputError("the picture is a masked array; fill in what is masked")
+    if pixels.dtype != np.uint8:
+        raise InputError(f"the picture is of type {pixels.dtype}; {expected}: {_remedy(pixels)}")
+    return Image.fromarray(np.ascontiguousarray(pixels))
+
+
+def _remedy(pixels: NDArray[Any]) -> str:
+    """Return how pixels of another type become uint8."""
+    if pixels.dtype == bool:
+        return "pass 255 * picture.astype(np.uint8)"
+    if pixels.dtype.kind == "f":
+        if not np.isfinite(pixels).all():
+            return "it has values that are not finite"
+        return "pass (255 * picture).astype(np.uint8) if it is from 0 to 1"
+    return "bring it to 0 to 255 and pass picture.astype(np.uint8)"
 
 
 def on_paper(colours: Picture) -> Picture:
@@ -69,10 +126,11 @@ def on_paper(colours: Picture) -> Picture:
         return colours
     opacity = colours[:, :, 3:] / np.float32(255)
     ink = colours[:, :, :3] * opacity
-    if opacity.mean() > MOSTLY_OPAQUE:
+    alpha = colours[:, :, 3:].astype(np.int64)
+    if alpha.mean() > MOSTLY_OPAQUE * 255:
         paper = np.median(colours[opacity[:, :, 0] > 0.5, :3], axis=0).astype(np.float32)
     else:
-        is_dark = ink.sum() < 128 * 3 * max(float(opacity.sum()), 1e-6)
+        is_dark = int((alpha * colours[:, :, :3]).sum()) < 128 * 3 * max(int(alpha.sum()), 1)
         paper = np.full(3, 255 if is_dark else 0, np.float32)
     picture: Picture = np.rint(ink + (1 - opacity) * paper).astype(np.uint8)
     return picture

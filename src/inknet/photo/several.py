@@ -15,16 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.photo.character import Found, as_mnist, character_ink, enlarged, find_ink, steps_after
+from inknet.photo.clutter import marks_beside, signs_of_clutter
 from inknet.photo.fitting import fitted
 from inknet.photo.parts import Parts, connected_parts
+from inknet.photo.sheet import Box, Character, Numbers, Recognize, Sheet, are_guarded, box_of
+from inknet.photo.turning import skew, turned, turned_back
+from inknet.photo.verdicts import is_line
 
 Mask = NDArray[np.bool_]
 Boxes = NDArray[np.int64]
-Box = tuple[int, int, int, int]
 Picture = NDArray[np.uint8]
 Classify = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 """From images ``(n, 28, 28)`` to probabilities ``(n, n_classes)``."""
-
 SPECK = 0.12
 """Parts that are lower and narrower than this share of the usual height are specks."""
 SMALL = 0.45
@@ -51,31 +53,19 @@ MOST_PARTS = 200
 """At most so many parts are looked at, the largest ones."""
 MOST_CUTS = 9
 """At most so many places of each kind are tried."""
-CUT_COST = 0.2
-"""By how much the logarithm of the confidence must be better for each cut."""
+CUT_COST, GUARDED_CUT_COST = 0.2, 1.0
+"""By how much the logarithm of the confidence must be better for each cut; with a guard, which is
+surer what is no digit, by more."""
 WIDTH, NARROW, WIDTH_SPREAD = 1.1, 0.5, 0.25
 """Digits are rarely wider than the first share of their height, or narrower than the second if they
 are not a 1; the spread is that of the logarithm."""
+POOR, CLEAR_TURN, LEAST_TURNED = 0.95, 0.95, 5
+"""If the mean confidence is below the first, the sheet is turned by a quarter or a half if that of
+each character is at least the second then; only with so many characters."""
+CUT_OFF = 0.2
+"""What the guard says of a narrow piece counts this much."""
 LOW_COST = 2.0
 """By how much a piece is less likely that is lower than half of what was cut."""
-
-
-@dataclass(frozen=True)
-class Character:
-    """One character on a sheet.
-
-    Attributes
-    ----------
-    box : (top, left, bottom, right)
-        In pixels; bottom and right are after the last.
-    image : (28, 28) uint8
-        For the network.
-    probabilities : (n_classes,)
-    """
-
-    box: Box
-    image: NDArray[np.uint8]
-    probabilities: NDArray[np.floating]
 
 
 @dataclass(frozen=True)
@@ -97,33 +87,91 @@ class _Strokes:
 
 
 def read_characters(picture: Picture, classify: Classify) -> list[list[Character]]:
-    """Find and classify the characters in a picture, one or many.
+    """Find and classify the characters in a picture, one or many; return rows of them.
 
-    Parameters
-    ----------
-    picture : (height, width, 3) uint8
-        Of any size, ink and paper of any colours.
-    classify
-        The network: from images ``(n, 28, 28)`` uint8 to probabilities ``(n, n_classes)``.
+    ``classify`` gives probabilities ``(n, n_classes)`` of images ``(n, 28, 28)``. See `read_sheet`.
+    """
 
-    Returns
-    -------
-    rows of characters, from top to bottom and left to right
-        Empty if the picture is blank. One whose form is MNIST's is one character, unchanged. Boxes
-        are in pixels of the picture.
+    def recognize(images: NDArray[np.uint8]) -> tuple[Numbers, Numbers, Numbers]:
+        return classify(images), np.ones(len(images)), np.ones(len(images))
+
+    return read_sheet(picture, recognize).rows
+
+
+def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
+    """Find and recognize the characters in a picture, one or many.
+
+    One whose form is MNIST's is one character, unchanged.
     """
     height, width = picture.shape[:2]
     if (image := as_mnist(picture)) is not None:
-        return [[Character((0, 0, height, width), image, classify(image[None])[0])]]
+        strokes = np.ones((height, width), bool)
+        return Sheet([_characters([(0, 0, height, width)], [image], recognize)], strokes, 1)
     large = enlarged(picture)
     found = find_ink(large)
-    rows = find_characters(found, classify)
-    if sum(len(row) for row in rows) == 1:  # small pieces belong to it, wherever they are
-        *_, (_, result) = steps_after(found if large is picture else find_ink(picture))
-        image = np.asarray(result, np.uint8)
-        rows = [[replace(rows[0][0], image=image, probabilities=classify(image[None])[0])]]
-    scale = width / large.shape[1]
-    return [[replace(one, box=_scaled(one.box, scale)) for one in row] for row in rows]
+    parts = connected_parts(found.mask)
+    kept, usual = _kept(parts)
+    groups = _grouped(parts, kept[:MOST_PARTS], usual)
+    rows: list[list[Character]] = []
+    is_one = len(groups) == 1 and not _may_be_several(groups[0])
+    if not is_one:
+        angle = skew(parts.mask(np.isin(np.arange(len(parts)), kept)), usual)
+        rows = (
+            _rows(found, recognize, angle) if angle else _in_rows(_read(found, groups, recognize))
+        )
+        if _are_poor(rows):
+            turns = [_rows(found, recognize, turn) for turn in (90, 180, 270)]
+            best = max((turn for turn in turns if turn), key=_merit, default=rows)
+            least = min(one.confidence for row in best for one in row)
+            rows = best if least >= CLEAR_TURN else rows
+        scale = width / large.shape[1]
+        rows = [[replace(one, box=_scaled(one.box, scale)) for one in row] for row in rows]
+        is_one = sum(len(row) for row in rows) == 1
+    if is_one:  # small pieces belong to it, wherever they are
+        steps = dict(steps_after(found if large is picture else find_ink(picture)))
+        rows = []
+        if "character" in steps:
+            box = box_of(np.asarray(steps["character"], bool))
+            rows = [_characters([box], [np.asarray(steps["image"], np.uint8)], recognize)]
+    signs = signs_of_clutter(found, len(parts), sum(len(row) for row in rows))
+    n_marks = marks_beside(
+        parts, [[one.box for one in row] for row in rows], width / large.shape[1]
+    )
+    strokes = _shrunk(found.mask, height, width)
+    return Sheet(rows, strokes, len(kept), signs, found.strength, n_marks)
+
+
+def _rows(found: Found, recognize: Recognize, angle: float) -> list[list[Character]]:
+    """Return the rows of characters in ink that is turned first; their boxes are turned back."""
+    straight = turned(found, angle)
+    parts = connected_parts(straight.mask)
+    kept, usual = _kept(parts)
+    rows = _in_rows(_read(straight, _grouped(parts, kept[:MOST_PARTS], usual), recognize))
+    shape, of_turned = found.mask.shape, straight.mask.shape
+    return [
+        [replace(one, box=turned_back(one.box, angle, shape, of_turned)) for one in row]
+        for row in rows
+    ]
+
+
+def _are_poor(rows: list[list[Character]]) -> bool:
+    """Return whether several characters are read so badly that the sheet may be turned."""
+    return sum(len(row) for row in rows) >= LEAST_TURNED and _merit(rows) < POOR
+
+
+def _merit(rows: list[list[Character]]) -> float:
+    """Return how well characters are read: the mean of their classes' probabilities."""
+    some = [one.confidence if one.familiarity else 0.0 for row in rows for one in row]
+    return float(np.mean(some or [0.0]))
+
+
+def _shrunk(mask: Mask, height: int, width: int) -> Mask:
+    """Return a mask of another size: the pixel in the middle of each."""
+    if mask.shape == (height, width):
+        return mask
+    rows = ((np.arange(height) + 0.5) * len(mask) / height).astype(np.intp)
+    columns = ((np.arange(width) + 0.5) * mask.shape[1] / width).astype(np.intp)
+    return np.asarray(mask[np.ix_(rows, columns)])
 
 
 def _scaled(box: Box, scale: float) -> Box:
@@ -131,32 +179,42 @@ def _scaled(box: Box, scale: float) -> Box:
     return top, left, bottom, right
 
 
-def find_characters(found: Found, classify: Classify) -> list[list[Character]]:
-    """Return the characters in a picture's ink, in rows from top to bottom, left to right."""
+def _read(found: Found, groups: list[_Strokes], recognize: Recognize) -> list[Character]:
+    """Return the characters that the strokes are, cut where several touch."""
     characters: list[Character] = []
     whole: list[_Strokes] = []
-    for strokes in _grouped(found.mask):
-        height, width = strokes.mask.shape
-        if width > ONE_DIGIT * height:
-            characters += _cut(found, strokes, classify)
+    for strokes in groups:
+        if _may_be_several(strokes):
+            characters += _cut(found, strokes, recognize)
         else:
             whole.append(strokes)
-    characters += _classified(found, whole, classify)
-    return _in_rows(characters)
+    return characters + _recognized(found, whole, recognize)
 
 
-def _grouped(mask: Mask) -> list[_Strokes]:
-    """Return the strokes of each character."""
-    parts = connected_parts(mask)
+def _may_be_several(strokes: _Strokes) -> bool:
+    """Return whether strokes are so wide that they may be several characters that touch."""
+    height, width = strokes.mask.shape
+    return bool(width > ONE_DIGIT * height)
+
+
+def _kept(parts: Parts) -> tuple[NDArray[np.intp], float]:
+    """Return the numbers of parts that may belong to characters, the largest first.
+
+    And the usual height of parts, in pixels.
+    """
     if len(parts) == 0:
-        return []
+        return np.zeros(0, np.intp), 0.0
     heights, widths = parts.boxes[:, 2] - parts.boxes[:, 0], parts.boxes[:, 3] - parts.boxes[:, 1]
     usual = _weighted_median(heights, parts.areas)
     is_off = (heights < SMALL * usual) | (heights > TALLEST * usual)
     keep = np.maximum(heights, widths) >= SPECK * usual
     keep &= ~(parts.at_edge() & is_off) & ~_runs_along_edge(parts)
     kept = np.flatnonzero(keep)
-    kept = kept[np.argsort(-parts.areas[kept], kind="stable")[:MOST_PARTS]]
+    return kept[np.argsort(-parts.areas[kept], kind="stable")], usual
+
+
+def _grouped(parts: Parts, kept: NDArray[np.intp], usual: float) -> list[_Strokes]:
+    """Return the strokes of each character."""
     owners, boxes = _joined(parts.boxes[kept], usual)
     groups = []
     for root in np.flatnonzero(owners == np.arange(len(kept))):
@@ -223,17 +281,28 @@ def _weighted_median(values: NDArray[np.int64], weights: NDArray[np.int64]) -> f
     return float(values[order][np.searchsorted(total, total[-1] / 2)])
 
 
-def _classified(found: Found, strokes: list[_Strokes], classify: Classify) -> list[Character]:
+def _recognized(found: Found, strokes: list[_Strokes], recognize: Recognize) -> list[Character]:
     """Return a character for each of some strokes."""
-    if not strokes:
-        return []
     images = [fitted(character_ink(found, s.mask, s.top, s.left))[1] for s in strokes]
-    probabilities = classify(np.stack(images))
     boxes = [(s.top, s.left, s.top + s.mask.shape[0], s.left + s.mask.shape[1]) for s in strokes]
-    return [Character(*of_one) for of_one in zip(boxes, images, probabilities, strict=True)]
+    return _characters(boxes, images, recognize)
 
 
-def _cut(found: Found, strokes: _Strokes, classify: Classify) -> list[Character]:
+def _characters(
+    boxes: list[Box], images: list[NDArray[np.uint8]], recognize: Recognize
+) -> list[Character]:
+    """Return the characters in some boxes."""
+    if not boxes:
+        return []
+    probabilities, familiarity, agreement = recognize(np.stack(images))
+    is_no_line = np.array([not is_line(image) for image in images])
+    numbers = (familiarity * is_no_line).tolist(), agreement.tolist()
+    return [
+        Character(*of_one) for of_one in zip(boxes, images, probabilities, *numbers, strict=True)
+    ]
+
+
+def _cut(found: Found, strokes: _Strokes, recognize: Recognize) -> list[Character]:
     """Cut strokes where it is best, into one character or more.
 
     The best way through the places is found by dynamic programming: each piece between two places
@@ -252,12 +321,23 @@ def _cut(found: Found, strokes: _Strokes, classify: Classify) -> list[Character]
                     spans.append((i, j))
                     pieces.append(piece)
     best: dict[int, tuple[float, list[Character]]] = {0: (0.0, [])}
-    for (i, j), character in zip(spans, _classified(found, pieces, classify), strict=True):
+    characters = _recognized(found, pieces, recognize)
+    cost = GUARDED_CUT_COST if are_guarded(characters) else CUT_COST
+    for (i, j), character in zip(spans, characters, strict=True):
         if i in best:
-            score = best[i][0] + _score(character, height) - CUT_COST
+            score = best[i][0] + _score(character, height) - cost
             if j not in best or score > best[j][0]:
                 best[j] = (score, [*best[i][1], character])
-    return best[len(places) - 1][1]
+    pieces_found = best[len(places) - 1][1]
+    if len(pieces_found) == 1 or not are_guarded(characters):
+        return pieces_found
+    # strokes of letters such as W look like 1 when they are cut off
+    return [
+        replace(one, agreement=one.agreement * CUT_OFF)
+        if one.box[3] - one.box[1] < NARROW * (one.box[2] - one.box[0])
+        else one
+        for one in pieces_found
+    ]
 
 
 def _places(mask: Mask, narrowest: float) -> list[int]:
@@ -287,7 +367,7 @@ def _score(piece: Character, height: int) -> float:
     """Return how sure it is that a piece is one digit: the logarithm of a likelihood."""
     top, left, bottom, right = piece.box
     ratio = (right - left) / max(bottom - top, 1)
-    score = float(np.log(max(piece.probabilities.max(), 1e-9)))
+    score = float(np.log(max(piece.support, 1e-9)))
     if ratio > WIDTH:
         score -= 0.5 * (np.log(ratio / WIDTH) / WIDTH_SPREAD) ** 2
     if ratio < NARROW and piece.probabilities.argmax() != 1:

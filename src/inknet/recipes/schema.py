@@ -1,6 +1,7 @@
 """The recipe: all settings of a training run, typed, read from TOML.
 
-A recipe has five parts: ``seed``, ``[data]``, ``[augment]``, ``[network]`` and ``[training]``.
+A recipe has six parts: ``seed``, ``[data]``, ``[augment]``, ``[network]``, ``[training]`` and
+``[guard]``.
 Every key has a default, an unknown key is refused, and each run keeps its recipe in its folder.
 """
 
@@ -18,6 +19,7 @@ Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LARGEST_INTEGER = (1 << 63) - 1  # the range that TOML guarantees
 Count: TypeAlias = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
+Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=1_000)]
 Unset = BeforeValidator(lambda value: None if value == "none" else value)
 """Lets ``--set key=none`` unset a key, since TOML has no null."""
 HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
@@ -54,6 +56,14 @@ class DataRecipe(Part):
 
     source: str = "mnist"
     """``mnist``, ``sample``, or the path of a file or folder."""
+    label: Annotated[Name | None, Unset] = None
+    """Which column of a table has the labels: its name, ``first`` or ``last``; without it, the one
+    that names and values show to be the label."""
+    transpose: Annotated[bool | None, Unset] = None
+    """Whether rows and columns of images are exchanged; without it, where the name of the source
+    is known to need it."""
+    class_names: Annotated[list[Name] | None, Unset] = None
+    """Names for the classes, in the order of their labels; without it, those of the source."""
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Fraction of the samples held back to validate the training, and to stop it early."""
     test: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -102,8 +112,12 @@ class AugmentRecipe(Part):
     blur: Annotated[float, Field(ge=0, le=1)] = 0.0
     """How far an image is blurred or sharpened: the largest share of a 3 × 3 binomial filter."""
     habits: Fraction = 0.0
-    """Probability that a 1 gets a flag or a foot, a 7 a bar or a serif, an 8 a gap. It needs the
-    classes 0 to 9."""
+    """Probability that a 1 gets a flag or a foot, a 7 a bar or a serif, an 8 a gap. It needs data
+    whose first ten classes are 0 to 9."""
+    forms: Fraction = 0.0
+    """Probability that a digit is replaced by another of its class, drawn in one of the forms that
+    `inknet.data.hands` knows. It needs data whose first ten classes are 0 to 9, and does not
+    fade."""
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
     """The fraction of the epochs, at the end, in which all distortions become weaker. In the last
     epoch there are none, because the network will be used on undistorted images."""
@@ -121,7 +135,7 @@ class AugmentRecipe(Part):
     @property
     def changes_strokes(self) -> bool:
         """Whether strokes are changed in width or sharpness, or some are added."""
-        return any((self.stroke, self.blur, self.habits))
+        return any((self.stroke, self.blur, self.habits, self.forms))
 
 
 class NetworkRecipe(Part):
@@ -226,6 +240,17 @@ class TrainingRecipe(Part):
         return self
 
 
+class GuardRecipe(Part):
+    """Whether a second network learns what is no character, see `inknet.photo.others`."""
+
+    epochs: Annotated[int, Field(ge=0, le=LARGEST_INTEGER)] = 0
+    """How often it sees every sample; without any, there is no such network."""
+    samples: Annotated[int, Field(ge=100, le=10_000_000)] = 40_000
+    """It learns from at most so many characters, and as many images of something else."""
+    hidden: Annotated[list[Count], Field(max_length=999)] = [112, 48]
+    """Width of each hidden layer."""
+
+
 class Recipe(Part):
     """All that decides a run."""
 
@@ -237,6 +262,7 @@ class Recipe(Part):
     augment: AugmentRecipe = AugmentRecipe()
     network: NetworkRecipe = NetworkRecipe()
     training: TrainingRecipe = TrainingRecipe()
+    guard: GuardRecipe = GuardRecipe()
 
     def to_toml(self) -> str:
         """Return the recipe as TOML, with all keys except those that are not set."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.errors import InputError
+from inknet.report.calibration import Calibration, calibration
 
 MOST_CLASSES = 10_000
 """The confusion matrix of these has a hundred million numbers."""
@@ -28,11 +29,14 @@ class Evaluation:
         Mean cross-entropy, without label smoothing and L2.
     class_names : tuple of str
         The names of the classes.
+    calibration : Calibration or None
+        How far its confidence can be trusted, if that was measured.
     """
 
     confusion: NDArray[np.int64]
     loss: float
     class_names: tuple[str, ...]
+    calibration: Calibration | None = None
 
     @property
     def n_samples(self) -> int:
@@ -127,6 +131,7 @@ def evaluate(
     logits: NDArray[np.floating[Any]],
     labels: NDArray[np.integer[Any]],
     class_names: tuple[str, ...],
+    temperature: float = 1.0,
 ) -> Evaluation:
     """Compare a model's predictions with the true classes.
 
@@ -138,6 +143,8 @@ def evaluate(
         The true classes.
     class_names
         The name of each class.
+    temperature
+        What the model divides its logits by; it changes the calibration alone.
 
     Raises
     ------
@@ -164,7 +171,12 @@ def evaluate(
     # Not from probabilities: a small one, rounded to 0, would have an infinite logarithm.
     wide = logits.astype(np.float64)
     losses = np.logaddexp.reduce(wide, axis=1) - wide[np.arange(len(labels)), labels]
-    return Evaluation(confusion.reshape(n_classes, n_classes), float(losses.mean()), class_names)
+    return Evaluation(
+        confusion.reshape(n_classes, n_classes),
+        float(losses.mean()),
+        class_names,
+        calibration(wide, labels, temperature),
+    )
 
 
 def _ratio(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -181,7 +181,7 @@ def mistakes_figure(
     for number, (image, caption) in enumerate(zip(images, captions, strict=True)):
         left, top = number % columns * cell_width, heading + number // columns * cell_height
         indent = 0.5 * (cell_width - picture)
-        _draw_image(figure, image, left + indent, top, picture)
+        draw_image(figure, image, left + indent, top, picture)
         text = figure.text(
             *fractions(figure, left + 0.5 * cell_width, top + picture + 0.06)[:2],
             caption,
@@ -204,7 +204,7 @@ def images_figure(images: NDArray[np.uint8], names: Sequence[str]) -> Figure:
     for number, (image, name) in enumerate(zip(images, names, strict=True)):
         left = 0.15 + number % columns * cell
         top = 0.15 + number // columns * (cell + caption)
-        _draw_image(figure, image, left, top, cell - 0.15)
+        draw_image(figure, image, left, top, cell - 0.15)
         middle = left + 0.5 * (cell - 0.15)
         text = figure.text(
             *fractions(figure, middle, top + cell - 0.1)[:2],
@@ -228,33 +228,58 @@ def versions_figure(original: NDArray[np.uint8], versions: NDArray[np.uint8]) ->
     columns, cell, edge = math.ceil(len(versions) / 2), 0.9, 0.15  # inches
     large = 2 * cell - edge
     figure = new_figure(large + 3 * edge + columns * cell, 2 * cell + edge)
-    _draw_image(figure, original, edge, edge, large)
+    draw_image(figure, original, edge, edge, large)
     for number, image in enumerate(versions):
         left = large + 3 * edge + number % columns * cell
-        _draw_image(figure, image, left, edge + number // columns * cell, cell - edge)
+        draw_image(figure, image, left, edge + number // columns * cell, cell - edge)
     return figure
 
 
-def _draw_image(
-    figure: Figure, image: NDArray[np.uint8], left: float, top: float, size: float
-) -> None:
-    """Draw the image in the middle of a square, in inches, as large as fits."""
+def draw_image(
+    figure: Figure,
+    image: NDArray[np.uint8],
+    left: float,
+    top: float,
+    size: float,
+    *,
+    smooth: bool = False,
+    in_middle: bool = True,
+) -> tuple[float, float, float, float]:
+    """Draw an image in a square, in inches, as large as fits.
+
+    Parameters
+    ----------
+    image : (height, width), or (height, width, 3) uint8
+    left, top, size
+        Of the square.
+    smooth
+        Whether its pixels are interpolated.
+    in_middle
+        Whether it is in the middle of the square, or in its upper left corner.
+
+    Returns
+    -------
+    left, top, width, height
+        Of the image, in inches.
+    """
     from matplotlib.colors import Normalize
     from matplotlib.image import BboxImage
     from matplotlib.transforms import Bbox, TransformedBbox
 
-    height, width = (size * length / max(image.shape) for length in image.shape)
-    middle = left + 0.5 * (size - width), top + 0.5 * (size - height)
-    place = Bbox.from_bounds(*fractions(figure, *middle, width, height))
+    height, width = (size * length / max(image.shape[:2]) for length in image.shape[:2])
+    if in_middle:
+        left, top = left + 0.5 * (size - width), top + 0.5 * (size - height)
+    place = Bbox.from_bounds(*fractions(figure, left, top, width, height))
     # An axes for each image, with ticks that nobody sees, would take ten times as long.
     drawn = BboxImage(
         TransformedBbox(place, figure.transFigure),
         cmap="gray",
         norm=Normalize(0, 255),
-        interpolation="nearest",
+        interpolation="antialiased" if smooth else "nearest",
     )
     drawn.set_data(image)
     figure.add_artist(drawn)
+    return left, top, width, height
 
 
 def _caption(true_name: str, predicted_name: str, probability: float) -> str:

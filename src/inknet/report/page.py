@@ -46,6 +46,16 @@ _LESSONS = {
         "the neuron, where it is blue they inhibit it. Strokes and spots are features it has "
         "learned; what looks like noise is still close to its random start.",
     ),
+    "reliability": _Lesson(
+        "Whether its confidence can be trusted",
+        "Answers are sorted by the confidence of the network. On the dashed line it is right as "
+        "often as it says: of 100 answers given with 90%, 90 are right. Below the line it is too "
+        "sure, above it not sure enough. One number, the temperature, was fitted to validation "
+        "samples to bring it there. The expected calibration error is the distance from the line, "
+        "averaged over all answers, in 15 bins of equal width. Hollow marks are bins of fewer than "
+        "30 answers, which tell little; the lower part shows how many answers have which "
+        "confidence.",
+    ),
     "mistakes": _Lesson(
         "The most confident mistakes",
         "The errors that the network made with most confidence. Some are badly written or badly "
@@ -87,8 +97,8 @@ def write_report(
         The predictions on the test samples; accuracy, errors and the tables come from it.
     pictures
         PNG files that `inknet.report.plots` and `images` wrote: ``loss.png``,
-        ``confusion_matrix.png``, ``weights.png``, ``mistakes.png``. One that is not listed, or
-        does not exist, is left out.
+        ``confusion_matrix.png``, ``weights.png``, ``reliability.png``, ``mistakes.png``. One that
+        is not listed, or does not exist, is left out.
     summary
         More headline figures, shown in this order after accuracy, errors and best epoch: name
         (``"Parameters"``) and value with its unit (``"109,386"``).

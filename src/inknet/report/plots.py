@@ -1,4 +1,4 @@
-"""The pictures of a training's figures: its curves and its confusion matrix.
+"""The pictures of a training's figures: its curves, confusion matrix and reliability.
 
 Each picture is two functions: ``…_figure`` draws it, ``plot_…`` writes it as a PNG.
 """
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.report.calibration import N_BINS, Calibration
 from inknet.report.evaluation import Evaluation
 from inknet.report.figures import (
     BLUE,
@@ -42,6 +43,11 @@ def plot_history(history: History, path: str | Path) -> None:
 def plot_confusion(evaluation: Evaluation, path: str | Path) -> None:
     """Write ``confusion_matrix.png``: how often each true class was read as each class."""
     save_figure(lambda: confusion_figure(evaluation), path)
+
+
+def plot_reliability(calibration: Calibration, path: str | Path) -> None:
+    """Write ``reliability.png``: confidence against accuracy, and how often there is which."""
+    save_figure(lambda: reliability_figure(calibration), path)
 
 
 @own_settings()
@@ -96,6 +102,57 @@ def _draw_curves(axes: Axes, history: History, quantity: str) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=9, colors=INK)
+
+
+FEW_ANSWERS = 30
+"""With fewer in a bin its accuracy is mostly chance, so its mark is hollow."""
+
+
+@own_settings()
+def reliability_figure(calibration: Calibration) -> Figure:
+    """Draw accuracy over confidence, and below it how many answers there are of each confidence.
+
+    A mark for each bin that holds an answer; hollow where there are fewer than 30.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    figure = new_figure(5.6, 6.2)
+    figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
+    curve, counts = figure.subplots(2, 1, height_ratios=(3, 1))
+    curve.plot([0, 1], [0, 1], color=INK, linewidth=1, linestyle=(0, (4, 3)), label="calibrated")
+    drawn = [("as trained", ORANGE, "s", calibration.before)]
+    if calibration.temperature != 1:
+        label = f"at temperature {calibration.temperature:.3f}"
+        drawn.append((label, BLUE, "o", calibration.after))
+    edges = np.linspace(0, 1, N_BINS + 1)
+    for label, colour, marker, bins in drawn:
+        is_drawn = bins.counts > 0
+        x, y = bins.confidence[is_drawn], bins.accuracy[is_drawn]
+        label = f"{label}: error {bins.error:.2%}"
+        curve.plot(x, y, color=colour, linewidth=1.4, alpha=0.5, zorder=2)
+        for is_hollow in (False, True):
+            some = (bins.counts[is_drawn] < FEW_ANSWERS) == is_hollow
+            style = {"markerfacecolor": "white"} if is_hollow else {"label": label}
+            curve.plot(
+                x[some], y[some], color=colour, marker=marker, ms=5, linestyle="none", **style
+            )
+        counts.stairs(bins.counts, edges, color=colour, linewidth=1.6)
+    curve.set_title("Accuracy of answers over their confidence", loc="left", fontsize=10, color=INK)
+    counts.set_title("Answers with this confidence", loc="left", fontsize=10, color=INK)
+    counts.set_yscale("symlog", linthresh=1)
+    counts.set_ylim(0, None)
+    counts.set_xlabel("confidence", color=INK)
+    curve.yaxis.set_major_formatter(PercentFormatter(1))
+    for axes in (curve, counts):
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.set_xlim(-0.02, 1.02)
+        axes.grid(axis="y", color=PALE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=9, colors=INK)
+    curve.set_ylim(-0.02, 1.02)
+    legend_below(figure, curve, n_columns=1)
+    return figure
 
 
 @own_settings()

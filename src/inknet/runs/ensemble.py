@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from inknet.data import Dataset, load
+from inknet.data import Dataset
 from inknet.data.digest import source_digest
 from inknet.errors import InputError
 from inknet.files import refuse_link_out_of, write_text_whole
-from inknet.nn.activations import softmax
 from inknet.recipes import DataRecipe, Recipe, check_readable
 from inknet.report.evaluation import evaluate
 from inknet.runs.folder import Run
 from inknet.runs.other_data import evaluation_part
-from inknet.runs.prepare import with_absolute_source
+from inknet.runs.prepare import load_source, with_absolute_source
 from inknet.runs.unfinished import Unfinished
+from inknet.training.temperature import to_probabilities
 
 FILE = "ensemble.json"
 FORMAT = 1
@@ -67,7 +67,7 @@ def train_ensemble(
     """
     recipe = with_absolute_source(recipe)
     source = recipe.data.source
-    dataset = load(source)
+    dataset = load_source(recipe.data)
     if not (recipe.data.official_test and dataset.n_official_test):
         raise InputError(
             f"{source}: has no official test set, so each seed would draw a different one; an "
@@ -143,9 +143,9 @@ def _evaluate(runs: list[Run], test: Dataset) -> dict[str, Any]:
     """Evaluate the mean of the members' probabilities on the test data they share."""
     mean = np.zeros((len(test), test.n_classes))
     for run in runs:
-        logits = run.model().logits_on(test).astype(np.float64)
-        probabilities = np.empty_like(logits)
-        softmax(logits, probabilities)
+        model = run.model()
+        probabilities = model.logits_on(test).astype(np.float64)
+        to_probabilities(probabilities, model.facts.temperature)
         mean += probabilities / len(runs)
     with np.errstate(divide="ignore"):
         together = evaluate(np.log(mean), test.targets, test.class_names)

@@ -9,6 +9,7 @@ loss.png              loss and accuracy over the epochs
 confusion_matrix.png  which class was taken for which, on the test data; to 1,000 classes
 weights.png           every neuron of the first layer as an image
 mistakes.png          the test images that the network misread with most confidence
+reliability.png       confidence against accuracy on the test data, before and after calibration
 report.html           all of it on one page; like a picture, left out if it could not be made
 unfinished/           only until the run is complete, see `inknet.runs.unfinished`
 ===================== ============================================================================
@@ -37,7 +38,13 @@ from inknet.runs.prepare import load_splits
 from inknet.runs.unfinished import NAME, Unfinished
 from inknet.seeds import Streams
 
-PICTURES = ("loss.png", "confusion_matrix.png", "weights.png", "mistakes.png")
+PICTURES = (
+    "loss.png",
+    "confusion_matrix.png",
+    "weights.png",
+    "mistakes.png",
+    "reliability.png",
+)
 FILES = (
     "recipe.toml",
     "model.safetensors",

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from inknet.data import Splits
-from inknet.errors import DivergedError, InputError, TrainingStopped
+from inknet.errors import DivergedError, InputError, TrainingStopped, quoted
 from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.recipes import Recipe
 from inknet.runs.folder import Run, check_folder, put_in_place, refuse_folders_in_place
+from inknet.runs.guard import train_guard, why_no_guard
 from inknet.runs.prepare import Prepared, prepare, with_absolute_source
 from inknet.runs.results import write_results
 from inknet.runs.unfinished import BEST_SO_FAR, Unfinished
@@ -37,6 +39,7 @@ def train_run(
     on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
+    on_guard: Callable[[], Sequence[Callback]] = tuple,
 ) -> Run:
     """Train as a recipe says, evaluate the result, and leave everything in a run folder.
 
@@ -60,6 +63,8 @@ def train_run(
     warn
         Called with one line when a checkpoint, a picture or the report cannot be written; the
         training continues, and the run is complete without them.
+    on_guard
+        Called before the guard is trained, if the recipe has one; returns its callbacks.
 
     Raises
     ------
@@ -83,7 +88,7 @@ def train_run(
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
         all_callbacks = [*callbacks, checkpointer]
-        _train_and_write(prepared, unfinished, all_callbacks, None, interrupt, warn)
+        _train_and_write(prepared, unfinished, all_callbacks, None, interrupt, warn, on_guard)
     return _completed(folder, interrupt)
 
 
@@ -95,6 +100,7 @@ def resume_run(
     on_start: Callable[[Recipe, MLP, Splits], None] = lambda recipe, model, parts: None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
+    on_guard: Callable[[], Sequence[Callback]] = tuple,
 ) -> Run:
     """Resume a training that was ended; the result has the same bits as without the interruption.
 
@@ -106,7 +112,7 @@ def resume_run(
         Resume from the checkpoint before the newest.
     callbacks
         Returns the callbacks, as many and of the same kinds as before.
-    on_start, checkpoint_seconds, warn
+    on_start, checkpoint_seconds, warn, on_guard
         As for `train_run`.
 
     Raises
@@ -130,7 +136,7 @@ def resume_run(
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
         all_callbacks = [*checked_callbacks(callbacks(recipe)), checkpointer]
-        _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt, warn)
+        _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt, warn, on_guard)
     return _completed(folder, interrupt)
 
 
@@ -148,6 +154,7 @@ def _train_and_write(
     checkpoint: Checkpoint | None,
     interrupt: InterruptFlag,
     warn: Callable[[str], object],
+    on_guard: Callable[[], Sequence[Callback]],
 ) -> None:
     """Train from the beginning or from a checkpoint; write the results and put them in place."""
     model = prepared.model
@@ -161,8 +168,10 @@ def _train_and_write(
     if history.ending.by_signal:
         raise TrainingStopped(history.stopped, unfinished.run_folder, unfinished.has_checkpoint)
     try:
+        model.calibrate_on(prepared.parts.validation)
+        has_guard = _has_guard(prepared, unfinished, interrupt, warn, on_guard)
         unfinished.make_results()
-        has_all = write_results(unfinished.results, prepared, history, warn)
+        has_all = write_results(unfinished.results, prepared, history, warn) and has_guard
         put_in_place(unfinished.results, unfinished.run_folder)
     except InputError as error:
         raise InputError(f"{error}{_keep_model(model, unfinished)}") from None
@@ -174,6 +183,32 @@ def _train_and_write(
         unfinished.remove()
     else:
         warn(f"the checkpoint is kept: --resume {unfinished.run_folder} makes what is missing")
+
+
+def _has_guard(
+    prepared: Prepared,
+    unfinished: Unfinished,
+    interrupt: InterruptFlag,
+    warn: Callable[[str], object],
+    on_guard: Callable[[], Sequence[Callback]],
+) -> bool:
+    """Train the guard that a recipe asks for; return whether all is there that can be."""
+    recipe, model, parts = prepared.recipe, prepared.model, prepared.parts
+    if not recipe.guard.epochs:
+        return True
+    if (reason := why_no_guard(model.facts, parts.train)) is not None:
+        warn(f"there is no guard: {reason}")
+        return True
+    try:
+        guard, ending = train_guard(recipe, model, parts.train, parts.validation, on_guard())
+    except (InputError, OSError, ImportError, MemoryError) as error:
+        warn(f"there is no guard: {quoted(error)}")
+        return isinstance(error, DivergedError)  # it would again
+    stopped = str(ending) if ending.by_signal else interrupt.reason and interrupt.reason.text
+    if stopped:
+        raise TrainingStopped(stopped, unfinished.run_folder, unfinished.has_checkpoint)
+    model.facts = replace(model.facts, guard=guard)
+    return True
 
 
 def _keep_model(model: MLP, unfinished: Unfinished) -> str:

@@ -12,12 +12,12 @@ import numpy as np
 from inknet.data import Dataset, Splits, load, split
 from inknet.data.digest import source_digest
 from inknet.data.sources import NAMED
-from inknet.errors import InputError, quoted
+from inknet.errors import InputError
 from inknet.files import as_path
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts, check_class_names
 from inknet.nn.network import Network
-from inknet.recipes import Recipe, check_readable
+from inknet.recipes import DataRecipe, Recipe, check_readable
 from inknet.runs.unfinished import Unfinished, origin_of
 from inknet.seeds import Streams
 from inknet.training.checkpoint import Checkpoint, Checkpointer
@@ -85,22 +85,17 @@ def with_absolute_source(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"data": data})
 
 
+def load_source(data: DataRecipe) -> Dataset:
+    """Load the source of a recipe, read as the recipe says."""
+    return load(
+        data.source, label=data.label, transpose=data.transpose, class_names=data.class_names
+    )
+
+
 def load_splits(recipe: Recipe, streams: Streams) -> Splits:
     """Load the source of a recipe and split it; `InputError` if it is not valid."""
     data = recipe.data
-    dataset = load(data.source)
-    absent = np.flatnonzero(np.bincount(dataset.targets, minlength=dataset.n_classes) == 0)
-    if len(absent) and absent[0] > dataset.targets.max():
-        raise InputError(
-            f"{dataset.name}: has {dataset.n_classes:,} class names, but labels go up to "
-            f"{int(dataset.targets.max())}; expected a sample of class "
-            f"{quoted(dataset.class_names[absent[0]])!r}, or {dataset.targets.max() + 1} names"
-        )
-    if len(absent):
-        raise InputError(
-            f"{dataset.name}: no sample of class {dataset.class_names[absent[0]]}, though labels "
-            f"go up to {int(dataset.targets.max())}; expected classes numbered from 0 without gaps"
-        )
+    dataset = load_source(data)
     parts = split(
         dataset,
         streams.split,

@@ -17,11 +17,11 @@ from inknet.data.digest import digest_of
 from inknet.errors import InputError, quoted
 from inknet.files import write_text_whole
 from inknet.mlp import MLP
-from inknet.nn.activations import softmax
 from inknet.recipes import Recipe
 from inknet.runs.folder import PICTURES
 from inknet.runs.metrics import METRICS_FORMAT
 from inknet.runs.prepare import Prepared
+from inknet.training.temperature import to_probabilities
 
 if TYPE_CHECKING:
     from inknet.nn.arrays import Floats
@@ -56,7 +56,8 @@ def write_results(
     test = replace(model.scaled(trained.parts.test), image_shape=shape)
     parts = trained.parts._replace(test=test)
     logits = model.logits_on(parts.test)
-    evaluation = evaluate(logits, parts.test.targets, model.facts.class_names)
+    names, temperature = model.facts.class_names, model.facts.temperature
+    evaluation = evaluate(logits, parts.test.targets, names, temperature)
     metrics = _metrics(trained, history, evaluation)
     write_text_whole(folder / "recipe.toml", recipe.to_toml())
     model.save(folder / "model.safetensors")
@@ -90,12 +91,13 @@ def _attempt(path: Path, make: Callable[[], object], leave_out: LeaveOut) -> boo
 
 def _metrics(trained: Prepared, history: History, evaluation: Evaluation) -> dict[str, Any]:
     recipe, model, parts = trained.recipe, trained.model, trained.parts
-    validation = model.evaluate_on(parts.validation)
+    validation, calibration = model.evaluate_on(parts.validation), evaluation.calibration
     return {
         "format": METRICS_FORMAT,
         "recipe": recipe.name,
         "seed": recipe.seed,
         "test": evaluation.to_dict(),
+        "calibration": None if calibration is None else calibration.to_dict(),
         "validation": {"accuracy": validation.accuracy, "loss": validation.loss},
         "training": {
             "seconds": round(history.seconds, 3),
@@ -152,10 +154,16 @@ def _draw(
     def draw_mistakes(path: Path) -> None:
         _draw_mistakes(path, model, test, logits)
 
-    drawings = [draw_loss, draw_confusion, draw_weights, draw_mistakes]
+    def draw_reliability(path: Path) -> None:
+        from inknet.report.plots import plot_reliability
+
+        assert evaluation.calibration is not None
+        plot_reliability(evaluation.calibration, path)
+
+    drawings = [draw_loss, draw_confusion, draw_weights, draw_mistakes, draw_reliability]
     has_cells = len(evaluation.class_names) <= MOST_CLASSES_DRAWN
     has_images = model.facts.image_shape is not None and test.is_grey
-    suits = [True, has_cells, has_images, has_images]
+    suits = [True, has_cells, has_images, has_images, evaluation.calibration is not None]
     paths = [folder / name for name in PICTURES]
     return [
         path
@@ -167,8 +175,8 @@ def _draw(
 def _draw_mistakes(path: Path, model: MLP, test: Dataset, logits: Floats) -> None:
     from inknet.report.images import plot_mistakes
 
-    probabilities = np.empty_like(logits)
-    softmax(logits, probabilities)
+    probabilities = logits.copy()
+    to_probabilities(probabilities, model.facts.temperature)
     predicted, names = logits.argmax(axis=1), model.facts.class_names
     confidence = probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != test.targets)
@@ -202,9 +210,20 @@ def _write_report(
         pictures=pictures,
         summary={
             "Validation accuracy": f"{metrics['validation']['accuracy']:.2%}",
+            **_trust(metrics["calibration"]),
             "Training time": f"{training['seconds']:.1f} s",
             "Parameters": f"{training['parameters']:,}",
             "Samples": f"{data['train']:,} to train, {data['validation']:,} to validate, "
             f"{data['test']:,} to test",
         },
     )
+
+
+def _trust(calibration: dict[str, float] | None) -> dict[str, str]:
+    """Return how far confidence can be trusted, for the head of the report."""
+    if calibration is None:
+        return {}
+    return {
+        "Expected calibration error": f"{calibration['ece']:.2%}",
+        "Temperature": f"{calibration['temperature']:.3f}",
+    }

@@ -72,11 +72,11 @@ class Augmentation:
             )
         self._settings = settings
         keys = settings.model_dump(exclude={"swap", "fade"})
-        pens = {key: keys.pop(key) for key in ("stroke", "blur", "habits")}
+        pens = {key: keys.pop(key) for key in ("stroke", "blur", "habits", "forms")}
         self._distorter = Distorter(images.image_shape, **keys)
         self._pens = Pens(images.image_shape, **pens)
         self._background = 255 if images.light_background else 0
-        self._are_digits = dataset.class_names == tuple("0123456789")
+        self._are_digits = dataset.class_names[:10] == tuple("0123456789")
         self._ops = ops
 
     def versions(self, dataset: Dataset, position: int, n: int, key: int) -> NDArray[np.uint8]:
@@ -121,7 +121,8 @@ class Augmentation:
         """
         sequence = np.random.SeedSequence(draw.key, spawn_key=(draw.number,))
         generator = np.random.Generator(np.random.SFC64(sequence))
-        if self._settings.habits and labels is not None and self._are_digits:
+        is_rewritten = self._settings.habits or self._settings.forms
+        if is_rewritten and labels is not None and self._are_digits:
             features, rows = np.take(features, rows, axis=0), np.arange(len(rows))
             with self._light_ink(features):
                 self._pens.write(features, labels, draw.strength, generator)

@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset
 from inknet.errors import InputError
-from inknet.nn.activations import softmax
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.nn.ops import Batch
 from inknet.training.augmentation import Augmentation
 from inknet.training.batches import BatchMaker
+from inknet.training.temperature import to_probabilities
 
 if TYPE_CHECKING:
     from inknet.recipes import AugmentRecipe
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Numbers that underflow are 0, which is no error: the functions below say so to NumPy, in case that
 # it is set to raise.
 
+MOST = 1 - 1e-9
+"""A guard is never surer than this."""
 BATCH_SIZE = 1024
 """Large enough that the matrix products dominate, small enough to stay in the cache."""
 
@@ -77,12 +79,53 @@ def predict_logits(network: Network, dataset: Dataset) -> Floats:
 
 
 @np.errstate(under="ignore")
+def guarded(
+    guard: Network | None, dataset: Dataset, classes: NDArray[np.intp]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return how familiar images are, ``(n,)``, and how surely they are of some classes, ``(n,)``.
+
+    Both are probabilities that the guard gives: that an image is a character at all, and that it is
+    of the class that the network says. They are 1 without a guard, and only then.
+    """
+    if guard is None:
+        return np.ones(len(classes)), np.ones(len(classes))
+    probabilities = _probabilities(predict_logits(guard, dataset), 1.0)
+    chosen = probabilities[np.arange(len(classes)), classes]
+    return np.minimum(1 - probabilities[:, -1], MOST), np.minimum(chosen, MOST)
+
+
+@np.errstate(under="ignore")
 def predict_over_copies(
-    network: Network, dataset: Dataset, augment: AugmentRecipe, n_copies: int, seed: int
+    network: Network,
+    dataset: Dataset,
+    augment: AugmentRecipe,
+    n_copies: int,
+    seed: int,
+    temperature: float = 1.0,
 ) -> NDArray[np.float64]:
     """Return mean probabilities ``(n, n_classes)`` over each image and distorted copies of it.
 
-    Raises `InputError` if the settings distort nothing, or the samples are not images.
+    Simard 2003 and Cireşan 2010 did not do this, so the results cannot be compared with theirs.
+
+    Parameters
+    ----------
+    network
+        The network to predict with.
+    dataset
+        Images, on the scale that it learned from.
+    augment
+        How copies are distorted.
+    n_copies
+        How many copies of each image, besides itself.
+    seed
+        Decides how they are distorted.
+    temperature
+        What the logits are divided by.
+
+    Raises
+    ------
+    InputError
+        If the settings distort nothing, or the samples are not images.
     """
     if not augment.is_on:
         raise InputError(
@@ -93,18 +136,19 @@ def predict_over_copies(
         dataset, BATCH_SIZE, network.dtype, network.ops, training=False, augmentation=copier
     )
     logits = predict_logits(network, dataset)
-    total = _probabilities(logits)
+    total = _probabilities(logits, temperature)
     keys = np.random.default_rng(seed).integers(2**63, size=n_copies)
     for key in keys:
         batches = maker.batches(np.arange(len(dataset)), key=int(key))
-        total += _probabilities(np.concatenate([network.infer(x) for x, _ in batches]))
+        logits = np.concatenate([network.infer(x) for x, _ in batches])
+        total += _probabilities(logits, temperature)
     total /= 1 + n_copies
     return total
 
 
-def _probabilities(logits: Floats) -> NDArray[np.float64]:
+def _probabilities(logits: Floats, temperature: float) -> NDArray[np.float64]:
     probabilities = logits.astype(np.float64)
-    softmax(probabilities, probabilities)
+    to_probabilities(probabilities, temperature)
     return probabilities
 
 

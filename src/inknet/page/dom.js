@@ -1,0 +1,32 @@
+// Elements and numbers as text. Names come from model files, so text is only ever set as text.
+
+/** An element with properties, attributes (`aria-…`, `role`), and children: elements or text. */
+export function element(name, properties = {}, ...children) {
+  const result = document.createElement(name);
+  for (const [key, value] of Object.entries(properties)) {
+    if (key.includes("-") || key === "role") result.setAttribute(key, value);
+    else result[key] = value;
+  }
+  result.append(...children.filter((child) => child !== null));
+  return result;
+}
+
+/** A number with about three digits that count. */
+export function number(x) {
+  const size = Math.abs(x);
+  if (size !== 0 && size < 0.0005) {
+    return x.toExponential(1).replace("e", " × 10^").replaceAll("-", "−").replace("+", "");
+  }
+  return x.toFixed(size >= 100 ? 1 : size >= 10 ? 2 : 3).replace("-", "−");
+}
+
+/** A number with its sign, as a term of a sum. */
+export function signed(x) {
+  return x < 0 ? number(x) : `+${number(x)}`;
+}
+
+export function percent(p) {
+  if (p > 0.9995 && p < 1) return "> 99.9 %";
+  if (p < 0.0005 && p > 0) return "< 0.1 %";
+  return `${(100 * p).toFixed(1)} %`;
+}

@@ -1,0 +1,79 @@
+"""A real browser, and the modules of the page served to it from this machine."""
+
+import base64
+import json
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from importlib import resources
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import pytest
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+MODULES = Path(str(resources.files("inknet.page")))
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Chromium, driven by Playwright."""
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium: install it, on Debian by `apt-get install chromium`")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        # the tests may run as root, for whom Chromium has no sandbox
+        started = playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False)
+        yield started
+        started.close()
+
+
+class Files(SimpleHTTPRequestHandler):
+    """The modules of the page, and bytes that a test makes: ``/data/…``."""
+
+    data: ClassVar[dict[str, Callable[[], bytes]]] = {}
+
+    def do_GET(self) -> None:
+        if not self.path.startswith("/data/"):
+            super().do_GET()
+            return
+        content = self.data[self.path.removeprefix("/data/")]()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def modules(browser):
+    """A page that can import the modules and fetch ``/data/NAME``, and the data, by name."""
+    Files.data = {"empty": lambda: b"<!doctype html><title>empty</title>"}
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(MODULES)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    page = browser.new_page()
+    page.set_default_timeout(600_000)
+    page.goto(f"http://127.0.0.1:{server.server_port}/data/empty")
+    yield page, Files.data
+    page.close()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def model_in(page: str) -> dict:
+    """Return the description of the model in an exported page."""
+    text = page.split('<script type="application/json" id="model">')[1].split("</script>")[0]
+    return json.loads(text)
+
+
+def from_base64(text: str, dtype: type) -> np.ndarray:
+    """Return the numbers of a type whose bytes are written as base64."""
+    return np.frombuffer(base64.b64decode(text), dtype)
