@@ -50,7 +50,7 @@ EARLIER_LOOKS = {"one": 50, "several": 29}
 """How often the photos had been scored, about, before this page counted it."""
 N_DEGRADED = 1000
 N_TIMED = 15
-N_THINGS = 300
+N_THINGS = 100
 MOST_TAKEN = {
     "blank sheets": "0",
     "photographs of other things": "≤ 2%",

@@ -93,3 +93,16 @@ def test_it_reads_real_pictures_of_one_digit() -> None:
     images = np.stack([prepare(open_picture(folder / row["file"])) for row in rows])
     truth = [int(row["truth"]) for row in rows]
     assert (MLP.pretrained().predict(images) == truth).mean() >= 0.99
+
+
+@pytest.mark.skipif("INKNET_DATA_DIR" not in os.environ, reason="needs MNIST")
+def test_images_of_mnist_are_answered_by_read_as_by_predict():
+    mnist, model = load("mnist"), MLP.pretrained()
+    images = mnist.stored()[-mnist.n_official_test :].reshape(-1, 28, 28)
+    _, familiar, _ = model._recognize(images)
+    hardest = images[np.argsort(familiar)[:40]]
+    answers = [model.read(image) for image in hardest]
+    assert "".join(one.digits for one in answers) == "".join(
+        map(str, model.predict(hardest.reshape(-1, 784)))
+    )
+    assert {one.verdict for one in answers} <= {"digit", "unsure"}

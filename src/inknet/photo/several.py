@@ -20,7 +20,7 @@ from inknet.photo.fitting import fitted
 from inknet.photo.parts import Parts, connected_parts
 from inknet.photo.sheet import Box, Character, Numbers, Recognize, Sheet, are_guarded, box_of
 from inknet.photo.turning import skew, turned, turned_back
-from inknet.photo.verdicts import is_line
+from inknet.photo.verdicts import FAMILIAR, is_line
 
 Mask = NDArray[np.bool_]
 Boxes = NDArray[np.int64]
@@ -105,8 +105,10 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
     """
     height, width = picture.shape[:2]
     if (image := as_mnist(picture)) is not None:
-        strokes = np.ones((height, width), bool)
-        return Sheet([_characters([(0, 0, height, width)], [image], recognize)], strokes, 1)
+        (one,) = _characters([(0, 0, height, width)], [image], recognize)
+        # what was prepared as MNIST's images were is answered, if not surely
+        one = replace(one, familiarity=max(one.familiarity, FAMILIAR))
+        return Sheet([[one]], np.ones((height, width), bool), 1)
     large = enlarged(picture)
     found = find_ink(large)
     parts = connected_parts(found.mask)
