@@ -235,3 +235,22 @@ def test_a_model_of_a_table_reads_nothing():
     model.train(np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3, num_epochs=1)
     with pytest.raises(InputError, match="was not trained on images"):
         model.read(np.zeros((28, 28), np.uint8))
+
+
+def test_a_digit_that_fills_its_picture_is_answered():
+    data, draw = load("sample"), np.random.default_rng(2)
+    model = MLP.pretrained()
+    chosen = draw.choice(len(data), 40, replace=False)
+    read = [
+        model.read(degradations.filling(data.stored()[i].reshape(28, 28), draw)).digits
+        for i in chosen
+    ]
+    right = [text == str(data.targets[i]) for text, i in zip(read, chosen, strict=True)]
+    assert np.mean(right) >= 0.95
+
+
+def test_a_dash_alone_is_unlike_a_digit_and_not_nothing():
+    image = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(image).line([60, 100, 140, 100], 0, 8)
+    answer = MLP.pretrained().read(np.asarray(image))
+    assert (answer.verdict, answer.reason[:12]) == ("not a digit", "it is unlike")

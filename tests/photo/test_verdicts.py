@@ -40,7 +40,7 @@ def test_a_character_is_one_if_it_is_familiar_and_sure_if_its_class_is(
         ([], 0.0, 0, BLANK, "no ink"),
         ([DIGIT], 0.0, 1, DIGIT, ""),
         ([DIGIT] * 4, 0.1, 9, DIGIT, ""),
-        ([DIGIT, UNSURE], 0.0, 2, UNSURE, "not sure"),
+        ([DIGIT, UNSURE], 0.0, 2, UNSURE, "not clear"),
         ([DIGIT, NO_DIGIT], 0.1, 2, UNSURE, "a part of it is unlike"),
         ([NO_DIGIT, NO_DIGIT], 0.0, 2, NO_DIGIT, "unlike all"),
         ([DIGIT, UNSURE], 0.7, 2, NO_DIGIT, "70% of its ink"),

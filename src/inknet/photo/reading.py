@@ -31,7 +31,7 @@ from inknet.photo.opening import (
     picture_of,
 )
 from inknet.photo.several import read_sheet
-from inknet.photo.sheet import Box, Character, Numbers, Recognize, Sheet
+from inknet.photo.sheet import Character, Numbers, Recognize, Sheet, scaled
 from inknet.photo.verdicts import (
     FAMILIAR,
     NO_DIGIT,
@@ -97,11 +97,12 @@ def picture_reader(fitting: Mapping[str, Any] | None) -> PictureReader:
     def fitted(path: Path) -> NDArray[np.uint8]:
         return fit_image(read_image(path), **fitting)
 
-    return prepared if _are_like_mnist(fitting) else fitted
+    return prepared if are_like_mnist(fitting) else fitted
 
 
-def _are_like_mnist(fitting: Mapping[str, Any]) -> bool:
-    return bool(fitting["crop"]) and fitting["shape"] == (SIDE, SIDE)
+def are_like_mnist(fitting: Mapping[str, Any] | None) -> bool:
+    """Return whether a model learned from images of the form that `prepare` makes."""
+    return fitting is not None and bool(fitting["crop"]) and fitting["shape"] == (SIDE, SIDE)
 
 
 def read_pictures(paths: Iterable[str | Path], read: PictureReader) -> NDArray[np.uint8]:
@@ -154,10 +155,10 @@ def read(
         raise InputError(NO_IMAGES)
     if grid is not None:
         grid = checked_shape(grid)
-        if not _are_like_mnist(fitting):
+        if not are_like_mnist(fitting):
             raise InputError("a grid can be read only by a model of images like MNIST's, 28×28")
     name, colours, shape = _opened(picture, LONGEST if grid is None else longest_side(grid))
-    if _are_like_mnist(fitting):
+    if are_like_mnist(fitting):
 
         def of_light_ink(images: NDArray[np.uint8]) -> tuple[Numbers, Numbers, Numbers]:
             return recognize(255 - images if fitting["light_background"] else images)
@@ -235,7 +236,7 @@ def _judged(
         [
             replace(
                 one,
-                box=_scaled(one.box, scale),
+                box=scaled(one.box, *scale),
                 label=class_names[int(one.probabilities.argmax())],
                 verdict=in_words(next(in_order), class_names),
             )
@@ -245,9 +246,3 @@ def _judged(
     ]
     words = in_words(verdict, class_names)
     return Reading(name, words, reason, rows, class_names, colours, shape)
-
-
-def _scaled(box: Box, scale: tuple[float, float]) -> Box:
-    top, left, bottom, right = box
-    rows, columns = scale
-    return round(top * rows), round(left * columns), round(bottom * rows), round(right * columns)

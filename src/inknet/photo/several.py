@@ -18,7 +18,16 @@ from inknet.photo.character import Found, as_mnist, character_ink, enlarged, fin
 from inknet.photo.clutter import marks_beside, signs_of_clutter
 from inknet.photo.fitting import fitted
 from inknet.photo.parts import Parts, connected_parts
-from inknet.photo.sheet import Box, Character, Numbers, Recognize, Sheet, are_guarded, box_of
+from inknet.photo.sheet import (
+    Box,
+    Character,
+    Numbers,
+    Recognize,
+    Sheet,
+    are_guarded,
+    box_of,
+    scaled,
+)
 from inknet.photo.turning import skew, turned, turned_back
 from inknet.photo.verdicts import FAMILIAR, is_line
 
@@ -115,7 +124,8 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
     kept, usual = _kept(parts)
     groups = _grouped(parts, kept[:MOST_PARTS], usual)
     rows: list[list[Character]] = []
-    is_one = len(groups) == 1 and not _may_be_several(groups[0])
+    # a digit that was cropped exactly touches the edges, as what is no digit does
+    is_one = not groups or (len(groups) == 1 and not _may_be_several(groups[0]))
     if not is_one:
         angle = skew(parts.mask(np.isin(np.arange(len(parts)), kept)), usual)
         rows = (
@@ -127,7 +137,7 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
             least = min(one.confidence for row in best for one in row)
             rows = best if least >= CLEAR_TURN else rows
         scale = width / large.shape[1]
-        rows = [[replace(one, box=_scaled(one.box, scale)) for one in row] for row in rows]
+        rows = [[replace(one, box=scaled(one.box, scale, scale)) for one in row] for row in rows]
         is_one = sum(len(row) for row in rows) == 1
     if is_one:  # small pieces belong to it, wherever they are
         steps = dict(steps_after(found if large is picture else find_ink(picture)))
@@ -174,11 +184,6 @@ def _shrunk(mask: Mask, height: int, width: int) -> Mask:
     rows = ((np.arange(height) + 0.5) * len(mask) / height).astype(np.intp)
     columns = ((np.arange(width) + 0.5) * mask.shape[1] / width).astype(np.intp)
     return np.asarray(mask[np.ix_(rows, columns)])
-
-
-def _scaled(box: Box, scale: float) -> Box:
-    top, left, bottom, right = (round(side * scale) for side in box)
-    return top, left, bottom, right
 
 
 def _read(found: Found, groups: list[_Strokes], recognize: Recognize) -> list[Character]:

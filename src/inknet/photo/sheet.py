@@ -111,3 +111,9 @@ def box_of(mask: NDArray[np.bool_], top: int = 0, left: int = 0) -> Box:
         top + int(rows[-1]) + 1,
         left + int(columns[-1]) + 1,
     )
+
+
+def scaled(box: Box, down: float, across: float) -> Box:
+    """Return a box in pixels that are so many times as many, downwards and across."""
+    top, left, bottom, right = box
+    return round(top * down), round(left * across), round(bottom * down), round(right * across)

@@ -109,13 +109,13 @@ def verdict_of_picture(
     if NO_DIGIT in characters:
         return UNSURE, "a part of it is unlike all that the network has learned"
     if UNSURE in characters:
-        return UNSURE, "the network is not sure"
+        return UNSURE, "what is written is not clear"
     if n_marks:
         return UNSURE, "there are marks beside what was read, such as a point or a dash"
     if len(signs) >= DOUBTFUL_SIGNS:
         return UNSURE, " and ".join(signs)
     if len(characters) > 1 and support < (SURE_OF_ALL if guarded else SURE_OF_ALL_ALONE):
-        return UNSURE, "the network is not sure of all"
+        return UNSURE, "each character is likely, but not all together"
     return DIGIT, ""
 
 

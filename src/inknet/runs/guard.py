@@ -14,6 +14,7 @@ from inknet.model_file import ModelFacts
 from inknet.nn.network import Network
 from inknet.photo.fitting import SIDE
 from inknet.photo.others import other_images
+from inknet.photo.reading import are_like_mnist
 from inknet.recipes import AugmentRecipe, NetworkRecipe, Recipe, TrainingRecipe
 from inknet.seeds import Streams
 from inknet.training.inference import predict_logits
@@ -27,16 +28,13 @@ NOTHING = "none of them"
 """The name of the class of other images."""
 SEED_OFFSET = 1_000_003
 """The guard's stream of random numbers begins elsewhere than that of the model."""
-
-
 MILDER = 0.75
 """Images are distorted by this share of what the recipe says."""
 
 
 def why_no_guard(facts: ModelFacts, train: Dataset) -> str | None:
     """Return why a model can have no guard, or None if it can."""
-    fitting = facts.fitting
-    if fitting is None or not fitting["crop"] or fitting["shape"] != (SIDE, SIDE):
+    if not are_like_mnist(facts.fitting):
         return f"{train.name} has no images of characters like MNIST's, {SIDE}×{SIDE}"
     if train.features.dtype != np.uint8 or not facts.pixels:
         return f"{train.name} has images of other numbers than pixels of 0 to 255"
