@@ -162,9 +162,10 @@ def _read_image(path: Path) -> None:
 def _read_photo(path: Path) -> None:
     from inknet.photo.reading import read
 
-    def recognize(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def recognize(images: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         assert images.shape[1:] == (28, 28)
-        return np.eye(10)[np.zeros(len(images), int)], np.ones(len(images))
+        sure = np.ones(len(images))
+        return np.eye(10)[np.zeros(len(images), int)], sure, sure
 
     fitting = {"shape": (28, 28), "light_background": False, "crop": True}
     reading = read(path, fitting, "0123456789", recognize)
