@@ -39,6 +39,7 @@ from inknet.files import write_text_whole  # noqa: E402
 from inknet.photo import open_picture, prepare  # noqa: E402
 from inknet.recipes import load_recipe  # noqa: E402
 from inknet.runs import train_run  # noqa: E402
+from inknet.runs.other_data import evaluation_part  # noqa: E402
 from tests.photo import degradations  # noqa: E402
 from tests.photo import others as things  # noqa: E402
 from tests.photo.sheets import sheet  # noqa: E402
@@ -48,7 +49,7 @@ RESULTS, PAGE = DOCS / "handwriting.json", DOCS / "handwriting.md"
 MODELS = ("handwriting", "quick", "digits")
 EARLIER_LOOKS = {"one": 50, "several": 29}
 """How often the photos had been scored, about, before this page counted it."""
-N_DEGRADED = 1000
+N_DEGRADED = 300
 N_TIMED = 15
 N_THINGS = 100
 MOST_TAKEN = {
@@ -90,8 +91,7 @@ class Bench:
     @cached_property
     def test(self) -> Dataset:
         """MNIST's official test images."""
-        mnist = load("mnist")
-        return mnist.subset(np.arange(len(mnist) - mnist.n_official_test, len(mnist)))
+        return evaluation_part(load("mnist"))
 
     @cached_property
     def _truth(self) -> list[Truth]:
@@ -246,13 +246,12 @@ most 0.3% wrong among those that are accepted, for `handwriting`.
 def measure_things(bench: Bench) -> Entry:
     """Count the verdicts of the model with a guard on pictures that hold no digit."""
     model, draw = bench.models["handwriting"], np.random.default_rng(0)
-    letters = (things.latin_letters, things.greek_letters)
     pictures: dict[str, Iterable[Picture]] = {
         "blank sheets": things.blank_sheets(N_THINGS, draw),
         "photographs of other things": things.photographs(N_THINGS, draw),
         "doodles": things.doodles(N_THINGS, draw),
-        "Latin letters": (picture for _, picture in letters[0]()),
-        "Greek letters": (picture for _, picture in letters[1]()),
+        "Latin letters": (picture for _, picture in things.latin_letters()),
+        "Greek letters": (picture for _, picture in things.greek_letters()),
     }
     found: dict[str, dict[str, int]] = {}
     for kind, some in pictures.items():
@@ -567,12 +566,10 @@ def main() -> None:
     known = [section.name for section in SECTIONS]
     parser.add_argument("sections", nargs="*", choices=[*known, []], help="measure these again")
     parser.add_argument("--write", action="store_true", help="measure nothing, write the page")
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=MODELS)
     parser.add_argument("--wrong", action="store_true", help="list what was misread")
-    parser.add_argument("--digits", type=int, default=N_DEGRADED, help="how many are degraded")
     options = parser.parse_args()
     kept = MeasuredFile(RESULTS)
-    bench = Bench(options.models, options.digits, options.wrong)
+    bench = Bench(wrong=options.wrong)
     for section in SECTIONS:
         before = kept.entries().get(section.name)
         if options.write or (before is not None and section.name not in options.sections):
@@ -582,7 +579,8 @@ def main() -> None:
         entry = measured(partial(section.measure, bench))
         kept.put(section.name, {**entry, "looks": bench.looks})
     write_text_whole(PAGE, page(kept.entries()))
-    draw_example(DOCS / "pictures" / "reading.png")
+    if not options.write:
+        draw_example(DOCS / "pictures" / "reading.png")
 
 
 def draw_example(path: Path) -> None:

@@ -21,6 +21,7 @@ from inknet.data.sources import load
 from inknet.pretrained import NAME
 from inknet.recipes import load_recipe
 from inknet.runs.lifecycle import train_run
+from inknet.runs.other_data import evaluation_part
 from inknet.training.callbacks import EpochLines
 
 PRETRAINED = Path(__file__).resolve().parent.parent / "src" / "inknet" / "pretrained"
@@ -86,8 +87,7 @@ def publish(run: Path) -> None:
 
 def card(model: MLP) -> str:
     """Return the text about the model in the package, which was made of another one."""
-    shipped, mnist = MLP.pretrained(), load("mnist")
-    test = mnist.subset(np.arange(len(mnist) - mnist.n_official_test, len(mnist)))
+    shipped, test = MLP.pretrained(), evaluation_part(load("mnist"))
     predicted = shipped.logits_on(test).argmax(axis=1)
     metrics = json.loads((PRETRAINED / "metrics.json").read_text("utf-8"))
     guard = shipped.facts.guard

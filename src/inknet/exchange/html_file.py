@@ -16,10 +16,7 @@ from inknet.files import refuse_other_format, write_text_whole
 from inknet.mlp import MLP
 from inknet.nn.activations import ACTIVATIONS
 from inknet.page import joined
-
-SIDE = 28
-"""Models of images of this height and width, cropped as MNIST's were, read what `inknet.photo`
-prepares."""
+from inknet.photo.reading import are_like_mnist
 
 
 def export_html(model: MLP, path: str | Path) -> None:
@@ -54,7 +51,7 @@ def export_html(model: MLP, path: str | Path) -> None:
             "width": fitting["shape"][1],
             "lightBackground": None if light is None else bool(light),
             "crop": bool(fitting["crop"]),
-            "isPrepared": bool(fitting["crop"]) and fitting["shape"] == (SIDE, SIDE),
+            "isPrepared": are_like_mnist(fitting),
             "isFolded": model.network.architecture.batch_norm != "none",
             "nParameters": model.network.architecture.n_parameters,
             "layers": _layers(described),

@@ -89,7 +89,6 @@ export class Follow {
       element("p", { className: "note" }, `The powers of all classes, divided by that of the largest logit, ${number(most)}, so that none overflows:`),
       this.sum(path, terms, this.last, {
         how: ({ z }) => `exp(${number(z)} − ${number(most).replace("−", "(−")}${most < 0 ? ")" : ""})`,
-        rest: terms.length,
         ends: [["sum", "", total]],
       }),
     ];
@@ -104,7 +103,6 @@ export class Follow {
       element("p", { className: "formula" }, `z = Σ ${input} · w + b = ${number(sum)}`),
       this.sum(path, terms, layer - 1, {
         how: (term) => `${number(term.value)} × ${number(term.weight)}`,
-        rest: terms.length,
         ends: [
           ["bias", "b", bias],
           ["sum", "z", sum],

@@ -73,12 +73,7 @@ export class Network {
   }
 
   probabilities(input) {
-    let values = input;
-    for (const layer of this.layers) {
-      const z = affine(layer, values);
-      values = layer.name === null ? z : z.map(ACTIVATIONS[layer.name].value);
-    }
-    return softmax(values);
+    return this.forward(input).probabilities;
   }
 
   /** For each input, how much it adds to a logit: input × gradient of the logit. */

@@ -63,9 +63,10 @@ class Answer:
     def digits(self) -> str:
         """What the picture says, rows separated by a space; empty if it says nothing.
 
-        What is not a digit is left out. On a sheet of squares, each cell has its place: a blank one
-        is a full stop, one with something else a question mark. Names of classes that are longer
-        than one character are separated by spaces too.
+        What is not a digit is left out. On a sheet of squares, each cell has its place: a blank
+        one, or one with only a low mark such as a dash, is a full stop; one with something else is
+        a question mark. Names of classes that are longer than one character are separated by spaces
+        too.
         """
         if self._says_nothing:
             return ""

@@ -6,6 +6,7 @@ sheet may be turned, or photographed at an angle. Without a frame, the page itse
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from operator import index
 
@@ -19,6 +20,7 @@ from inknet.photo.fitting import fitted
 from inknet.photo.lines import run_lengths, without_frames
 from inknet.photo.opening import LONGEST
 from inknet.photo.parts import Parts, connected_parts
+from inknet.photo.several import characters_of
 from inknet.photo.sheet import Box, Character, Recognize, Sheet, box_of
 
 Picture = NDArray[np.uint8]
@@ -98,17 +100,9 @@ def read_grid(picture: Picture, shape: tuple[int, int], recognize: Recognize) ->
         places.append(box_of(strokes, top, left))
         images.append(fitted(character_ink(found, strokes, top, left))[1])
     rows: list[list[Character]] = [[] for _ in range(shape[0])]
-    if images:
-        for cell, place, image, *answer in zip(
-            cells, places, images, *recognize(np.stack(images)), strict=True
-        ):
-            box = _box_in_picture(place, corners, flat.shape)
-            probabilities, familiarity, agreement = answer
-            rows[cell[0]].append(
-                Character(
-                    box, image, probabilities, float(familiarity), float(agreement), cell=cell
-                )
-            )
+    for cell, one in zip(cells, characters_of(places, images, recognize), strict=True):
+        box = _box_in_picture(one.box, corners, flat.shape)
+        rows[cell[0]].append(replace(one, box=box, cell=cell))
     # what is outside of cells is no matter; where the paper is not even, cells may not be blank
     strength = found.strength if found.noise > GRAIN else 0.0
     return Sheet(rows, np.zeros((height, width), bool), 0, strength=strength)

@@ -114,7 +114,7 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
     """
     height, width = picture.shape[:2]
     if (image := as_mnist(picture)) is not None:
-        (one,) = _characters([(0, 0, height, width)], [image], recognize)
+        (one,) = characters_of([(0, 0, height, width)], [image], recognize)
         # what was prepared as MNIST's images were is answered, if not surely
         one = replace(one, familiarity=max(one.familiarity, FAMILIAR))
         return Sheet([[one]], np.ones((height, width), bool), 1)
@@ -144,7 +144,7 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
         rows = []
         if "character" in steps:
             box = box_of(np.asarray(steps["character"], bool))
-            rows = [_characters([box], [np.asarray(steps["image"], np.uint8)], recognize)]
+            rows = [characters_of([box], [np.asarray(steps["image"], np.uint8)], recognize)]
     signs = signs_of_clutter(found, len(parts), sum(len(row) for row in rows))
     n_marks = marks_beside(
         parts, [[one.box for one in row] for row in rows], width / large.shape[1]
@@ -292,13 +292,13 @@ def _recognized(found: Found, strokes: list[_Strokes], recognize: Recognize) -> 
     """Return a character for each of some strokes."""
     images = [fitted(character_ink(found, s.mask, s.top, s.left))[1] for s in strokes]
     boxes = [(s.top, s.left, s.top + s.mask.shape[0], s.left + s.mask.shape[1]) for s in strokes]
-    return _characters(boxes, images, recognize)
+    return characters_of(boxes, images, recognize)
 
 
-def _characters(
+def characters_of(
     boxes: list[Box], images: list[NDArray[np.uint8]], recognize: Recognize
 ) -> list[Character]:
-    """Return the characters in some boxes."""
+    """Return the characters whose images are given, with their boxes."""
     if not boxes:
         return []
     probabilities, familiarity, agreement = recognize(np.stack(images))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Numbers that underflow are 0, which is no error: the functions below say so to NumPy, in case that
 # it is set to raise.
 
-MOST = 1 - 1e-9
+SUREST = 1 - 1e-9
 """A guard is never surer than this."""
 BATCH_SIZE = 1024
 """Large enough that the matrix products dominate, small enough to stay in the cache."""
@@ -91,7 +91,7 @@ def guarded(
         return np.ones(len(classes)), np.ones(len(classes))
     probabilities = _probabilities(predict_logits(guard, dataset), 1.0)
     chosen = probabilities[np.arange(len(classes)), classes]
-    return np.minimum(1 - probabilities[:, -1], MOST), np.minimum(chosen, MOST)
+    return np.minimum(1 - probabilities[:, -1], SUREST), np.minimum(chosen, SUREST)
 
 
 @np.errstate(under="ignore")
