@@ -148,7 +148,7 @@ def test_what_was_measured_of_the_same_recipe_is_kept(tmp_path, monkeypatch, cap
 
 def test_a_training_is_a_study_of_one_run_and_is_not_done_twice(tmp_path, monkeypatch):
     mnist = replace(load("sample"), n_official_test=1000)
-    monkeypatch.setattr("inknet.runs.prepare.load", lambda source: mnist)
+    monkeypatch.setattr("inknet.runs.prepare.load", lambda source, **read: mnist)
     monkeypatch.setattr(record, "RUNS", tmp_path)
     monkeypatch.setattr(record, "N_TEST", 1000)
     changes = {"training.epochs": 2, "network.hidden": [16], "data.source": "mnist"}
@@ -182,7 +182,7 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
     labels[1800:] = 0  # whoever looked at the test images would see nothing but zeros
     features = sample.features[order]
     mnist = replace(sample, features=features, labels=labels, n_official_test=3200)
-    monkeypatch.setattr("inknet.runs.prepare.load", lambda source: mnist)
+    monkeypatch.setattr("inknet.runs.prepare.load", lambda source, **read: mnist)
     changes = ["training.epochs=4", "network.hidden=[32]", "training.batch_size=50"]
     trial = record.try_out("quick", changes, seed=1)
     assert trial["errors"] < 150  # of 300

@@ -62,12 +62,12 @@ def saved(model, path):
 
 
 class Interrupts(Callback):
-    """As Ctrl-C does."""
+    """As the system does before it ends; Ctrl-C is ignored in the background of a script."""
 
     def on_step_end(self, trainer):
         import signal
 
-        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_a_guard_that_is_interrupted_is_trained_when_the_run_is_resumed(runs, tmp_path):

@@ -29,7 +29,7 @@ from inknet.photo.sheet import (
     scaled,
 )
 from inknet.photo.turning import skew, turned, turned_back
-from inknet.photo.verdicts import FAMILIAR, is_line
+from inknet.photo.verdicts import FAMILIAR, MANY_SIGNS, MOST_FRAGMENTS, is_line
 
 Mask = NDArray[np.bool_]
 Boxes = NDArray[np.int64]
@@ -58,8 +58,6 @@ NARROWEST = 0.12
 """A piece of a cut is at least this share of the height wide."""
 WIDEST = 1.3
 """A piece is at most this share of the height wide, unless nothing is cut."""
-MOST_PARTS = 200
-"""At most so many parts are looked at, the largest ones."""
 MOST_CUTS = 9
 """At most so many places of each kind are tried."""
 CUT_COST, GUARDED_CUT_COST = 0.2, 1.0
@@ -122,7 +120,12 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
     found = find_ink(large)
     parts = connected_parts(found.mask)
     kept, usual = _kept(parts)
-    groups = _grouped(parts, kept[:MOST_PARTS], usual)
+    strokes = _shrunk(found.mask, height, width)
+    groups = _grouped(parts, kept[: MOST_FRAGMENTS + 1], usual)
+    signs = signs_of_clutter(found, len(parts), len(groups))
+    if len(kept) > MOST_FRAGMENTS or len(signs) >= MANY_SIGNS:
+        # it is no writing, whatever its pieces look like; to read them could take seconds
+        return Sheet([], strokes, len(kept), signs, found.strength)
     rows: list[list[Character]] = []
     # a digit that was cropped exactly touches the edges, as what is no digit does
     is_one = not groups or (len(groups) == 1 and not _may_be_several(groups[0]))
@@ -145,11 +148,9 @@ def read_sheet(picture: Picture, recognize: Recognize) -> Sheet:
         if "character" in steps:
             box = box_of(np.asarray(steps["character"], bool))
             rows = [characters_of([box], [np.asarray(steps["image"], np.uint8)], recognize)]
-    signs = signs_of_clutter(found, len(parts), sum(len(row) for row in rows))
     n_marks = marks_beside(
         parts, [[one.box for one in row] for row in rows], width / large.shape[1]
     )
-    strokes = _shrunk(found.mask, height, width)
     return Sheet(rows, strokes, len(kept), signs, found.strength, n_marks)
 
 
@@ -158,7 +159,7 @@ def _rows(found: Found, recognize: Recognize, angle: float) -> list[list[Charact
     straight = turned(found, angle)
     parts = connected_parts(straight.mask)
     kept, usual = _kept(parts)
-    rows = _in_rows(_read(straight, _grouped(parts, kept[:MOST_PARTS], usual), recognize))
+    rows = _in_rows(_read(straight, _grouped(parts, kept[:MOST_FRAGMENTS], usual), recognize))
     shape, of_turned = found.mask.shape, straight.mask.shape
     return [
         [replace(one, box=turned_back(one.box, angle, shape, of_turned)) for one in row]

@@ -94,14 +94,16 @@ def verdict_of_picture(
     n_marks
         How many points, dashes and the like are beside them.
     """
-    if not characters and strength > GRAIN:
-        return NO_DIGIT, "nothing on it stands out from the rest"
-    if not characters:
+    if is_shade(signs, strength):
         return BLANK, "there is no ink on it"
     if n_fragments > MOST_FRAGMENTS:
         return NO_DIGIT, f"its ink is in {n_fragments:,} pieces"
     if len(signs) >= MANY_SIGNS:
         return NO_DIGIT, " and ".join(signs[:2])
+    if not characters and strength > GRAIN:
+        return NO_DIGIT, "nothing on it stands out from the rest"
+    if not characters:
+        return BLANK, "there is no ink on it"
     if all(verdict == NO_DIGIT for verdict in characters):
         return NO_DIGIT, "it is unlike all that the network has learned"
     if outside > MOST_OUTSIDE:

@@ -119,8 +119,8 @@ class AugmentRecipe(Part):
     `inknet.data.hands` knows. It needs data whose first ten classes are 0 to 9, and does not
     fade."""
     fade: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """The fraction of the epochs, at the end, in which all distortions but `forms` become weaker. In
-    the last epoch there are none of these, because the network will be used on undistorted
+    """The fraction of the epochs, at the end, in which all distortions but `forms` become weaker.
+    In the last epoch there are none of these, as the network will be used on undistorted
     images."""
 
     @property
