@@ -5,25 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.preprocessing import LabelBinarizer
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
 from inknet.nn.layers import BatchNorm
 from inknet.nn.network import Network
-from inknet.sklearn.parameters import ACTIVATIONS
+from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS
 from inknet.sklearn.rows import Matrix, Rows
 
 NORM_PARTS = ("gamma", "beta", "running_mean", "running_var")
 
 
-class FittedNetwork(ClassifierMixin, BaseEstimator):
-    """The part of `MLPClassifier` that predicts; its attributes are described there.
+class FittedNetwork(BaseEstimator):
+    """The part of an estimator that computes outputs; its attributes are described there.
 
     After a fit it reads no parameters: these may have been changed.
     """
@@ -35,7 +31,6 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
     batch_norm_: str
     n_outputs_: int
     out_activation_: str
-    _label_binarizer: LabelBinarizer
 
     def _keep(self, network: Network) -> None:
         """Make the fitted attributes views into this network."""
@@ -62,8 +57,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         )
         architecture = Architecture(
             layer_dims=[len(self.coefs_[0]), *map(len, self.intercepts_)],
-            activations=[ACTIVATIONS[activation]] * n_hidden
-            + ["softmax" if self.out_activation_ == "softmax" else "sigmoid"],
+            activations=[ACTIVATIONS[activation]] * n_hidden + [OUTPUTS[self.out_activation_]],
             keep_probs=[1.0] * (n_hidden + 1),
             batch_norm=batch_norm,
         )
@@ -109,62 +103,6 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         network = self._current_network()
         rows = Rows(X.astype(network.dtype, copy=False), network.ops)
         return network.infer(rows.all(training=False))
-
-    @np.errstate(under="ignore")  # what is too small for a number counts as 0
-    def predict(self, X: Matrix) -> NDArray[Any]:
-        """Return the label of each sample.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
-        """
-        scores = self._logits(X)
-        if self.out_activation_ == "logistic":
-            scores = expit(scores)
-        labels: NDArray[Any] = self._label_binarizer.inverse_transform(
-            scores.ravel() if self.n_outputs_ == 1 else scores
-        )
-        return labels
-
-    @np.errstate(under="ignore")
-    def predict_proba(self, X: Matrix) -> Floats:
-        """Return the probability of each class, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        logits = self._logits(X)
-        if self.out_activation_ == "softmax":
-            softmax(logits, logits)
-            return logits
-        if self.n_outputs_ == 1:  # not 1 - p, which is 0 where p is almost 1
-            logits = np.hstack([-logits, logits])
-        probabilities: Floats = expit(logits)
-        return probabilities
-
-    def predict_log_proba(self, X: Matrix) -> Floats:
-        """Return the logarithms of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore", under="ignore"):
-            return np.log(probabilities, out=probabilities)
 
 
 def norms_of(network: Network) -> list[BatchNorm]:

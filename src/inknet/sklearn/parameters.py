@@ -26,6 +26,9 @@ ACTIVATIONS = {
 }
 """scikit-learn's names of the hidden activations, and one more, with inknet's."""
 
+OUTPUTS = {"softmax": "softmax", "logistic": "sigmoid", "identity": "identity", "exp": "exp"}
+"""The same for the activation of the outputs."""
+
 SHARED_OPTIONS = {name: TrainingRecipe.model_fields[name] for name in StepOptions.__annotations__}
 """Parameters that are also keys of a recipe, which has their defaults, ranges and descriptions."""
 
