@@ -12,17 +12,27 @@ if TYPE_CHECKING:
     from inknet.errors import InputError as InputError
     from inknet.mlp import MLP as MLP
     from inknet.sklearn import MLPClassifier as MLPClassifier
+    from inknet.sklearn import MLPRegressor as MLPRegressor
     from inknet.training.callbacks import Callback as Callback
 
 _HOMES = {
     "MLP": "inknet.mlp",
     "MLPClassifier": "inknet.sklearn",
+    "MLPRegressor": "inknet.sklearn",
     "Callback": "inknet.training.callbacks",
     "InputError": "inknet.errors",
     "load_arrays": "inknet.data.arrays",
 }
 
-__all__ = ["MLP", "Callback", "InputError", "MLPClassifier", "__version__", "load_arrays"]
+__all__ = [
+    "MLP",
+    "Callback",
+    "InputError",
+    "MLPClassifier",
+    "MLPRegressor",
+    "__version__",
+    "load_arrays",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -343,7 +343,10 @@ def test_evaluate_and_predict_refuse_in_one_line(run: Path, tmp_path: Path) -> N
         (["predict", run, "text.png"], "text.png"),
         (["predict", "nowhere", "text.png"], "nowhere: no such run folder, model file or picture"),
         (["predict", "no.safetensors", "text.png"], "no.safetensors: no such model file"),
-        (["predict", "empty", "text.png"], "empty: a folder without a model; expected a run folder"),
+        (
+            ["predict", "empty", "text.png"],
+            "empty: a folder without a model; expected a run folder",
+        ),
         (["predict", run], "no IMAGE to read is named after the model"),
         (["predict"], "IMAGE"),
         (["predict", run, "pipe"], "pipe: not a file"),

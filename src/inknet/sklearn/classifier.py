@@ -11,13 +11,14 @@ from scipy.special import expit
 from sklearn.base import ClassifierMixin, _fit_context
 from sklearn.preprocessing import LabelBinarizer
 from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 
 from inknet.nn.activations import softmax
 from inknet.nn.arrays import Floats, Labels
 from inknet.recipes.options import StepOptions
-from inknet.sklearn.parameters import CONSTRAINTS, with_shared_options
+from inknet.sklearn.parameters import CONSTRAINTS, SHARED_OPTIONS, constraint_of, described
 from inknet.sklearn.perceptron import Perceptron, fits_by_steps
 from inknet.sklearn.rows import Matrix
 from inknet.sklearn.samples import given_for_validation, weights_of_classes
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from inknet.training.callbacks import Callback
 
 
-@with_shared_options
+@described(SHARED_OPTIONS)
 class MLPClassifier(ClassifierMixin, Perceptron):
     """A multi-layer perceptron with the parameters of ``sklearn.neural_network.MLPClassifier``.
 
@@ -35,110 +36,27 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
     Parameters
     ----------
-    hidden_layer_sizes : int or sequence of int, default=(100,)
-        Width of each hidden layer.
-    activation : {"identity", "logistic", "tanh", "relu", "leaky_relu"}, default="relu"
-        The activation of all hidden layers.
-    solver : {"lbfgs", "sgd", "adam"}, default="adam"
-        How weights are found: steps on batches by momentum or Adam, or L-BFGS on all samples.
-    alpha : float, default=0.0001
-        Penalty on large weights: ``alpha / (2 n)`` times their squared sum, n the batch's size.
-    batch_size : int or "auto", default="auto"
-        Samples in a step; ``"auto"`` is 200, or all if these are fewer.
-    learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
-        How the rate of ``sgd`` changes: not at all; as ``learning_rate_init / t ** power_t``, t
-        counting samples; or divided by 5 each time nothing improves.
-    learning_rate_init : float, default=0.001
-        The rate at the beginning, of ``sgd`` and ``adam``.
-    power_t : float, default=0.5
-        See ``learning_rate``.
-    max_iter : int, default=200
-        Most epochs; with ``lbfgs``, most iterations.
-    shuffle : bool, default=True
-        Whether each epoch takes the samples in a new order.
-    random_state : int, RandomState instance or None, default=None
-        Decides initial weights, order of the samples, validation part and dropout.
-    tol : float, default=1e-4
-        What counts as an improvement of the loss, or of the validation score with
-        ``early_stopping``; with ``lbfgs``, the largest gradient at the end.
-    verbose : bool or int, default=False
-        Whether to print a line an epoch.
-    warm_start : bool, default=False
-        Whether `fit` continues from the current weights.
-    momentum : float, default=0.9
-        How much of its velocity ``sgd`` keeps in a step.
-    nesterovs_momentum : bool, default=True
-        Whether that momentum looks ahead.
-    early_stopping : bool, default=False
-        Whether to hold back ``validation_fraction`` of the samples (or to take ``X_val`` of `fit`),
-        stop when the accuracy on them has not improved for ``n_iter_no_change`` epochs, and restore
-        the best weights.
-    validation_fraction : float, default=0.1
-        See ``early_stopping``.
-    beta_1, beta_2 : float, default=0.9, 0.999
-        How much ``adam`` keeps of its mean gradient and mean square.
-    epsilon : float, default=1e-8
-        Keeps ``adam`` from dividing by 0.
-    n_iter_no_change : int or inf, default=10
-        Epochs without an improvement after which training ends. What must improve is the training
-        loss; with ``dropout`` or ``batch_norm``, which make it noisy, its mean over the last
-        ``2 * n_iter_no_change`` epochs; with ``early_stopping``, the validation score.
-    max_fun : int, default=15000
-        Most evaluations of the objective by ``lbfgs``.
-    dropout : float or sequence of float, default=0.0
-        The probability that a neuron is dropped in a step: for all hidden layers, or for each.
-    batch_norm : {"none", "before", "after"}, default="none"
-        Batch normalization of each hidden layer, before or after its activation.
+    COMMON PARAMETERS
     SHARED OPTIONS
-    clip : float or None, default=None
-        Shorten gradients that are longer than this; not with ``lbfgs``.
     class_weight : dict, list of dict, "balanced" or None, default=None
         How much the samples of each class count, as everywhere in scikit-learn; in training and
         in validation. ``"balanced"`` counts the classes of the training samples.
-    schedule : str or None, default=None
-        The name of one of inknet's schedules (``"constant"``, ``"step"``, ``"cosine"``,
-        ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs; not with
-        ``lbfgs``.
-    callbacks : sequence of inknet.Callback or None, default=None
-        Called at each event; may end the training; not with ``lbfgs``. They start afresh with each
-        `fit`, and continue with `partial_fit`.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The labels.
-    coefs_, intercepts_ : list of ndarray, shapes (fan_in, fan_out) and (fan_out,)
-        Weights and biases of each layer.
-    norms_ : list of dict of ndarray, each of shape (fan_out,)
-        For each hidden layer ``gamma``, ``beta``, ``running_mean`` and ``running_var`` of its batch
-        normalization; empty without one.
-    loss_ : float
-        The mean objective of the batches of the last epoch, each before its step.
-    loss_curve_ : list of float
-        The objective in each epoch.
-    best_loss_ : float or None
-        The lowest of them; None with ``early_stopping``.
-    validation_scores_, best_validation_score_ : list of float and float, or None
-        The accuracy on the validation data after each epoch; None without such data.
-    validation_loss_curve_ : list of float or None
-        The mean cross-entropy on the validation data after each epoch, without penalty.
-    t_ : int
-        How many samples training has seen.
-    n_iter_ : int
-        How many epochs, or iterations, the last fit took.
-    activation_, batch_norm_ : str
-        These parameters as they were in the last fit; predictions are made with them.
-    n_layers_, n_outputs_ : int
-        The number of layers, with the input; and the width of the last.
     out_activation_ : {"softmax", "logistic"}
         The activation of the last layer: logistic for two classes, and for several labels.
-    n_features_in_ : int
-        Features seen during `fit`.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
-        Their names, if X has names that are all strings.
+    COMMON ATTRIBUTES
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **CONSTRAINTS,
+        **{name: constraint_of(field) for name, field in SHARED_OPTIONS.items()},
+        "class_weight": [dict, list, StrOptions({"balanced"}), None],
+    }
+    _shared = SHARED_OPTIONS
 
     _label_binarizer: LabelBinarizer
 

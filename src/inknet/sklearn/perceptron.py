@@ -16,6 +16,7 @@ from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.output import print_if_possible
 from inknet.sklearn.fitted import with_architecture
+from inknet.sklearn.measuring import measure
 from inknet.sklearn.parameters import (
     STOCHASTIC_SOLVERS,
 )
@@ -25,7 +26,6 @@ from inknet.sklearn.settings import OPTIMIZER_PARAMETERS, Settings
 from inknet.sklearn.solvers import (
     Stepper,
     StochasticTraining,
-    measure,
     minimize_lbfgs,
     ops_for,
 )
@@ -191,7 +191,7 @@ class Perceptron(Settings):
             network,
             train,
             self.alpha,
-            self._shared_options()["label_smoothing"],
+            self._shared_options(),
             {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol},
             ops_for(len(train) * network.n_parameters * self.max_iter),
             after_iteration,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from pydantic.fields import FieldInfo
 
 from inknet.nn.architecture import Architecture
 from inknet.nn.optimizers import Nesterov
 from inknet.recipes import TrainingRecipe, training_recipe
-from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS, SHARED_OPTIONS
+from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS
 from inknet.sklearn.record import Record
 from inknet.sklearn.solvers import EpsilonHatAdam, Stepper
 
@@ -31,10 +32,13 @@ OPTIMIZER_PARAMETERS = (
 class Settings(Record):
     """The parameters, checked and translated."""
 
+    _shared: ClassVar[dict[str, FieldInfo]] = {}
+    """The parameters that are also keys of a recipe."""
+
     def _set_parameters(self, given: dict[str, Any]) -> None:
         """Keep the arguments of `__init__`, which are its local variables."""
-        options = given["options"]
-        known = {name: field.default for name, field in SHARED_OPTIONS.items()}
+        options = given.get("options", {})
+        known = {name: field.default for name, field in self._shared.items()}
         if unknown := options.keys() - known.keys():
             raise TypeError(f"{type(self).__name__} has no parameter {min(unknown)!r}")
         names = given.keys() - {"self", "options", "__class__"}
@@ -98,7 +102,7 @@ class Settings(Record):
 
     def _shared_options(self) -> dict[str, Any]:
         """Return the options that have the same name in a recipe."""
-        return {name: getattr(self, name) for name in SHARED_OPTIONS}
+        return {name: getattr(self, name) for name in self._shared}
 
     def _new_optimizer(self) -> Stepper:
         parameters = self._network.parameters
