@@ -167,7 +167,7 @@ class MLP:
         batch_size
             Samples in a step; ``"all"`` for full-batch training.
         print_interval
-            Print a line every ``print_interval`` epochs; without it, nothing.
+            Print a line every ``print_interval`` epochs; with 0 or without it, nothing.
         patience
             Stop after this many epochs without improvement, and restore the best weights.
         augment

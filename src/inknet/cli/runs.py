@@ -18,6 +18,7 @@ from inknet.cli.console import (
     print_json,
     print_rich,
     say,
+    say_columns,
 )
 from inknet.errors import InputError
 
@@ -125,16 +126,19 @@ def runs(
 
 
 def _print_runs(found: list[Run]) -> None:
-    table = new_table(["run", "recipe", "data"], ["seed", "accuracy", "epochs", "seconds"])
+    names = ("run", "recipe", "data", "seed", "accuracy", "epochs", "seconds")
+    rows = [names]
     for run in found:
         m = run.metrics
-        table.add_row(
-            str(run.folder),
-            m["recipe"],
-            Path(m["data"]["source"]).name,
-            str(m["seed"]),
-            f"{m['test']['accuracy']:.2%}",
-            str(m["training"]["epochs"]),
-            f"{m['training']['seconds']:.1f}",
+        rows.append(
+            (
+                str(run.folder),
+                m["recipe"],
+                Path(m["data"]["source"]).name,
+                str(m["seed"]),
+                f"{m['test']['accuracy']:.2%}",
+                str(m["training"]["epochs"]),
+                f"{m['training']['seconds']:.1f}",
+            )
         )
-    print_rich(table)
+    say_columns(rows, n_texts=3)

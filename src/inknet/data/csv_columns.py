@@ -24,6 +24,8 @@ SEPARATORS = (";", "\t", ",")
 """In this order: in a table separated by semicolons, the commas are those of decimals."""
 INDEX_NAME = re.compile(r"|unnamed: \d+|index|id|row_?(id|names?)?|rownames")
 """Columns that number the rows, as pandas and R write them; numbers of rows are no features."""
+COUNT_NAME = re.compile(r"|#|(no|nr|num|number|row|sample|case|obs|observation)[.]?")
+"""A first column that may count the rows; its values decide."""
 ID_NAME = re.compile(r"(?:^|[ _.-])(?:id|ID|Id)$|[a-z](?:Id|ID)$|^(?:ID|Id|id)[ _.-]")
 """Columns that may: ``customer_id``, ``PassengerId``. Their values decide."""
 LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "y")
@@ -316,16 +318,18 @@ def label_by_values(path: object, columns: Columns, table: NDArray[Any]) -> int:
 def row_numbers(path: object, columns: Columns, table: NDArray[Any]) -> list[int]:
     """Return which columns of features only say which row it is, by their values; warn of them.
 
-    That is a first column that counts the rows, and columns with a name such as ``PassengerId``
-    whose values are whole and all different. Of new rows they say nothing.
+    That is a first column that counts the rows and has no name, or one such as ``no``; and columns
+    with a name such as ``PassengerId`` whose values are whole and all different. Of new rows they
+    say nothing.
 
     Parameters
     ----------
     table : (n, n_features)
         The columns of ``columns.features``.
     """
-    found = [0] if table.shape[1] > 1 and _count_rows(table[:, 0]) else []
     names = [columns.names[i] for i in columns.features] if columns.names else []
+    may_count = not names or bool(COUNT_NAME.fullmatch(names[0].lower()))
+    found = [0] if may_count and table.shape[1] > 1 and _count_rows(table[:, 0]) else []
     for position, name in enumerate(names):
         if position not in found and ID_NAME.search(name) and _are_different(table[:, position]):
             found.append(position)

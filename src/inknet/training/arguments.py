@@ -91,13 +91,18 @@ def checked_settings(options: Mapping[str, Any], **arguments: Any) -> TrainingRe
 def with_lines(
     callbacks: Sequence[Callback] | None, print_interval: int | None
 ) -> Sequence[Callback] | None:
-    """Return the callbacks, before them one that prints a line every ``print_interval`` epochs."""
+    """Return the callbacks, before them one that prints a line every ``print_interval`` epochs.
+
+    With 0 or None, nothing is printed.
+    """
     from inknet.training.callbacks import EpochLines, checked_callbacks
 
     if print_interval is None:
         return callbacks
-    if not isinstance(print_interval, (int, np.integer)) or print_interval < 1:
-        raise InputError(f"print_interval is {print_interval!r}; expected a whole number from 1")
+    if not isinstance(print_interval, (int, np.integer)) or print_interval < 0:
+        raise InputError(f"print_interval is {print_interval!r}; expected a whole number from 0")
+    if print_interval == 0:
+        return callbacks
     return [EpochLines(print_interval), *checked_callbacks(callbacks)]
 
 
