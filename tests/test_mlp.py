@@ -417,3 +417,28 @@ def test_a_training_that_diverges_says_so_even_in_its_last_step(settings):
 def test_batches_of_one_are_refused_with_batch_normalization():
     message = refusal(make(batch_norm="before").train, FRACTIONS, LABELS, batch_size=1)
     assert "batches of 2 samples or more" in message
+
+
+def test_a_schedule_may_be_a_function():
+    def halves(progress):
+        return 1.0 if progress < 0.5 else 0.25
+
+    seen = []
+
+    class Look(Callback):
+        def on_step_end(self, trainer):
+            seen.append(trainer.learning_rate)
+
+    model = MLP([4, 3, 2])
+    X, y = np.random.default_rng(0).normal(size=(40, 4)), np.arange(40) % 2
+    model.train(
+        X, y, num_epochs=4, batch_size=20, learning_rate=0.1, schedule=halves, callbacks=[Look()]
+    )
+    assert seen == [0.1] * 4 + [0.025] * 4
+    for wrong in (None, -1.0, np.nan, "fast"):
+        before = model.network.parameters.copy()
+        with pytest.raises(
+            InputError, match=r"train: schedule\(0\) is .*; expected a number of 0 or"
+        ):
+            model.train(X, y, schedule=lambda progress, wrong=wrong: wrong)
+        np.testing.assert_array_equal(model.network.parameters, before)

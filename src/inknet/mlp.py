@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
@@ -161,7 +161,7 @@ class MLP:
         X_val, y_val : (m, n_features), (m,), optional
             Samples to validate on after each epoch; early stopping needs them.
         learning_rate
-            The highest rate of the schedule.
+            The highest rate: it falls to 0 unless ``schedule="constant"``.
         num_epochs
             How often every sample is used.
         batch_size
@@ -178,7 +178,8 @@ class MLP:
             The other keys of `inknet.recipes.TrainingRecipe`, with its defaults: ``shuffle``,
             ``optimizer``, ``weight_decay``, ``schedule``, ``warmup``, ``label_smoothing``,
             ``l2_on_biases``, ``clip_norm``, ``clip_value``, ``max_norm``, ``average_decay``,
-            ``measured_samples``, ``monitor`` and ``on_divergence``.
+            ``measured_samples``, ``monitor`` and ``on_divergence``. The schedule may also be a
+            function from progress, 0 to 1, to a factor on the rate.
 
         Returns
         -------
@@ -192,7 +193,7 @@ class MLP:
         """
         from inknet.recipes import augment_recipe
 
-        settings = checked_settings(
+        settings, schedule = checked_settings(
             options,
             learning_rate=learning_rate,
             epochs=num_epochs,
@@ -206,7 +207,9 @@ class MLP:
         train = self._dataset(X_train, y_train, "_train")
         validation = None if X_val is None else self._dataset(X_val, y_val, "_val")
         distortions = None if augment is None else augment_recipe(augment)
-        return self.train_on(train, validation, settings, callbacks, augment=distortions)
+        return self.train_on(
+            train, validation, settings, callbacks, augment=distortions, schedule=schedule
+        )
 
     def train_on(
         self,
@@ -216,6 +219,7 @@ class MLP:
         callbacks: Sequence[Callback] | None = None,
         checkpoint: Checkpoint | None = None,
         augment: AugmentRecipe | None = None,
+        schedule: Callable[[float], float] | None = None,
     ) -> History:
         """Learn from a dataset, as a recipe says, or resume from a checkpoint; see `train`."""
         from inknet.training.loop import Trainer
@@ -229,6 +233,7 @@ class MLP:
             trainer = Trainer(
                 self.network, train, validation, settings, self._streams, callbacks, augment
             )
+            trainer.schedule = schedule or trainer.schedule
             if checkpoint is not None:
                 restore(trainer, checkpoint.arrays, checkpoint.values)
             self.facts, self.history = facts, trainer.history

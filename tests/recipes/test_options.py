@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Callable
 from typing import Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -42,7 +43,12 @@ BESIDES = {"weight_decay": {"optimizer": "adamw"}}
 
 
 def values_of(kind):
-    """The types and words that an annotation allows, without what a recipe adds to them."""
+    """The types and words that an annotation allows, without what a recipe adds to them.
+
+    A function can only be given in Python.
+    """
+    if get_origin(kind) is Callable:
+        return set()
     if get_origin(kind) is Literal:
         return set(get_args(kind))
     if arguments := get_args(kind):

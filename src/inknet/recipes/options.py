@@ -6,6 +6,7 @@ and its description.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal, TypedDict
 
 
@@ -21,7 +22,7 @@ class TrainingOptions(StepOptions, total=False):
     shuffle: bool
     optimizer: Literal["gradient_descent", "momentum", "adam", "adamw"]
     weight_decay: float
-    schedule: Literal["constant", "step", "cosine", "one_cycle"]
+    schedule: Literal["constant", "step", "cosine", "one_cycle"] | Callable[[float], float]
     warmup: float
     l2_on_biases: bool
     clip_norm: float | None

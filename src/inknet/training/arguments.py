@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -72,8 +72,15 @@ def new_network(
     return network, names, streams
 
 
-def checked_settings(options: Mapping[str, Any], **arguments: Any) -> TrainingRecipe:
+Schedule: TypeAlias = Callable[[float], float]
+
+
+def checked_settings(
+    options: Mapping[str, Any], **arguments: Any
+) -> tuple[TrainingRecipe, Schedule | None]:
     """Return the settings of a training from the arguments of `MLP.train` and its options.
+
+    The schedule is returned besides if it is a function, which no recipe can hold.
 
     Raises
     ------
@@ -85,7 +92,25 @@ def checked_settings(options: Mapping[str, Any], **arguments: Any) -> TrainingRe
     for name, place in (("epochs", "num_epochs"), ("l2_lambda", "MLP(..., l2_lambda=...)")):
         if name in options:
             raise InputError(f"train: {name} is not an option here; use {place}")
-    return training_recipe(**arguments, **options)
+    schedule = options.get("schedule")
+    if not callable(schedule):
+        return training_recipe(**arguments, **options), None
+    others = {**options, "schedule": "constant"}
+    return training_recipe(**arguments, **others), _checked_schedule(schedule)
+
+
+def _checked_schedule(schedule: Schedule) -> Schedule:
+    """Return a schedule whose factors are checked when they are used: they are 0 or more."""
+
+    def checked(progress: float) -> float:
+        factor = schedule(progress)
+        if not isinstance(factor, (int, float, np.number)) or not 0 <= factor < np.inf:
+            raise InputError(
+                f"train: schedule({progress:g}) is {factor!r}; expected a number of 0 or more"
+            )
+        return float(factor)
+
+    return checked
 
 
 def with_lines(

@@ -74,6 +74,7 @@ class Training:
         self._ownership: Ownership | None = None
         self.history = History(ops=network.ops.name)
         self.l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
+        self.schedule: Callable[[float], float] = SCHEDULES[settings.schedule]
         self.step = 0
         self.total_steps = settings.epochs * steps_per_epoch
         self.learning_rate = 0.0
@@ -113,7 +114,7 @@ class Training:
     def schedule_factor(self) -> float:
         """Return the factor on the base rate for the next step."""
         settings = self.settings
-        factor = SCHEDULES[settings.schedule](self.step / self.total_steps)
+        factor = self.schedule(self.step / self.total_steps)
         warm_steps = settings.warmup * self.total_steps
         return factor * min(1.0, (self.step + 1) / warm_steps) if warm_steps else factor
 
