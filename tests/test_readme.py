@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from inknet.data import load
+from inknet.data.example import write_example
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
@@ -22,17 +21,11 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def write_photo(folder: Path) -> None:
-    """Write the picture that the README reads: a seven, dark on white."""
-    digit = load("sample").features[3600].reshape(28, 28)
-    Image.fromarray(255 - digit).resize((300, 300)).save(folder / "photo.png")
-
-
 def test_the_python_blocks_run_one_after_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_photo(tmp_path)
+    write_example(tmp_path / "photo.png", "7")  # as the blocks for the shell do
     names: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "README.md", "exec"), names)
@@ -46,7 +39,6 @@ def test_the_python_blocks_run_one_after_the_other(
 
 @pytest.mark.first
 def test_the_shell_blocks_run_one_after_the_other(tmp_path: Path) -> None:
-    write_photo(tmp_path)
     environment = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
     printed = ""
     for block in blocks("sh"):

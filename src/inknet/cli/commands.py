@@ -43,6 +43,7 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
         {
             "list": data.list_sources,
             "fetch": data.fetch,
+            "example": data.example,
             "info": data.info,
             "show": data.show,
         },

@@ -49,6 +49,21 @@ def fetch(
         raise InputError(f"{source!r} is not downloaded; expected {names}")
 
 
+def example(
+    out: Annotated[
+        Path, typer.Argument(metavar="[FILE]", help="Where it goes, .jpg or .png.")
+    ] = Path("note.jpg"),
+    digits: Annotated[
+        str, typer.Option(help="What is written on it; a space begins a new row.")
+    ] = "2026 1126",
+) -> None:
+    """Write an example picture: a photo of a note with handwritten digits."""
+    from inknet.data.example import write_example
+
+    write_example(out, digits)
+    say(f"{out}: a note that says {digits}")
+
+
 def info(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP)],
     label: Annotated[str | None, LABEL] = None,
