@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inknet.experiments.catalogue import grid_study, load_studies, read_study, study_names
-from inknet.experiments.claims import claim_lines
+from inknet.experiments.claims import choice_lines, claim_lines
 from inknet.experiments.results import Result
 from inknet.experiments.summary import RowSummary, StudySummary
 from inknet.experiments.tables import markdown
@@ -152,3 +152,36 @@ def test_a_grid_is_every_combination_of_its_values():
     ]
     assert study.rows[0].name == "cosine, 10, 1"
     assert study.name == "digits-schedule-hidden-seed"
+
+
+def own(**accuracies):
+    """A study of one's own; each row has accuracies on validation data, and the same less 0.01."""
+    names = list(accuracies)
+    study = grid_study(
+        "digits", [f"training.batch_size={','.join('123'[: len(names)])}"], [0, 1, 2]
+    )
+    rows = []
+    for row, name in zip(study.rows, names, strict=True):
+        results = tuple(
+            result(row.name, seed, x - 0.01).model_copy(update={"validation_accuracy": x})
+            for seed, x in enumerate(accuracies[name])
+        )
+        rows.append(RowSummary(row, 3, results, ()))
+    return StudySummary(study, tuple(rows))
+
+
+def test_validation_chooses_a_row_of_ones_own_study():
+    clear = own(a=[0.5, 0.51, 0.52], b=[0.8, 0.81, 0.82])
+    assert choice_lines(clear) == [
+        "Chosen by validation: 2, 81.00 ± 1.00; its test accuracy is 80.00 ± 1.00.",
+        "Every run of it is above every run of all others: that is no chance.",
+    ]
+    close = own(a=[0.5, 0.6, 0.83], b=[0.8, 0.81, 0.82], c=[0.1] * 3)
+    assert choice_lines(close)[1] == "Its runs overlap with those of 1: that may be chance."
+    few = own(a=[0.5, 0.51], b=[0.8, 0.81])
+    assert choice_lines(few) == []  # no row is complete
+    assert choice_lines(own(a=[0.5, 0.5], b=[0.8] * 3))[1] == "Not all runs are there yet."
+    assert choice_lines(own(a=[0.5] * 3)) == []
+    assert choice_lines(summary(a=[0.5] * 3, b=[0.1] * 3)) == []
+    assert "| batch_size | validation | test accuracy | training |" in markdown(clear)
+    assert "| 81.00 ± 1.00 | 80.00 ± 1.00 |" in markdown(clear)

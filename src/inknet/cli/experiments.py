@@ -266,7 +266,7 @@ def show(
 
 def _print_study(summary: StudySummary, *, about: bool = False) -> None:
     """Print title, table, notes and claim of a study."""
-    from inknet.experiments.claims import claim_lines
+    from inknet.experiments.claims import choice_lines, claim_lines
     from inknet.experiments.tables import notes, terminal
 
     study = summary.study
@@ -280,7 +280,7 @@ def _print_study(summary: StudySummary, *, about: bool = False) -> None:
         print_rich(f"  {line}")
     if study.claim is not None:
         say(f"The claim: {study.claim.says}")
-    for line in claim_lines(summary):
+    for line in [*claim_lines(summary), *choice_lines(summary)]:
         say(line)
     print_rich("")
 

@@ -45,6 +45,38 @@ def claim_lines(summary: StudySummary) -> list[str]:
     return [_figures_line(claim, known), _verdict_line(known)]
 
 
+def choice_lines(summary: StudySummary) -> list[str]:
+    """Return which row of a study of one's own validation data choose, and whether that is sure.
+
+    It is compared with each other row by the rule of claims.
+    """
+    chosen = summary.chosen
+    if not summary.is_own or chosen is None or len(summary.rows) < 2:
+        return []
+    validation, test = chosen.validation, chosen.figure("test")
+    lines = [
+        f"Chosen by validation: {chosen.row.name}, {percent(validation)}; "
+        f"its test accuracy is {percent(test)}."
+    ]
+    others = [row for row in summary.rows if row is not chosen and row.is_complete]
+    if len(others) + 1 < len(summary.rows):
+        lines.append("Not all runs are there yet.")
+        return lines
+    assert validation is not None, "a row without it is not chosen"
+    if min(len(row.results) for row in summary.rows) < LEAST_RUNS:
+        return [*lines, f"With fewer than {LEAST_RUNS} runs of a row, that may be chance."]
+    close = [
+        row.row.name
+        for row in others
+        if row.validation is None or _verdict(validation.values, row.validation.values) != "for"
+    ]
+    if close:
+        lines.append(f"Its runs overlap with those of {', '.join(close)}: that may be chance.")
+    else:
+        lines.append("Every run of it is above every run of all others: that is no chance.")
+    return lines
+
+
 def _compare(summary: StudySummary, pair: Pair, figure: Figure) -> Comparison | None:
     rows = summary.row(pair.higher), summary.row(pair.lower)
     higher, lower = (row.figure(figure) if row.is_complete else None for row in rows)

@@ -68,6 +68,11 @@ class RowSummary:
         return _spread(figure_of(result, name) for result in self.results)
 
     @property
+    def validation(self) -> Spread | None:
+        """The accuracy of its runs on validation data."""
+        return _spread(result.validation_accuracy for result in self.results)
+
+    @property
     def epochs(self) -> Spread | None:
         """After how many epochs its runs ended."""
         return _spread(float(result.epochs) for result in self.results)
@@ -107,6 +112,21 @@ class StudySummary:
     def n_done(self) -> int:
         """How many runs have a result, failed ones included."""
         return sum(len(row.results) + len(row.failures) for row in self.rows)
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a user's: its rows are candidates, of which validation data choose one."""
+        return self.study.group == "own"
+
+    @property
+    def chosen(self) -> RowSummary | None:
+        """The row with the highest mean accuracy on validation data, of those that are complete."""
+        means = {
+            number: row.validation.mean
+            for number, row in enumerate(self.rows)
+            if row.is_complete and row.validation is not None
+        }
+        return self.rows[max(means, key=lambda number: means[number])] if means else None
 
     @property
     def failures(self) -> list[Result]:

@@ -24,7 +24,9 @@ def headings(summary: StudySummary) -> list[str]:
     names = [summary.study.varies]
     if _has_published(summary):
         names.append("published")
-    names.append("ours")
+    if summary.is_own:
+        names.append("validation")
+    names.append("test accuracy")
     if _has_published(summary):
         names.append("verdict")
     names.append("training")
@@ -150,6 +152,10 @@ def _cells(summary: StudySummary, row: RowSummary) -> list[str]:
         epochs += f" ({published.epochs})"
     test = percent(row.figure("test"))
     compared = [f"{100 * published.test:.2f}" if published else "–", test, row.verdict]
+    if summary.is_own:
+        test_cells = [percent(row.validation), test]
+    else:
+        test_cells = compared if _has_published(summary) else [test]
     figure = summary.study.figure
     own = [] if figure in ("test", "train") else [percent(row.figure(figure))]
     runs = f"{len(row.results)}/{row.n_planned}"
@@ -158,7 +164,7 @@ def _cells(summary: StudySummary, row: RowSummary) -> list[str]:
             runs += f", {count} {what}"
     return [
         row.row.name,
-        *(compared if _has_published(summary) else [test]),
+        *test_cells,
         training,
         *own,
         epochs,
