@@ -32,13 +32,13 @@ from inknet.data.csv_columns import (
 )
 from inknet.data.dataset import MOST_CLASSES, Dataset
 from inknet.data.layout import image_shape_of
-from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError, quoted
 
 LONGEST_LINE = 1 << 22  # characters; no picture has a longer line
 BLOCK = 1 << 20  # characters that are parsed at once
 LINES_LOOKED_AT = 100
 MOST_LABELS = 10 * MOST_CLASSES  # different ones that are kept before they are refused
+NOT_WHOLE = re.compile(r"\d?\.\d*|\de[+-]?\d", re.IGNORECASE)
 NOT_UTF8 = re.compile("[\ud800-\udfff]")  # what Python makes of a byte that is not UTF-8
 
 
@@ -331,21 +331,21 @@ def _parsed(path: Path, columns: Columns, block: list[tuple[int, str]]) -> NDArr
             number = place
             yield line.replace(",", ".") if columns.decimal_commas else line
 
-    # Older versions of NumPy read 1.5 as 1 with a warning.
-    with warning_filter("error"):
+    # older versions of NumPy read 1.5 as 1, with a warning that would be one for all threads
+    if not any(NOT_WHOLE.search(line) for _, line in block):
         try:
             return np.loadtxt(given(), np.uint8, **options)
-        except (ValueError, Warning):
+        except ValueError:
             pass
-        try:
-            table = np.loadtxt(given(), np.float64, **options)
-            if np.isfinite(table).all():
-                return table
-            number = block[int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])][0]
-            error: Exception = ValueError("not a finite number")
-        except (ValueError, Warning) as caught:
-            # NumPy takes a line only when it has read the one before: the last one is wrong
-            error = caught
+    try:
+        table = np.loadtxt(given(), np.float64, **options)
+        if np.isfinite(table).all():
+            return table
+        number = block[int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])][0]
+        error: Exception = ValueError("not a finite number")
+    except ValueError as caught:
+        # NumPy takes a line only when it has read the one before: the last one is wrong
+        error = caught
     raise InputError(f"{path}: {_first_wrong_value(columns, number, dict(block)[number], error)}")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.data.warning_filter import warning_filter
+from inknet.data.warning_filter import warnings_ignored
 from inknet.errors import InputError, InputWarning, quoted
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def open_image(path: Path) -> Iterator[Image]:
         raise InputError(f"{path}: not a file, expected an image")
     try:
         # Pillow warns of odd metadata, which is not used
-        with warning_filter("ignore"), Image.open(path, formats=_formats(path)) as image:
+        with warnings_ignored(), Image.open(path, formats=_formats(path)) as image:
             _check_size(path, image)
             yield image
             has_more = _has_more_pages(path, image)

@@ -15,7 +15,7 @@ from inknet.data.compressed import largest_unpacked
 from inknet.data.dataset import MOST_CLASSES, Dataset
 from inknet.data.kept import kept
 from inknet.data.layout import image_shape_of
-from inknet.data.warning_filter import warning_filter
+from inknet.data.warning_filter import warnings_ignored
 from inknet.errors import InputError, quoted
 
 LAYOUTS = (
@@ -253,7 +253,7 @@ def _read_array(path: Path, archive: zipfile.ZipFile, key: str) -> NDArray[Any]:
         raise InputError(
             f"{where} claims {claimed:,} bytes, but the archive has {entry.file_size:,}"
         )
-    with archive.open(entry) as file, warning_filter("ignore"):
+    with archive.open(entry) as file, warnings_ignored():
         array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
     return array
 
@@ -265,7 +265,7 @@ def _read_array_header(start: bytes) -> tuple[tuple[int, ...], np.dtype[Any], in
     """
     file = io.BytesIO(start)
     version = np.lib.format.read_magic(file)
-    with warning_filter("ignore"):  # NumPy warns of headers that Python 2 wrote
+    with warnings_ignored():  # NumPy warns of headers that Python 2 wrote
         if version == (1, 0):
             shape, _, dtype = np.lib.format.read_array_header_1_0(file)
         else:

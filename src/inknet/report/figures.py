@@ -34,6 +34,14 @@ USERS_OWN = ("backend", "backend_fallback", "interactive", "toolbar", "timezone"
 _drawing = RLock()
 """Held while pictures are drawn: Matplotlib has one set of settings for all threads."""
 
+if hasattr(os, "register_at_fork"):
+    # a fork waits for the end of a drawing: Matplotlib's own locks would stay locked in the child
+    os.register_at_fork(
+        before=_drawing.acquire,
+        after_in_parent=_drawing.release,
+        after_in_child=_drawing.release,
+    )
+
 # Two colours of Okabe and Ito's palette, distinct for every kind of colour vision.
 # https://jfly.uni-koeln.de/color/
 BLUE, ORANGE = "#0072B2", "#D55E00"

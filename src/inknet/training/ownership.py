@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from threading import Lock
 
@@ -11,6 +12,17 @@ from inknet.training.callbacks import Callback, settings_of
 _owned: set[int] = set()
 """The callbacks of all trainings in progress, by `id`."""
 _lock = Lock()
+
+
+def _after_fork() -> None:
+    """Begin with a free lock in a forked process, in which no other training goes on."""
+    global _lock
+    _lock = Lock()
+    _owned.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def assign(callbacks: Sequence[Callback], training: str) -> None:

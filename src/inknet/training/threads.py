@@ -1,5 +1,6 @@
 """One thread for the BLAS library while a network trains; see `inknet.nn.ops.parallel`."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event, Lock, Thread
@@ -34,6 +35,16 @@ def one_blas_thread() -> Iterator[None]:
                 _over.set()
                 if _keeper is not None:
                     _keeper.join()
+
+
+def _after_fork() -> None:
+    """Begin anew in a forked process: the thread that keeps the limit is not there."""
+    global _lock, _n_trainings, _keeper
+    _lock, _n_trainings, _keeper = Lock(), 0, None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 
 def _limit(limited: Event, over: Event) -> None:
