@@ -17,8 +17,8 @@ import { PEN } from "./strokes.js";
 export class Drawing {
   /**
    * `tell(sentence)` says what went wrong; `onState(state)` is called with what the address is to
-   * keep; `onRead(drawing)` after a stroke was read; `readPicture(file, canvas)` reads a picture
-   * elsewhere, and resolves to a reading; without it, the page reads pictures too.
+   * keep; `onRead(drawing)` after a stroke was read; `readPicture(file, picture)` reads a
+   * picture elsewhere, and resolves to a reading; without it, the page reads pictures too.
    */
   constructor(root, model, { tell, onState, onRead = () => {}, readPicture = null }) {
     Object.assign(this, { model, tell, onState, onRead, readPicture });
@@ -124,12 +124,12 @@ export class Drawing {
   async open(file) {
     this.tell("");
     try {
-      const canvas = await opened(file);
+      const picture = await opened(file);
       this.pictured = null;
-      this.pad.show(canvas);
+      this.pad.show(picture.canvas);
       if (this.readPicture === null) return;
-      const reading = await this.readPicture(file, canvas);
-      if (this.pad.picture !== canvas) return; // something else was drawn since
+      const reading = await this.readPicture(file, picture);
+      if (this.pad.picture !== picture.canvas) return; // something else was drawn since
       this.pictured = reading;
       this.schedule();
     } catch (error) {

@@ -6,7 +6,7 @@ const MOST_BYTES = 40e6;
 const MOST_PIXELS = 50e6;
 const LARGEST_CANVAS = 16e6; // pixels; phones have no larger ones
 
-/** A canvas with the picture of a file, upright. */
+/** The picture of a file, upright: a canvas, and the picture's own height and width. */
 export async function opened(file) {
   if (file.size > MOST_BYTES) throw new Error("larger than 40 MB");
   const bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" }).catch(() => {
@@ -21,8 +21,9 @@ export async function opened(file) {
   });
   const context = canvas.getContext("2d", { willReadFrequently: true });
   context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  const { height, width } = bitmap;
   bitmap.close();
-  return canvas;
+  return { canvas, height, width };
 }
 
 /** Call `onFile(file)` for what is dropped or pasted while `isActive()`; `frame` shows it. */
