@@ -26,6 +26,7 @@ def test_digits_reads_the_official_test_set_of_mnist(mnist: Dataset, tmp_path: P
 
 
 @pytest.mark.first
+@pytest.mark.slow
 @pytest.mark.usefixtures("no_pictures")
 def test_final_surpasses_the_study_it_comes_from(mnist: Dataset, tmp_path: Path) -> None:
     # the mean, as promised: where the last bits fall otherwise, patience may end one of them early

@@ -69,7 +69,7 @@ def fill_up_to(n_bytes, folder, whole):
 
 
 # in bytes: the recipe, the model, a checkpoint at first and later, the report
-@pytest.mark.parametrize("n_bytes", [400, 30_000, 155_000, 330_000])
+@pytest.mark.parametrize("n_bytes", [400, 30_000, 330_000])
 def test_a_limit_on_the_size_of_files_costs_no_checkpoint(n_bytes, whole, tmp_path):
     fill_up_to(n_bytes, tmp_path, whole)
 
@@ -124,9 +124,7 @@ def disk(tmp_path):
     "n_kilobytes",
     [
         4,
-        150,
         290,
-        700,
         *[
             pytest.param(size, marks=pytest.mark.slow)
             for size in (*range(8, 64, 8), *range(64, 1200, 32))
@@ -268,7 +266,7 @@ def test_a_picture_that_fails_costs_neither_the_run_nor_the_others(tmp_path, mon
         there = {path.name for path in run.iterdir()}
         assert there == {*FILES, "unfinished"} - {"confusion_matrix.png"}
         page = (run / "report.html").read_text()
-        assert page.count("data:image/png") == 4
+        assert page.count('<img src="data:image/png') == 4
         assert resume_run(run).metrics["training"]["epochs"] == 2
         assert {path.name for path in run.iterdir()} == set(FILES)
     without = "the run is complete without it"
@@ -350,7 +348,7 @@ def test_a_folder_deleted_while_training_leads_to_one_line(what, whole, tmp_path
     assert outcome(tmp_path / "run") == whole
 
 
-@pytest.mark.parametrize("name", ["metrics.json", "recipe.toml", "history.csv", "loss.png"])
+@pytest.mark.parametrize("name", ["metrics.json", "loss.png"])
 def test_a_folder_in_place_of_a_file_is_refused_before_the_training(tmp_path, name):
     inknet("train", *options(**SHORT), "--out", "run", folder=tmp_path)
     (tmp_path / "run" / name).unlink()

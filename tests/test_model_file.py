@@ -566,5 +566,6 @@ def test_facts_are_plain_data():
         "crop": None,
         "scale": None,
         "temperature": 1.0,
+        "feature_names": (),
         "guard": None,
     }

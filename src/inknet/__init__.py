@@ -11,18 +11,34 @@ if TYPE_CHECKING:
     from inknet.data.arrays import load_arrays as load_arrays
     from inknet.errors import InputError as InputError
     from inknet.mlp import MLP as MLP
+    from inknet.runs import Run as Run
     from inknet.sklearn import MLPClassifier as MLPClassifier
+    from inknet.sklearn import MLPRegressor as MLPRegressor
     from inknet.training.callbacks import Callback as Callback
 
 _HOMES = {
     "MLP": "inknet.mlp",
     "MLPClassifier": "inknet.sklearn",
+    "MLPRegressor": "inknet.sklearn",
     "Callback": "inknet.training.callbacks",
     "InputError": "inknet.errors",
+    "Run": "inknet.runs",
     "load_arrays": "inknet.data.arrays",
+    # for `History.plot`, which is on a lower floor than what draws
+    "history_figure": "inknet.report.plots",
+    "plot_history": "inknet.report.plots",
 }
 
-__all__ = ["MLP", "Callback", "InputError", "MLPClassifier", "__version__", "load_arrays"]
+__all__ = [
+    "MLP",
+    "Callback",
+    "InputError",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Run",
+    "__version__",
+    "load_arrays",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.dataset import Dataset
+from inknet.data.feature_names import in_order
 from inknet.data.inputs import checked_dataset, on_scale
 from inknet.data.layout import warn_of_other_background
 from inknet.errors import DivergedError, InputError
@@ -166,7 +167,7 @@ class MLP:
         batch_size
             Samples in a step; ``"all"`` for full-batch training.
         print_interval
-            Print a line every ``print_interval`` epochs; without it, nothing.
+            Print a line every ``print_interval`` epochs; with 0 or without it, nothing.
         patience
             Stop after this many epochs without improvement, and restore the best weights.
         augment
@@ -293,8 +294,12 @@ class MLP:
         return predict_logits(self.network, dataset)
 
     def scaled(self, dataset: Dataset) -> Dataset:
-        """Return a dataset on the scale that the model learned from, see docs/inputs.md."""
-        return on_scale(dataset, self.facts.scale, self.network.dtype)
+        """Return a dataset in the order and on the scale of what the model learned from.
+
+        See docs/inputs.md.
+        """
+        ordered = in_order(dataset, self.facts.feature_names)
+        return on_scale(ordered, self.facts.scale, self.network.dtype)
 
     def picture_reader(self) -> PictureReader:
         """Return how this model makes an image of a picture's file, see `read_images`."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 FORMATS = (1, 2, 3)
 """Written for models of pixels or unchanged numbers, for those with another full scale, and for
 those with what inknet 0.2 did not know, whatever their scale: weights of float16, a temperature,
-a guard.
+the names of columns, a guard.
 
 Versions up to 0.2 read the first alone: they would not divide by another full scale, and know no
 temperature, so they would give other probabilities.
@@ -64,6 +64,8 @@ class ModelFacts:
     temperature : float
         What logits are divided by before they become probabilities; see
         `inknet.training.temperature`.
+    feature_names : tuple of str
+        The names of the columns that it learned from, or none.
     guard : Network or None
         A network that tells characters from all else, see `inknet.photo.others`. Its classes are
         those of the model, and one more for images that are no character.
@@ -75,6 +77,7 @@ class ModelFacts:
     crop: bool | None = None
     scale: Scale | None = None
     temperature: float = 1.0
+    feature_names: tuple[str, ...] = ()
     guard: Network | None = field(default=None, compare=False)
 
     @property
@@ -109,10 +112,10 @@ def save_model(
     if dtype not in (None, "float16"):
         raise InputError(f"dtype is {dtype!r}; expected 'float16', or None for {network.dtype}")
     has_other_scale = facts.scale is not None and facts.scale.full not in (1, PIXELS.full)
-    is_new = dtype is not None or facts.guard is not None or facts.temperature != 1
+    is_new = dtype or facts.guard or facts.feature_names or facts.temperature != 1
     networks = {"": network, **({GUARD: facts.guard} if facts.guard else {})}
     header = {
-        "format": FORMATS[2 if is_new else has_other_scale],
+        "format": FORMATS[2 if is_new else int(has_other_scale)],
         "dtype": dtype or network.dtype.name,
         "architecture": asdict(network.architecture),
         **asdict(replace(facts, guard=None)),
@@ -248,6 +251,7 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             crop=_one_of({"crop": None, **header}, "crop", (False, True, None)),
             scale=_scale(header),
             temperature=_temperature(header.get("temperature", 1.0)),
+            feature_names=_feature_names(header.get("feature_names", []), architecture),
         )
         if len(facts.class_names) != architecture.layer_dims[-1]:
             raise ValueError(
@@ -258,6 +262,14 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             f"{path}: the description of the network is damaged: {quoted(error)}"
         ) from None
     return architecture, facts
+
+
+def _feature_names(names: Any, architecture: Architecture) -> tuple[str, ...]:
+    if not (isinstance(names, list) and all(isinstance(name, str) for name in names)):
+        raise ValueError("the names of the columns are not a list of texts")
+    if len(names) not in (0, architecture.layer_dims[0]):
+        raise ValueError(f"{len(names)} names of columns for {architecture.layer_dims[0]} features")
+    return tuple(names)
 
 
 def _guard_of(path: Path, header: dict[str, Any], model: Architecture) -> Architecture | None:

@@ -145,9 +145,9 @@ open("done", "w").close()
     ("before", "where"),
     [
         ("", ">&-"),
-        ("", ">&- 2>&-"),
+        pytest.param("", ">&- 2>&-", marks=pytest.mark.slow),
         ("sys.stdout = None", ""),
-        ("sys.stdout.close()", ""),
+        pytest.param("sys.stdout.close()", "", marks=pytest.mark.slow),
         ("", "> >(exec true)"),
         pytest.param("", ">/dev/full 2>/dev/full", marks=FULL),
     ],

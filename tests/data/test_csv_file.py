@@ -7,6 +7,7 @@ import gzip
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -284,7 +285,7 @@ def test_a_column_without_a_name_that_counts_the_rows_is_left_out(tmp_path):
     lines = [str(one.message).removeprefix(f"{tmp_path / 'table.csv'}: ") for one in said]
     assert lines == [
         "the last column is taken for the label",
-        "column 1 counts the rows and is left out",
+        "column 1 numbers the rows and is left out",
     ]
 
 
@@ -405,3 +406,62 @@ def test_a_table_of_signs_without_a_j_is_trained(tmp_path):
     assert dataset.image_shape == (28, 28)
     named = load(path, class_names=[*"ABCDEFGHIJKLMNOPQRSTUVWXYZ"])
     assert "".join(named.class_names) == "ABCDEFGHIKLMNOPQRSTUVWXY"
+
+
+@pytest.mark.parametrize("text", ["caf\u00e9", "\u00e9t\u00e9"])
+def test_a_table_that_is_not_utf8_is_refused_by_its_line(tmp_path, text):
+    path = tmp_path / "table.csv"
+    lines = ["a,b,label", "1,2,tea", f"3,4,{text}", "5,6,tea"]
+    path.write_bytes("\n".join(lines).encode("latin-1"))
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert str(caught.value) == (
+        f"{path}: line 3 has a byte 0xe9 that is not UTF-8; save the table as UTF-8"
+    )
+    path.write_text("\n".join(lines), "utf-8")
+    assert set(load(path).class_names) == {"tea", text}
+
+
+@pytest.mark.parametrize("missing", ["NA", "nan", "?", "null", "None"])
+def test_a_missing_label_is_no_class(tmp_path, missing):
+    path = tmp_path / "table.csv"
+    path.write_text(f"a,label\n1,0\n2,1\n3,{missing}\n4,1\n")
+    with pytest.raises(InputError) as caught:
+        load(path)
+    assert str(caught.value) == (
+        f"{path}: line 4, column 'label': no label, {missing!r} is a missing value"
+    )
+    path.write_text(f"a,label\n1,yes\n2,no\n3,{missing}\n4,no\n")
+    with pytest.warns(InputWarning, match="line 4, column 'label': .* is taken for the name of"):
+        assert set(load(path).class_names) == {"yes", "no", missing}
+
+
+@pytest.mark.parametrize("first", ["?,1,b", "2,NA,b", "2,1,a"])
+def test_a_first_row_of_values_is_no_header(tmp_path, first):
+    path = tmp_path / "table.csv"
+    path.write_text(f"{first}\n3,4,a\n5,6,b\n7,8,a\n")
+    if first == "2,1,a":
+        assert len(load(path)) == 4
+    else:
+        wrong = "line 1, column {}: '{}' is a missing value"
+        column, value = (1, r"\?") if "?" in first else (2, "NA")
+        with pytest.raises(InputError, match=wrong.format(column, value)):
+            load(path)
+
+
+def test_columns_of_numbers_of_customers_are_left_out(tmp_path):
+    frame = frame_of("wine")
+    expected = frame.drop(columns="target")
+    numbers = 7919 * np.arange(len(frame)) % 1009
+    path = tmp_path / "table.csv"
+    frame.assign(customer_id=numbers).to_csv(path, index=False)
+    with pytest.warns(InputWarning, match="column 'customer_id' numbers the rows and is left out"):
+        np.testing.assert_array_equal(load(path).features, expected)
+    # of shops there are few, which may matter
+    frame.assign(shop_id=numbers % 5).to_csv(path, index=False)
+    assert load(path).n_features == expected.shape[1] + 1
+    # with the label named, a first column that counts is found as well
+    numbered = pd.concat([pd.Series(range(100, 100 + len(frame)), name="no"), frame], axis=1)
+    numbered.to_csv(path, index=False)
+    with pytest.warns(InputWarning, match="column 'no' numbers the rows and is left out"):
+        np.testing.assert_array_equal(load(path).features, expected)

@@ -226,6 +226,9 @@ def test_labels_of_other_shapes_are_one_hot_or_refused(tmp_path):
     (tmp_path / "train-labels-idx1-ubyte").unlink()
     write_idx(tmp_path / "train-labels-idx2-ubyte", np.eye(3)[[0, 1, 2, 0, 1, 2]])
     assert load(tmp_path).targets.tolist() == [0, 1, 2, 0, 1, 2]
+    # of 8 classes, which are not the 8 columns of QMNIST
+    write_idx(tmp_path / "train-labels-idx2-ubyte", np.eye(8)[[7, 1, 2, 0, 1, 2]])
+    assert load(tmp_path).class_names == ("0", "1", "2", "7")
     write_idx(tmp_path / "train-labels-idx2-ubyte", np.ones((6, 3)))
     assert "not exactly one 1 in each row" in refusal(load, tmp_path)
 
@@ -248,6 +251,15 @@ def test_files_in_folders_of_their_own_name_are_found(tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "other").targets[:6], labels)
     name = "train-images-idx3-ubyte"
     np.testing.assert_array_equal(load(tmp_path / "other" / name / name).targets, labels)
+
+
+def test_names_may_lack_the_type(tmp_path):
+    images, labels = write_pair(tmp_path)
+    for kind, n in (("images", 3), ("labels", 1)):
+        (tmp_path / f"train-{kind}-idx{n}-ubyte").rename(tmp_path / f"train-{kind}.idx{n}")
+    for source in (tmp_path, tmp_path / "train-images.idx3"):
+        np.testing.assert_array_equal(load(source).features, images.reshape(6, 6))
+        np.testing.assert_array_equal(load(source).targets, labels)
 
 
 def test_what_a_mac_or_a_stopped_download_leaves_is_passed_over(tmp_path):

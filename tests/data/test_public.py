@@ -14,9 +14,12 @@ from making import idx_bytes, refusal, write_idx
 from test_mnist import cache, serve  # noqa: F401
 
 from commands import inknet
+from inknet import MLP
 from inknet.data import load, public
 from inknet.data.emnist import CLASS_NAMES
 from inknet.data.public import PUBLISHED
+from inknet.recipes.schema import DataRecipe
+from inknet.runs.submission import write_submission
 
 SAMPLE = load("sample")
 SPLITS = {"balanced": 47, "letters": 27, "digits": 10}
@@ -82,6 +85,51 @@ def test_a_table_of_emnist_is_known_by_its_name(tmp_path):
     dataset = load(path, label="first")
     np.testing.assert_array_equal(dataset.features, images.reshape(-1, 784))
     assert dataset.class_names == tuple("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        ("emnist-digits-train.npz", np.arange(50) % 10),  # by somebody's own program
+        ("not-emnist-digits-train.npz", np.arange(50) % 10),
+        ("emnist-digits-train.csv", np.arange(50) % 11),  # these are not its labels
+    ],
+)
+def test_what_only_has_a_name_like_emnist_stays_as_it_is(tmp_path, name, labels):
+    path, images = tmp_path / name, SAMPLE.features[::100]
+    if name.endswith(".npz"):
+        np.savez(path, X=images, y=labels)
+    else:
+        header = ",".join(["label", *(f"pixel{i}" for i in range(784))])
+        table = np.column_stack([labels, images])
+        np.savetxt(path, table, "%d", ",", header=header, comments="")
+    np.testing.assert_array_equal(load(path).features, images)
+
+
+def test_a_table_for_submission_is_turned_as_the_training_was(tmp_path):
+    images = SAMPLE.features[::5]
+    turned = images.reshape(-1, 28, 28).transpose(0, 2, 1).reshape(-1, 784)
+    model = MLP([784, 8, 10], random_seed=0)
+    model.train(images, SAMPLE.targets[::5], num_epochs=1)
+    expected = model.predict(images)
+    header = ",".join(f"pixel{i}" for i in range(784))
+    answers = {}
+    for name in ("test", "emnist-digits-test"):
+        np.savetxt(tmp_path / f"{name}.csv", turned, "%d", ",", header=header, comments="")
+        for source in ("mnist", "emnist-digits"):
+            out = tmp_path / "out.csv"
+            data = DataRecipe(source=source)
+            write_submission(model, tmp_path / f"{name}.csv", out, data=data)
+            found = np.loadtxt(out, int, delimiter=",", skiprows=1)[:, 1]
+            answers[name, source] = bool((found == expected).all())
+    assert answers == {
+        ("test", "mnist"): False,
+        ("test", "emnist-digits"): True,
+        ("emnist-digits-test", "mnist"): True,
+        ("emnist-digits-test", "emnist-digits"): True,
+    }
+    write_submission(model, tmp_path / "emnist-digits-test.csv", out)
+    np.testing.assert_array_equal(np.loadtxt(out, int, delimiter=",", skiprows=1)[:, 1], expected)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="commands are started as on POSIX")

@@ -1,14 +1,13 @@
-"""scikit-learn's own tests of its MLPClassifier, run against inknet's."""
+"""scikit-learn's own tests of its MLPClassifier and MLPRegressor, run against inknet's."""
 
 import inspect
 import itertools
 import warnings
 
 import pytest
-from sklearn.neural_network import MLPRegressor
 from sklearn.neural_network.tests import test_mlp as theirs
 
-from inknet import MLPClassifier
+from inknet import MLPClassifier, MLPRegressor
 
 EXCUSED = {
     "test_gradient": "calls the private method _loss_grad_lbfgs, with scikit-learn's own buffers; "
@@ -16,17 +15,20 @@ EXCUSED = {
 }
 """The one test that cannot pass, and why."""
 
-CLASSIFIER = theirs.MLPClassifier
+OURS = {theirs.MLPClassifier: MLPClassifier, theirs.MLPRegressor: MLPRegressor}
 
 
-def is_about_classifiers(test):
-    return "MLPClassifier" in inspect.getsource(test) or "Estimator" in str(inspect.signature(test))
+def is_about_estimators(test):
+    source = inspect.getsource(test)
+    return any(kind.__name__ in source for kind in OURS) or "Estimator" in str(
+        inspect.signature(test)
+    )
 
 
 def cases():
-    """Every test of theirs that has to do with the classifier, with each of its parameters."""
+    """Every test of theirs that has to do with an estimator, with each of its parameters."""
     for name, test in sorted(vars(theirs).items()):
-        if not name.startswith("test_") or not is_about_classifiers(test):
+        if not name.startswith("test_") or not is_about_estimators(test):
             continue
         marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
         for chosen in itertools.product(*(mark.args[1] for mark in marks)):
@@ -34,8 +36,7 @@ def cases():
             for mark, value in zip(marks, chosen, strict=True):
                 names = [part.strip() for part in mark.args[0].split(",")]
                 arguments |= dict(zip(names, value if len(names) > 1 else [value], strict=True))
-            if not any(value is MLPRegressor for value in arguments.values()):
-                yield name, test, arguments
+            yield name, test, arguments
 
 
 CASES = list(cases())
@@ -44,7 +45,8 @@ CASES = list(cases())
 def run(name, arguments, request):
     test = getattr(theirs, name)
     ours = {
-        key: MLPClassifier if value is CLASSIFIER else value for key, value in arguments.items()
+        key: OURS.get(value, value) if isinstance(value, type) else value
+        for key, value in arguments.items()
     }
     for fixture in inspect.signature(test).parameters.keys() - ours.keys():
         ours[fixture] = request.getfixturevalue(fixture)
@@ -54,8 +56,15 @@ def run(name, arguments, request):
 
 
 @pytest.fixture
+def global_random_seed():
+    """What scikit-learn's own configuration of pytest gives its tests."""
+    return 42
+
+
+@pytest.fixture
 def with_ours(monkeypatch):
-    monkeypatch.setattr(theirs, "MLPClassifier", MLPClassifier)
+    for kind, own in OURS.items():
+        monkeypatch.setattr(theirs, kind.__name__, own)
 
 
 @pytest.mark.parametrize(("name", "arguments"), [(name, given) for name, _, given in CASES])
@@ -69,6 +78,6 @@ def test_of_scikit_learn(name, arguments, request, with_ours):
 
 def test_all_but_one_in_twenty_are_passed():
     names = [name for name, _, _ in CASES]
-    assert len(names) > 35
+    assert len(names) > 45
     assert set(EXCUSED) <= set(names)
     assert sum(name in EXCUSED for name in names) <= len(names) / 20

@@ -214,6 +214,15 @@ def test_the_python_file_runs_as_a_script_without_inknet(tabular, tmp_path):
     assert said.stdout.splitlines() == [model.facts.class_names[k] for k in model.predict(X)]
 
 
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_the_python_file_says_how_it_is_run(tabular, tmp_path, arguments):
+    export_numpy(tabular[0], tmp_path / "model.py")
+    command = [sys.executable, "model.py", *arguments]
+    said = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert "python THIS_FILE X.npy prints the name of the most likely class" in said.stderr
+    assert "Traceback" not in said.stderr
+
+
 # -- safetensors, as PyTorch reads them --------------------------------------------------------------
 
 

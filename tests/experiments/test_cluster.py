@@ -84,6 +84,7 @@ def test_a_worker_killed_mid_study_costs_nothing_and_the_bits_are_those_of_one_p
         assert "epochs," not in inknet(*several, "--dask", address, folder=there).stdout
 
 
+@pytest.mark.slow
 def test_an_interrupted_study_on_a_cluster_goes_on_without_it(tmp_path):
     long = words(training__epochs=100)
     with cluster(tmp_path, 1) as (address, _):
@@ -137,6 +138,7 @@ def test_workers_on_other_ops_make_failed_runs_not_mixed_results(tmp_path, monke
     assert result.stdout.count("failed: this process has numpy ops; the study is run on numba") == 2
 
 
+@pytest.mark.slow
 def test_an_address_where_no_scheduler_answers_is_one_line_and_leaves_nothing(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]

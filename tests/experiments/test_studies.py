@@ -59,7 +59,12 @@ def test_two_processes_give_the_same_bits_as_one(whole, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("jobs", "number"), [("1", signal.SIGTERM), ("2", signal.SIGINT), ("2", signal.SIGKILL)]
+    ("jobs", "number"),
+    [
+        ("1", signal.SIGTERM),
+        pytest.param("2", signal.SIGINT, marks=pytest.mark.slow),
+        ("2", signal.SIGKILL),
+    ],
 )
 def test_a_study_that_was_stopped_continues_with_what_is_missing(whole, tmp_path, jobs, number):
     long, killed = words(training__epochs=120), number == signal.SIGKILL

@@ -40,7 +40,7 @@ def test_files_made_to_exhaust_memory_or_time_are_refused(tmp_path, reader):
         assert message, f"{name} was read"
 
 
-@pytest.mark.parametrize("reader", ["image", "photo"])
+@pytest.mark.parametrize("reader", [pytest.param("image", marks=pytest.mark.slow), "photo"])
 def test_pictures_of_the_largest_allowed_size_stay_within_the_memory(tmp_path, reader):
     # Other processes take their part of the caches, which can double the time of this work: the
     # reader's own time is the least of a few.

@@ -17,6 +17,7 @@ from inknet.data import MnistUnavailableError, load
 from inknet.data.images import fit_image, read_image
 from inknet.exchange import export_html
 from inknet.photo import open_picture, prepare, read_characters
+from inknet.photo.sheet import Sheet
 from inknet.photo.verdicts import verdict_of_character, verdict_of_picture
 from inknet.predictor import fold
 from tests.page.conftest import from_base64, model_in
@@ -111,8 +112,8 @@ FETCH = """
 
 
 def test_pictures_are_prepared_to_the_same_bytes(modules, sample):
-    """Some of those that are drawn here, of all kinds, and every third photo."""
-    expect_same_bytes(modules, [*drawn_pictures(sample)[-100:], *photos()[::3]])
+    """Some of those that are drawn here, of all kinds, and every eighth photo."""
+    expect_same_bytes(modules, [*drawn_pictures(sample)[-100:], *photos()[::8]])
 
 
 @pytest.mark.slow
@@ -320,8 +321,8 @@ def test_what_is_sure_is_so_in_python_without_a_guard(modules, confidences):
         confidences,
     )
     characters = [verdict_of_character(one, 1.0, one, guarded=False) for one in confidences]
-    support = float(np.prod(confidences))
-    assert found == verdict_of_picture(characters, support, guarded=False)[0]
+    sheet, support = Sheet([], np.ones((1, 1), bool), 1), float(np.prod(confidences))
+    assert found == verdict_of_picture(characters, sheet, support=support, guarded=False)[0]
 
 
 @pytest.mark.parametrize("light", [None, False, True])

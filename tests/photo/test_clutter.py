@@ -67,7 +67,7 @@ def test_degraded_digits_have_one_sign_at_most_and_photographs_many(digits):
 def digits():
     from inknet.data.sources import load
 
-    return np.asarray(load("sample").stored()[:12]).reshape(-1, 28, 28)
+    return np.asarray(load("sample").stored()[:6]).reshape(-1, 28, 28)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Every format and mode of a picture is read alike by `MLP.read`."""
 
 import sys
+import warnings
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from PIL import Image, features
 from inknet import InputError
 from inknet.data.images import open_image, read_image, read_image_shape
 from inknet.data.sources import load
+from inknet.errors import InputWarning
 from tests.photo import degradations
 from tests.photo.conftest import STEP
 
@@ -195,3 +197,19 @@ def test_cameras_may_be_held_in_any_way(model, picture, expected, orientation, s
     assert_alike(answer, model.read(picture[:300]))
     assert read_image_shape(path) == read_image(path).shape == (300, 320)
     assert np.abs(read_image(path).astype(int) - grey_of(picture[:300])).mean() < 3
+
+
+@pytest.mark.parametrize("suffix", [".tiff", ".gif", ".webp"])
+def test_a_warning_says_that_only_the_first_page_is_read(
+    model, picture, expected, suffix, tmp_path
+):
+    path, image = tmp_path / f"pages{suffix}", Image.fromarray(picture)
+    lossless = {"lossless": True} if suffix == ".webp" else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        image.save(path, **lossless)
+        model.read(path)
+    other = Image.fromarray(255 - picture)
+    image.save(path, save_all=True, append_images=[other, image], **lossless)
+    with pytest.warns(InputWarning, match="more than one page or frame; only the first is read"):
+        assert model.read(path).digits == expected.digits

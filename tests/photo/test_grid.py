@@ -122,3 +122,34 @@ def test_a_noisy_picture_is_no_empty_form(model):
 def test_a_long_strip_is_not_enlarged_without_end(model):
     strip = np.full((100, 5600, 3), 230, np.uint8)
     assert model.read(strip, grid=(100, 1)).verdict == "blank"
+
+
+def both(one, other):
+    """Two digits beside each other, as in 10."""
+    halves = [Image.fromarray(digit[:, 4:24]).resize((14, 22)) for digit in (one, other)]
+    image = np.zeros((28, 28), np.uint8)
+    image[3:25, :14], image[3:25, 14:] = halves
+    return image
+
+
+@pytest.mark.parametrize("lines", ["all", "squares", "frame"])
+def test_two_digits_in_a_cell_are_not_one(lines):
+    zero, one, seven = (
+        load("sample").features[500 * digit + 3].reshape(28, 28) for digit in (0, 1, 7)
+    )
+    digits = [one, zero, both(one, zero), seven, one, zero, seven, one]
+    picture = form(digits, (2, 4), np.random.default_rng(0), lines=lines)
+    answer = MLP.pretrained().read(picture, grid=(2, 4))
+    assert (answer.digits, answer.verdict) == ("10?7 1071", "unsure")
+
+
+@pytest.mark.parametrize("shape", [(2, 10), (8, 10), (4, 5), (5, 8), (10, 4), (4, 11)], ids=str)
+def test_numbers_of_rows_and_columns_that_the_lines_contradict_are_doubted(shape):
+    model = MLP.pretrained()
+    digits, _, generator = filled((4, 10), 5)
+    picture = form(digits, (4, 10), generator)
+    assert "lines" not in model.read(picture, grid=(4, 10)).reason
+    answer = model.read(picture, grid=shape)
+    assert answer.verdict in ("unsure", "not a digit")
+    if answer.verdict == "unsure":
+        assert answer.reason.startswith("its lines are not those of")

@@ -1,8 +1,11 @@
 """What a picture is called: by its characters, by the ink outside of them, and by its pieces."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from inknet.photo.sheet import Sheet
 from inknet.photo.verdicts import (
     BLANK,
     DIGIT,
@@ -16,6 +19,8 @@ from inknet.photo.verdicts import (
     verdict_of_character,
     verdict_of_picture,
 )
+
+EMPTY = Sheet([], np.zeros((1, 1), bool), 0)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +55,9 @@ def test_a_character_is_one_if_it_is_familiar_and_sure_if_its_class_is(
 def test_a_picture_is_what_its_characters_and_its_other_ink_are(
     characters, outside, n_fragments, verdict, reason
 ):
-    found, why = verdict_of_picture(characters, 1.0, outside, n_fragments)
+    found, why = verdict_of_picture(
+        characters, replace(EMPTY, n_fragments=n_fragments), outside=outside
+    )
     assert found == verdict
     assert (reason in why) if reason else (why == "")
 
@@ -70,7 +77,9 @@ def test_a_picture_is_what_its_characters_and_its_other_ink_are(
 def test_signs_of_clutter_and_doubt_about_all_make_a_picture_unsure(
     characters, confidence, signs, strength, verdict
 ):
-    found = verdict_of_picture(characters, confidence, signs=signs, strength=strength)
+    found = verdict_of_picture(
+        characters, replace(EMPTY, signs=signs, strength=strength), support=confidence
+    )
     assert found[0] == verdict
     assert all(sign in found[1] for sign in signs[:2]) or verdict == DIGIT
 
@@ -78,8 +87,8 @@ def test_signs_of_clutter_and_doubt_about_all_make_a_picture_unsure(
 def test_without_a_guard_more_confidence_is_asked_for():
     assert verdict_of_character(0.6, 1.0, 0.6, guarded=True) == DIGIT
     assert verdict_of_character(0.6, 1.0, 0.6, guarded=False) == UNSURE
-    assert verdict_of_picture([DIGIT] * 2, 0.5, guarded=True)[0] == DIGIT
-    assert verdict_of_picture([DIGIT] * 2, 0.5, guarded=False)[0] == UNSURE
+    assert verdict_of_picture([DIGIT] * 2, EMPTY, support=0.5, guarded=True)[0] == DIGIT
+    assert verdict_of_picture([DIGIT] * 2, EMPTY, support=0.5, guarded=False)[0] == UNSURE
 
 
 def test_a_line_is_no_character():

@@ -1,18 +1,22 @@
 import base64
+from dataclasses import replace
 from html.parser import HTMLParser
+from io import BytesIO
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from inknet.report import images as drawn_images
 from inknet.report import plots
 from inknet.report.evaluation import Evaluation
+from inknet.report.figures import DPI
 from inknet.report.page import write_report
 from inknet.training.ending import EARLY_STOPPING, FINISHED, INTERRUPTED, Ending
 from inknet.training.history import EpochRecord, History
 
 HOSTILE = "<script>alert('x')</script>"
-VOID = {"meta", "img", "link", "br", "hr"}
+VOID = {"meta", "img", "link", "br", "hr", "source"}
 
 
 class Page(HTMLParser):
@@ -216,3 +220,29 @@ def test_no_character_that_controls_anything_is_on_the_page(page, tmp_path):
     assert text.count(shown) >= 2
     assert "数字 👩\u200d🔬" in text
     assert all(c.isprintable() or c in "\n\u200d" for c in text)
+
+
+def test_on_a_phone_the_curves_are_stacked(page, pictures):
+    (narrow,) = page(pictures).attributes("source")
+    assert narrow["media"] == "(max-width: 40rem)"
+    with Image.open(BytesIO(base64.b64decode(narrow["srcset"].split(",")[1]))) as image:
+        width, height = image.size
+    assert (int(narrow["width"]), int(narrow["height"])) == (
+        pytest.approx(width * 96 / DPI, abs=1),
+        pytest.approx(height * 96 / DPI, abs=1),
+    )
+    assert height > 1.5 * width
+    assert page(pictures[:3]).attributes("source") == []  # without the wide one, neither
+
+
+@pytest.mark.parametrize(
+    ("rates", "is_said"),
+    [([0.1, 0.5, 1.0, 0.5, 0.1], True), ([1.0, 0.8, 0.4, 0.2, 0.1], False), ([1.0] * 5, False)],
+)
+def test_a_loss_that_may_rise_in_the_middle_is_explained(page, pictures, rates, is_said):
+    records = [
+        replace(history().records[0], epoch=epoch, learning_rate=rate)
+        for epoch, rate in enumerate(rates, 1)
+    ]
+    text = page(pictures, history=history(records=records)).text
+    assert ("the loss may rise in the middle" in text) == is_said

@@ -27,6 +27,7 @@ def test_what_is_written_is_read(tmp_path):
     assert read_metrics(path) == METRICS
 
 
+@pytest.mark.slow
 def test_the_metrics_of_as_many_classes_as_are_allowed_are_read(tmp_path):
     labels = np.arange(MOST_CLASSES)
     logits = np.zeros((MOST_CLASSES, MOST_CLASSES), np.float32)

@@ -44,7 +44,7 @@ def test_a_model_with_any_odd_value_in_its_header_is_refused_or_used(tmp_path):
     assert n_tried > refused > 0.7 * n_tried > 100
 
 
-@pytest.mark.parametrize("name", ["quick", "strong"])
+@pytest.mark.parametrize("name", ["quick", pytest.param("strong", marks=pytest.mark.slow)])
 def test_a_recipe_with_any_odd_value_is_refused_or_can_be_written_again(name, tmp_path):
     path = tmp_path / "recipe.toml"
     recipe = tomllib.loads(load_recipe(name).to_toml())

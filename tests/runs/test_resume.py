@@ -146,7 +146,11 @@ def test_the_outcome_of_another_training_differs(whole, tmp_path):
 
 @pytest.mark.parametrize(
     ("number", "name"),
-    [(signal.SIGINT, "run"), (signal.SIGTERM, "a run's folder"), (signal.SIGHUP, "run")],
+    [
+        (signal.SIGINT, "run"),
+        (signal.SIGTERM, "a run's folder"),
+        pytest.param(signal.SIGHUP, "run", marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_ends_a_training_with_a_command_that_goes_on(whole, tmp_path, number, name):
     line = interrupted(tmp_path / name, number)
@@ -310,7 +314,7 @@ def damage(path, how="zeros"):
     path.write_bytes(content[:half] + (bytes(len(content) - half) if how == "zeros" else b""))
 
 
-@pytest.mark.parametrize("how", ["zeros", "cut"])
+@pytest.mark.parametrize("how", [pytest.param("zeros", marks=pytest.mark.slow), "cut"])
 def test_a_damaged_checkpoint_is_refused_and_the_one_before_it_offered_and_good(run, whole, how):
     damage(run / "unfinished" / NEWEST, how)
     line = refusal("train", "--resume", "run", folder=run.parent)

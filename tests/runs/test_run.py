@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import inknet
 from inknet import MLP, InputError
 from inknet.cli.runs import runs
 from inknet.errors import InputWarning
@@ -213,3 +214,16 @@ def test_a_recipe_says_how_a_table_is_read_and_what_its_classes_are_called(tmp_p
     wrong = dict(how, class_names=["one", "seven", "nine"])
     with pytest.raises(InputError, match="3 names for the 2 classes 1, 7; expected one for each"):
         load_source(recipe.data.model_copy(update=wrong))
+
+
+def test_a_run_in_python_has_all_that_it_left(tmp_path, monkeypatch, no_pictures):
+    monkeypatch.chdir(tmp_path)
+    recipe = load_recipe("digits", ["training.epochs=2", "data.limit=500"], source="sample")
+    made = train_run(recipe, "run")
+    run = inknet.Run.open("run")
+    assert run.recipe.network == recipe.network
+    assert len(run.history) == 2
+    assert run.history["val_accuracy"][-1] == pytest.approx(made.metrics["validation"]["accuracy"])
+    assert run.evaluate().accuracy == run.metrics["test"]["accuracy"]
+    # what the source would give as test data otherwise, is not what this run kept out
+    assert len(run.test_data()) == run.metrics["test"]["samples"] == 50

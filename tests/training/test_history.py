@@ -1,8 +1,11 @@
 import csv
+from dataclasses import replace
 from math import isnan
 
 import pytest
+from PIL import Image
 
+from inknet.errors import InputError
 from inknet.training.history import EpochRecord, History
 
 
@@ -63,3 +66,39 @@ def test_an_empty_history_is_still_a_table_with_a_header(tmp_path):
     History().save_csv(path)
     assert path.read_text().startswith("epoch,train_loss")
     assert str(History()).startswith("epoch")
+
+
+def test_a_measurement_is_found_by_its_name():
+    history = History([record(1), record(2, val=False)])
+    assert history["train_loss"] == [one.train_loss for one in history]
+    assert isnan(history["val_loss"][1])
+    assert history[-1] is history.records[1]
+    with pytest.raises(KeyError, match="no measurement is called 'loss'; expected epoch, train_"):
+        history["loss"]
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    records = [
+        replace(record(epoch), gradient_norms=(0.5, 0.25), active_fractions=(0.75,))
+        for epoch in (1, 2)
+    ]
+    for history in (History(records), History([record(1, val=False)])):
+        history.save_csv(tmp_path / "history.csv")
+        assert History.from_csv(tmp_path / "history.csv").records == history.records
+    for text in ("a,b\n1,2\n", "epoch\nx\n", "epoch,train_loss\n1,2\n"):
+        (tmp_path / "history.csv").write_text(text)
+        with pytest.raises(InputError, match=r"history\.csv: not the history of a run"):
+            History.from_csv(tmp_path / "history.csv")
+    with pytest.raises(InputError, match=r"none\.csv"):
+        History.from_csv(tmp_path / "none.csv")
+
+
+def test_a_notebook_shows_a_table_and_the_curves(tmp_path):
+    history = History([record(1), record(2)], best_epoch=2)
+    html = history._repr_html_()
+    assert html.count("<tr>") == 3
+    assert "<th>val acc</th>" in html and "<td>best</td>" in html
+    figure = history.plot(tmp_path / "loss.png")
+    assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
+    with Image.open(tmp_path / "loss.png") as image:
+        assert image.width > image.height

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from inknet.cli import data, exchange, experiments, predict, runs, submit, train
+from inknet.cli import data, exchange, experiments, predict, recipes, runs, submit, train
 from inknet.cli.console import EXIT_BAD_INPUT, complain, how_to_resume, say
 from inknet.cli.problems import system_problem
 from inknet.errors import InputError, StudyStopped, TrainingStopped
@@ -46,6 +46,10 @@ GROUPS: dict[str, tuple[str, dict[str, Callable[..., None]]]] = {
             "info": data.info,
             "show": data.show,
         },
+    ),
+    "recipe": (
+        "Look at recipes: all settings of a training.",
+        {"list": recipes.list_recipes, "show": recipes.show},
     ),
     "experiment": (
         "Run studies of many trainings.",

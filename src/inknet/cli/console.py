@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,6 +72,21 @@ def say(line: str, style: str | None = None) -> None:
         print(printable(line), flush=True)
     else:
         print_rich(line, style)
+
+
+def say_columns(rows: Sequence[Sequence[str]], n_texts: int) -> None:
+    """Print rows of cells, a line each, whatever the terminal's width: a path stays in one piece.
+
+    The first ``n_texts`` columns are texts, the others figures.
+    """
+    lines = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = [
+            cell.ljust(width) if place < n_texts else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ]
+        say("  ".join(cells).rstrip())
 
 
 def say_text(text: str) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from inknet.cli.console import EXIT_BAD_INPUT, complain, print_json, say
-from inknet.errors import InputError
+from inknet.errors import InputError, quoted
 
 if TYPE_CHECKING:
     from inknet.mlp import MLP
@@ -90,6 +90,10 @@ def _model_and_images(paths: list[Path]) -> tuple[MLP, list[Path]]:
     from inknet.mlp import MLP
 
     first, *others = paths
+    if first.is_dir() and not (first / "model.safetensors").exists():
+        raise InputError(
+            f"{first}: a folder without a model; expected a run folder, or pictures, as {first}/*"
+        )
     if first.is_dir() or first.suffix == MODEL_SUFFIX:
         if not others:
             raise InputError(f"{first}: no IMAGE to read is named after the model")
@@ -101,12 +105,14 @@ def _model_and_images(paths: list[Path]) -> tuple[MLP, list[Path]]:
 
 def _shape_of(grid: str) -> tuple[int, int]:
     """Return the numbers of rows and columns that an option gives."""
-    from inknet.photo.grid import checked_shape
+    from inknet.photo.grid import MOST_CELLS, checked_shape
 
     numbers = grid.lower().replace("×", "x").split("x")
     if len(numbers) != 2 or not all(number.isascii() and number.isdigit() for number in numbers):
         raise InputError(f"--grid is {grid!r}; expected rows and columns, as 4x10")
-    rows, columns = (int(number[:6]) for number in numbers)  # more digits are refused as well
+    if max(map(len, numbers)) > 6:  # Python refuses to print very long ones
+        raise InputError(f"--grid is {quoted(grid[:40])}; expected at most {MOST_CELLS} of each")
+    rows, columns = map(int, numbers)
     return checked_shape((rows, columns))
 
 

@@ -18,6 +18,7 @@ from inknet.cli.console import (
     print_json,
     print_rich,
     say,
+    say_columns,
 )
 from inknet.errors import InputError
 
@@ -57,10 +58,9 @@ def evaluate(
     ] = 0,
 ) -> None:
     """Evaluate a trained network on its test data, or on another source."""
-    from inknet.data import load
     from inknet.mlp import MLP
     from inknet.runs import Run
-    from inknet.runs.other_data import evaluation_part, matched
+    from inknet.runs.other_data import evaluation_part, load_as_trained, matched, recipe_of
 
     n_learned_from = 0
     if data is None and (label is not None or transpose is not None):
@@ -72,8 +72,9 @@ def evaluate(
             complain(UNKNOWN_DATA.format(run))
     else:
         model = MLP.load(run)
-        reader = None if model.facts.fitting is None else model.picture_reader()
-        samples = evaluation_part(load(data, reader, label=label, transpose=transpose))
+        recipe = recipe_of(run)
+        samples = load_as_trained(data, model, recipe, label=label, transpose=transpose)
+        samples = evaluation_part(samples)
         if samples.n_official_test and (run / "metrics.json").is_file():
             n_learned_from = Run.open(run).n_learned_from(samples)
     samples = matched(samples, model)
@@ -125,16 +126,19 @@ def runs(
 
 
 def _print_runs(found: list[Run]) -> None:
-    table = new_table(["run", "recipe", "data"], ["seed", "accuracy", "epochs", "seconds"])
+    names = ("run", "recipe", "data", "seed", "accuracy", "epochs", "seconds")
+    rows = [names]
     for run in found:
         m = run.metrics
-        table.add_row(
-            str(run.folder),
-            m["recipe"],
-            Path(m["data"]["source"]).name,
-            str(m["seed"]),
-            f"{m['test']['accuracy']:.2%}",
-            str(m["training"]["epochs"]),
-            f"{m['training']['seconds']:.1f}",
+        rows.append(
+            (
+                str(run.folder),
+                m["recipe"],
+                Path(m["data"]["source"]).name,
+                str(m["seed"]),
+                f"{m['test']['accuracy']:.2%}",
+                str(m["training"]["epochs"]),
+                f"{m['training']['seconds']:.1f}",
+            )
         )
-    print_rich(table)
+    say_columns(rows, n_texts=3)

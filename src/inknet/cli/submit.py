@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from inknet.cli.console import say
+from inknet.cli.console import TRANSPOSE, say
 
 
 def submit(
@@ -18,10 +18,14 @@ def submit(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FILE.csv", help="The file to write.")
     ] = Path("submission.csv"),
+    transpose: Annotated[bool | None, TRANSPOSE] = None,
 ) -> None:
     """Write a submission to Kaggle's digit recognizer: ImageId, from 1, and Label."""
     from inknet.mlp import MLP
+    from inknet.runs.other_data import recipe_of
     from inknet.runs.submission import write_submission
 
-    n_rows = write_submission(MLP.load(run), test, out)
+    model, recipe = MLP.load(run), recipe_of(run)
+    data = recipe.data if recipe else None
+    n_rows = write_submission(model, test, out, data=data, transpose=transpose)
     say(f"{out}: {n_rows:,} rows")

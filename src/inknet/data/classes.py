@@ -67,12 +67,17 @@ def one_label_each(where: str, labels: NDArray[Any]) -> NDArray[Any]:
             f"{where} is {labels.dtype} of shape {labels.shape}, "
             "expected whole numbers, bool or text of shape (n,) or (n, 1), or one-hot"
         )
-    if labels.dtype.kind == "S":
-        try:
-            return np.char.decode(labels, "utf-8")
-        except UnicodeDecodeError:
-            raise InputError(f"{where} is text that is not UTF-8") from None
-    return labels
+    return as_text(where, labels)
+
+
+def as_text(where: str, values: NDArray[Any]) -> NDArray[Any]:
+    """Return bytes as the text that they are in UTF-8; any other array unchanged."""
+    if values.dtype.kind != "S":
+        return values
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError:
+        raise InputError(f"{where} is text that is not UTF-8") from None
 
 
 def _whole(labels: NDArray[Any], where: str) -> NDArray[np.int64]:

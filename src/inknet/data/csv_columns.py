@@ -24,6 +24,10 @@ SEPARATORS = (";", "\t", ",")
 """In this order: in a table separated by semicolons, the commas are those of decimals."""
 INDEX_NAME = re.compile(r"|unnamed: \d+|index|id|row_?(id|names?)?|rownames")
 """Columns that number the rows, as pandas and R write them; numbers of rows are no features."""
+COUNT_NAME = re.compile(r"|#|(no|nr|num|number|row|sample|case|obs|observation)[.]?")
+"""A first column that may count the rows; its values decide."""
+ID_NAME = re.compile(r"(?:^|[ _.-])(?:id|ID|Id)$|[a-z](?:Id|ID)$|^(?:ID|Id|id)[ _.-]")
+"""Columns that may: ``customer_id``, ``PassengerId``. Their values decide."""
 LABEL_NAMES = ("label", "labels", "class", "classes", "target", "targets", "y")
 LIKELY_LABEL_NAMES = ("species", "variety", "diagnosis", "outcome", "quality", "category")
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -152,7 +156,7 @@ def find_columns(
     if _names_index(columns) and columns.label != 0:
         columns.left_out.add(0)
         if names[0] and not names[0].lower().startswith("unnamed"):
-            _say(path, f"{columns.called(0)} is taken for numbers of the rows and left out")
+            say(path, f"{columns.called(0)} is taken for numbers of the rows and left out")
     number = numbered[1 if has_header and rows else 0][0]
     _check_text(path, columns, rows if has_header else [first, *rows], number, has_label)
     if not columns.features:
@@ -194,17 +198,18 @@ def is_number(value: str) -> bool:
 
 def _is_header(first: Sequence[str], rows: Sequence[Sequence[str]]) -> bool:
     """Return whether the first line has names and not values."""
-    names = [value for value in first if not is_number(value)]
     numbers = [value for value in first if is_number(value)]
-    if numbers and _count_up(numbers) and (names or not rows or not _count_up(rows[0])):
+    names = [value for value in first if not is_number(value) and value.lower() not in MISSING]
+    are_names = bool(names) or "" in first
+    if numbers and _count_up(numbers) and (are_names or not rows or not _count_up(rows[0])):
         return True  # pandas names columns by their numbers
-    if not names:
-        return False
+    has_numbers = False
     for column, value in enumerate(first):
-        below = [row[column] for row in rows if column < len(row) and row[column]]
-        if value and not is_number(value) and below and any(map(is_number, below)):
-            return True
-    return not numbers
+        below = [row[column] for row in rows if column < len(row) and row != first]
+        if value in names and value in below:
+            return False  # a value; what stands above a column is its name
+        has_numbers |= value in names and any(map(is_number, below))
+    return has_numbers or (are_names and not numbers)
 
 
 def _count_up(values: Sequence[str]) -> bool:
@@ -247,7 +252,7 @@ def _named_label(path: object, columns: Columns, label: str | None) -> int | Non
         raise InputError(f"{path}: {which} may each be the label; {HOW}")
     likely = [i for i, name in enumerate(lower) if name in LIKELY_LABEL_NAMES]
     if len(likely) == 1:
-        _say(path, f"{columns.called(likely[0])} is taken for the label")
+        say(path, f"{columns.called(likely[0])} is taken for the label")
         return likely[0]
     return None
 
@@ -265,7 +270,7 @@ def _check_text(
     if has_label and columns.label is None and len(text) == 1:
         columns.label = text[0][0]
         if columns.names:
-            _say(path, f"{columns.called(columns.label)}, the only one of text, is the label")
+            say(path, f"{columns.called(columns.label)}, the only one of text, is the label")
         return
     if text:
         named = ", ".join(columns.called(column).removeprefix("column ") for column, _ in text[:30])
@@ -277,7 +282,7 @@ def _check_text(
         )
 
 
-def label_by_values(path: object, columns: Columns, table: NDArray[Any]) -> tuple[int, int | None]:
+def label_by_values(path: object, columns: Columns, table: NDArray[Any]) -> int:
     """Decide by all values of a table of numbers which column is the label.
 
     Parameters
@@ -289,16 +294,14 @@ def label_by_values(path: object, columns: Columns, table: NDArray[Any]) -> tupl
     -------
     int
         The position of the label in the table.
-    int or None
-        The position of a column that only numbers the rows, and is left out.
 
     Raises
     ------
     InputError
         If both ends could be the label, or neither.
     """
-    numbering = 0 if len(table) >= LEAST_ROWS and table.shape[1] > 2 and _numbers(table) else None
-    ends = {"first": 0 if numbering is None else 1, "last": table.shape[1] - 1}
+    is_numbered = table.shape[1] > 2 and _count_rows(table[:, 0])
+    ends: dict[str, int] = {"first": 1 if is_numbered else 0, "last": table.shape[1] - 1}
     likely = [name for name, position in ends.items() if _may_be_classes(table[:, position])]
     if len(likely) != 1:
         start = quoted(",".join(columns.names[:2])[:40])
@@ -308,17 +311,44 @@ def label_by_values(path: object, columns: Columns, table: NDArray[Any]) -> tupl
     position = ends[likely[0]]
     name = columns.called(columns.features[position])
     named = f", {name}," if columns.names else ""
-    _say(path, f"the {likely[0]} column{named} is taken for the label")
-    if numbering is not None:
-        name = columns.called(columns.features[0])
-        _say(path, f"{name} counts the rows and is left out")
-    return position, numbering
+    say(path, f"the {likely[0]} column{named} is taken for the label")
+    return position
 
 
-def _numbers(table: NDArray[Any]) -> bool:
-    """Return whether the first column only numbers the rows."""
-    first = table[:, 0].astype(np.float64)
-    return bool((np.diff(first) == 1).all())
+def row_numbers(path: object, columns: Columns, table: NDArray[Any]) -> list[int]:
+    """Return which columns of features only say which row it is, by their values; warn of them.
+
+    That is a first column that counts the rows and has no name, or one such as ``no``; and columns
+    with a name such as ``PassengerId`` whose values are whole and all different. Of new rows they
+    say nothing.
+
+    Parameters
+    ----------
+    table : (n, n_features)
+        The columns of ``columns.features``.
+    """
+    names = [columns.names[i] for i in columns.features] if columns.names else []
+    may_count = not names or bool(COUNT_NAME.fullmatch(names[0].lower()))
+    found = [0] if may_count and table.shape[1] > 1 and _count_rows(table[:, 0]) else []
+    for position, name in enumerate(names):
+        if position not in found and ID_NAME.search(name) and _are_different(table[:, position]):
+            found.append(position)
+    if len(found) == table.shape[1]:
+        return []
+    for position in found:
+        say(path, f"{columns.called(columns.features[position])} numbers the rows and is left out")
+    return found
+
+
+def _count_rows(values: NDArray[Any]) -> bool:
+    """Return whether values only number the rows."""
+    return len(values) >= LEAST_ROWS and bool((np.diff(values.astype(np.float64)) == 1).all())
+
+
+def _are_different(values: NDArray[Any]) -> bool:
+    """Return whether values are whole numbers, each of which occurs once."""
+    is_whole = values.dtype.kind in "iu" or bool((values == np.rint(values)).all())
+    return is_whole and LEAST_ROWS <= len(values) == len(np.unique(values))
 
 
 def _may_be_classes(values: NDArray[Any]) -> bool:
@@ -328,5 +358,6 @@ def _may_be_classes(values: NDArray[Any]) -> bool:
     return 2 <= n_different <= min(MOST_CLASSES_GUESSED, max(2, len(values) // 5))
 
 
-def _say(path: object, assumed: str) -> None:
+def say(path: object, assumed: str) -> None:
+    """Warn of what is assumed of a table."""
     warnings.warn(f"{path}: {assumed}", InputWarning, stacklevel=2)

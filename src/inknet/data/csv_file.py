@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import re
 from array import array
 from collections.abc import Iterator
 from itertools import chain, islice
@@ -25,6 +26,8 @@ from inknet.data.csv_columns import (
     find_columns,
     is_number,
     label_by_values,
+    row_numbers,
+    say,
     split_fields,
 )
 from inknet.data.dataset import MOST_CLASSES, Dataset
@@ -36,6 +39,7 @@ LONGEST_LINE = 1 << 22  # characters; no picture has a longer line
 BLOCK = 1 << 20  # characters that are parsed at once
 LINES_LOOKED_AT = 100
 MOST_LABELS = 10 * MOST_CLASSES  # different ones that are kept before they are refused
+NOT_UTF8 = re.compile("[\ud800-\udfff]")  # what Python makes of a byte that is not UTF-8
 
 
 def load_csv(path: Path, label: str | None = None) -> Dataset:
@@ -64,23 +68,25 @@ def load_csv(path: Path, label: str | None = None) -> Dataset:
         lines = _Lines(path, file)
         columns = lines.find_columns(label)
         table, labels = _read_table(lines, columns)
-    features = columns.features
     if labels is None:
-        position, numbering = label_by_values(path, columns, table)
+        features = columns.features
+        position = label_by_values(path, columns, table)
         labels = table[:, position].astype(np.float64)
         columns.label = features[position]
-        if numbering is not None:
-            columns.left_out.add(features[numbering])
-        removed = [place for place in (position, numbering) if place is not None]
-        table = np.delete(table, removed, axis=1)
+        table = np.delete(table, position, axis=1)
+    if counting := row_numbers(path, columns, table):
+        columns.left_out.update(columns.features[place] for place in counting)
+        table = np.delete(table, counting, axis=1)
     where = f"{path}: {columns.called(columns.label)}" if columns.label is not None else str(path)
-    numbers, names = named_classes(labels, where)
+    numbers, classes = named_classes(labels, where)
+    names = feature_names(columns)
     return Dataset(
         features=table,
         labels=numbers,
-        class_names=names,
-        image_shape=image_shape_of(table, feature_names(columns)),
+        class_names=classes,
+        image_shape=image_shape_of(table, names),
         name=str(path),
+        feature_names=tuple(names),
     )
 
 
@@ -111,8 +117,8 @@ def feature_names(columns: Columns) -> list[str]:
 
 
 def _as_text(binary: io.BufferedReader[Any] | gzip.GzipFile) -> TextIO:
-    """Return the text of a file; a byte that is not UTF-8 is refused where it is read."""
-    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="replace")
+    """Return the text of a file; `_Lines` refuses a byte that is not UTF-8, naming its line."""
+    return io.TextIOWrapper(binary, encoding="utf-8-sig", errors="surrogateescape")
 
 
 class _Lines:
@@ -138,8 +144,8 @@ class _Lines:
         Raises
         ------
         InputError
-            If a line is longer than any row of pixels, or a gzipped file unpacks to far more than a
-            file of its size should.
+            If a line is not UTF-8, or longer than any row of pixels, or a gzipped file unpacks to
+            far more than a file of its size should.
         """
         path, n_bytes = self.path, self.path.stat().st_size
         n_characters, number, allowed = 0, 0, largest_unpacked(n_bytes)
@@ -152,6 +158,11 @@ class _Lines:
                 raise InputError(
                     f"{path}: unpacks to more than {allowed:,} bytes, too much for a file of "
                     f"{n_bytes:,}"
+                )
+            if not line.isascii() and (wrong := NOT_UTF8.search(line)):
+                raise InputError(
+                    f"{path}: line {number} has a byte 0x{ord(wrong[0]) & 0xFF:02x} that is not "
+                    "UTF-8; save the table as UTF-8"
                 )
             if not line.isspace():
                 yield number, line
@@ -236,11 +247,20 @@ def _joined(tables: list[NDArray[Any]]) -> NDArray[Any]:
 
 
 class _Labels:
-    """The labels of the lines read so far: each different text once, and numbers for all lines."""
+    """The labels of the lines read so far: each different text once, and numbers for all lines.
+
+    Attributes
+    ----------
+    known : dict
+        The number of each text.
+    first : list of int
+        The line in which each was found first.
+    """
 
     def __init__(self, path: Path, columns: Columns) -> None:
         self.path, self.columns = path, columns
         self.known: dict[str, int] = {}
+        self.first: list[int] = []
         self.codes = array("i")
 
     def add(self, block: list[tuple[int, str]]) -> None:
@@ -260,7 +280,10 @@ class _Labels:
             if value == "":
                 where = self.columns.called(column)
                 raise InputError(f"{self.path}: line {number}, {where}: no label, it is empty")
-            self.codes.append(known.setdefault(value, len(known)))
+            if value not in known:
+                known[value] = len(known)
+                self.first.append(number)
+            self.codes.append(known[value])
         if len(known) > MOST_LABELS:
             raise InputError(
                 f"{self.path}: {self.columns.called(column)} has more than {MOST_LABELS:,} "
@@ -268,10 +291,24 @@ class _Labels:
             )
 
     def values(self) -> NDArray[Any]:
-        """Return the labels: float64 if all are numbers, otherwise text."""
+        """Return the labels: float64 if all are numbers, otherwise text.
+
+        A word for a missing value is refused among numbers, and named in a warning among texts.
+        """
         texts = list(self.known)
         codes = np.frombuffer(self.codes, np.intc)
-        if not all(map(is_number, texts)):
+        others = [text for text in texts if not is_number(text)]
+        missing = [text for text in others if text.lower() in MISSING]
+        if missing:
+            column = self.columns.label
+            assert column is not None, "labels are added from a column only"
+            place = f"line {self.first[self.known[missing[0]]]}, {self.columns.called(column)}"
+            if missing == others and len(texts) > len(others):
+                raise InputError(
+                    f"{self.path}: {place}: no label, {quoted(missing[0])!r} is a missing value"
+                )
+            say(self.path, f"{place}: {quoted(missing[0])!r} is taken for the name of a class")
+        if others:
             return np.array(texts)[codes]
         return np.array([float(text.replace(",", ".")) for text in texts])[codes]
 

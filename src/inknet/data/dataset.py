@@ -43,6 +43,8 @@ class Dataset:
     is_scaled : bool
         Whether the features are on a network's scale, where uint8 stands for 0 to 1. Otherwise
         their values decide what they stand for, see `inknet.scale`.
+    feature_names : tuple of str
+        The names of the columns of a table, or none.
     """
 
     features: NDArray[Any]
@@ -53,6 +55,7 @@ class Dataset:
     n_official_test: int = 0
     rows: NDArray[np.intp] | None = None
     is_scaled: bool = False
+    feature_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Check that the parts fit together; raise an `InputError` naming the source if not."""

@@ -8,10 +8,12 @@ class, it has the name of the capital.
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from string import ascii_lowercase, ascii_uppercase, digits
 
 from inknet.data.classes import renamed
 from inknet.data.dataset import Dataset
+from inknet.data.layout import transposed
 
 MERGED = (*digits, *ascii_uppercase, *"abdefghnqrt")
 CLASS_NAMES = {
@@ -22,7 +24,8 @@ CLASS_NAMES = {
     "digits": tuple(digits),
     "mnist": tuple(digits),
 }
-FILE_NAME = re.compile(rf"(?:^|[-_.])emnist-({'|'.join(CLASS_NAMES)})-")
+FILE_NAME = re.compile(rf"emnist-({'|'.join(CLASS_NAMES)})-(?!.*\.npz$)")
+"""An archive of NumPy was written by somebody's own program, which may have turned the images."""
 
 
 def split_in(names: list[str]) -> str | None:
@@ -31,15 +34,24 @@ def split_in(names: list[str]) -> str | None:
     EMNIST comes as IDX files, ``emnist-letters-train-images-idx3-ubyte``, and as tables,
     ``emnist-letters-train.csv``.
     """
-    found = {match[1] for name in names if (match := FILE_NAME.search(name.lower()))}
+    found = {match[1] for name in names if (match := FILE_NAME.match(name.lower()))}
     return found.pop() if len(found) == 1 else None
 
 
-def with_names(dataset: Dataset, split: str) -> Dataset:
-    """Return a dataset of EMNIST whose classes have the names of its mapping."""
+def is_emnist(source: str) -> bool:
+    """Return whether a source is EMNIST, by its name or that of its file."""
+    return split_in([f"{Path(source).name}-"]) is not None
+
+
+def as_emnist(dataset: Dataset, split: str, transpose: bool | None) -> Dataset:
+    """Return a dataset of EMNIST upright, unless it is said how, and with its classes' names.
+
+    One whose labels are not those of the split only has the name, and is returned unchanged.
+    """
     if not all(name.isdecimal() for name in dataset.class_names):
         return dataset
     if max(map(int, dataset.class_names)) >= len(CLASS_NAMES[split]):
-        return dataset  # it only has the name
+        return dataset
     names = tuple(CLASS_NAMES[split][int(name)] for name in dataset.class_names)
-    return renamed(dataset, names)
+    dataset = renamed(dataset, names)
+    return transposed(dataset) if transpose is None else dataset

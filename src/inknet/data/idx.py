@@ -23,8 +23,8 @@ from inknet.errors import InputError
 TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 """The code of each type of values."""
 NAME = re.compile(
-    r"(?P<stem>[^.].*?|)(?P<kind>images|labels)[-.]idx(?P<n>\d)-"
-    r"(?:ubyte|byte|short|int|float|double)(?:\.gz|\.xz)?"
+    r"(?P<stem>[^.].*?|)(?P<kind>images|labels)[-.]idx(?P<n>\d)"
+    r"(?:-(?:ubyte|byte|short|int|float|double))?(?:\.gz|\.xz)?"
 )
 """The whole name of a file. What a Mac or a stopped download leaves next to it has other names."""
 TEST_NAME = re.compile(r"(^|[-_.])(t10k|test)[-_.]")
@@ -286,9 +286,13 @@ def load_pairs(train: Pair, test: Pair | None, name: str) -> Dataset:
 
 
 def _read_labels(path: Path) -> NDArray[Any]:
-    """Return one label for each image; those of QMNIST have the class in the first of 8 columns."""
+    """Return one label for each image; those of QMNIST have the class in the first of 8 columns.
+
+    The other columns of QMNIST are larger numbers than those of 8 classes that are one-hot.
+    """
     labels = read_values(path, 1, 2)
-    if labels.ndim == 2 and labels.shape[1] == QMNIST_COLUMNS and labels.dtype.kind in "iu":
+    is_wide = labels.ndim == 2 and labels.shape[1] == QMNIST_COLUMNS
+    if is_wide and labels.dtype.kind in "iu" and labels.max() > 1:
         return labels[:, 0]
     return one_label_each(str(path), labels)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.warning_filter import warning_filter
-from inknet.errors import InputError, quoted
+from inknet.errors import InputError, InputWarning, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")  # PPM is PGM and PBM too
+PAGED = ("GIF", "TIFF", "WEBP")  # may have more than one picture
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 AVIF_BRANDS = (b"avif", b"avis")
 EXIF_ORIENTATION = 0x0112
@@ -76,7 +78,10 @@ def read_image_shape(path: Path) -> tuple[int, int]:
 
 @contextmanager
 def open_image(path: Path) -> Iterator[Image]:
-    """Open a picture. Every error while it is open becomes an `InputError` of one line."""
+    """Open a picture, or the first of several in a file, with a warning.
+
+    Every error while it is open becomes an `InputError` of one line.
+    """
     from PIL import Image, UnidentifiedImageError
 
     if path.exists() and not path.is_file():
@@ -86,6 +91,7 @@ def open_image(path: Path) -> Iterator[Image]:
         with warning_filter("ignore"), Image.open(path, formats=_formats(path)) as image:
             _check_size(path, image)
             yield image
+            has_more = _has_more_pages(path, image)
     except InputError:
         raise
     except UnidentifiedImageError as error:
@@ -96,6 +102,23 @@ def open_image(path: Path) -> Iterator[Image]:
     except Exception as error:  # Pillow's decoders raise a dozen types of error on damaged files
         reason = quoted(getattr(error, "strerror", None) or error)
         raise InputError(f"{path}: cannot be read as an image ({reason})") from error
+    if has_more:
+        more = f"{path}: has more than one page or frame; only the first is read"
+        warnings.warn(more, InputWarning, stacklevel=2)
+
+
+def _has_more_pages(path: Path, image: Image) -> bool:
+    """Return whether the file of a picture has pages or frames after the first."""
+    from PIL import Image as PillowImage
+
+    if image.format not in PAGED:
+        return False
+    try:
+        with PillowImage.open(path, formats=(image.format,)) as again:
+            again.seek(1)
+    except Exception:  # there is none, or it is damaged
+        return False
+    return True
 
 
 def _formats(path: Path) -> tuple[str, ...]:

@@ -66,18 +66,20 @@ def _numbers_of_frame(frame: Any, name: str) -> NDArray[np.float64]:
         If columns hold text or other things, naming them.
     """
     numbers, others = [], []
-    for column in frame.columns:
-        values = np.asarray(frame[column])
+    for position, name_of_column in enumerate(frame.columns):
+        # of pandas by position: two columns may have one name
+        column = frame.iloc[:, position] if hasattr(frame, "iloc") else frame[name_of_column]
+        values = np.asarray(column)
         if values.dtype.kind == "O" and all(isinstance(value, NUMBER) for value in values):
             values = values.astype(np.float64)
         if values.dtype.kind in "biuf" and values.ndim == 1:
             numbers.append(values)
-        elif hasattr(getattr(frame[column], "dtype", None), "na_value") and (
-            frame[column].dtype.kind in "biuf"  # numbers of pandas that may be missing
+        elif hasattr(getattr(column, "dtype", None), "na_value") and (
+            column.dtype.kind in "biuf"  # numbers of pandas that may be missing
         ):
-            numbers.append(frame[column].to_numpy(np.float64, na_value=np.nan))
+            numbers.append(column.to_numpy(np.float64, na_value=np.nan))
         else:
-            others.append(repr(column))
+            others.append(repr(name_of_column))
     if others:
         listed = quoted(", ".join(others[:20]))
         raise InputError(
@@ -119,7 +121,9 @@ def checked_dataset(
             theirs, ours = (f"{height}×{width}" for height, width in (shape, image_shape))
             raise InputError(f"X{part} has images of {theirs}; the model was trained on {ours}")
         image_shape = (shape[0], shape[1])
-    return Dataset(features, labels, class_names, image_shape, name)
+    columns = list(getattr(X, "columns", ()))
+    names = tuple(columns) if all(isinstance(column, str) for column in columns) else ()
+    return Dataset(features, labels, class_names, image_shape, name, feature_names=names)
 
 
 def checked_labels(

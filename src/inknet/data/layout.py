@@ -21,7 +21,7 @@ from inknet.errors import InputError, InputWarning
 
 PIXEL_NAME = re.compile(r"(pixel|pix|px)[ _.-]?\d+([ _.x-]\d+)?|\d+x\d+", re.IGNORECASE)
 """As in the files of Kaggle and OpenML: ``pixel0``, ``pixel_0_1``, ``1x1``."""
-NUMBERED_NAME = re.compile(r"(\D*)\d+")
+NUMBERED_NAME = re.compile(r"(\D*)(\d+)")
 """A name that says nothing: ``0``, ``x1``, ``column 2``."""
 SMALLEST_SIDE = 8  # pixels; in a smaller square, chance is enough to look like an image
 LEAST_CORRELATION = 0.25  # of neighbouring pixels; 0.3 to 0.8 in images of 8×8 to 28×28
@@ -52,10 +52,17 @@ def image_shape_of(features: NDArray[Any], names: Sequence[str] = ()) -> tuple[i
         return None
     if names and all(PIXEL_NAME.fullmatch(name) for name in names):
         return shape
-    found = [NUMBERED_NAME.fullmatch(name) for name in names]
-    if not all(found) or len({match[1] for match in found if match}) > 1:
+    if names and numbers_in(names) is None:
         return None
     return shape if _looks_like_images(features, shape[0]) else None
+
+
+def numbers_in(names: Sequence[str]) -> list[int] | None:
+    """Return the numbers of names that differ in these only, or None if there are others."""
+    found = [match for match in map(NUMBERED_NAME.fullmatch, names) if match]
+    if len(found) < len(names) or len({match[1] for match in found}) > 1:
+        return None
+    return [int(match[2]) for match in found]
 
 
 def as_images(dataset: Dataset) -> Dataset:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.data.classes import LARGEST_WHOLE, named_classes, one_label_each
+from inknet.data.classes import LARGEST_WHOLE, as_text, named_classes, one_label_each
 from inknet.data.compressed import largest_unpacked
 from inknet.data.dataset import MOST_CLASSES, Dataset
 from inknet.data.kept import kept
@@ -204,7 +204,7 @@ def _without_channels(where: str, images: NDArray[Any]) -> NDArray[Any]:
 
 
 def _read_class_names(path: Path, archive: zipfile.ZipFile) -> tuple[str, ...]:
-    names = _read_array(path, archive, "class_names")
+    names = as_text(f"{path}: class_names", _read_array(path, archive, "class_names"))
     if names.ndim != 1 or names.dtype.kind != "U":
         raise InputError(
             f"{path}: class_names is {names.dtype} of shape {names.shape}, expected text (n,)"

@@ -17,9 +17,8 @@ from pathlib import Path
 from inknet.data.classes import renamed
 from inknet.data.dataset import Dataset
 from inknet.data.download import fetch_file
-from inknet.data.emnist import CLASS_NAMES, split_in, with_names
+from inknet.data.emnist import CLASS_NAMES, as_emnist, split_in
 from inknet.data.idx import Pair, find_spelling, load_pairs
-from inknet.data.layout import transposed
 from inknet.errors import InputError, quoted
 from inknet.files import as_path, write_whole
 
@@ -240,11 +239,8 @@ def load_published(one: Published, transpose: bool | None = None) -> Dataset:
         )
     if one.class_names is not None:
         dataset = renamed(dataset, one.class_names)
-    if (split := split_in([f"{one.name}-"])) is not None:
-        dataset = with_names(dataset, split)
-        if transpose is None:
-            dataset = transposed(dataset)
-    return dataset
+    split = split_in([f"{one.name}-"])
+    return dataset if split is None else as_emnist(dataset, split, transpose)
 
 
 def fetch_published(one: Published) -> Path:
@@ -301,10 +297,10 @@ def _fetch_archive(one: Published, archive: Archive, cache: Path, own_folder: st
     if failures:
         raise _unavailable(one, own_folder, cache, archive.name, failures)
     packed = cache / archive.name
-    wanted = [other for other in (one, *PUBLISHED.values()) if other.archive == archive]
+    sets = [one, *(other for other in PUBLISHED.values() if other.archive == archive)]
     try:
         with zipfile.ZipFile(packed) as members:
-            for name in (f"{name}.gz" for other in wanted for name in other.hashes):
+            for name in sorted({f"{name}.gz" for other in sets for name in other.hashes}):
                 write_whole(cache / name, partial(_unpack, members, archive.folder + name))
     except (KeyError, zipfile.BadZipFile, EOFError) as error:
         raise InputError(f"{packed}: not as published ({quoted(error)})") from None

@@ -1,7 +1,6 @@
 """`load`, the one function for all sources of data: a SOURCE is a name or a path."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 from inknet.data.classes import renamed, without_absent_classes
 from inknet.data.csv_file import load_csv
 from inknet.data.dataset import Dataset
-from inknet.data.emnist import split_in, with_names
+from inknet.data.emnist import as_emnist, split_in
 from inknet.data.idx import images_in, load_idx
 from inknet.data.image_folder import load_image_folder
 from inknet.data.layout import transposed
@@ -26,20 +25,12 @@ PictureReader: TypeAlias = Callable[[Path], NDArray[np.uint8]]
 """From the file of a picture to an image ``(height, width)``."""
 
 
-def _load_public(name: str) -> Dataset:
-    return load_published(PUBLISHED[name])
-
-
-NAMED: dict[str, Callable[[], Dataset]] = {
-    "mnist": load_mnist,
-    "sample": load_sample,
-    **{name: partial(_load_public, name) for name in PUBLISHED},
-}
-"""How sources that have a name are loaded."""
+NAMED: dict[str, Callable[[], Dataset]] = {"mnist": load_mnist, "sample": load_sample}
+"""How sources that have a name are loaded, besides those in `PUBLISHED`."""
 TABLES = (".csv", ".tsv", ".data")
 EXPECTED = (
-    f"a SOURCE is {', '.join(NAMED)}, or the path of a table (.csv, .tsv, also gzipped), "
-    "an IDX file or a folder of them, an .npz, or a folder of class folders of images"
+    f"a SOURCE is {', '.join([*NAMED, *PUBLISHED])}, or the path of a table (.csv, .tsv, also "
+    "gzipped), an IDX file or a folder of them, an .npz, or a folder of class folders of images"
 )
 
 
@@ -56,10 +47,10 @@ def load(
     Parameters
     ----------
     source
-        A name from `NAMED`, such as ``"mnist"`` or ``"sample"``, or a path: a table (`load_csv`),
-        an IDX file of images, a folder of IDX files, an ``.npz``, or a folder with one folder of
-        images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or a ``Path``. In
-        this and every other path, ``~`` and ``~user`` are home folders.
+        A name from `source_names`, such as ``"mnist"`` or ``"sample"``, or a path: a table
+        (`load_csv`), an IDX file of images, a folder of IDX files, an ``.npz``, or a folder with
+        one folder of images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or
+        a ``Path``. In this and every other path, ``~`` and ``~user`` are home folders.
     read
         How a model that is to be evaluated reads a picture, see `MLP.picture_reader`; for a folder
         of images.
@@ -90,41 +81,60 @@ def load(
 def _load(
     source: str | Path, read: PictureReader | None, label: str | None, transpose: bool | None
 ) -> Dataset:
-    if isinstance(source, str) and source in NAMED:
+    if isinstance(source, str) and source in source_names():
         _refuse_label(source, label)
-        if source in PUBLISHED and transpose is not None:
+        if source in PUBLISHED:
             return load_published(PUBLISHED[source], transpose)
         return NAMED[source]()
     if source == "":
         raise InputError(f"the source is empty; {EXPECTED}")
     path = as_path(source)
     try:
-        dataset = _load_path(path, read, label)
+        return _load_path(path, read, label, transpose)
     except MemoryError:
         raise InputError(f"{path}: does not fit in memory") from None
     except OSError as error:  # from listing a folder; the readers turn their own into InputError
         raise InputError(f"{error.filename or path}: {error.strerror or error}") from error
-    files = [image.name for image in images_in(path)] if path.is_dir() else [path.name]
-    if (split := split_in(files)) is not None:
-        dataset = with_names(dataset, split)
-        if transpose is None:
-            dataset = transposed(dataset)
-    return dataset
 
 
-def _load_path(path: Path, read: PictureReader | None, label: str | None) -> Dataset:
-    """Choose the reader by the kind of the path and the end of its name."""
+def is_table(source: str | Path) -> bool:
+    """Return whether a source is the file of a table, by its name."""
+    return _bare_name(source).endswith(TABLES)
+
+
+def _bare_name(source: str | Path) -> str:
+    return Path(source).name.lower().removesuffix(".gz").removesuffix(".xz")
+
+
+def source_names() -> list[str]:
+    """Return the names of all sources that have one."""
+    return [*NAMED, *PUBLISHED]
+
+
+def _load_path(
+    path: Path, read: PictureReader | None, label: str | None, transpose: bool | None
+) -> Dataset:
+    """Load a file or folder; EMNIST is known by the names of its files."""
     if path.is_dir():
         _refuse_label(path, label)
-        return load_idx(path) if images_in(path) else load_image_folder(path, read)
+        names = [image.name for image in images_in(path)]
+        dataset = load_idx(path) if names else load_image_folder(path, read)
+    else:
+        names, dataset = [path.name], _load_file(path, label)
+    split = split_in(names)
+    return dataset if split is None else as_emnist(dataset, split, transpose)
+
+
+def _load_file(path: Path, label: str | None) -> Dataset:
+    """Choose the reader by the end of the name."""
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; {EXPECTED}")
     if not path.is_file():
         raise InputError(f"{path}: neither a file nor a folder; {EXPECTED}")
-    name = path.name.lower().removesuffix(".gz").removesuffix(".xz")
-    if name.endswith(TABLES):
+    if is_table(path):
         return load_csv(path, label)
     _refuse_label(path, label)
+    name = _bare_name(path)
     if name.endswith(".npz"):
         return load_npz(path)
     if "idx" in name:

@@ -27,7 +27,7 @@ class Architecture:
     activations : sequence of str
         One for each layer after the input; the last one is ``"softmax"``, the others are names of
         `inknet.nn.layers.HIDDEN`. If the last is ``"sigmoid"``, each output is a separate yes or
-        no: for samples with any number of labels.
+        no: for samples with any number of labels. `inknet.nn.losses.LOSSES` has the loss of each.
     keep_probs : sequence of float
         One for each layer after the input: the probability that dropout keeps a neuron, in
         ``(0, 1]``. The output layer keeps all: its entry is 1.
@@ -113,7 +113,7 @@ class Architecture:
             if not isinstance(width, (int, np.integer)) or isinstance(width, bool) or width < 1:
                 raise ValueError(f"{given} whole numbers from 1, not {width!r}")
         last = self.layer_dims[-1]
-        if last < 2 and self.activations[-1:] != ("sigmoid",):
+        if last < 2 and self.activations[-1:] == ("softmax",):
             raise ValueError(f"layer_dims ends with {last}; expected 2 classes or more")
 
     def _check_activations(self) -> None:

@@ -6,9 +6,7 @@ image of each with its three most probable classes.
 
 from __future__ import annotations
 
-import base64
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,9 +26,11 @@ from inknet.report.figures import (
     fractions,
     new_figure,
     own_settings,
+    png_of,
     save_figure,
     shorten,
     shrink,
+    uri_of,
 )
 from inknet.report.images import draw_image
 
@@ -71,12 +71,9 @@ def plot_reading(reading: Answer, path: str | Path) -> None:
 
 def reading_html(reading: Answer) -> str:
     """Return the picture of a reading as an element of HTML that needs no other file."""
-    file = BytesIO()
-    with own_settings():
-        figure = reading_figure(reading)
-        figure.savefig(file, format="png", metadata={"Software": None})
+    figure = reading_figure(reading)
     text = escape(printable(f"{_name(reading)}: {reading.in_a_line()}"))
-    uri = "data:image/png;base64," + base64.b64encode(file.getvalue()).decode("ascii")
+    uri = uri_of(png_of(lambda: figure))
     width = round(float(figure.get_size_inches()[0]) * 96)  # CSS pixels
     return (
         f'<img src="{uri}" alt="{text}" title="{text}" style="width: {width}px; max-width: 100%">'

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import product
 from operator import index
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +55,11 @@ LEAST_HEIGHT = 0.2
 """A character is at least this share of a cell high."""
 SQUARE = 0.6
 """What fills this share of a cell in both directions may be its own frame."""
+ANOTHER = 0.6
+"""What is this share as high as the character of a cell, beside it, is another one."""
+ACROSS, APART = 0.8, 0.2
+"""A line of the form covers at least the first share of its width; if it is further than the second
+share of a cell from where cells meet, these are other cells."""
 
 
 def checked_shape(grid: tuple[int, int]) -> tuple[int, int]:
@@ -94,18 +100,47 @@ def read_grid(picture: Picture, shape: tuple[int, int], recognize: Recognize) ->
         corners = np.array([(0, 0), (0, width), (height, width), (height, 0)], float)
     flat = _flattened(picture, corners, shape)
     found = find_ink(flat)
-    cells, places, images = [], [], []
-    for cell, (strokes, top, left) in _cells(found, shape).items():
-        cells.append(cell)
-        places.append(box_of(strokes, top, left))
-        images.append(fitted(character_ink(found, strokes, top, left))[1])
+    cells = _cells(found, shape)
+    places = [box_of(one.strokes, one.top, one.left) for one in cells.values()]
+    images = [
+        fitted(character_ink(found, one.strokes, one.top, one.left))[1] for one in cells.values()
+    ]
     rows: list[list[Character]] = [[] for _ in range(shape[0])]
-    for cell, one in zip(cells, characters_of(places, images, recognize), strict=True):
+    characters = characters_of(places, images, recognize)
+    for (cell, content), one in zip(cells.items(), characters, strict=True):
         box = _box_in_picture(one.box, corners, flat.shape)
-        rows[cell[0]].append(replace(one, box=box, cell=cell))
+        familiarity = 0.0 if content.has_more else one.familiarity  # two digits are no digit
+        rows[cell[0]].append(replace(one, box=box, cell=cell, familiarity=familiarity))
     # what is outside of cells is no matter; where the paper is not even, cells may not be blank
     strength = found.strength if found.noise > GRAIN else 0.0
-    return Sheet(rows, np.zeros((height, width), bool), 0, strength=strength)
+    strokes = np.zeros((height, width), bool)
+    return Sheet(rows, strokes, 0, strength=strength, doubt=_doubt(flat, shape))
+
+
+def _doubt(flat: Picture, shape: tuple[int, int]) -> str:
+    """Return what speaks against the numbers of rows and columns: the lines of other cells."""
+    mask = find_ink(flat, keep_lines=True).mask
+    for lines, n, what in (
+        (_lines_across(mask), shape[0], "rows"),
+        (_lines_across(mask.T), shape[1], "columns"),
+    ):
+        from_edges = np.abs(lines * n - np.round(lines * n))
+        m = len(lines) + 1
+        are_even = m > 1 and bool(np.allclose(lines * m, np.arange(1, m), atol=APART))
+        if (from_edges > APART).any() or (are_even and m != n):
+            return f"its lines are not those of {n} {what}"
+    return ""
+
+
+def _lines_across(mask: Mask) -> NDArray[np.float64]:
+    """Return where horizontal lines are between the upper and the lower edge, from 0 to 1."""
+    is_thin = mask & (run_lengths(mask) <= max(2, 0.02 * len(mask)))
+    padded = np.pad(is_thin, ((1, 1), (0, 0)))
+    is_line = (padded[:-2] | padded[1:-1] | padded[2:]).mean(axis=1) >= ACROSS
+    starts = np.flatnonzero(is_line & ~np.pad(is_line, (1, 0))[:-1])
+    stops = np.flatnonzero(is_line & ~np.pad(is_line, (0, 1))[1:])
+    places = (starts + stops + 1) / 2 / len(mask)
+    return np.asarray(places[(places > NEAR / 2) & (places < 1 - NEAR / 2)])
 
 
 def frame_corners(picture: Picture, shape: tuple[int, int]) -> Corners | None:
@@ -188,8 +223,17 @@ def _box_in_picture(box: Box, corners: Corners, shape: tuple[int, ...]) -> Box:
     return round(top), round(left), round(bottom), round(right)
 
 
-def _cells(found: Found, shape: tuple[int, int]) -> dict[tuple[int, int], tuple[Mask, int, int]]:
-    """Return the strokes of each cell that is not blank, and where their window begins."""
+class _Content(NamedTuple):
+    """A character in a cell, where the window of its strokes begins, and whether there is more."""
+
+    strokes: Mask
+    top: int
+    left: int
+    has_more: bool
+
+
+def _cells(found: Found, shape: tuple[int, int]) -> dict[tuple[int, int], _Content]:
+    """Return what is in each cell that is not blank."""
     mask = _without_edges(_without_edges(found.mask, shape).T, shape[::-1]).T
     edges = [np.linspace(0, side, n + 1) for side, n in zip(mask.shape, shape, strict=True)]
     size = np.array([mask.shape[0] / shape[0], mask.shape[1] / shape[1]])
@@ -205,9 +249,9 @@ def _cells(found: Found, shape: tuple[int, int]) -> dict[tuple[int, int], tuple[
     for cell in product(range(shape[0]), range(shape[1])):
         members = keep & (owners == cell).all(axis=1)
         if members.any():
-            strokes = _character(parts, members, size)
-            if strokes is not None:
-                result[cell] = strokes
+            content = _character(parts, members, size)
+            if content is not None:
+                result[cell] = content
     return result
 
 
@@ -244,8 +288,8 @@ def _cut_at_edges(mask: Mask, edges: list[NDArray[np.float64]], size: NDArray[np
 
 def _character(
     parts: Parts, members: NDArray[np.bool_], size: NDArray[np.float64]
-) -> tuple[Mask, int, int] | None:
-    """Return the strokes of the character among the parts of a cell; None if there is none."""
+) -> _Content | None:
+    """Return the character among the parts of a cell; None if there is none."""
     boxes = parts.boxes[members]
     top, left = (int(side) for side in boxes[:, :2].min(axis=0))
     bottom, right = (int(side) for side in boxes[:, 2:].max(axis=0))
@@ -254,7 +298,11 @@ def _character(
     of_cell = connected_parts(mask)
     if ((of_cell.boxes[:, 2:] - of_cell.boxes[:, :2]) >= SQUARE * size).all(axis=1).any():
         of_cell = connected_parts(without_frames(mask, of_cell))
-    strokes = of_cell.mask(main_character(of_cell))[1:-1, 1:-1]
-    if np.ptp(np.flatnonzero(strokes.any(axis=1))) + 1 < LEAST_HEIGHT * size[0]:
+    chosen = main_character(of_cell)
+    strokes = of_cell.mask(chosen)[1:-1, 1:-1]
+    height = np.ptp(np.flatnonzero(strokes.any(axis=1))) + 1
+    if height < LEAST_HEIGHT * size[0]:
         return None
-    return strokes, top, left
+    others = of_cell.boxes[~chosen]
+    has_more = bool((others[:, 2] - others[:, 0] >= ANOTHER * height).any())
+    return _Content(strokes, top, left, has_more)

@@ -219,16 +219,8 @@ def _judged(
     if is_shade(sheet.signs, sheet.strength):
         sheet, verdicts = replace(sheet, rows=[]), []
     read = [one.support for one in sheet.characters if one.familiarity >= FAMILIAR]
-    signs, n_fragments = sheet.signs, sheet.n_fragments
     verdict, reason = verdict_of_picture(
-        verdicts,
-        prod(read),
-        outside,
-        n_fragments,
-        signs,
-        sheet.strength,
-        sheet.guarded,
-        sheet.n_marks,
+        verdicts, sheet, support=prod(read), outside=outside, guarded=sheet.guarded
     )
     scale = shape[0] / colours.shape[0], shape[1] / colours.shape[1]
     in_order = iter(verdicts)

@@ -77,6 +77,8 @@ class Sheet:
         How strong the ink is; white and black differ by 1.
     n_marks : int
         How many points, dashes and the like are beside the characters.
+    doubt : str
+        Why what was read may be something else, as a sentence; empty if nothing says so.
     """
 
     rows: list[list[Character]]
@@ -85,6 +87,7 @@ class Sheet:
     signs: Sequence[str] = ()
     strength: float = 0.0
     n_marks: int = 0
+    doubt: str = ""
 
     @property
     def characters(self) -> list[Character]:

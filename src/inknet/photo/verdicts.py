@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.photo.sheet import Sheet
+
 DIGIT, UNSURE, BLANK, NO_DIGIT = "digit", "unsure", "blank", "not a digit"
 
 FAMILIAR = 0.005
@@ -65,13 +67,11 @@ def is_line(image: NDArray[np.uint8]) -> bool:
 
 def verdict_of_picture(
     characters: Sequence[str],
+    sheet: Sheet,
+    *,
     support: float = 1.0,
     outside: float = 0.0,
-    n_fragments: int = 0,
-    signs: Sequence[str] = (),
-    strength: float = 0.0,
     guarded: bool = True,
-    n_marks: int = 0,
 ) -> tuple[str, str]:
     """Return what a picture is, and why if it is not `DIGIT`.
 
@@ -79,25 +79,21 @@ def verdict_of_picture(
     ----------
     characters
         The verdict of each character that was found in it.
+    sheet
+        What else is known of it: how strong the ink is, in how many pieces, and what speaks
+        against writing.
     support
         The product of those of all characters that are read.
     outside
         The share of the ink that is not in characters; see `share_outside`.
-    n_fragments
-        How many pieces of ink there are.
-    signs
-        What speaks against writing, see `inknet.photo.clutter`.
-    strength
-        How strong the ink is, or what was taken for it; white and black differ by 1.
     guarded
         Whether a guard has judged the characters.
-    n_marks
-        How many points, dashes and the like are beside them.
     """
+    signs, strength = sheet.signs, sheet.strength
     if is_shade(signs, strength):
         return BLANK, "there is no ink on it"
-    if n_fragments > MOST_FRAGMENTS:
-        return NO_DIGIT, f"its ink is in {n_fragments:,} pieces"
+    if sheet.n_fragments > MOST_FRAGMENTS:
+        return NO_DIGIT, f"its ink is in {sheet.n_fragments:,} pieces"
     if len(signs) >= MANY_SIGNS:
         return NO_DIGIT, " and ".join(signs[:2])
     if not characters and strength > GRAIN:
@@ -108,11 +104,13 @@ def verdict_of_picture(
         return NO_DIGIT, "it is unlike all that the network has learned"
     if outside > MOST_OUTSIDE:
         return NO_DIGIT, f"{outside:.0%} of its ink is outside of what could be read"
+    if sheet.doubt:
+        return UNSURE, sheet.doubt
     if NO_DIGIT in characters:
         return UNSURE, "a part of it is unlike all that the network has learned"
     if UNSURE in characters:
         return UNSURE, "what is written is not clear"
-    if n_marks:
+    if sheet.n_marks:
         return UNSURE, "there are marks beside what was read, such as a point or a dash"
     if len(signs) >= DOUBTFUL_SIGNS:
         return UNSURE, " and ".join(signs)

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from inknet.errors import InputError, printable, quoted
 from inknet.files import as_path
+from inknet.recipes.keys import HINTS
 from inknet.recipes.schema import LARGEST_INTEGER, AugmentRecipe, Part, Recipe, TrainingRecipe
 
 LARGEST_RECIPE = 1 << 16  # bytes
@@ -242,9 +243,13 @@ def _first_problem(part: type[Part], error: ValidationError) -> str:
             key.removeprefix(table).split(".")[0] for key in known if key.startswith(table)
         )
         near = difflib.get_close_matches(names[-1], siblings, n=1)
-        hint = (
-            f"did you mean {table}{near[0]}?" if near else f"expected one of {', '.join(siblings)}"
-        )
+        elsewhere = [key for key in known if key.endswith(f".{names[-1]}")]
+        if names[-1] in HINTS:
+            hint = f"it is {HINTS[names[-1]]}"
+        elif near or elsewhere:
+            hint = f"did you mean {table + near[0] if near else elsewhere[0]}?"
+        else:
+            hint = f"expected one of {', '.join(siblings)}"
         return f"{'.'.join(names)} is not a recipe key; {hint}"
     if first["type"] == "value_error":  # from the schema's checks, which name the key themselves
         table = f"[{names[0]}] " if names else ""

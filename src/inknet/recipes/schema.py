@@ -147,7 +147,8 @@ class NetworkRecipe(Part):
     activations: HiddenActivation | list[HiddenActivation] = "leaky_relu"
     """One for all hidden layers, or a list with one for each."""
     keep_probs: float | list[float] = 1.0
-    """Probability that dropout keeps a neuron: one for all hidden layers, or a list."""
+    """Probability that dropout keeps a neuron: one for all hidden layers, or a list. What others
+    call a dropout of 0.2 is 0.8 here."""
     batch_norm: Literal["none", "before", "after"] = "none"
     """Batch normalization before or after the activation of each hidden layer."""
     initializer: Literal["he", "glorot", "normal"] = "he"

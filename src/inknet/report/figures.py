@@ -7,11 +7,13 @@ are put back afterwards.
 
 from __future__ import annotations
 
+import base64
 import os
 import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from threading import RLock
 from types import ModuleType
@@ -126,6 +128,19 @@ def save_figure(draw: Callable[[], Figure], path: str | Path) -> None:
     except Exception as error:  # Matplotlib has errors of many kinds
         reason = quoted(f"{type(error).__name__}: {error}")
         raise InputError(f"{path}: cannot be drawn: {reason}") from error
+
+
+def png_of(draw: Callable[[], Figure]) -> bytes:
+    """Return what ``draw`` returns as a PNG; `save_figure` writes the same bytes."""
+    with own_settings():
+        file = BytesIO()
+        draw().savefig(file, format="png", metadata={"Software": None})
+    return file.getvalue()
+
+
+def uri_of(png: bytes) -> str:
+    """Return a PNG as text that a page can show."""
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
 
 
 def fractions(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,8 @@ import numpy as np
 from inknet.errors import printable
 from inknet.files import as_path, write_text_whole
 from inknet.report.evaluation import Evaluation
-from inknet.report.figures import DPI
+from inknet.report.figures import DPI, png_of, uri_of
+from inknet.report.plots import history_figure
 from inknet.training.ending import EARLY_STOPPING, FINISHED, INTERRUPTED
 from inknet.training.history import History
 
@@ -118,6 +118,8 @@ def write_report(
         headline=_headline(history, evaluation) | dict(summary),
         stopped=_how_it_ended(history),
         pictures=[_picture(found[stem], _LESSONS[stem]) for stem in _LESSONS if stem in found],
+        narrow=_narrow(history) if "loss" in found and len(history) else None,
+        rises=_rate_rises(history),
         classes=evaluation.figures_of_classes(),
         confusions=_frequent_confusions(evaluation),
         history=history,
@@ -151,6 +153,21 @@ def _how_it_ended(history: History) -> str:
     return sentence
 
 
+def _narrow(history: History) -> str | None:
+    """Return the curves for the screen of a phone; None if they cannot be drawn."""
+    try:
+        return uri_of(png_of(lambda: history_figure(history, stacked=True)))
+    except Exception:  # Matplotlib has errors of many kinds; a report does without
+        return None
+
+
+def _rate_rises(history: History) -> bool:
+    """Return whether the learning rate rose for at least a tenth of the epochs before it fell."""
+    rates = history.column("learning_rate")
+    highest = int(np.argmax(rates)) if rates else 0
+    return len(rates) / 10 <= highest < len(rates) - 1 and rates[0] < rates[highest]
+
+
 def _picture(path: Path, lesson: _Lesson) -> dict[str, Any]:
     """Return what the page needs to show a PNG: its bytes as a URI, and its size on a screen."""
     from PIL import Image
@@ -159,9 +176,10 @@ def _picture(path: Path, lesson: _Lesson) -> dict[str, Any]:
         width, height = image.size
     inch = 96  # CSS pixels
     return {
+        "is_curves": path.stem == "loss",
         "heading": lesson.heading,
         "reading": lesson.reading,
-        "uri": "data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii"),
+        "uri": uri_of(path.read_bytes()),
         "width": round(width * inch / DPI),
         "height": round(height * inch / DPI),
     }

@@ -51,15 +51,18 @@ def plot_reliability(calibration: Calibration, path: str | Path) -> None:
 
 
 @own_settings()
-def history_figure(history: History) -> Figure:
-    """Draw loss and accuracy, of training and validation, side by side over the epochs."""
+def history_figure(history: History, *, stacked: bool = False) -> Figure:
+    """Draw loss and accuracy, of training and validation, over the epochs.
+
+    They are side by side, or for narrow screens stacked.
+    """
     if not len(history):
         return message_figure("No epoch was completed.")
     from matplotlib.ticker import PercentFormatter
 
-    figure = new_figure(9.5, 4.1)
+    figure = new_figure(4.0, 6.6) if stacked else new_figure(9.5, 4.1)
     figure.set_layout_engine("constrained", w_pad=0.12, h_pad=0.08)
-    loss, accuracy = figure.subplots(1, 2)
+    loss, accuracy = figure.subplots(2, 1) if stacked else figure.subplots(1, 2)
     _draw_curves(loss, history, "loss")
     loss.set_title("Loss (mean cross-entropy)", loc="left", fontsize=10, color=INK)
     _draw_curves(accuracy, history, "accuracy")
@@ -68,7 +71,7 @@ def history_figure(history: History) -> Figure:
     if high > 1:  # no axis beyond 100%, save the room that the topmost marker needs
         accuracy.set_ylim(low, 1 + 0.02 * (1 - low))
     accuracy.yaxis.set_major_formatter(PercentFormatter(1))
-    legend_below(figure, loss, n_columns=3)
+    legend_below(figure, loss, n_columns=1 if stacked else 3)
     return figure
 
 

@@ -23,20 +23,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from inknet.data import Dataset
 from inknet.data.digest import digest_of, source_digest
 from inknet.errors import InputError
-from inknet.files import cut_to_bytes, refuse_link_out_of, refuse_long_path
+from inknet.files import as_path, cut_to_bytes, refuse_link_out_of, refuse_long_path
 from inknet.mlp import MLP
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs.metrics import read_metrics
 from inknet.runs.prepare import load_splits
 from inknet.runs.unfinished import NAME, Unfinished
 from inknet.seeds import Streams
+from inknet.training.history import History
+
+if TYPE_CHECKING:
+    from inknet.report.evaluation import Evaluation
 
 PICTURES = (
     "loss.png",
@@ -57,13 +61,19 @@ FILES = (
 
 @dataclass(frozen=True)
 class Run:
-    """A finished run, read from its folder."""
+    """A finished run, read from its folder: ``Run.open("runs/first")``.
+
+    Attributes
+    ----------
+    folder : Path
+    """
 
     folder: Path
 
     @classmethod
-    def open(cls, folder: Path) -> Run:
+    def open(cls, folder: str | Path) -> Run:
         """Return the run in a folder; raise `InputError` if there is none, or only part of one."""
+        folder = as_path(folder)
         if not folder.is_dir():
             what = "a file; expected a run folder" if folder.exists() else "no such run folder"
             raise InputError(f"{folder}: {what}")
@@ -92,6 +102,15 @@ class Run:
     def model(self) -> MLP:
         """Return the trained model."""
         return MLP.load(self.folder)
+
+    @property
+    def history(self) -> History:
+        """What each epoch measured."""
+        return History.from_csv(self._file("history.csv"))
+
+    def evaluate(self) -> Evaluation:
+        """Compare the predictions for its own test data with the labels."""
+        return self.model().evaluate_on(self.test_data())
 
     @property
     def data_digest(self) -> str | None:

@@ -3,13 +3,56 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
-from inknet.data import Dataset
+from inknet.data import Dataset, load
+from inknet.data.classes import renamed
+from inknet.data.feature_names import in_order
 from inknet.data.layout import image_facts
+from inknet.data.sources import is_table
 from inknet.errors import InputError, quoted
 from inknet.mlp import MLP
+from inknet.recipes import Recipe
+from inknet.runs.folder import Run
+
+
+def recipe_of(run: Path) -> Recipe | None:
+    """Return the recipe of a run folder; None for a model file."""
+    return Run.open(run).recipe if (run / "metrics.json").is_file() else None
+
+
+def load_as_trained(
+    source: str,
+    model: MLP,
+    recipe: Recipe | None,
+    *,
+    label: str | None = None,
+    transpose: bool | None = None,
+) -> Dataset:
+    """Load a source as that of a training was loaded, as far as nothing else is given.
+
+    Parameters
+    ----------
+    source
+    model
+        Decides how pictures are read.
+    recipe
+        That of its training, if it is known.
+    label, transpose
+        As for `inknet.data.load`.
+    """
+    reader = None if model.facts.fitting is None else model.picture_reader()
+    data = None if recipe is None else recipe.data
+    if data is not None:
+        label = data.label if label is None and is_table(source) else label
+        transpose = data.transpose if transpose is None else transpose
+    samples = load(source, reader, label=label, transpose=transpose)
+    known = set(model.facts.class_names)
+    if data is not None and data.class_names and not known.issuperset(samples.class_names):
+        samples = renamed(samples, data.class_names)
+    return samples
 
 
 def evaluation_part(dataset: Dataset) -> Dataset:
@@ -28,6 +71,7 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
         If the features are of another size, or a class is not among the model's.
     """
     known, n_features = model.facts, model.network.architecture.layer_dims[0]
+    dataset = in_order(dataset, known.feature_names)
     if dataset.n_features != n_features:
         raise InputError(
             f"{dataset.name}: has {dataset.n_features} features a sample; "

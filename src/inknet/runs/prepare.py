@@ -11,7 +11,7 @@ import numpy as np
 
 from inknet.data import Dataset, Splits, load, split
 from inknet.data.digest import source_digest
-from inknet.data.sources import NAMED
+from inknet.data.sources import source_names
 from inknet.errors import InputError
 from inknet.files import as_path
 from inknet.mlp import MLP
@@ -74,7 +74,7 @@ def with_absolute_source(recipe: Recipe) -> Recipe:
     In a folder whose name is not UTF-8, which a recipe cannot hold, the path stays relative.
     """
     source = recipe.data.source
-    if source in NAMED or not source:
+    if source in source_names() or not source:
         return recipe
     path = str(as_path(source).absolute())
     try:

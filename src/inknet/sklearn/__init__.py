@@ -1,17 +1,20 @@
-"""A scikit-learn estimator with inknet's network, from the extra ``sklearn``.
+"""scikit-learn's estimators with inknet's network, from the extra ``sklearn``.
 
-`classifier` has the estimator: its parameters, and how it is fitted. `fitted` has what it predicts
-with. `solvers` trains its network by scikit-learn's rules, `samples` are what it learns from, and
-`rows` gives it batches of dense or sparse features.
+`classifier` and `regressor` have the estimators; `perceptron` is what they share. `settings`
+translates their parameters, `record` keeps what epochs measured, and `fitted` computes outputs.
+`solvers` trains the network by scikit-learn's rules, with the `losses` of numbers too, and
+`measuring` says how good it is. `samples` are what it learns from, and `rows` gives it batches of
+dense or sparse features.
 """
 
 try:
     import sklearn as _  # noqa: F401
 except ImportError:
     raise ImportError(
-        "inknet's MLPClassifier needs scikit-learn; install it with: pip install 'inknet[sklearn]'"
+        "inknet's estimators need scikit-learn; install it with: pip install 'inknet[sklearn]'"
     ) from None
 
 from inknet.sklearn.classifier import MLPClassifier
+from inknet.sklearn.regressor import MLPRegressor
 
-__all__ = ["MLPClassifier"]
+__all__ = ["MLPClassifier", "MLPRegressor"]

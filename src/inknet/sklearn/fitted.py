@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
+from operator import getitem, is_
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import expit
-from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.preprocessing import LabelBinarizer
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from inknet.nn.activations import softmax
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
-from inknet.nn.layers import BatchNorm
+from inknet.nn.layers import Affine, BatchNorm, Operation
 from inknet.nn.network import Network
-from inknet.sklearn.parameters import ACTIVATIONS
-from inknet.sklearn.rows import Matrix, Rows
+from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS
+from inknet.sklearn.rows import Matrix
 
+AT_ONCE = 1024
+"""Rows that go through the network together: what is between the layers stays in the cache."""
 NORM_PARTS = ("gamma", "beta", "running_mean", "running_var")
 
 
-class FittedNetwork(ClassifierMixin, BaseEstimator):
-    """The part of `MLPClassifier` that predicts; its attributes are described there.
+class FittedNetwork(BaseEstimator):
+    """The part of an estimator that computes outputs; its attributes are described there.
 
     After a fit it reads no parameters: these may have been changed.
     """
@@ -35,7 +35,6 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
     batch_norm_: str
     n_outputs_: int
     out_activation_: str
-    _label_binarizer: LabelBinarizer
 
     def _keep(self, network: Network) -> None:
         """Make the fitted attributes views into this network."""
@@ -45,6 +44,8 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         self.norms_ = [
             {name: getattr(norm, name) for name in NORM_PARTS} for norm in norms_of(network)
         ]
+        norms = [values for parts in self.norms_ for values in parts.values()]
+        self._views = [*self.coefs_, *self.intercepts_, *norms]
 
     def _current_network(self) -> Network:
         """Return the network of the fitted attributes.
@@ -52,7 +53,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         They may be new arrays: set by the user, or just unpickled.
         """
         network: Network | None = self.__dict__.get("_network")
-        if network is not None and self._is_in(network):
+        if network is not None and self._is_current():
             return network
         n_hidden = len(self.coefs_) - 1
         activation, batch_norm = (
@@ -62,8 +63,7 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         )
         architecture = Architecture(
             layer_dims=[len(self.coefs_[0]), *map(len, self.intercepts_)],
-            activations=[ACTIVATIONS[activation]] * n_hidden
-            + ["softmax" if self.out_activation_ == "softmax" else "sigmoid"],
+            activations=[ACTIVATIONS[activation]] * n_hidden + [OUTPUTS[self.out_activation_]],
             keep_probs=[1.0] * (n_hidden + 1),
             batch_norm=batch_norm,
         )
@@ -77,22 +77,17 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
                 getattr(norm, name)[:] = parts[name]
         return network
 
-    def _is_in(self, network: Network) -> bool:
-        """Return whether the fitted attributes are the arrays of this network."""
-        denses, norms = network.dense_layers, norms_of(network)
-        if (len(denses), len(norms)) != (len(self.coefs_), len(self.norms_)):
-            return False
-        layers = zip(denses, self.coefs_, self.intercepts_, strict=True)
-        return all(dense.weight is w and dense.bias is b for dense, w, b in layers) and all(
-            getattr(norm, name) is parts[name]
-            for norm, parts in zip(norms, self.norms_, strict=True)
-            for name in NORM_PARTS
-        )
+    def _is_current(self) -> bool:
+        """Return whether the fitted attributes are the arrays of the network that was kept."""
+        norms = [parts[name] for parts in self.norms_ for name in NORM_PARTS]
+        now, kept = [*self.coefs_, *self.intercepts_, *norms], self._views
+        return len(now) == len(kept) and all(map(is_, now, kept))
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave out the network, whose arrays are in the fitted attributes."""
         state: dict[str, Any] = dict(super().__getstate__())
-        state.pop("_network", None)
+        for name in ("_network", "_views"):
+            state.pop(name, None)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -107,64 +102,38 @@ class FittedNetwork(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = self._current_network()
-        rows = Rows(X.astype(network.dtype, copy=False), network.ops)
-        return network.infer(rows.all(training=False))
+        operations = [one for layer in network.layers for one in layer.in_use()]
+        n_rows = X.shape[0]
+        if n_rows <= AT_ONCE:
+            return _applied(operations, X, network.dtype)
+        part = _rows_of_sparse if issparse(X) else getitem
+        X = X.tocsr() if issparse(X) else X
+        logits = np.empty((n_rows, network.architecture.layer_dims[-1]), network.dtype)
+        for start in range(0, n_rows, AT_ONCE):
+            rows = slice(start, start + AT_ONCE)
+            logits[rows] = _applied(operations, part(X, rows), network.dtype)
+        return logits
 
-    @np.errstate(under="ignore")  # what is too small for a number counts as 0
-    def predict(self, X: Matrix) -> NDArray[Any]:
-        """Return the label of each sample.
 
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+def _applied(operations: list[Operation], x: Matrix, dtype: np.dtype[np.floating[Any]]) -> Floats:
+    """Return what layers compute in use, given rows ``(n, d)`` of any type, dense or sparse."""
+    x = x.astype(dtype, copy=False)
+    for operation in operations:
+        if isinstance(operation, Affine):
+            x = x @ operation.weight
+            x += operation.bias
+        else:
+            x = operation(x)
+    result: Floats = x
+    return result
 
-        Returns
-        -------
-        ndarray of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
-        """
-        scores = self._logits(X)
-        if self.out_activation_ == "logistic":
-            scores = expit(scores)
-        labels: NDArray[Any] = self._label_binarizer.inverse_transform(
-            scores.ravel() if self.n_outputs_ == 1 else scores
-        )
-        return labels
 
-    @np.errstate(under="ignore")
-    def predict_proba(self, X: Matrix) -> Floats:
-        """Return the probability of each class, in the order of `classes_`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        logits = self._logits(X)
-        if self.out_activation_ == "softmax":
-            softmax(logits, logits)
-            return logits
-        if self.n_outputs_ == 1:  # not 1 - p, which is 0 where p is almost 1
-            logits = np.hstack([-logits, logits])
-        probabilities: Floats = expit(logits)
-        return probabilities
-
-    def predict_log_proba(self, X: Matrix) -> Floats:
-        """Return the logarithms of `predict_proba`.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes)
-        """
-        probabilities = self.predict_proba(X)
-        with np.errstate(divide="ignore", under="ignore"):
-            return np.log(probabilities, out=probabilities)
+def _rows_of_sparse(X: Any, rows: slice) -> Any:
+    """Return some rows of a CSR matrix that share its values, where SciPy would copy them."""
+    starts = X.indptr[rows.start : rows.stop + 1]
+    values = slice(starts[0], starts[-1])
+    parts = X.data[values], X.indices[values], starts - starts[0]
+    return type(X)(parts, shape=(len(starts) - 1, X.shape[1]), copy=False)
 
 
 def norms_of(network: Network) -> list[BatchNorm]:

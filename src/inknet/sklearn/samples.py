@@ -120,12 +120,19 @@ def warn_of_another_scale(train: Samples, validation: Samples) -> None:
 
 
 def hold_back(
-    samples: Samples, fraction: float, random_state: np.random.RandomState
+    samples: Samples,
+    fraction: float,
+    random_state: np.random.RandomState,
+    *,
+    stratified: bool = True,
 ) -> tuple[Samples, Samples]:
-    """Return samples to learn from, and a fraction that is held back for validation."""
+    """Return samples to learn from, and a fraction that is held back for validation.
+
+    If ``stratified``, both have as many of each of two classes, as in scikit-learn.
+    """
     targets = samples.targets
-    # as scikit-learn does: only two classes are stratified
-    stratify = targets.astype(bool) if targets.ndim == 2 and targets.shape[1] == 1 else None
+    are_two = stratified and targets.ndim == 2 and targets.shape[1] == 1
+    stratify = targets.astype(bool) if are_two else None
     rows = train_test_split(
         np.arange(len(samples)), random_state=random_state, test_size=fraction, stratify=stratify
     )

@@ -25,6 +25,7 @@ from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
 from inknet.nn.optimizers import Adam, Nesterov
 from inknet.output import print_if_possible
+from inknet.sklearn.measuring import measure, outputs_of_loss
 from inknet.sklearn.rows import Rows
 from inknet.sklearn.samples import Samples
 from inknet.training.callbacks import Callback, checked_callbacks
@@ -42,7 +43,6 @@ LEAST_WORK_TO_COMPILE = 1_000_000_000
 """Multiplications of a training, about 0.3 s, from which compiled loops are worth loading."""
 
 SMALLEST_RATE = 1e-6
-MEASURED_AT_ONCE = 1024
 
 
 class Stepper:
@@ -249,7 +249,8 @@ class StochasticTraining(Training):
             self.step += 1
             return 0.0
         penalty = self.l2.value(n) if self.l2.l2_lambda else 0.0
-        return self.learn(batch, self.train.targets[rows], sample_weight) + penalty
+        loss = self.learn(batch, self.train.targets[rows], sample_weight)
+        return loss / outputs_of_loss(self.network) + penalty
 
     def validated(self) -> tuple[float, float]:
         """Return loss and accuracy on the validation data, measured at most once per step."""
@@ -280,7 +281,7 @@ def minimize_lbfgs(
     network: Network,
     train: Samples,
     alpha: float,
-    label_smoothing: float,
+    loss_options: dict[str, Any],
     options: dict[str, Any],
     ops: NumpyOps,
     on_iteration: Callable[[float], object],
@@ -293,6 +294,8 @@ def minimize_lbfgs(
     ----------
     network
         Its parameters are the starting point, and receive the result.
+    loss_options
+        Those of the loss.
     options
         Those of SciPy's method ``"L-BFGS-B"``.
     on_iteration
@@ -310,8 +313,8 @@ def minimize_lbfgs(
             batch,
             train.targets,
             generator,
-            label_smoothing=label_smoothing,
             sample_weight=train.sample_weight,
+            **loss_options,
         )
         l2.add_gradient(n)
         return loss + l2.value(n), network.gradients.astype(np.float64)
@@ -334,34 +337,6 @@ def minimize_lbfgs(
         network.use(NUMPY)
     network.parameters[:] = result.x
     return result
-
-
-@np.errstate(under="ignore")
-def measure(network: Network, samples: Samples, rows: Rows) -> tuple[float, float]:
-    """Return mean cross-entropy and accuracy in inference mode, with sample weights.
-
-    With several labels, a sample is right if all of its labels are right.
-    """
-    loss = right = 0.0
-    starts = range(0, len(samples), MEASURED_AT_ONCE)
-    batches = rows.batches(np.arange(len(samples)), MEASURED_AT_ONCE, training=False)
-    for start, batch in zip(starts, batches, strict=True):
-        part = slice(start, start + MEASURED_AT_ONCE)
-        targets = samples.targets[part]
-        sample_weight = None if samples.sample_weight is None else samples.sample_weight[part]
-        n = len(targets) if sample_weight is None else float(sample_weight.sum())
-        if n <= 0:
-            continue
-        logits = network.infer(batch)
-        if targets.ndim == 1:
-            hits = logits.argmax(axis=1) == targets
-        else:
-            hits = ((logits > 0) == (targets > 0)).all(axis=1)
-        hits &= np.isfinite(logits).all(axis=1)
-        right += float(hits.sum() if sample_weight is None else sample_weight @ hits)
-        gradient = np.empty_like(logits)
-        loss += n * network.loss(logits, targets, gradient, sample_weight=sample_weight)
-    return loss / samples.total_weight, right / samples.total_weight
 
 
 def quiet_arithmetic() -> np.errstate:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from inknet.data.feature_names import in_order, kept_names
 from inknet.data.inputs import on_scale, scale_of
 from inknet.data.layout import image_facts, warn_of_other_background
 from inknet.errors import InputError, InputWarning
@@ -90,13 +91,18 @@ def checked_settings(options: Mapping[str, Any], **arguments: Any) -> TrainingRe
 def with_lines(
     callbacks: Sequence[Callback] | None, print_interval: int | None
 ) -> Sequence[Callback] | None:
-    """Return the callbacks, before them one that prints a line every ``print_interval`` epochs."""
+    """Return the callbacks, before them one that prints a line every ``print_interval`` epochs.
+
+    With 0 or None, nothing is printed.
+    """
     from inknet.training.callbacks import EpochLines, checked_callbacks
 
     if print_interval is None:
         return callbacks
-    if not isinstance(print_interval, (int, np.integer)) or print_interval < 1:
-        raise InputError(f"print_interval is {print_interval!r}; expected a whole number from 1")
+    if not isinstance(print_interval, (int, np.integer)) or print_interval < 0:
+        raise InputError(f"print_interval is {print_interval!r}; expected a whole number from 0")
+    if print_interval == 0:
+        return callbacks
     return [EpochLines(print_interval), *checked_callbacks(callbacks)]
 
 
@@ -105,10 +111,14 @@ def on_one_scale(
 ) -> tuple[Dataset, Dataset | None, ModelFacts]:
     """Return the data on the scale that the model keeps, and what it will know of them.
 
-    That is the scale that it has learned from, else the one that the training data decide. A
+    That is the scale that it has learned from, else the one that the training data decide. Columns
+    that have names are brought into the order that it knows, or that of the training data. A
     temperature that was fitted to other weights is forgotten, and so is a guard that knows other
     images.
     """
+    train = in_order(train, facts.feature_names)
+    names = facts.feature_names or kept_names(train.feature_names)
+    validation = validation and in_order(validation, names or train.feature_names)
     known = facts.scale
     scale = known or scale_of(train, dtype)
     train = on_scale(train, scale, dtype)
@@ -116,7 +126,7 @@ def on_one_scale(
     learned = known.joined(train.features) if known else scale
     images = {name: fact for name, fact in image_facts(train).items() if fact is not None}
     before = facts
-    facts = replace(facts, scale=learned, temperature=1.0, **images)
+    facts = replace(facts, scale=learned, temperature=1.0, feature_names=names, **images)
     kept = ("image_shape", "light_background", "crop", "pixels")
     if facts.guard and any(getattr(before, name) != getattr(facts, name) for name in kept):
         warnings.warn(

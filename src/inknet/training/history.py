@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
+from inknet.errors import InputError, quoted
 from inknet.files import write_whole
 from inknet.training.ending import FINISHED, Ending
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -120,12 +126,22 @@ class History:
         """Go through the records in order."""
         return iter(self.records)
 
-    def __getitem__(self, index: int) -> EpochRecord:
-        """Return one record; ``-1`` is the last."""
-        return self.records[index]
+    @overload
+    def __getitem__(self, index: int) -> EpochRecord: ...
+    @overload
+    def __getitem__(self, index: str) -> list[float]: ...
+    def __getitem__(self, index: int | str) -> EpochRecord | list[float]:
+        """Return one record, ``-1`` is the last; or one measurement by name, see `column`."""
+        return self.column(index) if isinstance(index, str) else self.records[index]
 
     def column(self, name: str) -> list[float]:
-        """Return one measurement over all epochs, for plotting; a missing one is ``nan``."""
+        """Return one measurement over all epochs, for plotting; a missing one is ``nan``.
+
+        ``epoch``, ``train_loss``, ``val_loss``, ``train_accuracy``, ``val_accuracy``,
+        ``learning_rate``, ``seconds`` or ``training_seconds``.
+        """
+        if name not in _SCALARS:
+            raise KeyError(f"no measurement is called {name!r}; expected {', '.join(_SCALARS)}")
         values = (getattr(record, name) for record in self.records)
         return [float("nan") if value is None else value for value in values]
 
@@ -141,6 +157,52 @@ class History:
                 f"{val_accuracy}  {r.learning_rate:13.3g}  {r.seconds:7.2f}{mark}"
             )
         return "\n".join(lines)
+
+    def plot(self, path: str | Path | None = None) -> Figure:
+        """Draw loss and accuracy over the epochs; write the picture as PNG if a path is given.
+
+        Returns the figure of Matplotlib, which a notebook shows.
+        """
+        import inknet  # which loads what is in the rooms above
+
+        if path is not None:
+            inknet.plot_history(self, path)
+        figure: Figure = inknet.history_figure(self)
+        return figure
+
+    def _repr_html_(self) -> str:
+        """Return the table of `__str__` for a notebook."""
+        head, *lines = (re.split(r"  +", line.strip()) for line in str(self).split("\n"))
+        rows = ["".join(f"<th>{name}</th>" for name in head)]
+        rows += ["".join(f"<td>{cell}</td>" for cell in line) for line in lines]
+        return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+
+    @classmethod
+    def from_csv(cls, path: Path) -> History:
+        """Read what `save_csv` wrote; only the records are in it.
+
+        Raises
+        ------
+        InputError
+            If it is no such file.
+        """
+        lists = {"gradient_norm": "gradient_norms", "active_fraction": "active_fractions"}
+        records = []
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                for row in csv.DictReader(file):
+                    values: dict[str, Any] = dict.fromkeys(lists.values(), ())
+                    for name, text in row.items():
+                        stem, _, number = name.rpartition("_")
+                        if stem in lists and number.isdigit():
+                            values[lists[stem]] += (float(text),)
+                        else:
+                            values[name] = float(text) if text else None
+                    values["epoch"] = int(values["epoch"])
+                    records.append(EpochRecord(**values))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+            raise InputError(f"{path}: not the history of a run: {quoted(error)}") from None
+        return cls(records)
 
     def save_csv(self, path: str | Path) -> None:
         """Write ``history.csv``: a header and one line an epoch, whole or not at all."""
