@@ -71,7 +71,7 @@ export class Curves {
     this.loss = new Chart({ title: "Loss", note: "cross-entropy: how surprised it is by the labels", series: both });
     this.accuracy = new Chart({ title: "Accuracy", note: "share that it reads right", series: both, text: percent });
     this.rate = new Chart({ title: "Learning rate", note: "how far a step goes", series: [{ name: "rate" }], text: (x) => String(Number(x.toPrecision(3))) });
-    this.norms = norms ? new Chart({ title: "Gradient norms", note: "how strongly each layer is pushed", series: layers(norms) }) : null;
+    this.norms = norms ? new Chart({ title: "Gradient norms", note: "how strongly each is pushed", series: layers(norms) }) : null;
     this.active = active ? new Chart({ title: "Active neurons", note: "near 0 a layer is dying", series: layers(active), text: percent }) : null;
     this.charts = [this.loss, this.accuracy, this.rate, this.norms, this.active].filter(Boolean);
     this.element.replaceChildren(...this.charts.map((chart) => chart.element));

@@ -33,7 +33,7 @@ export class Form {
     this.source = select("source", sources.map((one) => ({ ...one, suffix: one.present ? "" : " (is downloaded)" })));
     this.about = element("p", { className: "note" });
     this.common = element("div", { className: "fields" });
-    this.all = element("div");
+    this.all = element("div", { className: "settings" });
     this.error = element("p", { className: "trouble", role: "alert", hidden: true });
     this.reset = element("button", { type: "button", hidden: true }, "As in the recipe");
     this.reset.addEventListener("click", () => {
@@ -136,15 +136,21 @@ export class Form {
 export function field(name, input, meaning = "") {
   const label = element("label", { htmlFor: input.id }, name);
   if (!meaning) return element("div", { className: "field" }, label, input);
-  input.title = meaning;
+  input.title = meaning.replaceAll("`", "");
   return element("div", { className: "field" }, label, input);
 }
 
 function meaningful({ key, meaning, default: usual }, input) {
-  const label = element("label", { htmlFor: input.id }, element("code", {}, key));
-  const text = element("p", { className: "note", id: `${input.id}-meaning` }, `${meaning} Usually ${textOf(usual)}.`);
+  const label = element("label", { htmlFor: input.id, title: key }, element("code", {}, key.split(".").pop()));
+  const sentences = [...withCode(meaning), ` Usually ${textOf(usual)}.`];
+  const text = element("p", { className: "note", id: `${input.id}-meaning` }, ...sentences);
   input.setAttribute("aria-describedby", text.id);
   return element("div", { className: "setting" }, label, input, text);
+}
+
+/** Text in which code stands between backticks, as elements. */
+function withCode(text) {
+  return text.split(/`+/).map((part, i) => (i % 2 ? element("code", {}, part) : part));
 }
 
 function select(id, options) {

@@ -45,7 +45,7 @@ export class Runs {
         "all-runs",
         "Runs",
         element("div", { className: "filters" }, field, this.summary),
-        element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Runs" }, table),
+        element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Table of runs" }, table),
         this.more,
       ),
       this.comparison.element,

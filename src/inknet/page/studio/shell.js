@@ -51,7 +51,8 @@ class Studio {
   get shown() {
     const state = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
     if (!(state.place in PLACES)) state.place = FIRST;
-    state.run ??= this.state.run ?? PRETRAINED;
+    const trained = state.place === "train" ? this.state.training : null;
+    state.run ??= trained ?? this.state.run ?? PRETRAINED;
     return state;
   }
 
@@ -151,7 +152,7 @@ class Studio {
       if (before !== null) await this.leave(before);
     }
     if (!this.opened.has(state.place)) {
-      const root = element("section", { id: `place-${state.place}`, className: "place", "aria-label": title, tabIndex: -1 });
+      const root = element("section", { id: `place-${state.place}`, className: "place", role: "group", "aria-label": title, tabIndex: -1 });
       byId("main").append(root);
       const promise = load().then((module) => ({ root, object: new module[name](root, this) }));
       promise.catch(() => {

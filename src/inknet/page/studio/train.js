@@ -86,7 +86,8 @@ export class Train {
     this.run = run;
     this.clear();
     this.title.textContent = `Run ${run}`;
-    const known = await this.studio.api.get("/api/run", { run }).catch((error) => ({ error }));
+    const isTrained = this.studio.state.training === run;
+    const known = isTrained ? {} : await this.studio.api.get("/api/run", { run }).catch((error) => ({ error }));
     if (this.run !== run) return;
     if (known.history && known.metrics) this.showFinished(run, known);
     else this.follow(run, known);
