@@ -70,8 +70,9 @@ export class Comparison {
   }
 
   differences(runs) {
-    const keys = [...new Set(runs.flatMap(({ recipe }) => Object.keys(recipe?.table ?? {})))];
-    const text = ({ recipe }, key) => textOf(recipe?.table?.[key]);
+    const tables = new Map(runs.map((run) => [run, flat(run.recipe)]));
+    const keys = [...new Set([...tables.values()].flatMap(Object.keys))];
+    const text = (run, key) => textOf(tables.get(run)[key]);
     const different = keys.filter((key) => !SAME.includes(key) && new Set(runs.map((run) => text(run, key))).size > 1);
     const accuracy = ({ metrics }) => metrics?.test?.accuracy ?? metrics?.test_accuracy;
     const row = (name, values) =>
@@ -86,4 +87,15 @@ export class Comparison {
     const head = element("tr", {}, element("th", { scope: "col" }, "key"), ...runs.map(({ id }) => element("th", { scope: "col" }, id)));
     this.table.replaceChildren(element("table", { className: "differences", id: "differences" }, element("thead", {}, head), element("tbody", {}, ...rows)));
   }
+}
+
+/** A recipe with dotted keys. */
+function flat(table, prefix = "") {
+  return Object.fromEntries(
+    Object.entries(table ?? {}).flatMap(([key, value]) =>
+      value !== null && typeof value === "object" && !Array.isArray(value)
+        ? Object.entries(flat(value, `${prefix}${key}.`))
+        : [[`${prefix}${key}`, value]],
+    ),
+  );
 }

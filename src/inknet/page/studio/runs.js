@@ -105,6 +105,7 @@ export class Runs {
       ? `${total.toLocaleString("en")} run${total === 1 ? "" : "s"}. Tick two or more to compare them.`
       : "No run is like that. Train one, or ask for others.";
     this.mark();
+    requestAnimationFrame(() => performance.mark("runs shown"));
   }
 
   row(run) {
