@@ -39,6 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     def begin(recipe: Recipe, model: MLP, parts: Splits) -> None:
         live.watch(model, parts.validation)
+        if given.what == "resume":  # the log has it already
+            return
         log.write(
             "begin",
             classes=list(model.facts.class_names),
