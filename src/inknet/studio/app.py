@@ -22,7 +22,7 @@ from starlette.formparsers import MultiPartException
 
 import inknet
 from inknet.errors import InputError, printable
-from inknet.studio import corrections, documentation, looking, reading, studies
+from inknet.studio import corrections, documentation, following, looking, reading, studies
 from inknet.studio.folders import PRETRAINED, SORTED_BY, Folders, NoSuchRunError
 from inknet.studio.live import ENDS, Log
 from inknet.studio.security import LOOPBACK, Guard
@@ -304,6 +304,7 @@ def new_app(
         """Return a study as its table."""
         return studies.table(studies_root, name)
 
+    app.include_router(following.router_for(folders))
     documentation.add(app)
     return Guard(app, token)
 
