@@ -3,7 +3,7 @@
 A *node* names a number: its ``kind``, and as far as it needs them ``position`` (0 are the pixels,
 and k is what comes out of layer k), ``unit``, ``sample`` of the batch, ``layer`` (from 0), ``name``
 of a learned array and ``input``. `answers` explains numbers of an answer, `steps` those of a step
-of training. Every explanation is a sum of terms, ``rest`` and ``ends``, which the reader can add up.
+of training. Every explanation is a sum of terms, ``rest`` and ``ends``, for readers to add up.
 """
 
 from __future__ import annotations

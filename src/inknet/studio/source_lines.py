@@ -77,6 +77,7 @@ def source_of(place: str) -> dict[str, Any]:
         function; and ``highlight``, which of these count, from 0.
     """
     function, marked = PLACES[place]
+    function = inspect.unwrap(function)
     lines, first = inspect.getsourcelines(function)
     path = inspect.getsourcefile(function)
     assert path is not None, "nn is written in Python"
