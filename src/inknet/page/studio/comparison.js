@@ -74,7 +74,7 @@ export class Comparison {
     const keys = [...new Set([...tables.values()].flatMap(Object.keys))];
     const text = (run, key) => textOf(tables.get(run)[key]);
     const different = keys.filter((key) => !SAME.includes(key) && new Set(runs.map((run) => text(run, key))).size > 1);
-    const accuracy = ({ metrics }) => metrics?.test?.accuracy ?? metrics?.test_accuracy;
+    const accuracy = ({ metrics }) => metrics?.test?.accuracy;
     const row = (name, values) =>
       element("tr", {}, element("th", { scope: "row" }, name), ...values.map((value) => element("td", {}, value)));
     const rows = [

@@ -74,7 +74,10 @@ export class Form {
   }
 
   async check() {
-    this.about.textContent = this.studio.state.recipes.find(({ name }) => name === this.recipe.value)?.about ?? "";
+    const { recipes, sources } = this.studio.state;
+    const about = (list, chosen) => list.find(({ name }) => name === chosen)?.about ?? "";
+    const sentences = [about(recipes, this.recipe.value), about(sources, this.source.value)].filter(Boolean);
+    this.about.textContent = sentences.map((sentence) => `${sentence.replace(/\.$/, "")}.`).join(" ");
     const asked = (this.asked = {});
     let answer;
     try {
@@ -140,9 +143,9 @@ export function field(name, input, meaning = "") {
   return element("div", { className: "field" }, label, input);
 }
 
-function meaningful({ key, meaning, default: usual }, input) {
+function meaningful({ key, meaning, allowed, default: usual }, input) {
   const label = element("label", { htmlFor: input.id, title: key }, element("code", {}, key.split(".").pop()));
-  const sentences = [...withCode(meaning), ` Usually ${textOf(usual)}.`];
+  const sentences = [...withCode(meaning), ` Usually ${textOf(usual)}`, allowed ? `; allowed: ${allowed}.` : "."];
   const text = element("p", { className: "note", id: `${input.id}-meaning` }, ...sentences);
   input.setAttribute("aria-describedby", text.id);
   return element("div", { className: "setting" }, label, input, text);

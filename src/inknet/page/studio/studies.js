@@ -18,6 +18,7 @@ export class Studies {
     this.element = card("studies", "Studies", this.note, field, this.place);
   }
 
+  /** Show the study of a name; none if it is empty. */
   async show(name = "") {
     if (this.studies === undefined) {
       const answer = await this.studio.api.get("/api/studies").catch((error) => ({ studies: [], error }));

@@ -89,7 +89,7 @@ export class Train {
     const isTrained = this.studio.state.training === run;
     const known = isTrained ? {} : await this.studio.api.get("/api/run", { run }).catch((error) => ({ error }));
     if (this.run !== run) return;
-    if (known.history && known.metrics) this.showFinished(run, known);
+    if (known.state === "finished" || known.metrics) this.showFinished(run, known);
     else this.follow(run, known);
   }
 
@@ -110,9 +110,10 @@ export class Train {
 
   showFinished(run, { history, metrics, confusion, class_names: names, is_image: isImage }) {
     this.state = "finished";
-    const accuracy = metrics.test?.accuracy ?? metrics.test_accuracy;
+    const accuracy = metrics?.test?.accuracy;
     this.said.textContent = typeof accuracy === "number" ? `Finished: it reads ${percent(accuracy)} of its test data right.` : "Finished.";
-    if (history.epoch?.length) this.curves.showHistory(history);
+    if (history?.epoch?.length) this.curves.showHistory(history);
+    else this.curves.element.replaceChildren(element("p", { className: "empty" }, "There is no record of its training here."));
     this.setButtons();
     if (isImage !== false) this.links.replaceChildren(this.link("draw", "Draw with it"), this.link("mistakes", "See its mistakes"));
     if (confusion) this.showConfusion(confusion, names, "On its test data. A number leads to the images.", run);
@@ -127,7 +128,7 @@ export class Train {
     );
   }
 
-  follow(run, { class_names: names, error }) {
+  follow(run, { class_names: names, state: unfinished, error }) {
     let classes = names ?? [];
     this.leave = watch(this.studio, run, {
       onBegin: (begun) => {
@@ -159,7 +160,11 @@ export class Train {
       onEnd: (state) => this.ended(run, state),
       onLost: () => {
         if (error) this.studio.tell(error.message);
-        if (this.state === null) this.said.textContent = "There is no training to watch here. Start one, or choose a run above.";
+        if (this.state !== null) return;
+        this.said.textContent =
+          unfinished === "unfinished"
+            ? "This training was not started in the studio. inknet train --resume completes it."
+            : "There is no training to watch here. Start one, or choose a run above.";
       },
     });
   }
