@@ -106,5 +106,5 @@ export class Chart {
 function short(value) {
   if (value === null) return "";
   if (value !== 0 && Math.abs(value) < 0.001) return value.toExponential(0);
-  return Number(value.toPrecision(4)).toLocaleString("en");
+  return Number(value.toPrecision(4)).toLocaleString("en", { maximumFractionDigits: 8 });
 }

@@ -70,7 +70,7 @@ export class Curves {
     const layers = (n) => Array.from({ length: n }, (_, l) => ({ name: `layer ${l + 1}` }));
     this.loss = new Chart({ title: "Loss", note: "cross-entropy: how surprised it is by the labels", series: both });
     this.accuracy = new Chart({ title: "Accuracy", note: "share that it reads right", series: both, text: percent });
-    this.rate = new Chart({ title: "Learning rate", note: "how far a step goes", series: [{ name: "rate" }], text: (x) => String(Number(x.toPrecision(3))) });
+    this.rate = new Chart({ title: "Learning rate", note: "how far a step goes", series: [{ name: "rate" }], text: rate });
     this.norms = norms ? new Chart({ title: "Gradient norms", note: "how strongly each is pushed", series: layers(norms) }) : null;
     this.active = active ? new Chart({ title: "Active neurons", note: "near 0 a layer is dying", series: layers(active), text: percent }) : null;
     this.charts = [this.loss, this.accuracy, this.rate, this.norms, this.active].filter(Boolean);
@@ -82,8 +82,13 @@ export class Curves {
   }
 }
 
+function rate(x) {
+  return x < 0.0001 ? number(x) : String(Number(x.toPrecision(3)));
+}
+
 function text(name, value) {
   if (typeof value !== "number") return "–";
   if (name.includes("accuracy")) return percent(value);
+  if (name === "learning_rate") return rate(value);
   return name === "epoch" ? String(value) : number(value);
 }

@@ -5,7 +5,7 @@
 // most like the drawing, keeps corrections, and trains on with them.
 
 import { parametersOf, stateOf } from "../address.js";
-import { element } from "../dom.js";
+import { element, percent } from "../dom.js";
 import { Drawing } from "../drawing.js";
 import { Corrections } from "./corrections.js";
 import { Disturbance } from "./disturbance.js";
@@ -142,7 +142,7 @@ export class Draw {
     const { classes } = drawing.model;
     const named = (probabilities) => {
       const best = probabilities.indexOf(Math.max(...probabilities));
-      return { name: classes[best], p: `${(100 * probabilities[best]).toFixed(0)} %` };
+      return { name: classes[best], p: percent(probabilities[best]) };
     };
     const probabilities = (image) => drawing.network.probabilities(drawing.reader.inputs(image));
     const before = named(disturbance.unbroken(() => probabilities(character.image)));

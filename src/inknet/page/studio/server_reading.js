@@ -1,5 +1,7 @@
 // A picture that the server has read, in the form in which the page reads.
 
+import { percent } from "../dom.js";
+
 const MOST_UPLOAD = 9.5e6; // bytes; the server takes 10 MB
 const SAME_BOX = 0.5; // share of the union that two boxes of one character have in common
 const MARGIN = 0.15;
@@ -59,7 +61,7 @@ function overlap(a, b) {
 
 function sentence({ verdict, reason, boxes, confidence }, noun) {
   if (verdict === "blank") return "There is no ink in this picture.";
-  const sure = `${(100 * confidence).toFixed(1)} %`;
+  const sure = percent(confidence);
   if (verdict === "digit" || verdict === "character") {
     return boxes.length > 1 ? `${boxes.length} ${noun}s, all right with ${sure}.` : `This is a ${noun}, ${sure} sure.`;
   }
