@@ -19,7 +19,7 @@ def draw(page, strokes):
         page.mouse.move(*places[0])
         page.mouse.down()
         for place in places[1:]:
-            page.mouse.move(*place, steps=5)
+            page.mouse.move(*place, steps=3)
         page.mouse.up()
 
 

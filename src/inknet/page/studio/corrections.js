@@ -51,8 +51,8 @@ export class Corrections {
     this.run = run;
     this.changes.replaceChildren();
     await this.act(async () => this.show(await this.studio.api.get("/api/corrections", { run })));
-    const { changes } = await this.studio.api.get("/api/run", { run }).catch(() => ({}));
-    if (changes) this.showChanges(changes, run);
+    const known = await this.studio.api.get("/api/run", { run }).catch(() => ({}));
+    if (known.changes && this.run === run) await this.act(() => this.showChanges(known, run));
   }
 
   async keep(k) {
@@ -92,16 +92,19 @@ export class Corrections {
           this.learn.disabled = false;
           said.textContent = message ?? "";
           if (state === "failed") return;
-          const { changes, metrics } = await this.studio.api.get("/api/run", { run });
-          this.showChanges(changes ?? [], run, metrics);
+          await this.showChanges(await this.studio.api.get("/api/run", { run }), run);
           await this.studio.refresh();
         }),
     });
   }
 
   /** What the network said of each correction before and after it trained on with them. */
-  showChanges(changes, run) {
+  async showChanges({ changes = [], corrected_from: origin, metrics }, run) {
     const { height, width } = this.model;
+    const before = await this.studio.api.get("/api/run", { run: origin }).catch(() => ({}));
+    const shares = [before.metrics, metrics].map((one) => one?.test?.accuracy);
+    const isKnown = shares.every((share) => typeof share === "number");
+    const onTest = isKnown ? `Of the test data it read ${percent(shares[0])} right before, and reads ${percent(shares[1])} now.` : "";
     const rows = changes.map(({ image, label, before, after }) =>
       element(
         "tr",
@@ -117,7 +120,8 @@ export class Corrections {
     this.changes.replaceChildren(
       element("h3", {}, "What changed"),
       element("table", { className: "changes" }, element("thead", {}, head), element("tbody", {}, ...rows)),
-      element("p", { className: "actions" }, run === this.run ? "" : go),
+      element("p", { className: "note" }, onTest),
+      run === this.run ? "" : element("p", { className: "actions" }, go),
     );
   }
 }

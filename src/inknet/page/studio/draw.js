@@ -42,8 +42,10 @@ export class Draw {
 
   async build(run) {
     const { studio } = this;
+    const strokes = this.drawing?.pad.strokes ?? []; // another network reads the same
     if (this.drawing !== null) this.drawing.isActive = false;
     this.drawing = null;
+    this.key = undefined;
     this.run = null;
     this.root.replaceChildren(element("p", { className: "waiting" }, "The weights are loading…"));
     let model;
@@ -77,6 +79,7 @@ export class Draw {
     this.further = further;
     drawing.parts.followCard.append(further);
     this.corrections.load(run);
+    if (strokes.length) drawing.pad.put(strokes);
     drawing.warmUp();
   }
 

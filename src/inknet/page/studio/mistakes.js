@@ -89,10 +89,14 @@ export class Mistakes {
 
   showPairs(pairs) {
     const { classes } = this.model;
-    const most = [...pairs].sort((a, b) => b.n - a.n).slice(0, MOST_PAIRS);
+    const isTheChosen = ({ true: is, predicted }) =>
+      String(is) === this.state.true && String(predicted) === this.state.predicted;
+    const ordered = [...pairs].sort((a, b) => b.n - a.n);
+    const most = ordered.filter((pair, place) => place < MOST_PAIRS || isTheChosen(pair));
     this.pairs.replaceChildren(
-      ...most.map(({ true: is, predicted, n }) => {
-        const isChosen = String(is) === this.state.true && String(predicted) === this.state.predicted;
+      ...most.map((pair) => {
+        const { true: is, predicted, n } = pair;
+        const isChosen = isTheChosen(pair);
         const text = `${classes[is]} → ${classes[predicted]}`;
         const button = element(
           "button",

@@ -2,7 +2,6 @@
 
 import { card } from "../cards.js";
 import { element, percent } from "../dom.js";
-import { Comparison } from "./comparison.js";
 import { Studies } from "./studies.js";
 
 const PAGE = 50;
@@ -37,7 +36,8 @@ export class Runs {
     const table = element("table", { className: "runs", id: "runs" }, element("thead", {}, head), this.body);
     this.more = element("button", { type: "button", hidden: true }, "Show more");
     this.more.addEventListener("click", () => this.load(this.n).catch((error) => studio.tell(error.message)));
-    this.comparison = new Comparison(studio, () => this.change({ with: null }));
+    this.comparison = null; // is loaded, with what draws its curves, when it is asked for
+    this.compared = element("div");
     this.studies = new Studies(studio);
     const field = element("div", { className: "field" }, element("label", { htmlFor: "filter" }, "Filter"), this.filter);
     root.append(
@@ -48,7 +48,7 @@ export class Runs {
         element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Table of runs" }, table),
         this.more,
       ),
-      this.comparison.element,
+      this.compared,
       this.studies.element,
     );
   }
@@ -84,8 +84,18 @@ export class Runs {
       await this.load(0);
     }
     this.mark();
-    this.comparison.show(this.chosen);
     this.studies.show(state.study);
+    await this.compare();
+  }
+
+  async compare() {
+    if (this.comparison === null && this.chosen.length === 0) return;
+    if (this.comparison === null) {
+      const { Comparison } = await import("./comparison.js");
+      this.comparison ??= new Comparison(this.studio, () => this.change({ with: null }));
+      this.compared.replaceChildren(this.comparison.element);
+    }
+    await this.comparison.show(this.chosen);
   }
 
   hide() {

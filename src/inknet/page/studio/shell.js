@@ -240,7 +240,7 @@ async function start() {
     byId("trouble").hidden = false;
     return;
   }
-  studio.open();
+  await studio.open(); // before the menu: what was asked for comes first
   studio.refresh().catch((error) => studio.tell(error.message));
 }
 
