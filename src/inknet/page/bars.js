@@ -10,6 +10,7 @@ export class Bars {
     this.classes = classes;
     const isShort = classes.length <= 10 && classes.every((name) => name.length < 3);
     list.classList.toggle("columns", isShort);
+    list.classList.toggle("named", classes.some((name) => name.length > 3));
     this.bars = classes.slice(0, MOST).map(() => {
       const bar = {
         name: element("span", { className: "name" }),

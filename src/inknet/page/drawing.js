@@ -194,7 +194,7 @@ export class Drawing {
     const text = reading?.text ?? "";
     parts.text.textContent = text || "–";
     parts.text.classList.toggle("unsure", reading === null || reading.verdict === "unsure" || text === "");
-    parts.text.classList.toggle("long", text.length > 8);
+    parts.text.classList.toggle("long", text.length > 6);
     clearTimeout(this.speaking);
     this.speaking = setTimeout(() => {
       parts.live.textContent = text ? `${text}. ${sentence}` : sentence;

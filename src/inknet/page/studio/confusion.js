@@ -24,5 +24,6 @@ export function confusionTable(matrix, names, link = null) {
     return place;
   }
 
-  return element("table", { className: "confusion" }, element("caption", { className: "hidden" }, "Confusion matrix: rows are the true classes, columns what was predicted"), element("thead", {}, head), element("tbody", {}, ...rows));
+  const isLong = names.some((name) => name.length > 3);
+  return element("table", { className: isLong ? "confusion long" : "confusion" }, element("caption", { className: "hidden" }, "Confusion matrix: rows are the true classes, columns what was predicted"), element("thead", {}, head), element("tbody", {}, ...rows));
 }

@@ -13,7 +13,8 @@ export class Corrections {
       button.addEventListener("click", () => this.act(() => this.keep(k)));
       return button;
     });
-    const buttons = element("div", { className: "classes", role: "group", "aria-labelledby": "correct-title" }, ...this.buttons);
+    const isLong = model.classes.some((name) => name.length > 3);
+    const buttons = element("div", { className: isLong ? "classes long" : "classes", role: "group", "aria-labelledby": "correct-title" }, ...this.buttons);
     this.question = element("div", { className: "correct", hidden: true }, element("h3", { id: "correct-title" }, "Wrong? That was a"), buttons);
     this.note = element("p", { className: "note", role: "status", id: "corrections-note" });
     this.list = element("ul", { className: "samples", id: "corrections" });
