@@ -100,7 +100,7 @@ def new_app(
         """Return what there is: recipes, sources of data, the run to show first, the training."""
         return {
             "version": inknet.__version__,
-            "run": run or folders.newest(),
+            "run": run if run is not None and folders.has(run) else folders.newest(),
             "runs_folder": str(root),
             "recipes": studies.recipes(),
             "sources": studies.sources(),
@@ -423,13 +423,13 @@ def _add_page(app: FastAPI) -> None:
 async def _form_image(request: Request) -> bytes:
     """Return what is in the field ``image`` of a form."""
     try:
-        form = await request.form(max_files=1, max_fields=10)
+        async with request.form(max_files=1, max_fields=10) as form:
+            image = form.get("image")
+            if image is None or isinstance(image, str):
+                raise InputError("The form has no file in its field image.")
+            return await image.read()
     except (MultiPartException, HTTPException):
         raise InputError("The form of this request is damaged.") from None
-    image = form.get("image")
-    if image is None or isinstance(image, str):
-        raise InputError("The form has no file in its field image.")
-    return await image.read()
 
 
 def _json_in(content: bytes) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import replace
@@ -34,6 +35,8 @@ MOST_OLD = 5_000
 """So many of the samples of the first training are repeated, so that they are not forgotten."""
 SHARE = 0.05
 """The corrections are repeated until they are about this share of what is learned from."""
+_CHANGING = threading.Lock()
+"""A file is read, and written with one more or less: by one request at a time."""
 
 
 def kept(path: Path, model: MLP) -> tuple[NDArray[np.uint8], list[str]]:
@@ -52,21 +55,23 @@ def keep(path: Path, model: MLP, image: NDArray[np.uint8], label: str) -> int:
     """Add a correction to a file; return how many there are."""
     if label not in model.facts.class_names:
         raise InputError(f"No class is called {label[:100]!r}.")
-    images, labels = kept(path, model)
-    if len(labels) >= MOST_CORRECTIONS:
-        raise InputError(f"There are {MOST_CORRECTIONS:,} corrections already.")
-    _write(path, np.concatenate([images, image[None]]), [*labels, label], model)
-    return len(labels) + 1
+    with _CHANGING:
+        images, labels = kept(path, model)
+        if len(labels) >= MOST_CORRECTIONS:
+            raise InputError(f"There are {MOST_CORRECTIONS:,} corrections already.")
+        _write(path, np.concatenate([images, image[None]]), [*labels, label], model)
+        return len(labels) + 1
 
 
 def take_back(path: Path, model: MLP) -> int:
     """Remove the last correction from a file; return how many are left."""
-    images, labels = kept(path, model)
-    if len(labels) <= 1:
-        path.unlink(missing_ok=True)
-        return 0
-    _write(path, images[:-1], labels[:-1], model)
-    return len(labels) - 1
+    with _CHANGING:
+        images, labels = kept(path, model)
+        if len(labels) <= 1:
+            path.unlink(missing_ok=True)
+            return 0
+        _write(path, images[:-1], labels[:-1], model)
+        return len(labels) - 1
 
 
 def shape_of(model: MLP) -> tuple[int, int]:

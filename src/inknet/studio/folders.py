@@ -123,6 +123,10 @@ class Folders:
             raise NoSuchRunError(f"There is no run called {run[:100]!r} here.")
         return path
 
+    def has(self, run: str) -> bool:
+        """Return whether there is a run of this name, finished, begun or about to begin."""
+        return run == PRETRAINED or self._version(run) is not None or self.is_training(run)
+
     def ids(self) -> list[str]:
         """Return the identifiers of all runs, finished or not."""
         try:

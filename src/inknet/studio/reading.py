@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import binascii
+import os
 from base64 import b64decode
 from io import BytesIO
+from pathlib import Path
+from tempfile import mkstemp
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from inknet.data.images import FORMATS, LONGEST_SIDE
+from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError
 from inknet.mlp import MLP
-from inknet.photo.opening import on_paper
 
 MOST_PIXELS = 40_000_000
-LONGEST_SIDE = 100_000
 MOST_NUMBERS = 1_000_000
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
+TOO_MANY_PIXELS = f"This picture has too many pixels; the studio reads at most {MOST_PIXELS // 1_000_000} million."
 NOT_A_PICTURE = (
     "This is not a picture that inknet can open; it reads PNG, JPEG, WebP, GIF, BMP and TIFF."
 )
@@ -31,48 +34,40 @@ def answer_picture(model: MLP, content: bytes) -> dict[str, Any]:
     InputError
         If it is no picture, is damaged or has too many pixels.
     """
-    return model.read(pixels_in(content)).to_dict()
-
-
-def pixels_in(content: bytes) -> NDArray[np.uint8]:
-    """Return the pixels of a picture's file, upright: ``(height, width)``, or with colours."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
     if not content:
         raise InputError("There is no picture in this request.")
+    model.picture_reader()  # refuses a model of other data
+    _check_header(content)
+    number, name = mkstemp()
+    path = Path(name)
     try:
-        with Image.open(BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > MOST_PIXELS or max(image.size) > LONGEST_SIDE:
-                raise InputError(
-                    f"This picture has {image.width:,} × {image.height:,} pixels; the studio reads "
-                    f"at most {MOST_PIXELS // 1_000_000} million."
-                )
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
-            if image.mode in ("L", "RGB"):
-                return np.asarray(image)
-            mode = "RGBA" if image.has_transparency_data else "RGB"
-            return on_paper(np.asarray(_eight_bits(image).convert(mode)))
-    except InputError:
-        raise
-    except UnidentifiedImageError:
-        raise InputError(NOT_A_PICTURE) from None
-    except Exception:  # Pillow's decoders raise a dozen types of error on damaged files
-        raise InputError("This picture is damaged or cut off.") from None
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+        return {**model.read(path).to_dict(), "image": None}
+    except InputError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        if reason.startswith("not an image"):
+            raise InputError(NOT_A_PICTURE) from None
+        if reason.startswith("cannot be read as an image"):
+            raise InputError("This picture is damaged or cut off.") from None
+        raise InputError(f"This picture cannot be read: {reason}.") from None
+    finally:
+        path.unlink(missing_ok=True)
 
 
-def _eight_bits(image: Any) -> Any:
-    """Return an image of more than 8 bits a pixel with its range as 0 to 255."""
+def _check_header(content: bytes) -> None:
+    """Refuse a picture of too many pixels before any is decoded."""
     from PIL import Image
 
-    if not (image.mode.startswith("I") or image.mode == "F"):
-        return image
-    values = np.asarray(image, np.float64)
-    low, high = float(values.min()), float(values.max())
-    if not np.isfinite(high - low):
-        raise InputError("This picture has values that are no numbers.")
-    levels = (values - low) * (255 / max(high - low, 1e-300))
-    return Image.fromarray(levels.round().astype(np.uint8))
+    try:
+        with warning_filter("ignore"), Image.open(BytesIO(content), formats=FORMATS) as image:
+            width, height = image.size
+    except Image.DecompressionBombError:
+        raise InputError(TOO_MANY_PIXELS) from None
+    except Exception:  # what it is, and why it cannot be read, is found when it is read
+        return
+    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
+        raise InputError(TOO_MANY_PIXELS)
 
 
 def image_in(text: object, shape: tuple[int, int]) -> NDArray[np.uint8]:
