@@ -109,6 +109,7 @@ def pages(contexts, address):
         page.address = address
         page.complaints = []
         page.on("console", lambda message: page.complaints.append(message.text))
+        page.on("response", lambda one: one.status >= 400 and page.complaints.append(one.url))
         page.on("pageerror", lambda error: page.complaints.append(error.stack))
         opened.append(page)
         return page
@@ -261,7 +262,8 @@ def test_a_training_is_started_paused_resumed_and_stopped_and_the_curves_move(pa
     expect(page.locator(".neurons canvas").first).to_be_visible()
     expect(page.locator(".confusion tbody tr")).to_have_count(10)
     page.locator("#pause").click()
-    page.locator("#resume").wait_for(timeout=30_000)
+    expect(page.locator("#training")).to_contain_text("Paused", timeout=20_000)
+    page.locator("#resume").wait_for()
     done = rows.count()
 
     address = page.url  # the page is closed and opened again
