@@ -23,9 +23,9 @@ from starlette.formparsers import MultiPartException
 import inknet
 from inknet.errors import InputError, printable
 from inknet.studio import corrections, documentation, following, looking, reading, studies
-from inknet.studio.folders import PRETRAINED, SORTED_BY, Folders, NoSuchRunError
+from inknet.studio.folders import PRETRAINED, SORTED_BY, Folders, NoSuchRunError, is_name
 from inknet.studio.live import ENDS, Log
-from inknet.studio.security import LOOPBACK, Guard
+from inknet.studio.security import LOOPBACK, Guard, TooLargeError
 from inknet.studio.trainings import PLACE, BusyError, Trainings
 
 PAGE = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".txt": "text/plain"}
@@ -284,8 +284,7 @@ def new_app(
     @app.get("/api/trainings/events", tags=["trainings"], response_class=StreamingResponse)
     async def events(request: Request, run: RunId) -> Response:
         """Send what happens in a training, as server-sent events: first all so far, then live."""
-        log = trainings.log(_plain(run))
-        if not log.path.is_file():
+        if not is_name(run) or not (log := trainings.log(run)).path.is_file():
             raise NoSuchRunError(f"No training of {run[:100]!r} was started here.")
         last = request.headers.get("last-event-id", "0")
         begin = int(last) if last.isdecimal() and len(last) < 15 else 0
@@ -406,7 +405,11 @@ def _add_page(app: FastAPI) -> None:
         if kind is None or any(part in ("", ".", "..") or "\\" in part for part in parts):
             raise HTTPException(404)
         found = place.joinpath(*parts)
-        if not found.is_file():
+        try:
+            is_there = found.is_file()
+        except (OSError, ValueError):  # a name that no file can have
+            is_there = False
+        if not is_there:
             raise HTTPException(404)
         headers = {"cache-control": "no-cache"}
         return Response(found.read_bytes(), media_type=kind, headers=headers)
@@ -428,6 +431,8 @@ async def _form_image(request: Request) -> bytes:
             if image is None or isinstance(image, str):
                 raise InputError("The form has no file in its field image.")
             return await image.read()
+    except TooLargeError:
+        raise
     except (MultiPartException, HTTPException):
         raise InputError("The form of this request is damaged.") from None
 
@@ -437,13 +442,6 @@ def _json_in(content: bytes) -> object:
         return json.loads(content)
     except (ValueError, RecursionError):
         raise InputError("This is not valid JSON.") from None
-
-
-def _plain(run: str) -> str:
-    """Return the identifier of a run if it can be the name of a file."""
-    if run in ("", ".", "..") or Path(run).name != run or "\\" in run or "\0" in run:
-        raise NoSuchRunError("No run has such a name.")
-    return run
 
 
 async def _events(

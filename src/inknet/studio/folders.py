@@ -30,6 +30,8 @@ from inknet.seeds import Streams
 
 PRETRAINED = "pretrained"
 """The identifier of the model in the package."""
+LONGEST_NAME = 240
+"""Bytes; a file system takes 255, and the files of a training have an end besides."""
 MOST_KEPT = 6
 """So many models, and parts of data, are kept in memory."""
 SORTED_BY = (
@@ -117,9 +119,8 @@ class Folders:
         NoSuchRunError
             If there is none of this name directly in the folder of the runs.
         """
-        is_name = run not in ("", ".", "..") and Path(run).name == run and "\\" not in run
         path = self.root / run
-        if not is_name or "\0" in run or path.is_symlink() or not path.is_dir():
+        if not is_name(run) or path.is_symlink() or not path.is_dir():
             raise NoSuchRunError(f"There is no run called {run[:100]!r} here.")
         return path
 
@@ -134,7 +135,7 @@ class Folders:
                 names = [
                     entry.name
                     for entry in entries
-                    if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")
+                    if entry.is_dir(follow_symlinks=False) and is_name(entry.name)
                 ]
         except OSError:
             return []
@@ -145,6 +146,18 @@ class Folders:
         finished = [(self._version(name), name) for name in self.ids()]
         times = [(version[1], name) for version, name in finished if version and version[0]]
         return max(times)[1] if times else None
+
+    def key(self, run: str) -> tuple[str, object]:
+        """Return what tells a run from all others, and from what it was before.
+
+        Raises
+        ------
+        NoSuchRunError
+            If there is none of this name.
+        """
+        if run == PRETRAINED:
+            return run, None
+        return run, self._version(self.folder(run).name)
 
     def _version(self, run: str) -> tuple[bool, int, int] | None:
         """Return whether a run is finished, and what changes with its file; None if it is none."""
@@ -243,9 +256,8 @@ class Folders:
     def model(self, run: str) -> MLP:
         """Return the model of a finished run, or that of the package."""
         if run == PRETRAINED:
-            return self._models.get(PRETRAINED, MLP.pretrained)
-        folder = self.folder(run)
-        return self._models.get((run, self._version(run)), Run.open(folder).model)
+            return self._models.get(self.key(run), MLP.pretrained)
+        return self._models.get(self.key(run), lambda: Run.open(self.folder(run)).model())
 
     def details(self, run: str) -> dict[str, Any]:
         """Return everything about a run: recipe, figures, history."""
@@ -289,8 +301,7 @@ class Folders:
         InputError
             If the source was changed or is not there, or there are no images.
         """
-        key = run, None if run == PRETRAINED else self._version(run)
-        return self._tests.get(key, lambda: self._test_part(run))
+        return self._tests.get(self.key(run), lambda: self._test_part(run))
 
     def _test_part(self, run: str) -> TestPart:
         model = self.model(run)
@@ -308,6 +319,16 @@ class Folders:
         to_probabilities(logits, model.facts.temperature)
         images = pixels_of(model, test)
         return TestPart(images, shape, test.targets, logits)
+
+
+def is_name(run: str) -> bool:
+    """Return whether a text can be the identifier of a run, and so the name of a folder."""
+    if run.startswith(".") or Path(run).name != run or set("\\\0") & set(run):
+        return False
+    try:
+        return 0 < len(run.encode()) <= LONGEST_NAME
+    except UnicodeEncodeError:
+        return False
 
 
 def pixels_of(model: MLP, dataset: Dataset) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -93,7 +93,9 @@ class Similar:
 
         Pixels count from 0 to 1. Of a large training part, some are compared.
         """
-        images, labels, squares = self._images.get(run, lambda: self._of_training(run))
+        images, labels, squares = self._images.get(
+            self._folders.key(run), lambda: self._of_training(run)
+        )
         other = image.reshape(-1) / np.float32(255)
         distances = np.sqrt(np.maximum(squares - 2 * (images @ other) + other @ other, 0))
         nearest = np.argsort(distances, kind="stable")[:n]

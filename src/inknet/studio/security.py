@@ -14,11 +14,13 @@ from collections.abc import Mapping
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import parse_qs, urlsplit
 
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 MOST_BYTES = 10_000_000
 """The largest body of a request."""
+_TOO_LARGE = f"Too large: the studio takes at most {MOST_BYTES // 1_000_000} MB."
 COOKIE = "inknet-studio"
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -33,8 +35,11 @@ HEADERS = {
 }
 
 
-class _TooLargeError(Exception):
+class TooLargeError(HTTPException):
     """The body of a request is larger than `MOST_BYTES`."""
+
+    def __init__(self) -> None:
+        super().__init__(413, _TOO_LARGE)
 
 
 class Guard:
@@ -83,15 +88,11 @@ class Guard:
             message = await receive()
             n_bytes += len(message.get("body", b""))
             if n_bytes > MOST_BYTES:
-                raise _TooLargeError
+                raise TooLargeError  # in the application, which answers with it
             return message
 
-        has_begun = False
-
         async def with_headers(message: Message) -> None:
-            nonlocal has_begun
             if message["type"] == "http.response.start":
-                has_begun = True
                 own = {name.lower() for name, _ in message["headers"]}
                 more = [
                     (name.encode(), value.encode())
@@ -101,11 +102,7 @@ class Guard:
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
-        try:
-            await self.app(scope, limited, with_headers)
-        except _TooLargeError:
-            if not has_begun:
-                await _refuse(send, 413, _TOO_LARGE)
+        await self.app(scope, limited, with_headers)
 
     def _refusal(self, scope: Scope, headers: Mapping[str, str]) -> tuple[int, str] | None:
         """Return status and sentence if a request must not be answered."""
@@ -113,7 +110,7 @@ class Guard:
         if self.token is None and _name_of(host) not in LOOPBACK:
             return 403, "This studio answers on this machine only, under the name localhost."
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+        if origin is not None and _place_of(origin) != host.lower():
             return 403, "A page of another origin may not use this studio."
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not (
             scope["method"] == "GET" and headers.get("sec-fetch-mode") == "navigate"
@@ -141,15 +138,20 @@ class Guard:
         return any(hmac.compare_digest(one.encode(), wanted) for one in offered)
 
 
-_TOO_LARGE = f"Too large: the studio takes at most {MOST_BYTES // 1_000_000} MB."
-
-
 def _name_of(host: str) -> str:
     """Return the name in a Host header, without the port."""
     try:
         return (urlsplit(f"//{host}").hostname or "").lower()
     except ValueError:
         return ""
+
+
+def _place_of(origin: str) -> str | None:
+    """Return the host and port of an origin; None if it is no address."""
+    try:
+        return urlsplit(origin).netloc.lower() or None
+    except ValueError:
+        return None
 
 
 def _token_of_address(scope: Scope) -> str | None:
