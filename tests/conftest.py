@@ -1,5 +1,6 @@
 """What all tests share: no way to the outer network, and MNIST for those that need all of it."""
 
+import shutil
 import socket
 import subprocess
 import sys
@@ -56,6 +57,29 @@ def mnist() -> Dataset:
         return load("mnist")
     except MnistUnavailableError:
         pytest.skip("needs the whole of MNIST: set INKNET_DATA_DIR")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[object]:
+    """Chromium, driven by Playwright: that of the system, or else Playwright's own."""
+    from playwright.sync_api import Error, sync_playwright
+
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next(filter(None, map(shutil.which, names)), None)
+    if path is None:
+        install = [sys.executable, "-m", "playwright", "install", "chromium"]
+        subprocess.run(install, capture_output=True, check=False)
+    with sync_playwright() as playwright:
+        try:
+            # the tests may run as root, for whom Chromium has no sandbox
+            started = playwright.chromium.launch(executable_path=path, chromium_sandbox=False)
+        except Error as error:
+            pytest.skip(
+                "needs Chromium, which could neither be found nor installed: on Debian, "
+                f"`apt-get install chromium`, elsewhere `playwright install chromium` ({error})"
+            )
+        yield started
+        started.close()
 
 
 @pytest.fixture

@@ -61,6 +61,7 @@ FLOORS = [
     {"mlp", "sklearn"},
     {"runs", "exchange"},
     {"experiments"},
+    {"studio"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
@@ -78,6 +79,7 @@ APART = {
     "exchange": {"data", "recipes", "training", "report", "sklearn"},
     "runs": {"sklearn", "exchange"},
     "experiments": {"sklearn", "exchange"},
+    "studio": {"sklearn"},
     "cli": {"sklearn"},
 }
 FACE = "inknet"

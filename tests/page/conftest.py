@@ -1,10 +1,9 @@
-"""A real browser, and the modules of the page served to it from this machine."""
+"""The modules of the page, served to a real browser from this machine."""
 
 import base64
 import json
-import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
@@ -14,22 +13,7 @@ from typing import ClassVar
 import numpy as np
 import pytest
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 MODULES = Path(str(resources.files("inknet.page")))
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[object]:
-    """Chromium, driven by Playwright."""
-    if CHROMIUM is None:
-        pytest.skip("needs Chromium: install it, on Debian by `apt-get install chromium`")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        # the tests may run as root, for whom Chromium has no sandbox
-        started = playwright.chromium.launch(executable_path=CHROMIUM, chromium_sandbox=False)
-        yield started
-        started.close()
 
 
 class Files(SimpleHTTPRequestHandler):

@@ -17,7 +17,7 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from inknet.cli import data, exchange, experiments, predict, recipes, runs, submit, train
+from inknet.cli import data, exchange, experiments, predict, recipes, runs, studio, submit, train
 from inknet.cli.console import EXIT_BAD_INPUT, complain, how_to_resume, say
 from inknet.cli.problems import system_problem
 from inknet.errors import InputError, StudyStopped, TrainingStopped
@@ -33,6 +33,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": predict.predict,
     "submit": submit.submit,
     "runs": runs.runs,
+    "studio": studio.studio,
     "search": experiments.search,
     "export": exchange.export,
     "import": exchange.import_,

@@ -13,6 +13,7 @@ from inknet.data.public import (
     Published,
     SourceUnavailableError,
     fetch_published,
+    is_present,
     load_published,
 )
 
@@ -50,6 +51,11 @@ def load_mnist() -> Dataset:
         If a file in ``INKNET_DATA_DIR`` is damaged or is not MNIST.
     """
     return load_published(_mnist())
+
+
+def has_mnist() -> bool:
+    """Return whether the files of MNIST are on this machine."""
+    return is_present(_mnist())
 
 
 def fetch_mnist() -> Path:

@@ -243,6 +243,25 @@ def load_published(one: Published, transpose: bool | None = None) -> Dataset:
     return dataset if split is None else as_emnist(dataset, split, transpose)
 
 
+def is_present(one: Published) -> bool:
+    """Return whether the files of a set are on this machine, whether they are right or not."""
+    import pooch
+
+    cache = Path(pooch.os_cache("inknet")) / one.cache_name
+    return _own_folder(one) is not None or all(find_spelling(cache, name) for name in one.hashes)
+
+
+def _own_folder(one: Published) -> Path | None:
+    """Return the folder of the user or of Debian that holds the files of a set."""
+    own_folder = os.environ.get("INKNET_DATA_DIR")
+    places = [as_path(own_folder) / place for place in one.places] if own_folder else []
+    for place in [*places, *([one.system] if one.system else [])]:
+        for folder in (place, place / "raw", place / "gzip"):
+            if all(find_spelling(folder, name) for name in one.hashes):
+                return folder
+    return None
+
+
 def fetch_published(one: Published) -> Path:
     """Return the folder that holds the four files of a set; download them if necessary.
 
@@ -256,11 +275,8 @@ def fetch_published(one: Published) -> Path:
         If the files are in none of them and no mirror provides them.
     """
     own_folder = os.environ.get("INKNET_DATA_DIR")
-    places = [as_path(own_folder) / place for place in one.places] if own_folder else []
-    for place in [*places, *([one.system] if one.system else [])]:
-        for folder in (place, place / "raw", place / "gzip"):
-            if all(find_spelling(folder, name) for name in one.hashes):
-                return folder
+    if (found := _own_folder(one)) is not None:
+        return found
 
     import pooch
 

@@ -38,26 +38,36 @@ def export_html(model: MLP, path: str | Path) -> None:
     """
     path = Path(path)
     refuse_other_format(path, ".html")
+    if model.facts.fitting is None:
+        raise InputError(f"{path}: a page is for models of images, and this one learned from none")
+    write_text_whole(path, joined(page_model(model)))
+
+
+def page_model(model: MLP) -> dict[str, Any]:
+    """Return what a page needs of a model, as plain values for JSON.
+
+    Raises
+    ------
+    InputError
+        If the model cannot read pictures, or has a layer that the page does not know.
+    """
     fitting = model.facts.fitting
     if fitting is None:
-        raise InputError(f"{path}: a page is for models of images, and this one learned from none")
+        raise InputError("a page is for models of images, and this one learned from none")
     described = inference_model(model)
     light = fitting["light_background"]
-    page = joined(
-        {
-            "version": inknet.__version__,
-            "classes": described.class_names,
-            "height": fitting["shape"][0],
-            "width": fitting["shape"][1],
-            "lightBackground": None if light is None else bool(light),
-            "crop": bool(fitting["crop"]),
-            "isPrepared": are_like_mnist(fitting),
-            "isFolded": model.network.architecture.batch_norm != "none",
-            "nParameters": model.network.architecture.n_parameters,
-            "layers": _layers(described),
-        }
-    )
-    write_text_whole(path, page)
+    return {
+        "version": inknet.__version__,
+        "classes": described.class_names,
+        "height": fitting["shape"][0],
+        "width": fitting["shape"][1],
+        "lightBackground": None if light is None else bool(light),
+        "crop": bool(fitting["crop"]),
+        "isPrepared": are_like_mnist(fitting),
+        "isFolded": model.network.architecture.batch_norm != "none",
+        "nParameters": model.network.architecture.n_parameters,
+        "layers": _layers(described),
+    }
 
 
 def _layers(described: InferenceModel) -> list[dict[str, Any]]:

@@ -7,13 +7,19 @@ function pathText(path) {
   return path.map(({ layer, unit }) => `${layer}.${unit}`).join("-");
 }
 
-export function addressOf({ strokes, chosen, shown, path }) {
-  const parts = [];
-  if (strokes.length) parts.push(`draw=${encoded(strokes)}`);
-  if (chosen) parts.push(`character=${chosen}`);
-  if (shown !== null) parts.push(`class=${shown}`);
-  if (path.length) parts.push(`follow=${pathText(path)}`);
-  return parts.length ? `#${parts.join("&")}` : "";
+/** The state as parameters of an address; null for what has none. */
+export function parametersOf({ strokes, chosen, shown, path }) {
+  return {
+    draw: strokes.length ? encoded(strokes) : null,
+    character: chosen || null,
+    class: shown,
+    follow: path.length ? pathText(path) : null,
+  };
+}
+
+export function addressOf(state) {
+  const given = Object.entries(parametersOf(state)).filter(([, value]) => value !== null);
+  return given.length ? `#${given.map(([name, value]) => `${name}=${value}`).join("&")}` : "";
 }
 
 export function stateOf(hash) {

@@ -25,8 +25,9 @@ export function signed(x) {
   return x < 0 ? number(x) : `+${number(x)}`;
 }
 
+/** A share in percent; its spaces do not break. */
 export function percent(p) {
-  if (p > 0.9995 && p < 1) return "> 99.9 %";
-  if (p < 0.0005 && p > 0) return "< 0.1 %";
-  return `${(100 * p).toFixed(1)} %`;
+  if (p > 0.9995 && p < 1) return ">\u00a099.9\u00a0%";
+  if (p < 0.0005 && p > 0) return "<\u00a00.1\u00a0%";
+  return `${(100 * p).toFixed(1)}\u00a0%`;
 }

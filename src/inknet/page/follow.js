@@ -111,7 +111,9 @@ export class Follow {
     ];
     if (!isLogit) {
       const { text, formula } = ACTIVATIONS[this.network.layers[layer - 1].name];
-      parts.push(element("p", { className: "formula" }, `a = ${text}(z) = ${formula} = ${number(value)}`));
+      const isOff = this.network.isOff(layer, unit);
+      const sentence = isOff ? "a = 0, as this neuron is switched off" : `a = ${text}(z) = ${formula} = ${number(value)}`;
+      parts.push(element("p", { className: "formula" }, sentence));
     }
     if (layer === 1) parts.push(...this.pictures(terms));
     return parts;

@@ -4,7 +4,7 @@ import { element } from "./dom.js";
 import { rgb } from "./theme.js";
 
 export class Grid {
-  /** `describe(i)` says in words what a cell is; `onChoose(i)` is called when one is chosen. */
+  /** `describe(i, value)` says in words what a cell is; `onChoose(i)` is called when one is chosen. */
   constructor({ rows, columns, n = rows * columns, label, describe, onChoose, hasLines = false }) {
     Object.assign(this, { rows, columns, n, describe });
     this.canvas = element("canvas", { width: columns, height: rows, "aria-hidden": "true" });
@@ -38,7 +38,7 @@ export class Grid {
     });
     this.element.addEventListener("pointermove", (event) => {
       const cell = this.cellAt(event);
-      this.element.title = cell === null ? "" : describe(cell);
+      this.element.title = cell === null ? "" : describe(cell, this.values[cell]);
     });
     this.element.addEventListener("keydown", (event) => {
       const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns };
@@ -80,7 +80,7 @@ export class Grid {
 
   say() {
     this.element.setAttribute("aria-valuenow", this.current);
-    this.element.setAttribute("aria-valuetext", this.describe(this.current));
+    this.element.setAttribute("aria-valuetext", this.describe(this.current, this.values[this.current]));
   }
 
   /** Mark the cell that is followed; none if null. */

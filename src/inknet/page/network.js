@@ -58,17 +58,24 @@ export class Network {
     this.isPiecewiseLinear = this.layers
       .slice(0, -1)
       .every(({ name }) => PIECEWISE_LINEAR.includes(name));
+    this.off = this.layers.map(() => null); // of each layer, 1 for each neuron that is switched off
+  }
+
+  isOff(l, unit) {
+    return this.off[l - 1]?.[unit] === 1;
   }
 
   /** All numbers of one sample: { values: input, hidden layers, logits; sums: before f; probabilities }. */
   forward(input) {
     const values = [Float32Array.from(input)];
     const sums = [null];
-    for (const layer of this.layers) {
-      const z = affine(layer, values[values.length - 1]);
+    this.layers.forEach((layer, l) => {
+      const z = affine(layer, values[l]);
       sums.push(z);
-      values.push(layer.name === null ? z : z.map(ACTIVATIONS[layer.name].value));
-    }
+      const a = layer.name === null ? z : z.map(ACTIVATIONS[layer.name].value);
+      this.off[l]?.forEach((isOff, unit) => isOff && (a[unit] = 0));
+      values.push(a);
+    });
     return { values, sums, probabilities: softmax(values[values.length - 1]) };
   }
 
@@ -83,7 +90,7 @@ export class Network {
     for (let l = this.layers.length - 2; l >= 0; l--) {
       const layer = this.layers[l];
       const slope = ACTIVATIONS[layer.name].slope;
-      const scaled = gradient.map((g, j) => g * slope(forward.values[l + 1][j]));
+      const scaled = gradient.map((g, j) => (this.isOff(l + 1, j) ? 0 : g * slope(forward.values[l + 1][j])));
       const next = new Float64Array(layer.from);
       for (let i = 0, at = 0; i < layer.from; i++) {
         let sum = 0;

@@ -16,13 +16,16 @@ export class Reader {
   constructor(model, network) {
     this.model = model;
     this.network = network;
+    this.noise = null; // added to the inputs, to see how much the network bears
     const isDigit = model.classes.every((name) => /^[0-9]$/.test(name));
     this.noun = isDigit ? "digit" : "character";
   }
 
   /** From an image as the network sees it, bytes, to its inputs: 0 to 1. */
   inputs(image) {
-    return mapped(image, Float32Array, (level) => level / 255);
+    const inputs = mapped(image, Float32Array, (level) => level / 255);
+    this.noise?.forEach((value, i) => (inputs[i] = Math.min(Math.max(inputs[i] + value, 0), 1)));
+    return inputs;
   }
 
   classify(images) {

@@ -39,6 +39,8 @@ class Key:
         What it may be, in words.
     meaning : str
         A sentence or two.
+    choices : tuple of str
+        All that it may be, if these are a few words; otherwise none.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Key:
     default: Any
     allowed: str
     meaning: str
+    choices: tuple[str, ...] = ()
 
 
 def described_keys(recipe: Recipe) -> list[Key]:
@@ -72,7 +75,9 @@ def _keys(part: Part, prefix: str) -> typing.Iterator[Key]:
         else:
             meaning = " ".join((field.description or "").replace("``", "").split())
             allowed = _allowed(field.annotation, list(field.metadata))
-            yield Key(prefix + name, value, field.default, allowed, meaning)
+            is_choice = typing.get_origin(field.annotation) is typing.Literal
+            choices = tuple(typing.get_args(field.annotation)) if is_choice else ()
+            yield Key(prefix + name, value, field.default, allowed, meaning, choices)
 
 
 def _allowed(kind: Any, limits: list[Any]) -> str:

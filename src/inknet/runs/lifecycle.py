@@ -40,6 +40,7 @@ def train_run(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
     on_guard: Callable[[], Sequence[Callback]] = tuple,
+    start_from: Callable[[Recipe], Prepared] = prepare,
 ) -> Run:
     """Train as a recipe says, evaluate the result, and leave everything in a run folder.
 
@@ -65,6 +66,9 @@ def train_run(
         training continues, and the run is complete without them.
     on_guard
         Called before the guard is trained, if the recipe has one; returns its callbacks.
+    start_from
+        Returns the network and the data to start from. Such a training cannot be resumed if they
+        are not those of the recipe.
 
     Raises
     ------
@@ -81,7 +85,7 @@ def train_run(
     check_folder(folder, force)
     recipe = with_absolute_source(recipe)
     callbacks = checked_callbacks(callbacks)
-    prepared = prepare(recipe)
+    prepared = start_from(recipe)
     with InterruptFlag(deliver=False) as interrupt, unfinished.at_work():
         check_folder(folder, force)  # another run may have been put there in the meantime
         unfinished.begin(recipe)

@@ -29,16 +29,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What a training starts from: the initial network, and the parts of the data."""
+    """What a training starts from: the network, and the parts of the data.
+
+    Attributes
+    ----------
+    recipe : Recipe
+    model : MLP
+    parts : Splits
+    source : Dataset or None
+        What the parts are of, if samples were added to them.
+    """
 
     recipe: Recipe
     model: MLP
     parts: Splits
+    source: Dataset | None = None
 
     @cached_property
     def digest(self) -> str:
         """The digest of all samples of the source, see `inknet.data.digest`."""
-        return source_digest(self.parts.train)
+        return source_digest(self.parts.train if self.source is None else self.source)
 
     def origin(self) -> dict[str, str]:
         """Return the digests by which a checkpoint identifies its recipe and data."""

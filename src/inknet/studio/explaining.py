@@ -1,0 +1,240 @@
+"""Any number of a network, as the sum that it is: terms that are numbers themselves.
+
+A *node* names a number: its ``kind``, and as far as it needs them ``position`` (0 are the pixels,
+and k is what comes out of layer k), ``unit``, ``sample`` of the batch, ``layer`` (from 0), ``name``
+of a learned array and ``input``. `answers` explains numbers of an answer, `steps` those of a step
+of training. Every explanation is a sum of terms, ``rest`` and ``ends``, for readers to add up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from inknet.errors import InputError
+from inknet.nn.layers import Activation, BatchNorm, Dense, Layer
+from inknet.nn.network import Network
+from inknet.studio.source_lines import source_of
+from inknet.studio.tracing import Values
+
+Node = dict[str, Any]
+MOST_TERMS = 12
+
+
+@dataclass
+class Sum:
+    """A number as a sum.
+
+    Attributes
+    ----------
+    title : str
+    value : float
+    formula : str
+        In the symbols of the code, and with numbers.
+    terms : list of (node, text, product)
+        What is added; a node is None where nothing is to be followed.
+    ends : list of (name, value)
+        What is added besides.
+    more : list of (title, node)
+        Numbers that belong to this one.
+    source : str
+        Which lines compute it, see `source_lines`.
+    about : str
+        A sentence that says what it means.
+    scale : float
+        What the sum of all terms is multiplied by.
+    """
+
+    title: str
+    value: float
+    formula: str
+    source: str
+    terms: list[tuple[Node | None, str, float]] = field(default_factory=list)
+    ends: list[tuple[str, float]] = field(default_factory=list)
+    more: list[tuple[str, Node]] = field(default_factory=list)
+    about: str = ""
+    scale: float = 1.0
+
+    def to_dict(self, most: int = MOST_TERMS) -> dict[str, Any]:
+        """Return it for JSON: the largest terms, and the others as one."""
+        order = sorted(self.terms, key=lambda term: -abs(term[2]))
+        shown, others = order[:most], order[most:]
+        return {
+            "title": self.title,
+            "value": self.value,
+            "formula": self.formula,
+            "about": self.about,
+            "scale": self.scale,
+            "terms": [
+                {"node": node, "text": text, "product": product} for node, text, product in shown
+            ],
+            "rest": {"n": len(others), "sum": float(sum(product for _, _, product in others))},
+            "ends": [{"name": name, "value": value} for name, value in self.ends],
+            "more": [{"title": title, "node": node} for title, node in self.more],
+            "source": source_of(self.source),
+        }
+
+
+class Explainer:
+    """What both kinds of explanations share: names, and checking of nodes.
+
+    Parameters
+    ----------
+    network
+        In float64.
+    class_names
+    width
+        Of an image, in pixels.
+    """
+
+    def __init__(self, network: Network, class_names: Sequence[str], width: int) -> None:
+        self.network, self.class_names, self.width = network, class_names, width
+        self.last = len(network.layers)
+
+    def explain(self, node: Node) -> Sum:
+        """Return a number as a sum; raise `InputError` if there is no such number."""
+        kinds: dict[str, Callable[[Node], Sum]] = self.kinds()
+        kind = node.get("kind")
+        if kind not in kinds:
+            raise InputError(f"There is no number of the kind {str(kind)[:40]!r} here.")
+        return kinds[str(kind)](node)
+
+    def kinds(self) -> dict[str, Callable[[Node], Sum]]:
+        """Return what explains each kind of node."""
+        raise NotImplementedError
+
+    def number(self, node: Node, name: str, below: int) -> int:
+        """Return a whole number of a node, from 0 to a limit."""
+        value = node.get(name, 0)
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < below:
+            raise InputError(f"{name} is {str(value)[:40]}; expected 0 to {below - 1:,}.")
+        return value
+
+    def layer(self, node: Node) -> tuple[int, Layer]:
+        """Return the layer of a node and its number."""
+        number = self.number(node, "layer", self.last)
+        return number, self.network.layers[number]
+
+    def name_of(self, position: int, unit: int) -> str:
+        """Return what a value is called."""
+        if position == 0:
+            return f"pixel in row {unit // self.width}, column {unit % self.width}"
+        if position == self.last:
+            return f"logit of {self.class_names[unit]}"
+        layer = self.network.layers[position - 1]
+        block = sum(isinstance(one, Dense) for one in self.network.layers[:position])
+        what = {Dense: "sum", BatchNorm: "normalized sum"}.get(type(layer), "output")
+        return f"{what} of neuron {unit} in layer {block}"
+
+    def array_of(self, node: Node) -> tuple[int, Layer, str, tuple[int, ...]]:
+        """Return the layer, the name and the index of a learned number."""
+        number, layer = self.layer(node)
+        names = {array.name: array.shape for array in layer.learned if array.kind != "statistic"}
+        name = str(node.get("name"))
+        if name not in names:
+            raise InputError(f"Layer {number} has no {name[:40]}; expected {', '.join(names)}.")
+        shape = names[name]
+        unit = self.number(node, "unit", shape[-1])
+        if len(shape) == 2:
+            return number, layer, name, (self.number(node, "input", shape[0]), unit)
+        return number, layer, name, (unit,)
+
+    def called(self, number: int, name: str, index: tuple[int, ...]) -> str:
+        """Return what a learned number is called."""
+        to = self.name_of(number + 1, index[-1])
+        return (
+            f"weight from {self.name_of(number, index[0])} to the {to}"
+            if len(index) == 2
+            else (f"{name} of the {to}")
+        )
+
+
+def learned_node(layer: int, name: str, unit: int, input: int | None = None) -> Node:
+    """Return the node of a learned number."""
+    node = {"kind": "parameter", "layer": layer, "name": name, "unit": unit}
+    return node if input is None else {**node, "input": input}
+
+
+def value_node(position: int, unit: int, sample: int | None = None) -> Node:
+    """Return the node of a value."""
+    node = {"kind": "value", "position": position, "unit": unit}
+    return node if sample is None else {**node, "sample": sample}
+
+
+def say(x: float) -> str:
+    """Return a number with about four digits."""
+    return f"{x:.4g}".replace("-", "−")
+
+
+def pixel(title: str, value: float) -> Sum:
+    """Explain a pixel: it is given."""
+    return Sum(
+        title,
+        value,
+        f"x = {say(value)}",
+        "dense",
+        about="Here the number begins: it is how much ink there is, from 0 to 1.",
+    )
+
+
+def weighted(
+    explainer: Explainer,
+    number: int,
+    layer: Dense,
+    unit: int,
+    x: Values,
+    value: float,
+    title: str,
+    sample: int | None,
+) -> Sum:
+    """Explain what comes out of a dense layer: a weighted sum."""
+    weights, bias = layer.weight[:, unit], float(layer.bias[unit])
+    return Sum(
+        title,
+        value,
+        "y = Σ x · weight + bias",
+        "dense",
+        [
+            (
+                value_node(number, i, sample),
+                f"{explainer.name_of(number, i)}: {say(x[i])} × {say(weights[i])}",
+                float(x[i] * weights[i]),
+            )
+            for i in range(len(weights))
+        ],
+        [("bias", bias)],
+        [
+            (
+                f"the weight from {explainer.name_of(number, i)}",
+                learned_node(number, "weight", unit, i),
+            )
+            for i in np.argsort(-np.abs(x * weights), kind="stable")[:3].tolist()
+        ]
+        + [("the bias", learned_node(number, "bias", unit))],
+        "Every input counts as much as its weight says.",
+    )
+
+
+def activated(layer: Layer, node: Node, x: float, value: float, title: str, mask: float) -> Sum:
+    """Explain what comes out of an activation, with the mask of dropout."""
+    assert isinstance(layer, Activation), "all other layers are explained before"
+    name = layer.function.name
+    is_dropped = layer.keep_prob < 1 and mask != 1
+    about = f"The activation is {name.replace('_', ' ')}."
+    if is_dropped:
+        about += (
+            " Dropout has switched this neuron off in this step."
+            if value == 0
+            else f" Dropout keeps it, and multiplies by {say(mask)}, so that the mean stays."
+        )
+    return Sum(
+        title,
+        value,
+        f"y = f(x) = f({say(x)}) = {say(value)}",
+        "dropout" if is_dropped else name,
+        [(node, f"f({say(x)})", value)],
+        about=about,
+    )

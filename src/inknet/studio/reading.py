@@ -1,0 +1,122 @@
+"""Answers about pictures and numbers that a request brings."""
+
+from __future__ import annotations
+
+import binascii
+import os
+from base64 import b64decode
+from io import BytesIO
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.data.images import FORMATS, LONGEST_SIDE
+from inknet.data.warning_filter import warnings_ignored
+from inknet.errors import InputError
+from inknet.mlp import MLP
+
+MOST_PIXELS = 40_000_000
+MOST_NUMBERS = 1_000_000
+TOO_MANY_PIXELS = f"This picture has too many pixels; the studio reads at most {MOST_PIXELS // 1_000_000} million."
+NOT_A_PICTURE = (
+    "This is not a picture that inknet can open; it reads PNG, JPEG, WebP, GIF, BMP and TIFF."
+)
+
+
+def answer_picture(model: MLP, content: bytes) -> dict[str, Any]:
+    """Return what a model reads in the file of a picture, as ``inknet predict --json`` prints it.
+
+    Raises
+    ------
+    InputError
+        If it is no picture, is damaged or has too many pixels.
+    """
+    if not content:
+        raise InputError("There is no picture in this request.")
+    model.picture_reader()  # refuses a model of other data
+    _check_header(content)
+    number, name = mkstemp()
+    path = Path(name)
+    try:
+        with os.fdopen(number, "wb") as file:
+            file.write(content)
+        return {**model.read(path).to_dict(), "image": None}
+    except InputError as error:
+        reason = str(error).removeprefix(f"{path}: ")
+        if reason.startswith("not an image"):
+            raise InputError(NOT_A_PICTURE) from None
+        if reason.startswith("cannot be read as an image"):
+            raise InputError("This picture is damaged or cut off.") from None
+        raise InputError(f"This picture cannot be read: {reason}.") from None
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _check_header(content: bytes) -> None:
+    """Refuse a picture of too many pixels before any is decoded."""
+    from PIL import Image
+
+    try:
+        with warnings_ignored(), Image.open(BytesIO(content), formats=FORMATS) as image:
+            width, height = image.size
+    except Image.DecompressionBombError:
+        raise InputError(TOO_MANY_PIXELS) from None
+    except Exception:  # what it is, and why it cannot be read, is found when it is read
+        return
+    if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
+        raise InputError(TOO_MANY_PIXELS)
+
+
+def image_in(text: object, shape: tuple[int, int]) -> NDArray[np.uint8]:
+    """Return the image ``(height, width)`` that is written as base64 of its bytes."""
+    content = bytes_in(text)
+    if len(content) != shape[0] * shape[1]:
+        raise InputError(
+            f"The image has {len(content):,} bytes; expected {shape[0]} × {shape[1]}, one a pixel."
+        )
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def bytes_in(text: object) -> bytes:
+    """Return the bytes that are written as base64."""
+    try:
+        if not isinstance(text, str):
+            raise TypeError
+        return b64decode(text, validate=True)
+    except (binascii.Error, TypeError, ValueError):
+        raise InputError("The image is not base64.") from None
+
+
+def answer_json(model: MLP, request: object) -> dict[str, Any]:
+    """Return the answer about ``{"image": base64}`` or ``{"features": [[…]]}``.
+
+    An image is the file of a picture, or the bytes of an image as the network sees it.
+    """
+    if not isinstance(request, dict) or not {"image", "features"} & set(request):
+        raise InputError('Expected a picture, or JSON with "image" or "features".')
+    if "features" in request:
+        return _answer_features(model, request["features"])
+    content, shape = bytes_in(request["image"]), model.facts.image_shape
+    if shape is not None and len(content) == shape[0] * shape[1]:
+        return model.read(np.frombuffer(content, np.uint8).reshape(shape)).to_dict()
+    return answer_picture(model, content)
+
+
+def _answer_features(model: MLP, features: object) -> dict[str, Any]:
+    try:
+        X = np.array(features, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError("The features are not rows of numbers of one length.") from None
+    if X.ndim == 1:
+        X = X[None]
+    if X.size > MOST_NUMBERS:
+        raise InputError(f"At most {MOST_NUMBERS:,} numbers in one request.")
+    probabilities = model.predict_proba(X)
+    names = model.facts.class_names
+    return {
+        "labels": [names[int(row.argmax())] for row in probabilities],
+        "probabilities": [dict(zip(names, row.tolist(), strict=True)) for row in probabilities],
+    }

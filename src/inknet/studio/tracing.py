@@ -1,0 +1,200 @@
+"""A digit on its way through a network, and one step of training, with every number kept.
+
+Everything is computed by the layers, the loss and the optimizer of `inknet.nn`, in float64: nothing
+here knows a formula of theirs. `follow` says which sum each number is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.mlp import MLP
+from inknet.nn.activations import softmax
+from inknet.nn.layers import Activation, BatchNorm, Layer
+from inknet.nn.network import Network
+from inknet.nn.optimizers import Optimizer, clip_by_norm, clip_by_value
+from inknet.recipes import TrainingRecipe
+from inknet.training.loop import optimizer_for
+
+Values = NDArray[np.floating[Any]]
+SEED = 0
+"""Of the dropout masks: the same for the same digit."""
+
+
+def double(network: Network) -> Network:
+    """Return a copy of a network in float64."""
+    copy = Network(network.architecture, None, "float64")
+    copy.parameters[:], copy.statistics[:] = network.parameters, network.statistics
+    return copy
+
+
+@dataclass
+class Answer:
+    """A digit as the network answers it.
+
+    Attributes
+    ----------
+    network : Network
+        In float64.
+    values : list of (1, width)
+        The pixels, then what comes out of each layer; the last are the logits.
+    probabilities : (1, n_classes)
+    temperature : float
+        What logits are divided by before they become probabilities.
+    """
+
+    network: Network
+    values: list[Values]
+    probabilities: Values
+    temperature: float
+
+
+def answered(model: MLP, x: Values) -> Answer:
+    """Follow one sample ``(1, n_features)``, on the scale of the network, in inference mode."""
+    network, temperature = double(model.network), model.facts.temperature
+    values = [x]
+    for layer in network.layers:
+        values.append(np.array(layer.infer(values[-1])))
+    probabilities = values[-1] / temperature
+    softmax(probabilities, probabilities)
+    return Answer(network, values, probabilities, temperature)
+
+
+@dataclass
+class Step:
+    """One step of training on a small batch; the followed sample is its first.
+
+    Attributes
+    ----------
+    network : Network
+        Before the step, in float64.
+    settings : TrainingRecipe
+    labels : (n,)
+    values : list of (n, width)
+        The pixels, then what comes out of each layer in training mode.
+    gradients : list of (n, width)
+        The gradient of the objective with respect to each of ``values``.
+    losses : (n,)
+        Of each sample.
+    probabilities : (n, n_classes)
+    targets : (n, n_classes)
+        What they should be, with label smoothing.
+    penalty : float
+        The L2 penalty of the batch.
+    kept : dict
+        By the number of a layer: the masks of dropout, or what batch normalization divides by, its
+        mean, and the normalized values.
+    parameter_gradients : (n_parameters,)
+        With the penalty, before clipping.
+    clipped : (n_parameters,)
+        After clipping.
+    after : Network
+        After the step.
+    optimizer : Optimizer
+        At its first step.
+    """
+
+    network: Network
+    settings: TrainingRecipe
+    labels: NDArray[np.intp]
+    values: list[Values]
+    gradients: list[Values]
+    losses: Values
+    probabilities: Values
+    targets: Values
+    penalty: float
+    parameter_gradients: Values
+    clipped: Values
+    after: Network
+    optimizer: Optimizer
+    kept: dict[int, dict[str, Values]] = field(default_factory=dict)
+
+    @property
+    def loss(self) -> float:
+        """The objective of the batch: the mean loss, and the penalty."""
+        return float(self.losses.mean()) + self.penalty
+
+
+def one_step(model: MLP, x: Values, labels: NDArray[np.intp], settings: TrainingRecipe) -> Step:
+    """Take a step of training on a batch ``(n, n_features)``, with a new optimizer.
+
+    Parameters
+    ----------
+    model
+        Whose network takes the step; it is not changed.
+    x, labels
+        The batch, on the scale of the network.
+    settings
+        How it is trained.
+    """
+    network, generator = double(model.network), np.random.default_rng(SEED)
+    values: list[Values] = [x]
+    kept: dict[int, dict[str, Values]] = {}
+    for number, layer in enumerate(network.layers):
+        values.append(np.array(layer.forward(values[-1].copy(), generator)))
+        kept[number] = _kept(layer, values[-2])
+    logits, n = values[-1], len(x)
+    gradient = np.empty_like(logits)
+    losses = np.empty(n)
+    for i in range(n):  # one by one: the loss itself only gives their mean
+        one = np.empty((1, logits.shape[1]))
+        losses[i] = network.loss(
+            logits[i : i + 1], labels[i : i + 1], one, label_smoothing=settings.label_smoothing
+        )
+    network.loss(logits, labels, gradient, label_smoothing=settings.label_smoothing)
+    probabilities = np.empty_like(logits)
+    softmax(logits, probabilities)
+    targets = probabilities - n * gradient
+    gradients = [gradient.copy()]
+    for layer in reversed(network.layers):
+        gradient = np.array(layer.backward(gradient.copy()))
+        gradients.insert(0, gradient)
+    l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
+    penalty = l2.value(n) if settings.l2_lambda else 0.0
+    l2.add_gradient(n)
+    raw = network.gradients.copy()
+    if settings.clip_value is not None:
+        clip_by_value(network.gradients, settings.clip_value)
+    if settings.clip_norm is not None:
+        clip_by_norm(network.gradients, settings.clip_norm)
+    clipped = network.gradients.copy()
+    after = double(network)
+    optimizer = optimizer_for(settings, after)
+    optimizer.step(after.parameters, clipped.copy(), settings.learning_rate)
+    return Step(
+        network,
+        settings,
+        labels,
+        values,
+        gradients,
+        losses,
+        probabilities,
+        targets,
+        penalty,
+        raw,
+        clipped,
+        after,
+        optimizer,
+        kept,
+    )
+
+
+def _kept(layer: Layer, x: Values) -> dict[str, Values]:
+    """Return what a layer remembers of its forward pass, besides its input and output."""
+    if isinstance(layer, BatchNorm):
+        normalized = np.array(layer.buffer("_normalized", *x.shape))
+        return {"mean": x.mean(axis=0), "deviation": layer._deviation.copy(), "normal": normalized}
+    if isinstance(layer, Activation):
+        slope = np.array(layer.buffer("_slope", *x.shape))
+        plain, plain_slope = np.empty_like(x), np.empty_like(x)
+        layer.function.value(x, plain)
+        layer.function.derivative(plain, plain_slope)
+        mask = np.ones_like(x)
+        if layer.keep_prob < 1:  # 0, or 1 / keep_prob; unknown where nothing passes either way
+            mask = np.divide(slope, plain_slope, out=np.zeros_like(x), where=plain_slope != 0)
+        return {"slope": slope, "plain": plain, "plain slope": plain_slope, "mask": mask}
+    return {}
