@@ -40,21 +40,28 @@ def context(browser):
     context.close()
 
 
-@pytest.fixture
-def page(context, address):
-    """An empty page; what it complains of fails the test."""
+@pytest.fixture(scope="module")
+def opened(context):
+    """The page of all tests; each goes to an address of its own."""
     page = context.new_page()
-    page.address, page.complaints = address, []
+    page.complaints = []
     page.on("console", lambda message: page.complaints.append(message.text))
     page.on("pageerror", lambda error: page.complaints.append(error.stack))
-    yield page
-    page.close()
-    assert page.complaints == []
+    return page
+
+
+@pytest.fixture
+def page(opened):
+    """The page; what it complains of fails the test."""
+    yield opened
+    complaints, opened.complaints[:] = list(opened.complaints), []
+    assert complaints == []
 
 
 def follow(page, address, **parameters):
     """Open the place, and wait for the number."""
     parameters = {"run": "one", "row": 3} | parameters
+    page.evaluate("document.querySelector('.following')?.setAttribute('aria-busy', true)")
     query = "".join(f"&{name}={value}" for name, value in parameters.items())
     page.goto(f"{address}/#place=follow{query}")
     page.locator("#place-follow .following:not([aria-busy])").wait_for()
