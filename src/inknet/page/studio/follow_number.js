@@ -29,8 +29,8 @@ export class FollowedNumber {
     this.value.textContent = exact(found.value);
     const more = [...found.more.map(({ title, node }) => [title, codeOf(node)]), ...names.onward(code, isStep, label)];
     this.body.replaceChildren(
-      element("p", { className: "formula" }, powers(found.formula)),
-      element("p", { className: "about" }, powers(found.about)),
+      element("p", { className: "formula" }, written(found.formula)),
+      element("p", { className: "about" }, written(found.about)),
       this.sum(),
       ...this.picture(),
       ...this.links(more),
@@ -93,7 +93,7 @@ export class FollowedNumber {
     const how = split === -1 ? text : text.slice(split + 2);
     const parts = [
       element("span", { className: "what" }, what),
-      element("span", { className: "how" }, powers(how)),
+      element("span", { className: "how" }, written(how)),
       element("span", { className: "product" }, signed(product)),
       bar(product / most),
     ];
@@ -161,6 +161,11 @@ function powers(text) {
     const raised = Array.from(power, (one) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[one]).join("");
     return `${digit}·10${sign === "" || sign === "+" ? "" : "⁻"}${raised}`;
   });
+}
+
+/** A formula of the server: powers of ten, and numbers below 0 in brackets after a sign. */
+function written(text) {
+  return powers(text).replace(/(?<=[−+·×/] )−[\d.]+(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?/g, "($&)");
 }
 
 function added(values) {

@@ -193,6 +193,6 @@ export class Names {
     const inputs = this.positions[position - 1].values.map((x) => Math.abs(x ?? 0));
     const input = inputs.indexOf(Math.max(...inputs));
     const from = this.value(position - 1, input);
-    return [[title(`the weight from ${from}`), of("weight", input)], [title("its bias"), of("bias")]];
+    return [[title(`the weight from the ${from}`), of("weight", input)], [title("its bias"), of("bias")]];
   }
 }
