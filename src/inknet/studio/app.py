@@ -9,6 +9,7 @@ import socket
 import sys
 import traceback
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -27,11 +28,14 @@ from inknet.studio.folders import PRETRAINED, SORTED_BY, Folders, NoSuchRunError
 from inknet.studio.live import ENDS, Log
 from inknet.studio.security import LOOPBACK, Guard, TooLargeError
 from inknet.studio.trainings import PLACE, BusyError, Trainings
+from inknet.training.threads import one_blas_thread
 
 PAGE = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".txt": "text/plain"}
 """The files of the page that are served, by the ends of their names."""
 LOOKED_SECONDS, BEAT_SECONDS = 0.25, 15.0
 """How often the log of a training is looked at, and how long an open stream may be silent."""
+READERS = 2
+"""So many pictures are read at once: more threads only wait for each other, and for the rest."""
 PORT = 8017
 
 Result = TypeVar("Result")
@@ -84,6 +88,7 @@ def new_app(
     trainings = Trainings(root)
     folders = Folders(root, trainings.is_training)
     similar = looking.Similar(folders)
+    readers = ThreadPoolExecutor(READERS, "inknet-reading")
     _add_errors(app)
     _add_page(app)
 
@@ -209,7 +214,7 @@ def new_app(
                 return reading.answer_json(model, _json_in(content))
             return reading.answer_picture(model, content)
 
-        return await run_in_threadpool(answer)
+        return await asyncio.get_running_loop().run_in_executor(readers, answer)
 
     # -- corrections ------------------------------------------------------------------------------
 
@@ -352,7 +357,8 @@ def serve(
     config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
     server = uvicorn.Server(config)
     on_ready(address)
-    server.run(sockets=[listening])
+    with one_blas_thread():  # its threads would fight with those that read
+        server.run(sockets=[listening])
 
 
 def _add_errors(app: FastAPI) -> None:

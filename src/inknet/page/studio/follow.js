@@ -95,10 +95,12 @@ export class Follow {
     const isStep = mode === "learns";
     const names = new Names(model, overview);
     const all = pathOf(state.path);
+    const start = [isStep ? "l" : `p${overview.predicted}`];
     let path = isStep ? all : forwardPart(all);
-    if (path.length === 0) path = [isStep ? "l" : `p${overview.predicted}`];
-    const found = await this.found(run, sample.image, label, mode, path.at(-1));
-    const ownLoss = isStep ? await this.found(run, sample.image, label, mode, "s") : null;
+    if (!names.knows(path)) this.studio.tell("This network has no such number; the path begins here.");
+    if (path.length === 0 || !names.knows(path)) path = start;
+    const asked = [path.at(-1), ...(isStep ? ["s"] : [])];
+    const [found, ownLoss] = await Promise.all(asked.map((code) => this.found(run, sample.image, label, mode, code)));
     if (!isCurrent()) return;
 
     Object.assign(this, { path, shownRun: run });

@@ -12,7 +12,7 @@ export class Digit {
     this.row.addEventListener("change", () => this.go(Number(this.row.value)));
     this.before = this.step("‹", "The test image before", -1);
     this.after = this.step("›", "The next test image", 1);
-    this.of = element("span", { className: "note" });
+    this.rowLabel = element("label", { htmlFor: "follow-row" });
     this.isGiven = element("p", { className: "note" }, "The image is the one that you came with.");
     this.toTest = element("button", { type: "button" }, "Take test images");
     this.toTest.addEventListener("click", () => this.go(0));
@@ -24,8 +24,8 @@ export class Digit {
     this.ofTest = element(
       "div",
       { className: "field" },
-      element("label", { htmlFor: "follow-row" }, "Test image"),
-      element("div", { className: "stepper" }, this.before, this.row, this.after, this.of),
+      this.rowLabel,
+      element("div", { className: "stepper" }, this.before, this.row, this.after),
     );
     this.element = element(
       "div",
@@ -40,7 +40,8 @@ export class Digit {
       element(
         "div",
         { className: "how-computed" },
-        element("div", { className: "switch", role: "group", "aria-label": "How it is computed" }, ...Object.values(this.modes)),
+        element("p", { className: "note", id: "mode-title" }, "How it is computed"),
+        element("div", { className: "switch", role: "group", "aria-labelledby": "mode-title" }, ...Object.values(this.modes)),
         this.modeNote,
       ),
       this.summary,
@@ -70,7 +71,7 @@ export class Digit {
   setNumber(n) {
     this.n = n;
     if (n) this.row.max = n - 1;
-    this.of.textContent = n ? `of ${n.toLocaleString("en")}, from 0` : "";
+    this.rowLabel.textContent = n ? `Test image, 0–${n - 1}` : "Test image";
     this.after.disabled = Boolean(n) && Number(this.row.value) >= n - 1;
   }
 

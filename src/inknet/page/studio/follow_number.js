@@ -1,6 +1,7 @@
 // The followed number, written out: where one came from, the sum, and what belongs to it.
 
-import { element, number, signed } from "../dom.js";
+import * as dom from "../dom.js";
+import { element, percent } from "../dom.js";
 import { Grid } from "../grid.js";
 import { codeOf, nodeOf } from "./follow_path.js";
 
@@ -28,8 +29,8 @@ export class FollowedNumber {
     this.value.textContent = exact(found.value);
     const more = [...found.more.map(({ title, node }) => [title, codeOf(node)]), ...names.onward(code, isStep, label)];
     this.body.replaceChildren(
-      element("p", { className: "formula" }, found.formula),
-      element("p", { className: "about" }, found.about),
+      element("p", { className: "formula" }, written(found.formula)),
+      element("p", { className: "about" }, written(found.about)),
       this.sum(),
       ...this.picture(),
       ...this.links(more),
@@ -61,12 +62,13 @@ export class FollowedNumber {
     if (n > 0) {
       const zeros = others.filter((product) => product === 0).length;
       const note = zeros ? `${zeros.toLocaleString("en")} of them 0` : "";
-      rows.push(fixedRow(n === 1 ? "the other one" : `the other ${n.toLocaleString("en")}`, note, added(others) + rest.sum, most, "rest"));
+      rows.push(fixedRow(n === 1 ? "the other one" : `the other ${n.toLocaleString("en")}`, note, added(others) + rest.sum, null, "rest"));
     }
     rows.push(...ends.map(({ name, value }) => fixedRow(name, "", value, most, "end")));
     const total = added(terms.map(({ product }) => product)) + rest.sum + added(ends.map(({ value }) => value));
     const isShare = nodeOf(this.code).kind === "probability";
-    rows.push(fixedRow(isShare ? "sum of the powers" : "sum", "", total, null, "sum"));
+    const share = isShare ? `of which its own power is ${percent(this.found.value)}` : "";
+    rows.push(fixedRow(isShare ? "sum of the powers" : "sum", share, total, null, "sum"));
     place.append(element("ul", { className: "terms", "aria-label": "Terms of the sum, largest first" }, ...rows));
     if (others.length > 0) {
       const button = element("button", { type: "button", className: "more" }, "Show more terms");
@@ -91,7 +93,7 @@ export class FollowedNumber {
     const how = split === -1 ? text : text.slice(split + 2);
     const parts = [
       element("span", { className: "what" }, what),
-      element("span", { className: "how" }, how),
+      element("span", { className: "how" }, written(how)),
       element("span", { className: "product" }, signed(product)),
       bar(product / most),
     ];
@@ -138,13 +140,32 @@ export class FollowedNumber {
 
 /** A number with more digits than in a sum, where it stands alone. */
 export function exact(x) {
-  if (x === null) return "not a number";
+  if (x === null || Number.isNaN(x)) return "not a number";
   const size = Math.abs(x);
-  if (size !== 0 && size < 0.001) {
-    const [digits, power] = x.toExponential(4).split("e");
-    return `${digits} × 10^${Number(power)}`.replaceAll("-", "−");
-  }
-  return String(Number(x.toPrecision(6))).replace("-", "−");
+  const text = size !== 0 && size < 0.001 ? x.toExponential(4) : String(Number(x.toPrecision(6)));
+  return powers(text.replace("-", "−"));
+}
+
+/** A number as in a sum; what the server cannot say as JSON is none. */
+export function number(x) {
+  return powers(dom.number(x ?? NaN));
+}
+
+function signed(x) {
+  return powers(dom.signed(x ?? NaN));
+}
+
+/** A text with its powers of ten as the field writes them: 7.1·10⁻⁵. */
+function powers(text) {
+  return text.replace(/(\d)(?: × 10\^|e)([-−+]?)0*(\d+)/g, (_, digit, sign, power) => {
+    const raised = Array.from(power, (one) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[one]).join("");
+    return `${digit}·10${sign === "" || sign === "+" ? "" : "⁻"}${raised}`;
+  });
+}
+
+/** A formula of the server: powers of ten, and numbers below 0 in brackets after a sign. */
+function written(text) {
+  return powers(text).replace(/(?<=[−+·×/] )−[\d.]+(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?/g, "($&)");
 }
 
 function added(values) {
@@ -157,7 +178,7 @@ function fixedRow(what, how, value, most, kind) {
     { className: `row ${kind}` },
     element("span", { className: "what" }, what),
     element("span", { className: "how" }, how),
-    element("span", { className: "product" }, most === null ? number(value) : signed(value)),
+    element("span", { className: "product" }, kind === "sum" ? number(value) : signed(value)),
     most === null ? element("span") : bar(value / most),
   );
   row.dataset.product = value;

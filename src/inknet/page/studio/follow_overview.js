@@ -1,16 +1,12 @@
 // The whole network as numbers: image, layers, classes, and in a step of training loss and gradients.
 
 import { Bars } from "../bars.js";
-import { element, number } from "../dom.js";
+import { element } from "../dom.js";
 import { Grid } from "../grid.js";
-import { exact } from "./follow_number.js";
+import { exact, number } from "./follow_number.js";
 import { codeOf, nodeOf } from "./follow_path.js";
 
-const NOTES = {
-  Dense: ["sums", "weighted sums of all inputs"],
-  BatchNorm: ["normalized", "batch normalization"],
-  Activation: ["outputs", "the activation"],
-};
+const NOTES = { Dense: "sums", BatchNorm: "normalized", Activation: "outputs" };
 
 export class Overview {
   /** `onChoose(code)` is called when a number is chosen. */
@@ -23,15 +19,15 @@ export class Overview {
   build(model, names, isStep) {
     Object.assign(this, { model, names, isStep });
     this.grids = []; // { letter, position, grid }
-    const groups = [this.group("The image", "image", [names.layers[0]])];
+    const groups = [this.group("The image", "pixels", [names.layers[0]])];
     const blocks = new Map();
     for (const layer of names.layers.slice(1, -1)) {
       if (!blocks.has(layer.block)) blocks.set(layer.block, []);
       blocks.get(layer.block).push(layer);
     }
     for (const [block, layers] of blocks) {
-      const n = layers[0].n.toLocaleString("en");
-      groups.push(this.group(`Layer ${block}: ${n} neurons`, "hidden-layer", layers));
+      const parts = [`${layers[0].n.toLocaleString("en")} neurons`, ...layers.flatMap((layer) => this.traits(layer))];
+      groups.push(this.group(`Layer ${block}: ${parts.join(", ")}`, "hidden-layer", layers));
     }
     groups.push(this.group("Logits", "logits", [names.layers[names.last]]));
     const list = element("ul", { className: "bars", "aria-label": "Probability of each class" });
@@ -63,34 +59,35 @@ export class Overview {
     return part(title, className, grids);
   }
 
-  figure(layer, letter) {
-    const { position, n, kind, detail } = layer;
+  /** What is to be said of a layer besides its numbers. */
+  traits({ detail }) {
+    const activation = /^Activation\((\w+)\)/.exec(detail)?.[1].replaceAll("_", " ");
+    const keep = /Dropout\(keep ([\d.]+)\)/.exec(detail)?.[1];
+    const dropout = keep && this.isStep ? `dropout keeps ${Math.round(100 * keep)}\u00a0%` : "";
+    return [activation, dropout].filter(Boolean);
+  }
+
+  /** The values of a layer as a grid, letter "v", or their gradients, "g". */
+  figure({ position, n, kind, block }, letter) {
     const { names, model } = this;
-    const isImage = position === 0;
-    const columns = isImage ? model.width : position === names.last ? Math.min(n, 10) : 2 ** Math.ceil(Math.log2(Math.sqrt(n)));
-    const [short, long] = isImage
-      ? ["pixels", ""]
-      : position === names.last
-        ? ["logits", "the sums of the last layer"]
-        : NOTES[kind] ?? [kind, ""];
-    const text = letter === "g" ? "gradients" : short;
-    const title = letter === "g" ? `Gradients of the loss for the ${isImage || position === names.last ? short : `${short} of layer ${layer.block}`}` : `${short[0].toUpperCase()}${short.slice(1)}${isImage || position === names.last ? "" : ` of layer ${layer.block}`}${long && `: ${long}`}`;
+    const isGradient = letter === "g";
+    const isHidden = position > 0 && position < names.last;
+    const columns = position === 0 ? model.width : isHidden ? 2 ** Math.ceil(Math.log2(Math.sqrt(n))) : Math.min(n, 10);
+    const short = isHidden ? (NOTES[kind] ?? kind) : position === 0 ? "pixels" : "logits";
+    const of = isHidden ? `${short} of layer ${block}` : short;
     const grid = new Grid({
       rows: Math.ceil(n / columns),
       columns,
       n,
-      label: title,
-      describe: (i, value) => `${letter === "g" ? "gradient of the " : ""}${names.value(position, i)}: ${exact(value)}`,
-      onChoose: (unit) => this.onChoose(codeOf({ kind: letter === "g" ? "gradient" : "value", position, unit })),
-      hasLines: !isImage && n <= 400,
+      label: isGradient ? `Gradients of the loss for the ${of}` : `${of[0].toUpperCase()}${of.slice(1)}`,
+      describe: (i, value) => `${isGradient ? "gradient of the " : ""}${names.value(position, i)}: ${exact(value)}`,
+      onChoose: (unit) => this.onChoose(codeOf({ kind: isGradient ? "gradient" : "value", position, unit })),
+      hasLines: position > 0 && n <= 400,
     });
     grid.element.addEventListener("blur", () => grid.follow(grid.followed ?? null));
     this.grids.push({ letter, position, grid });
-    const dropout = /Dropout\(keep ([\d.]+)\)/.exec(detail);
-    const activation = /^Activation\((\w+)\)/.exec(detail)?.[1].replaceAll("_", " ");
-    const more = letter === "g" ? "" : activation ? `${activation}${dropout && this.isStep ? `, dropout keeps ${Math.round(100 * dropout[1])}\u00a0%` : ""}` : "";
-    const caption = element("figcaption", {}, text, more && element("span", { className: "how" }, more));
-    return element("figure", { className: letter === "g" ? "gradients" : "" }, grid.element, caption);
+    const caption = isHidden || this.isStep ? element("figcaption", {}, isGradient ? "gradients" : short) : null;
+    return element("figure", {}, grid.element, caption);
   }
 
   lossButton(code, text) {
@@ -109,13 +106,13 @@ export class Overview {
     }
     this.bars.show({ probabilities, best: predicted });
     if (this.loss) {
-      this.loss.value.textContent = number(loss ?? NaN);
+      this.loss.value.textContent = number(loss);
       this.ownLoss.button.hidden = label === null;
     }
   }
 
   showOwnLoss(value) {
-    if (this.loss) this.ownLoss.value.textContent = number(value ?? NaN);
+    if (this.loss) this.ownLoss.value.textContent = number(value);
   }
 
   /** Mark the number that is followed. */

@@ -102,13 +102,27 @@ export class Names {
     return found;
   }
 
+  /** Whether this network has all numbers of a path. */
+  knows(path) {
+    return path.every((code) => {
+      const { position, layer, unit = 0, name, input } = nodeOf(code);
+      if (code[0] === "p") return unit < this.classes.length;
+      if (position !== undefined) return position <= this.last && unit < this.layers[position].n;
+      if (layer === undefined) return true;
+      const array = this.arrays.find((one) => one.layer === layer && one.name === name);
+      if (array === undefined || unit >= array.units) return false;
+      return array.inputs === null ? input === undefined : input < array.inputs;
+    });
+  }
+
   /** A short name of a value. */
   value(position, unit) {
     const layer = this.layers[position];
     if (!layer) return "?";
     if (position === 0) return `pixel in row ${Math.floor(unit / this.width)}, column ${unit % this.width}`;
     if (position === this.last) return `logit of ${this.classes[unit]}`;
-    return `${layer.what} of neuron ${unit} in layer ${layer.block}`;
+    const what = layer.what === "normalized" ? "normalized sum" : layer.what;
+    return `${what} of neuron ${unit} in layer ${layer.block}`;
   }
 
   /** A short name of any number, as a step of a path. */
@@ -139,31 +153,46 @@ export class Names {
     const node = nodeOf(code);
     const sample = node.sample ?? 0;
     const value = (position, unit) => codeOf({ kind: "value", position, unit, sample });
+    if (node.kind === "parameter") {
+      const to = this.value(node.layer + 1, node.unit);
+      return [[`where it is used: the ${to}`, value(node.layer + 1, node.unit)]];
+    }
     if (node.kind === "value") {
       if (node.position === this.last) {
         const p = codeOf({ kind: "probability", unit: node.unit, sample });
         return [[`what comes of it: the probability of ${this.classes[node.unit]}`, p]];
       }
       if (this.layers[node.position + 1].kind === "Dense") return [];
-      return [[`what comes of it: the ${this.value(node.position + 1, node.unit)}`, value(node.position + 1, node.unit)]];
+      const next = this.value(node.position + 1, node.unit);
+      return [[`what comes of it: the ${next}`, value(node.position + 1, node.unit)]];
     }
-    if (node.kind === "parameter") {
-      const to = this.value(node.layer + 1, node.unit);
-      return [[`where it is used: the ${to}`, value(node.layer + 1, node.unit)]];
-    }
-    if (!isStep) return [];
+    return isStep ? this.onwardInStep(node, sample, label) : [];
+  }
+
+  onwardInStep(node, sample, label) {
     const loss = codeOf({ kind: "sample loss", sample });
     if (node.kind === "probability") return [["the loss of the image", loss]];
-    if (node.kind === "gradient" && node.position === this.last) {
-      return [["the loss of the image", loss], ["the loss of the batch", "l"]];
-    }
     if (node.kind === "sample loss") {
-      const gradients = sample ? [] : [[
-        `its gradient for the logit of ${this.classes[label]}`,
-        codeOf({ kind: "gradient", position: this.last, unit: label }),
-      ]];
-      return [["the loss of the batch", "l"], ...gradients];
+      const unit = sample ? null : label;
+      const gradient = { kind: "gradient", position: this.last, unit };
+      const own = unit === null ? [] : [[`its gradient for the logit of ${this.classes[unit]}`, codeOf(gradient)]];
+      return [["the loss of the batch", "l"], ...own];
     }
-    return [];
+    if (node.kind !== "gradient") return [];
+    const losses = node.position === this.last ? [["the loss of the image", loss]] : [];
+    return [...losses, ...this.learnedFrom(node)];
+  }
+
+  /** The gradients of learned numbers that a gradient is a part of. */
+  learnedFrom({ position, unit }) {
+    const { kind } = this.layers[position];
+    const of = (name, input) => codeOf({ kind: "parameter gradient", layer: position - 1, unit, name, input });
+    const title = (what) => `what is learned from it: the gradient of ${what}`;
+    if (kind === "BatchNorm") return ["gamma", "beta"].map((name) => [title(`its ${name}`), of(name)]);
+    if (kind !== "Dense") return [];
+    const inputs = this.positions[position - 1].values.map((x) => Math.abs(x ?? 0));
+    const input = inputs.indexOf(Math.max(...inputs));
+    const from = this.value(position - 1, input);
+    return [[title(`the weight from the ${from}`), of("weight", input)], [title("its bias"), of("bias")]];
   }
 }
