@@ -1,6 +1,7 @@
 """The numbers that can be followed are right: each is computed again here, in plain NumPy."""
 
 import itertools
+import json
 from pathlib import Path
 
 import numpy as np
@@ -292,3 +293,13 @@ def test_the_lines_are_those_of_the_source(place):
     shown = [found["lines"][i] for i in found["highlight"]]
     assert shown
     assert all(any(mark in line for line in shown) for mark in marked)
+
+
+def test_numbers_that_are_none_are_null():
+    model, x, labels, recipe, _ = traced()
+    model.network.parameters[0] = np.nan
+    with np.errstate(all="ignore"):
+        step = one_step(model, x, labels, recipe)
+        found = Steps(step, model.facts.class_names, 28).explain({"kind": "loss"}).to_dict()
+    assert found["value"] is None
+    json.dumps(found, allow_nan=False)

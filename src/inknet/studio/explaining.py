@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -64,18 +65,24 @@ class Sum:
         shown, others = order[:most], order[most:]
         return {
             "title": self.title,
-            "value": self.value,
+            "value": finite(self.value),
             "formula": self.formula,
             "about": self.about,
             "scale": self.scale,
             "terms": [
-                {"node": node, "text": text, "product": product} for node, text, product in shown
+                {"node": node, "text": text, "product": finite(product)}
+                for node, text, product in shown
             ],
-            "rest": {"n": len(others), "sum": float(sum(product for _, _, product in others))},
-            "ends": [{"name": name, "value": value} for name, value in self.ends],
+            "rest": {"n": len(others), "sum": finite(sum(product for _, _, product in others))},
+            "ends": [{"name": name, "value": finite(value)} for name, value in self.ends],
             "more": [{"title": title, "node": node} for title, node in self.more],
             "source": source_of(self.source),
         }
+
+
+def finite(x: float) -> float | None:
+    """Return a number for JSON, which has no NaN and no infinity: null in their place."""
+    return float(x) if isfinite(x) else None
 
 
 class Explainer:

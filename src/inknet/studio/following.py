@@ -14,7 +14,7 @@ from inknet.recipes import TrainingRecipe, load_recipe
 from inknet.runs import Run
 from inknet.studio.answers import Answers
 from inknet.studio.corrections import shape_of
-from inknet.studio.explaining import Explainer
+from inknet.studio.explaining import Explainer, finite
 from inknet.studio.folders import PRETRAINED, Folders, Kept
 from inknet.studio.looking import training_part
 from inknet.studio.reading import image_in
@@ -93,16 +93,18 @@ def router_for(folders: Folders) -> APIRouter:
         step = trace if isinstance(trace, Step) else None
         probabilities = trace.probabilities[0]
         return {
-            "probabilities": probabilities.tolist(),
+            "probabilities": list(map(finite, probabilities.tolist())),
             "predicted": int(probabilities.argmax()),
-            "loss": step and step.loss,
+            "loss": step and finite(step.loss),
             "n": len(step.labels) if step else 1,
             "positions": [
                 {
                     "position": position,
                     "name": _name(explainer, position),
-                    "values": values[0].tolist(),
-                    "gradients": step.gradients[position][0].tolist() if step else None,
+                    "values": list(map(finite, values[0].tolist())),
+                    "gradients": (
+                        list(map(finite, step.gradients[position][0].tolist())) if step else None
+                    ),
                 }
                 for position, values in enumerate(trace.values)
             ],
