@@ -20,7 +20,8 @@ from inknet.mlp import MLP
 
 MOST_PIXELS = 40_000_000
 MOST_NUMBERS = 1_000_000
-TOO_MANY_PIXELS = f"This picture has too many pixels; the studio reads at most {MOST_PIXELS // 1_000_000} million."
+TOO_MANY_PIXELS = "This picture has too many pixels; the studio reads at most 40 million."
+NO_FEATURES = "The features are not rows of numbers of one length."
 NOT_A_PICTURE = (
     "This is not a picture that inknet can open; it reads PNG, JPEG, WebP, GIF, BMP and TIFF."
 )
@@ -107,9 +108,12 @@ def answer_json(model: MLP, request: object) -> dict[str, Any]:
 
 def _answer_features(model: MLP, features: object) -> dict[str, Any]:
     try:
-        X = np.array(features, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise InputError("The features are not rows of numbers of one length.") from None
+        X = np.array(features)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise InputError(NO_FEATURES) from None
+    if X.dtype.kind not in "iuf":  # text of numbers is no number
+        raise InputError(NO_FEATURES)
+    X = X.astype(np.float64)
     if X.ndim == 1:
         X = X[None]
     if X.size > MOST_NUMBERS:

@@ -75,7 +75,7 @@ class Trainings:
             return logged or "training", ""
         if Unfinished(self.root / run).has_checkpoint:
             return "paused", ""
-        return "failed", "Its process was ended before the first checkpoint."
+        return "failed", "It was ended before its first checkpoint."
 
     def _is_alive(self, run: str) -> bool:
         """Return whether the process that another studio started is still there."""
@@ -116,16 +116,17 @@ class Trainings:
         InputError
             Naming what is wrong with it.
         """
-        name = request.get("recipe", "digits")
+        name, source = request.get("recipe", "digits"), request.get("source")
         if name not in recipe_names():
             raise InputError(f"No recipe is called {str(name)[:100]!r}.")
-        source = request.get("source")
+        settings = request.get("settings") or {}
+        if not isinstance(settings, dict):
+            raise InputError('The settings are expected as {"table.key": value}.')
+        for key, value in settings.items():
+            if key in UNTOUCHED or isinstance(value, dict):
+                raise InputError(f"{key[:100]} is not a setting here.")
         if source is not None and source not in source_names():
             raise InputError(f"The studio trains on {', '.join(source_names())}.")
-        settings = request.get("settings") or {}
-        for key in UNTOUCHED:
-            if key in settings:
-                raise InputError(f"{key} is not a setting here.")
         return load_recipe(str(name), settings=settings, source=source)
 
     def start(self, request: Mapping[str, Any]) -> str:
@@ -197,7 +198,12 @@ class Trainings:
         plain = cut_to_bytes(re.sub(r"[^\w.-]+", "-", name), 80).strip("-.") or "run"
         stem = f"{datetime.now():%Y%m%d-%H%M%S}-{plain}"
         names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
-        return next(one for one in names if not (self.root / one).exists())
+        # one that was ended before it had a folder has a log
+        return next(
+            one
+            for one in names
+            if not (self.root / one).exists() and not self.log(one).path.exists()
+        )
 
     def _spawn(self, run: str, what: Sequence[str], options: Sequence[str]) -> None:
         place = self._place()
@@ -222,7 +228,10 @@ class Trainings:
     def _await(self, run: str, process: subprocess.Popen[bytes]) -> None:
         """Wait for the end of a process; log it, if it could not do so itself."""
         process.wait()
-        (self.root / PLACE / f"{run}.pid").unlink(missing_ok=True)
+        with self._lock:
+            if self._processes.get(run) is not process:  # it was resumed
+                return
+            (self.root / PLACE / f"{run}.pid").unlink(missing_ok=True)
         log = self.log(run)
         if log.state not in (*ENDS, "paused"):
             state, message = self.state(run)
