@@ -83,7 +83,8 @@ def watched(trained, tmp_path_factory):
     body = {"recipe": "digits", "source": "sample", "settings": SHORT}
     assert run in sentence(studio.post("/api/trainings", json=body), 409)
     wait_until(lambda: state(root, run) in ENDS)
-    wait_until(lambda: ok(studio.get("/api/state"))["training"] is None)
+    assert ok(studio.get("/api/state"))["training"] is None
+    wait_until(lambda: not list((root / ".studio").glob("*.pid")))  # the process has ended, too
     return studio, root, run
 
 
@@ -247,6 +248,18 @@ def test_killed_before_its_first_checkpoint_a_training_says_so(studio, root):
     answer = studio.post("/api/trainings/pause", params={"run": again})  # perhaps too soon
     assert ok(answer)["state"] in ("paused", "failed")
     assert ok(studio.get("/api/state"))["training"] is None
+
+
+def test_one_that_diverges_says_so_and_the_next_can_begin_at_once(studio, root):
+    run = start(studio, SHORT | {"training.learning_rate": 1e20})
+    wait_until(lambda: state(root, run) in ENDS)
+    again = start(studio)
+    assert state(root, run) == "failed"
+    message = told(studio, run)[-1][2]["message"]
+    assert message.startswith("Training diverged: ") and message.endswith(".")
+    wait_until(lambda: state(root, again) in ENDS)
+    (row,) = [one for one in ok(studio.get("/api/runs"))["runs"] if one["id"] == again]
+    assert row["state"] == "finished"
 
 
 # -- corrections -----------------------------------------------------------------------------------

@@ -64,9 +64,8 @@ class Trainings:
     def is_training(self, run: str) -> bool:
         """Return whether a process is training into the folder of a run."""
         process = self._processes.get(run)
-        if process is not None:
-            return process.poll() is None
-        return self._is_alive(run)
+        is_there = self._is_alive(run) if process is None else process.poll() is None
+        return is_there and self.log(run).state not in ENDS  # it may need a moment to end
 
     def state(self, run: str) -> tuple[str, str]:
         """Return what a training does now, and a sentence about it."""
