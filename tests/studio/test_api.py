@@ -195,6 +195,9 @@ PICTURES = {
     "see-through.png": lambda digits: file_of(
         drawn(1000, (0, 0, 0, 255), (0, 0, 0, 0), "RGBA"), "PNG"
     ),
+    "canvas.png": lambda digits: file_of(
+        drawn(280, (20, 20, 60, 255), (0, 0, 0, 0), "RGBA"), "PNG"
+    ),
     "turned.jpg": lambda digits: turned(drawn(700, "black", "white")),
     "grey.png": lambda digits: png(digits[0][11]),
     "palette.gif": lambda digits: file_of(drawn(90, "black", "white").quantize(8), "GIF"),

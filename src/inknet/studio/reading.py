@@ -17,6 +17,7 @@ from inknet.data.images import FORMATS, LONGEST_SIDE
 from inknet.data.warning_filter import warning_filter
 from inknet.errors import InputError
 from inknet.mlp import MLP
+from inknet.photo.opening import LONGEST
 
 MOST_PIXELS = 40_000_000
 MOST_NUMBERS = 1_000_000
@@ -38,7 +39,9 @@ def answer_picture(model: MLP, content: bytes) -> dict[str, Any]:
     if not content:
         raise InputError("There is no picture in this request.")
     model.picture_reader()  # refuses a model of other data
-    _check_header(content)
+    pixels = _plain_pixels(content)
+    if pixels is not None:
+        return model.read(pixels).to_dict()
     number, name = mkstemp()
     path = Path(name)
     try:
@@ -56,19 +59,26 @@ def answer_picture(model: MLP, content: bytes) -> dict[str, Any]:
         path.unlink(missing_ok=True)
 
 
-def _check_header(content: bytes) -> None:
-    """Refuse a picture of too many pixels before any is decoded."""
+def _plain_pixels(content: bytes) -> NDArray[np.uint8] | None:
+    """Return the pixels of a small PNG of grey levels or colours, perhaps with opacity.
+
+    None for all other files. One of too many pixels is refused before any is decoded.
+    """
     from PIL import Image
 
     try:
         with warning_filter("ignore"), Image.open(BytesIO(content), formats=FORMATS) as image:
-            width, height = image.size
+            (width, height), mode = image.size, image.mode
+            is_plain = image.format == "PNG" and mode in ("L", "RGB", "RGBA") and not image.info
+            if is_plain and max(width, height) <= LONGEST and not image.getexif():
+                return np.asarray(image)
     except Image.DecompressionBombError:
         raise InputError(TOO_MANY_PIXELS) from None
     except Exception:  # what it is, and why it cannot be read, is found when it is read
-        return
+        return None
     if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
         raise InputError(TOO_MANY_PIXELS)
+    return None
 
 
 def image_in(text: object, shape: tuple[int, int]) -> NDArray[np.uint8]:
