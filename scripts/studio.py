@@ -31,7 +31,7 @@ from inknet.recipes import load_recipe
 from inknet.runs import train_run
 from inknet.studio.live import Live, Log
 
-CONNECTIONS, N_RUNS, EPOCHS = 50, 1000, 20
+CONNECTIONS, N_RUNS, EPOCHS = 50, 1000, 60
 COMMAND = "from inknet.cli.app import main; raise SystemExit(main())"
 Request = tuple[str, bytes]
 
