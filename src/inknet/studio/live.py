@@ -35,6 +35,7 @@ N_NEURONS = 36
 N_COMPARED = 300
 """Validation samples of which the confusion is counted during the training."""
 STOPPED = "stopped in the studio"
+BEGINS = "It begins."
 ENDS = ("finished", "stopped", "failed")
 """States after which nothing is logged any more."""
 
@@ -75,6 +76,12 @@ class Log:
                         continue
         except OSError:
             return
+
+    @property
+    def is_about_to_begin(self) -> bool:
+        """Whether the process of a training was started, and does not train yet."""
+        told = [data for _, event, data in self.read() if event == "state"]
+        return bool(told) and told[-1].get("message") == BEGINS
 
     @property
     def state(self) -> str | None:

@@ -21,7 +21,7 @@ from inknet.errors import InputError
 from inknet.files import cut_to_bytes, lock_in, write_text_whole
 from inknet.recipes import Recipe, load_recipe, recipe_names
 from inknet.runs.unfinished import NAME, Unfinished
-from inknet.studio.live import ENDS, Log
+from inknet.studio.live import BEGINS, ENDS, Log
 
 PLACE = ".studio"
 """In the folder of the runs: the logs of trainings."""
@@ -164,8 +164,10 @@ class Trainings:
     def pause(self, run: str) -> None:
         """End the process of a training, and keep its checkpoint."""
         self._refuse_unless_training(run)
-        self._signal(run, signal.SIGTERM)
         end = monotonic() + PAUSE_SECONDS
+        while self.log(run).is_about_to_begin and self.is_training(run) and monotonic() < end:
+            sleep(0.05)  # before it trains, it would end without a checkpoint
+        self._signal(run, signal.SIGTERM)
         while self.is_training(run) and monotonic() < end:
             sleep(0.05)
 
@@ -210,7 +212,7 @@ class Trainings:
         log = place / f"{run}.jsonl"
         if what[0] != "resume":
             log.unlink(missing_ok=True)
-        Log(log).write("state", state="training", message="It begins.")
+        Log(log).write("state", state="training", message=BEGINS)
         command = [sys.executable, "-m", "inknet.studio.process", *what]
         with (place / f"{run}.err").open("wb") as complaints:
             process = subprocess.Popen(
