@@ -103,20 +103,22 @@ def wait_until(is_so, seconds=20.0):
 class Server:
     """``inknet studio`` as a process of its own, and a client of it."""
 
-    def __init__(self, *options, folder):
+    def __init__(self, *options, folder, **env):
         self.process = subprocess.Popen(
             [str(INKNET), "studio", "--no-open", "--port", "0", *map(str, options)],
             cwd=folder,
-            env=environment(),
+            env=environment(**env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             preexec_fn=default_signals,
         )
-        self.said = self.process.stdout.readline()
-        found = re.search(r"http://\S+?/(?=[?;])(\?token=([\w-]+))?", self.said)
-        assert found, self.said + self.process.stderr.read()
+        found = None
+        for line in self.process.stdout:
+            if found := re.search(r"http://\S+?/(?=[?;])(\?token=([\w-]+))?", line):
+                break
+        assert found, self.process.communicate()[1]
         self.address, self.token = found[0].split("?")[0], found[2]
         self.client = httpx.Client(base_url=self.address, timeout=30)
 
@@ -139,9 +141,9 @@ class Server:
 
 
 @contextmanager
-def serving(*options, folder):
+def serving(*options, folder, **env):
     """A running studio, which is ended afterwards, with the training that it may have started."""
-    server = Server(*options, folder=folder)
+    server = Server(*options, folder=folder, **env)
     try:
         yield server
     finally:

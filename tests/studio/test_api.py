@@ -195,6 +195,9 @@ PICTURES = {
     "see-through.png": lambda digits: file_of(
         drawn(1000, (0, 0, 0, 255), (0, 0, 0, 0), "RGBA"), "PNG"
     ),
+    "canvas.png": lambda digits: file_of(
+        drawn(280, (20, 20, 60, 255), (0, 0, 0, 0), "RGBA"), "PNG"
+    ),
     "turned.jpg": lambda digits: turned(drawn(700, "black", "white")),
     "grey.png": lambda digits: png(digits[0][11]),
     "palette.gif": lambda digits: file_of(drawn(90, "black", "white").quantize(8), "GIF"),
@@ -342,8 +345,13 @@ def test_a_correction_must_name_a_class_and_have_the_size_of_the_images(studio, 
         {"label": "7"},
         {"image": image, "label": "\ud800"},
     ):
-        answer = studio.post("/api/corrections", params={"run": "one"}, content=json.dumps(body))
-        sentence(answer, 400, 422)
+        answer = studio.post(
+            "/api/corrections",
+            params={"run": "one"},
+            content=json.dumps(body),
+            headers={"content-type": "application/json"},
+        )
+        sentence(answer, 400)
     assert not (root / "one" / "corrections.npz").exists()
 
 

@@ -1,7 +1,6 @@
 """What the studio refuses: other pages, other names, paths out of its folders, missing tokens."""
 
 import json
-import os
 import shutil
 import socket
 
@@ -114,12 +113,12 @@ def test_no_name_of_a_run_leads_out_of_the_folder(root, secret, run):
         ("POST", "/api/follow", {"image": image, "node": {"kind": "probability", "unit": 1}}),
         ("DELETE", "/api/corrections", None),
     ]
-    before = sorted(os.listdir(secret))
+    before = sorted(secret.iterdir())
     for method, path, body in calls:
         name, _, row = path.partition("?")
         params = {"run": run} | ({"row": 0} if row else {})
         sentence(studio.request(method, name, params=params, json=body), 404)
-    assert sorted(os.listdir(secret)) == before
+    assert sorted(secret.iterdir()) == before
     assert "outside" not in [one["id"] for one in studio.get("/api/runs").json()["runs"]]
     assert "link" not in [one["id"] for one in studio.get("/api/runs").json()["runs"]]
 

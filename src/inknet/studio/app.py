@@ -8,7 +8,7 @@ import secrets
 import socket
 import sys
 import traceback
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from importlib import resources
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Body, FastAPI, Query, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartException
 
@@ -25,15 +24,14 @@ import inknet
 from inknet.errors import InputError, printable
 from inknet.studio import corrections, documentation, following, looking, reading, studies
 from inknet.studio.folders import PRETRAINED, SORTED_BY, Folders, NoSuchRunError, is_name
-from inknet.studio.live import ENDS, Log
+from inknet.studio.live import ENDS
 from inknet.studio.security import LOOPBACK, Guard, TooLargeError
+from inknet.studio.streaming import events_of
 from inknet.studio.trainings import PLACE, BusyError, Trainings
 from inknet.training.threads import one_blas_thread
 
 PAGE = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".txt": "text/plain"}
 """The files of the page that are served, by the ends of their names."""
-LOOKED_SECONDS, BEAT_SECONDS = 0.25, 15.0
-"""How often the log of a training is looked at, and how long an open stream may be silent."""
 READERS = 2
 """So many pictures are read at once: more threads only wait for each other, and for the rest."""
 PORT = 8017
@@ -63,6 +61,7 @@ def new_app(
     run: str | None = None,
     studies_root: Path | None = None,
     token: str | None = None,
+    is_ending: Callable[[], bool] = lambda: False,
 ) -> Guard:
     """Return the studio as an ASGI application.
 
@@ -77,6 +76,8 @@ def new_app(
         The folder of the studies.
     token
         What every request must have, if others than this machine can reach the server.
+    is_ending
+        Whether the server waits for its last answers; then streams of events end.
     """
     app = FastAPI(
         title="inknet studio",
@@ -268,21 +269,21 @@ def new_app(
     @app.post("/api/trainings/pause", tags=["trainings"])
     def pause(run: RunId) -> dict[str, Any]:
         """End the process of a training, which can be resumed to the same bits."""
-        folders.folder(run)
+        folders.require(run)
         trainings.pause(run)
         return {"state": trainings.state(run)[0]}
 
     @app.post("/api/trainings/resume", tags=["trainings"])
     def resume(run: RunId) -> dict[str, Any]:
         """Resume a training that was paused."""
-        folders.folder(run)
+        folders.require(run)
         trainings.resume(run)
         return {"state": "training"}
 
     @app.post("/api/trainings/stop", tags=["trainings"])
     def stop(run: RunId) -> dict[str, Any]:
         """End a training after its current step; what it has learned becomes a finished run."""
-        folders.folder(run)
+        folders.require(run)
         trainings.stop(run)
         return {"state": "writing"}
 
@@ -293,7 +294,13 @@ def new_app(
             raise NoSuchRunError(f"No training of {run[:100]!r} was started here.")
         last = request.headers.get("last-event-id", "0")
         begin = int(last) if last.isdecimal() and len(last) < 15 else 0
-        stream = _events(log, begin, lambda: trainings.state(run), request.is_disconnected)
+        if begin and log.state in ENDS and next(log.read(begin), None) is None:
+            return Response(status_code=204)  # with which a browser does not connect again
+
+        async def is_gone() -> bool:
+            return is_ending() or await request.is_disconnected()
+
+        stream = events_of(log, begin, lambda: trainings.state(run), is_gone)
         return StreamingResponse(stream, media_type="text/event-stream")
 
     # -- studies ----------------------------------------------------------------------------------
@@ -347,7 +354,7 @@ def serve(
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((host, port))
-        listening.listen(2048)  # from now on nobody is refused
+        listening.listen(2048)  # who reads the address may connect
     except (OSError, OverflowError) as error:
         listening.close()
         reason = getattr(error, "strerror", None) or str(error)
@@ -355,8 +362,20 @@ def serve(
     port = listening.getsockname()[1]
     name = f"[{host}]" if family == socket.AF_INET6 else host
     address = f"http://{name}:{port}/" + ("" if token is None else f"?token={token}")
-    app = new_app(root, run=run, studies_root=studies_root, token=token)
-    config = uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)
+    app = new_app(
+        root,
+        run=run,
+        studies_root=studies_root,
+        token=token,
+        is_ending=lambda: server.should_exit,
+    )
+    config = uvicorn.Config(
+        app,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=5,
+    )
     server = uvicorn.Server(config)
     on_ready(address)
     with one_blas_thread():  # its threads would fight with those that read
@@ -450,41 +469,3 @@ def _json_in(content: bytes) -> object:
         return json.loads(content)
     except (ValueError, RecursionError):
         raise InputError("This is not valid JSON.") from None
-
-
-async def _events(
-    log: Log,
-    start: int,
-    state: Callable[[], tuple[str, str]],
-    is_gone: Callable[[], Any],
-) -> AsyncIterator[str]:
-    """Yield the events of a log, and what is added to it, until the training ends.
-
-    Of what happened before, all epochs are told, and of the rest what was last.
-    """
-    before = list(log.read(start))
-    last = {event: place for place, event, _ in before if event != "epoch"}
-    is_over = False
-    for place, event, data in before:
-        start = place
-        if event == "epoch" or last[event] == place:
-            is_over = event == "state" and data.get("state") in ENDS
-            yield _as_text(place, event, data)
-    if before and before[-1][1] != "state" and not is_over:
-        current, message = await run_in_threadpool(state)
-        yield _as_text(start, "state", {"state": current, "message": message})
-    silent = 0.0
-    while not is_over and not await is_gone():
-        await asyncio.sleep(LOOKED_SECONDS)
-        silent += LOOKED_SECONDS
-        for place, event, data in log.read(start):
-            start, silent = place, 0.0
-            is_over = event == "state" and data.get("state") in ENDS
-            yield _as_text(place, event, data)
-        if silent >= BEAT_SECONDS:
-            silent = 0.0
-            yield ": still here\n\n"
-
-
-def _as_text(place: int, event: str, data: dict[str, Any]) -> str:
-    return f"id: {place}\nevent: {event}\ndata: {json.dumps(data)}\n\n"

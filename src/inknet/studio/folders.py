@@ -124,6 +124,11 @@ class Folders:
             raise NoSuchRunError(f"There is no run called {run[:100]!r} here.")
         return path
 
+    def require(self, run: str) -> None:
+        """Raise `NoSuchRunError` unless there is a run of this name, or it is about to begin."""
+        if not (is_name(run) and self.is_training(run)):
+            self.folder(run)
+
     def has(self, run: str) -> bool:
         """Return whether there is a run of this name, finished, begun or about to begin."""
         return run == PRETRAINED or self._version(run) is not None or self.is_training(run)

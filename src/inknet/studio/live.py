@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from time import monotonic
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from inknet.data import Dataset
+from inknet.errors import InputError
 from inknet.mlp import MLP
 from inknet.training.callbacks import Callback
 from inknet.training.inference import predict_logits
@@ -27,10 +29,13 @@ if TYPE_CHECKING:
 
 STEP_SECONDS, PICTURE_SECONDS = 0.25, 1.0
 """Steps are logged at most so often, and pictures of the weights."""
+PICTURE_SHARE = 0.005
+"""So much of the time of a training may be used for pictures: those of a large network are rare."""
 N_NEURONS = 36
-N_COMPARED = 500
+N_COMPARED = 300
 """Validation samples of which the confusion is counted during the training."""
 STOPPED = "stopped in the studio"
+BEGINS = "It begins."
 ENDS = ("finished", "stopped", "failed")
 """States after which nothing is logged any more."""
 
@@ -73,6 +78,12 @@ class Log:
             return
 
     @property
+    def is_about_to_begin(self) -> bool:
+        """Whether the process of a training was started, and does not train yet."""
+        told = [data for _, event, data in self.read() if event == "state"]
+        return bool(told) and told[-1].get("message") == BEGINS
+
+    @property
     def state(self) -> str | None:
         """The state that was logged last; None if there is no log."""
         states = [data.get("state") for _, event, data in self.read() if event == "state"]
@@ -96,7 +107,7 @@ class Live(Callback):
         self.log, self.stop = log, stop
         self.model: MLP | None = None
         self.validation: Dataset | None = None
-        self._logged_step = self._logged_picture = 0.0
+        self._logged_step = self._next_picture = 0.0
 
     def on_train_begin(self, trainer: Session) -> None:
         """Say that it trains now."""
@@ -115,9 +126,10 @@ class Live(Callback):
     def on_epoch_end(self, trainer: Session) -> None:
         """Log what was measured, and now and then a picture."""
         self.log.write("epoch", **row_of(trainer.history[-1]))
-        if monotonic() - self._logged_picture >= PICTURE_SECONDS:
+        if (begun := monotonic()) >= self._next_picture:
             self._picture(trainer)
-            self._logged_picture = monotonic()
+            ended = monotonic()
+            self._next_picture = ended + max(PICTURE_SECONDS, (ended - begun) / PICTURE_SHARE)
 
     def on_train_end(self, trainer: Session) -> None:
         """Log the last picture."""
@@ -133,11 +145,12 @@ class Live(Callback):
             weight = trainer.network.dense_layers[0].weight
             picture |= {"neurons": neurons_of(weight), "height": shape[0], "width": shape[1]}
         if self.validation is not None:
-            logits = predict_logits(trainer.network, self.validation)
-            n = logits.shape[1]
-            pairs = self.validation.targets * n + logits.argmax(axis=1)
-            counts = np.bincount(pairs, minlength=n * n).reshape(n, n)
-            picture["confusion"] = counts.tolist()
+            with suppress(InputError):  # a network that diverged answers nothing
+                logits = predict_logits(trainer.network, self.validation)
+                n = logits.shape[1]
+                pairs = self.validation.targets * n + logits.argmax(axis=1)
+                counts = np.bincount(pairs, minlength=n * n).reshape(n, n)
+                picture["confusion"] = counts.tolist()
         self.log.write("picture", **picture)
 
     def watch(self, model: MLP, validation: Dataset) -> None:

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 from inknet.data import Splits
-from inknet.errors import DivergedError, InputError, TrainingStopped, printable
+from inknet.errors import InputError, TrainingStopped, printable
 from inknet.mlp import MLP
 from inknet.recipes import Recipe, load_recipe
 from inknet.runs import Run, resume_run, train_run
@@ -75,11 +75,9 @@ def main(arguments: list[str] | None = None) -> int:
             log.write("state", state="paused" if stop.resumable else "failed", message=message)
             return 1
         run = Run(stop.folder)
-    except DivergedError as error:
-        log.write("state", state="failed", message=f"It diverged: {printable(str(error))}")
-        return 1
-    except InputError as error:
-        log.write("state", state="failed", message=printable(str(error)))
+    except InputError as error:  # it diverged, too
+        said = printable(str(error))
+        log.write("state", state="failed", message=f"{said[:1].upper()}{said[1:]}.")
         return 1
     except BaseException as error:
         log.write("state", state="failed", message=f"It failed: {type(error).__name__}.")

@@ -17,10 +17,12 @@ from inknet.data.images import FORMATS, LONGEST_SIDE
 from inknet.data.warning_filter import warnings_ignored
 from inknet.errors import InputError
 from inknet.mlp import MLP
+from inknet.photo.opening import LONGEST
 
 MOST_PIXELS = 40_000_000
 MOST_NUMBERS = 1_000_000
-TOO_MANY_PIXELS = f"This picture has too many pixels; the studio reads at most {MOST_PIXELS // 1_000_000} million."
+TOO_MANY_PIXELS = "This picture has too many pixels; the studio reads at most 40 million."
+NO_FEATURES = "The features are not rows of numbers of one length."
 NOT_A_PICTURE = (
     "This is not a picture that inknet can open; it reads PNG, JPEG, WebP, GIF, BMP and TIFF."
 )
@@ -37,7 +39,9 @@ def answer_picture(model: MLP, content: bytes) -> dict[str, Any]:
     if not content:
         raise InputError("There is no picture in this request.")
     model.picture_reader()  # refuses a model of other data
-    _check_header(content)
+    pixels = _plain_pixels(content)
+    if pixels is not None:
+        return model.read(pixels).to_dict()
     number, name = mkstemp()
     path = Path(name)
     try:
@@ -55,19 +59,26 @@ def answer_picture(model: MLP, content: bytes) -> dict[str, Any]:
         path.unlink(missing_ok=True)
 
 
-def _check_header(content: bytes) -> None:
-    """Refuse a picture of too many pixels before any is decoded."""
+def _plain_pixels(content: bytes) -> NDArray[np.uint8] | None:
+    """Return the pixels of a small PNG of grey levels or colours, perhaps with opacity.
+
+    None for all other files. One of too many pixels is refused before any is decoded.
+    """
     from PIL import Image
 
     try:
         with warnings_ignored(), Image.open(BytesIO(content), formats=FORMATS) as image:
-            width, height = image.size
+            (width, height), mode = image.size, image.mode
+            is_plain = image.format == "PNG" and mode in ("L", "RGB", "RGBA") and not image.info
+            if is_plain and max(width, height) <= LONGEST and not image.getexif():
+                return np.asarray(image)
     except Image.DecompressionBombError:
         raise InputError(TOO_MANY_PIXELS) from None
     except Exception:  # what it is, and why it cannot be read, is found when it is read
-        return
+        return None
     if width * height > MOST_PIXELS or max(width, height) > LONGEST_SIDE:
         raise InputError(TOO_MANY_PIXELS)
+    return None
 
 
 def image_in(text: object, shape: tuple[int, int]) -> NDArray[np.uint8]:
@@ -107,9 +118,12 @@ def answer_json(model: MLP, request: object) -> dict[str, Any]:
 
 def _answer_features(model: MLP, features: object) -> dict[str, Any]:
     try:
-        X = np.array(features, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise InputError("The features are not rows of numbers of one length.") from None
+        X = np.array(features)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        raise InputError(NO_FEATURES) from None
+    if X.dtype.kind not in "iuf":  # text of numbers is no number
+        raise InputError(NO_FEATURES)
+    X = X.astype(np.float64)
     if X.ndim == 1:
         X = X[None]
     if X.size > MOST_NUMBERS:

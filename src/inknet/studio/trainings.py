@@ -21,7 +21,7 @@ from inknet.errors import InputError
 from inknet.files import cut_to_bytes, lock_in, write_text_whole
 from inknet.recipes import Recipe, load_recipe, recipe_names
 from inknet.runs.unfinished import NAME, Unfinished
-from inknet.studio.live import ENDS, Log
+from inknet.studio.live import BEGINS, ENDS, Log
 
 PLACE = ".studio"
 """In the folder of the runs: the logs of trainings."""
@@ -64,9 +64,8 @@ class Trainings:
     def is_training(self, run: str) -> bool:
         """Return whether a process is training into the folder of a run."""
         process = self._processes.get(run)
-        if process is not None:
-            return process.poll() is None
-        return self._is_alive(run)
+        is_there = self._is_alive(run) if process is None else process.poll() is None
+        return is_there and self.log(run).state not in ENDS  # it may need a moment to end
 
     def state(self, run: str) -> tuple[str, str]:
         """Return what a training does now, and a sentence about it."""
@@ -75,7 +74,7 @@ class Trainings:
             return logged or "training", ""
         if Unfinished(self.root / run).has_checkpoint:
             return "paused", ""
-        return "failed", "Its process was ended before the first checkpoint."
+        return "failed", "It was ended before its first checkpoint."
 
     def _is_alive(self, run: str) -> bool:
         """Return whether the process that another studio started is still there."""
@@ -116,16 +115,17 @@ class Trainings:
         InputError
             Naming what is wrong with it.
         """
-        name = request.get("recipe", "digits")
+        name, source = request.get("recipe", "digits"), request.get("source")
         if name not in recipe_names():
             raise InputError(f"No recipe is called {str(name)[:100]!r}.")
-        source = request.get("source")
+        settings = request.get("settings") or {}
+        if not isinstance(settings, dict):
+            raise InputError('The settings are expected as {"table.key": value}.')
+        for key, value in settings.items():
+            if key in UNTOUCHED or isinstance(value, dict):
+                raise InputError(f"{key[:100]} is not a setting here.")
         if source is not None and source not in source_names():
             raise InputError(f"The studio trains on {', '.join(source_names())}.")
-        settings = request.get("settings") or {}
-        for key in UNTOUCHED:
-            if key in settings:
-                raise InputError(f"{key} is not a setting here.")
         return load_recipe(str(name), settings=settings, source=source)
 
     def start(self, request: Mapping[str, Any]) -> str:
@@ -164,8 +164,10 @@ class Trainings:
     def pause(self, run: str) -> None:
         """End the process of a training, and keep its checkpoint."""
         self._refuse_unless_training(run)
-        self._signal(run, signal.SIGTERM)
         end = monotonic() + PAUSE_SECONDS
+        while self.log(run).is_about_to_begin and self.is_training(run) and monotonic() < end:
+            sleep(0.05)  # before it trains, it would end without a checkpoint
+        self._signal(run, signal.SIGTERM)
         while self.is_training(run) and monotonic() < end:
             sleep(0.05)
 
@@ -197,7 +199,12 @@ class Trainings:
         plain = cut_to_bytes(re.sub(r"[^\w.-]+", "-", name), 80).strip("-.") or "run"
         stem = f"{datetime.now():%Y%m%d-%H%M%S}-{plain}"
         names = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
-        return next(one for one in names if not (self.root / one).exists())
+        # one that was ended before it had a folder has a log
+        return next(
+            one
+            for one in names
+            if not (self.root / one).exists() and not self.log(one).path.exists()
+        )
 
     def _spawn(self, run: str, what: Sequence[str], options: Sequence[str]) -> None:
         place = self._place()
@@ -205,7 +212,7 @@ class Trainings:
         log = place / f"{run}.jsonl"
         if what[0] != "resume":
             log.unlink(missing_ok=True)
-        Log(log).write("state", state="training", message="It begins.")
+        Log(log).write("state", state="training", message=BEGINS)
         command = [sys.executable, "-m", "inknet.studio.process", *what]
         with (place / f"{run}.err").open("wb") as complaints:
             process = subprocess.Popen(
@@ -222,7 +229,10 @@ class Trainings:
     def _await(self, run: str, process: subprocess.Popen[bytes]) -> None:
         """Wait for the end of a process; log it, if it could not do so itself."""
         process.wait()
-        (self.root / PLACE / f"{run}.pid").unlink(missing_ok=True)
+        with self._lock:
+            if self._processes.get(run) is not process:  # it was resumed
+                return
+            (self.root / PLACE / f"{run}.pid").unlink(missing_ok=True)
         log = self.log(run)
         if log.state not in (*ENDS, "paused"):
             state, message = self.state(run)
