@@ -125,6 +125,7 @@ def kill(folder, n_kills, seed, expected):
 
 
 @pytest.mark.first
+@pytest.mark.slow
 def test_a_training_killed_at_random_moments_ends_with_the_same_bits(whole, tmp_path):
     kill(tmp_path, 20, 0, whole)
 
@@ -446,23 +447,22 @@ def test_a_folder_called_unfinished_that_is_not_of_a_training_is_left_alone(tmp_
     assert "which does not belong to a training" in line
 
 
-def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run, monkeypatch):
+def test_a_training_that_began_between_the_check_and_the_start_is_not_lost(run):
     """Another process may begin a training, and be ended, while this one loads its data."""
     from inknet.recipes import load_recipe
-    from inknet.runs import lifecycle as module
+    from inknet.runs.lifecycle import train_run
+    from inknet.runs.prepare import prepare
 
     ours, aside = run / "unfinished", run.parent / "aside"
     ours.rename(aside)
-    make = module.prepare
 
     def meanwhile(recipe):
         aside.rename(ours)
-        return make(recipe)
+        return prepare(recipe)
 
-    monkeypatch.setattr(module, "prepare", meanwhile)
     recipe = load_recipe("digits", ["data.limit=300"], source="sample")
     with pytest.raises(InputError, match="holds an unfinished training"):
-        module.train_run(recipe, run)
+        train_run(recipe, run, start_from=meanwhile)
     assert Checkpoint.load(ours / NEWEST).values["step"] > 0
 
 
