@@ -21,6 +21,7 @@ def accuracy(folder: Path, recipe: str, *changes: str) -> float:
 
 @pytest.mark.first
 @pytest.mark.usefixtures("no_pictures")
+@pytest.mark.slow
 def test_digits_reads_the_official_test_set_of_mnist(mnist: Dataset, tmp_path: Path) -> None:
     assert accuracy(tmp_path / "run", "digits") >= 0.984
 

@@ -39,7 +39,7 @@ def drawing(folder):
     plot_history(History([RECORD]), folder / f"loss-{os.getpid()}-{threading.get_ident()}.png")
 
 
-@pytest.mark.parametrize("work", [reading, training, drawing])
+@pytest.mark.parametrize("work", [reading, training, pytest.param(drawing, marks=pytest.mark.slow)])
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_child_of_a_busy_process_is_not_blocked(work, tmp_path):
     work(tmp_path)

@@ -72,6 +72,7 @@ def test_what_is_refused_and_wrong_is_told(bench):
     assert handwriting.write_verdicts(entry).count("| `handwriting` |") == 1
 
 
+@pytest.mark.slow
 def test_every_degradation_has_a_line(bench):
     entry = handwriting.measure_degradations(bench)
     assert entry["n"] == 5
@@ -119,6 +120,7 @@ def ones(pictures):
     return ["1"] * len(pictures)
 
 
+@pytest.mark.slow
 def test_every_other_thing_is_counted_once(bench, monkeypatch):
     monkeypatch.setattr(handwriting, "N_THINGS", 6)
     kinds = handwriting.measure_things(bench)["kinds"]

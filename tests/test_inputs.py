@@ -521,6 +521,7 @@ def test_a_photo_is_fitted_to_images_of_any_scale(models, name, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_images_of_any_scale_are_drawn_alike(tmp_path):
     drawn = []
     for form in (BINARY["bool"], BINARY["int64 0/1"], lambda pixels: (pixels > 127) * 255):

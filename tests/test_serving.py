@@ -145,6 +145,7 @@ def check_growth(model: MLP, folder: Path, n_requests: int) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory and handles are read as Linux shows")
+@pytest.mark.slow
 def test_a_process_that_serves_does_not_grow(model, served):
     check_growth(model, served, 1_000)
 

@@ -62,6 +62,7 @@ async def all_there(address: str, n_workers: int) -> None:
         await client.wait_for_workers(n_workers, timeout=60)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_mid_study_costs_nothing_and_the_bits_are_those_of_one_process(tmp_path):
     several = words("training.batch_size=20,30,40", training__epochs=60)
     inknet(*several, folder=tmp_path)

@@ -129,6 +129,7 @@ def test_sheets_of_digits_are_read(model):
 
 
 @pytest.mark.skipif("INKNET_PHOTOS_DIR" not in os.environ, reason="needs INKNET_PHOTOS_DIR")
+@pytest.mark.slow
 def test_as_many_digits_are_found_as_are_on_real_sheets(model):
     folder = Path(os.environ["INKNET_PHOTOS_DIR"])
     with (folder / "truth.tsv").open(newline="") as file:

@@ -125,7 +125,6 @@ def kill(folder, n_kills, seed, expected):
 
 
 @pytest.mark.first
-@pytest.mark.slow
 def test_a_training_killed_at_random_moments_ends_with_the_same_bits(whole, tmp_path):
     kill(tmp_path, 20, 0, whole)
 

@@ -193,6 +193,7 @@ def test_a_training_that_cannot_be_is_refused_before_it_begins(studio, root, bod
 # -- pause, resume, stop ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_paused_and_resumed_it_comes_to_the_same_bits(studio, root, tmp_path, no_pictures):
     run = start(studio, BITS)
     wait_until(lambda: len(epochs(root, run)) >= 3)
@@ -249,6 +250,7 @@ def test_killed_before_its_first_checkpoint_a_training_says_so(studio, root):
     assert ok(studio.get("/api/state"))["training"] is None
 
 
+@pytest.mark.slow
 def test_one_that_diverges_says_so_and_the_next_can_begin_at_once(studio, root):
     run = start(studio, SHORT | {"training.learning_rate": 1e20})
     wait_until(lambda: state(root, run) in ENDS)
