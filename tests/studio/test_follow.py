@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -220,6 +222,27 @@ def test_the_numbers_of_an_answer_are_those_that_predict_gives(activation, batch
     last = model.network.dense_layers[-1]
     before = explainer_values(explainer)[-2]
     assert logit.value == pytest.approx(float(before @ last.weight[:, 2] + last.bias[2]))
+
+
+def test_requests_at_the_same_time_disturb_neither_one_another_nor_the_step():
+    model, *_, step = traced()
+    explainer = Steps(step, model.facts.class_names, 28)
+    array = {"layer": 0, "name": "weight", "input": 400}
+    kinds = "parameter", "parameter gradient", "update"
+    asked = [{"kind": kind, "unit": unit, **array} for kind in kinds for unit in range(7)]
+    expected = [explainer.explain(node).value for node in asked]
+    before, switching = step.network.parameters.copy(), sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            rounds = [
+                pool.submit(lambda: [explainer.explain(node).value for node in asked])
+                for _ in range(60)
+            ]
+            assert all(one.result() == expected for one in rounds)
+    finally:
+        sys.setswitchinterval(switching)
+    assert np.array_equal(step.network.parameters, before)
 
 
 def test_a_path_leads_from_the_loss_to_a_pixel_and_to_an_update():

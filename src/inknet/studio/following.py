@@ -48,7 +48,7 @@ def router_for(folders: Folders) -> APIRouter:
             x = inputs_of(model, image.reshape(1, -1))
             if mode == "answers":
                 return answered(model, x)
-            batch, labels = others.get(run, lambda: _others(folders, run))
+            batch, labels = others.get(folders.key(run), lambda: _others(folders, run))
             return one_step(
                 model,
                 np.concatenate([x, batch]),
@@ -56,7 +56,7 @@ def router_for(folders: Folders) -> APIRouter:
                 _settings(folders, run),
             )
 
-        key = run, mode, image.tobytes(), label if mode == "learns" else None
+        key = folders.key(run), mode, image.tobytes(), label if mode == "learns" else None
         return model, traces.get(key, make)
 
     @router.post("/api/follow")

@@ -261,12 +261,11 @@ class Steps(Explainer):
     # -- learned numbers --------------------------------------------------------------------------
 
     def _in(self, vector: NDArray[Any], number: int, name: str, index: tuple[int, ...]) -> float:
-        """Return a number of a vector of parameters or gradients by its place in a layer."""
-        held = self.network.parameters.copy()
-        self.network.parameters[:] = vector
-        found = float(getattr(self.network.layers[number], name)[index])
-        self.network.parameters[:] = held
-        return found
+        """Return a number of a vector of parameters or gradients by its place in a layer.
+
+        Nothing is written to, as several requests may read one step at a time.
+        """
+        return float(vector[int(getattr(self.step.places.layers[number], name)[index])])
 
     def parameter(self, node: Node) -> Sum:
         """Explain a learned number: what it is, and what becomes of it."""

@@ -96,6 +96,8 @@ class Step:
         After the step.
     optimizer : Optimizer
         At its first step.
+    places : Network
+        Whose parameters are their places in the vectors, from 0.
     """
 
     network: Network
@@ -111,6 +113,7 @@ class Step:
     clipped: Values
     after: Network
     optimizer: Optimizer
+    places: Network
     kept: dict[int, dict[str, Values]] = field(default_factory=dict)
 
     @property
@@ -179,8 +182,16 @@ def one_step(model: MLP, x: Values, labels: NDArray[np.intp], settings: Training
         clipped,
         after,
         optimizer,
+        _places(network),
         kept,
     )
+
+
+def _places(network: Network) -> Network:
+    """Return a network whose parameters are their own places in the vector."""
+    places = double(network)  # float64 holds every whole number that is needed
+    places.parameters[:] = np.arange(places.n_parameters)
+    return places
 
 
 def _kept(layer: Layer, x: Values) -> dict[str, Values]:
