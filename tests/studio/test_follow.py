@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,33 +17,39 @@ from inknet.recipes import training_recipe
 from inknet.studio.answers import Answers
 from inknet.studio.source_lines import PLACES, source_of
 from inknet.studio.steps import Steps
-from inknet.studio.tracing import answered, one_step
+from inknet.studio.tracing import answered, double, one_step
+from inknet.training.loop import optimizer_for
+from inknet.training.step import Training
+from tests.studio.by_hand import FUNCTIONS, ByHand, place_of
 
 SAMPLE = load("sample")
 ROWS = np.arange(0, 5000, 125)
-N, WIDTHS, EPSILON = 6, (784, 7, 5, 10), 1e-5
+N, WIDTHS = 6, (784, 7, 5, 10)
 
-FUNCTIONS = {
-    "relu": (lambda z: np.where(z > 0, z, 0), lambda z: (z > 0) * 1.0),
-    "leaky_relu": (lambda z: np.where(z > 0, z, 0.01 * z), lambda z: np.where(z > 0, 1, 0.01)),
-    "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2),
-    "tanh": (np.tanh, lambda z: 1 / np.cosh(z) ** 2),
-}
 CASES = {
     "plain": {},
     "tanh and momentum": {"activation": "tanh", "optimizer": "momentum"},
     "sigmoid": {"activation": "sigmoid", "optimizer": "gradient_descent", "l2_lambda": 0.3},
+    "no activation": {"activation": "identity", "optimizer": "gradient_descent"},
     "normalized before": {"batch_norm": "before", "label_smoothing": 0.1},
     "normalized after": {"batch_norm": "after", "l2_lambda": 0.2, "clip_norm": 0.05},
     "dropout": {"keep": 0.6, "activation": "leaky_relu", "clip_value": 0.001},
+    "dropout of what is 0": {"keep": 0.6, "l2_lambda": 0.4, "l2_on_biases": True},
+    "dropout alone": {"keep": 0.7, "batch_norm": "after", "optimizer": "momentum"},
+    "both limits": {"clip_value": 0.01, "clip_norm": 0.02, "optimizer": "gradient_descent"},
+    "limits that are not reached": {"clip_value": 50.0, "clip_norm": 900.0},
+    "short weights": {"max_norm": 0.9, "optimizer": "gradient_descent"},
     "all": {
         "keep": 0.7,
         "batch_norm": "before",
         "activation": "leaky_relu",
         "label_smoothing": 0.2,
         "l2_lambda": 0.5,
+        "l2_on_biases": True,
         "optimizer": "adamw",
         "weight_decay": 0.1,
+        "clip_norm": 0.3,
+        "max_norm": 1.1,
     },
 }
 
@@ -69,159 +76,192 @@ def traced(activation="relu", batch_norm="none", keep=1.0, optimizer="adam", **s
     return model, x, labels, recipe, step
 
 
-def by_hand(model, x, labels, recipe, step, activation):
-    """Compute every number of a step: values, gradients, and all learned arrays after it."""
-    f, slope = FUNCTIONS[activation]
-    values, back = [x], []
-    for number, layer in enumerate(model.network.layers):
-        x, kind = values[-1], type(layer).__name__
-        if kind == "Dense":
-            values.append(x @ layer.weight + layer.bias)
-        elif kind == "BatchNorm":
-            mean, variance = x.mean(axis=0), x.var(axis=0)
-            normal = (x - mean) / np.sqrt(variance + EPSILON)
-            values.append(layer.gamma * normal + layer.beta)
-        else:
-            keeps, has_function = layer.keep_prob, kind == "Activation"
-            own, own_slope = (f(x), slope(x)) if has_function else (x, np.ones_like(x))
-            mask = step.kept[number]["mask"]
-            # a mask is 0 or 1 / keep_prob; where the slope is 0, what it was has no effect
-            assert set(np.unique(mask)) <= {0, 1 / keeps} or np.allclose(
-                mask * (mask - 1 / keeps), 0, atol=1e-9
-            )
-            values.append(own * mask)
-            back.append((number, own_slope * mask))
-    logits = values[-1]
-    powers = np.exp(logits)
-    p = powers / powers.sum(axis=1, keepdims=True)
-    smoothing = recipe.label_smoothing
-    t = np.eye(10)[labels] * (1 - smoothing) + smoothing / 10
-    losses = -(t * np.log(p)).sum(axis=1)
-    slopes, n = dict(back), len(x)
-    gradients, learned = [(p - t) / n], {}
-    weights = 0.0
-    for number, layer in reversed(list(enumerate(model.network.layers))):
-        g, x, kind = gradients[0], values[number], type(layer).__name__
-        if kind == "Dense":
-            decay = recipe.l2_lambda / n * layer.weight
-            weights += (layer.weight**2).sum()
-            learned[number, "weight"] = layer.weight, x.T @ g + decay
-            learned[number, "bias"] = layer.bias, g.sum(axis=0)
-            gradients.insert(0, g @ layer.weight.T)
-        elif kind == "BatchNorm":
-            deviation = np.sqrt(x.var(axis=0) + EPSILON)
-            normal = (x - x.mean(axis=0)) / deviation
-            learned[number, "gamma"] = layer.gamma, (g * normal).sum(axis=0)
-            learned[number, "beta"] = layer.beta, g.sum(axis=0)
-            inner = g - g.mean(axis=0) - normal * (g * normal).mean(axis=0)
-            gradients.insert(0, layer.gamma / deviation * inner)
-        else:
-            gradients.insert(0, g * slopes[number])
-    norm = np.sqrt(sum((g**2).sum() for _, g in learned.values()))
-    after = {}
-    for key, (old, g) in learned.items():
-        if recipe.clip_value is not None:
-            g = g.clip(-recipe.clip_value, recipe.clip_value)
-        if recipe.clip_norm is not None:
-            g = g * min(1, recipe.clip_norm / norm)
-        moved = {
-            "gradient_descent": g,
-            "momentum": 0.1 * g,
-            "adam": g / (np.abs(g) + 1e-8),
-            "adamw": g / (np.abs(g) + 1e-8)
-            + (recipe.weight_decay * old if key[1] == "weight" else 0),
-        }[recipe.optimizer]
-        after[key] = old - recipe.learning_rate * moved
-    penalty = recipe.l2_lambda / (2 * n) * weights
-    return values, p, losses, losses.mean() + penalty, gradients, learned, after
-
-
-def nodes(explainer, generator, with_gradients):
-    """Some nodes of every kind, wherever they are."""
-    widths = [len(v) for v in explainer_values(explainer)]
-    for position, width in enumerate(widths):
+def some_nodes(hand, generator):
+    """Some nodes of every kind that a step has, wherever they are."""
+    for position, values in enumerate(hand.values):
+        width = values.shape[1]
         for unit in generator.choice(width, min(4, width), replace=False).tolist():
-            for sample in (0, 3) if with_gradients else (0,):
+            for sample in (0, 3):
                 place = {"position": position, "unit": unit, "sample": sample}
                 yield {"kind": "value", **place}
-                if with_gradients:
-                    yield {"kind": "gradient", **place}
+                yield {"kind": "gradient", **place}
+    for unit, sample in itertools.product((0, 4, 9), (0, 3)):
+        yield {"kind": "probability", "unit": unit, "sample": sample}
+    yield from ({"kind": "sample loss", "sample": sample} for sample in range(N))
+    yield {"kind": "loss"}
+    for layer, name in itertools.product(hand.statistics, ("mean", "variance")):
+        yield {"kind": "statistic", "layer": layer, "name": name, "unit": 2}
+    recipe = hand.recipe
+    is_clipped = recipe.clip_norm is not None or recipe.clip_value is not None
+    kinds = ["parameter", "parameter gradient", "update"] + ["clipped gradient"] * is_clipped
+    for (layer, name), gradient in hand.learned.items():
+        for _ in range(3):
+            *inputs, unit = (int(generator.integers(size)) for size in gradient.shape)
+            own = {"layer": layer, "name": name, "unit": unit}
+            for kind in kinds:
+                yield {"kind": kind, **own, **({"input": inputs[0]} if inputs else {})}
 
 
-def explainer_values(explainer):
-    trace = explainer.answer if isinstance(explainer, Answers) else explainer.step
-    return [values[0] for values in trace.values]
+def rounding_of(node):
+    """How far a number may be off: Adam divides by 1e-8 what should be 0, and is 1e-17."""
+    return 1e-9 if node["kind"] == "update" else 1e-12
 
 
-def adds_up(found):
-    total = sum(product for _, _, product in found.terms) + sum(value for _, value in found.ends)
-    return not found.terms or np.isclose(total, found.value, rtol=1e-9, atol=1e-12)
+def same_terms(found, expected, rounding=1e-12):
+    """Whether an explanation has the terms that it should, each of which leads where it should."""
+    shown = [(node and place_of(node), product) for node, _, product in found.terms]
+    shown += [(node and place_of(node), value) for _, value, node in found.ends]
+    order = [sorted(terms, key=lambda term: (str(term[0]), term[1])) for terms in (shown, expected)]
+    places = [[place for place, _ in terms] for terms in order]
+    sizes = [[size for _, size in terms] for terms in order]
+    return places[0] == places[1] and np.allclose(*sizes, rtol=1e-7, atol=rounding)
+
+
+def number(text):
+    return float(text.replace("−", "-"))
+
+
+def same_text(text, product):
+    """Whether a term's text is a product or a quotient; then it is the one that it should be."""
+    one = r"(−?[\d.]+(?:e[−+]\d+)?)"
+    if found := re.search(rf"(?:^|: ){one} ([×/]) {one}$", text):
+        a, b = number(found[1]), number(found[3])
+        assert product == pytest.approx(a * b if found[2] == "×" else a / b, rel=2e-3, abs=1e-9)
+    return bool(found)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_hundred_numbers_of_a_step_are_those_computed_by_hand(case):
+def test_hundreds_of_numbers_of_a_step_and_all_their_terms_are_those_computed_by_hand(case):
     settings = CASES[case]
     model, x, labels, recipe, step = traced(**settings)
     explainer = Steps(step, model.facts.class_names, 28)
     activation = settings.get("activation", "relu")
-    values, p, losses, objective, gradients, learned, after = by_hand(
-        model, x, labels, recipe, step, activation
-    )
-    n_compared = 0
-
-    def compare(node, expected):
-        nonlocal n_compared
-        found = explainer.explain(node)
-        assert found.value == pytest.approx(expected, rel=1e-7, abs=1e-12), found.title
-        assert node["kind"] == "probability" or adds_up(found), found.title
-        n_compared += 1
-
-    generator = np.random.default_rng(0)
-    for node in nodes(explainer, generator, with_gradients=True):
-        table = values if node["kind"] == "value" else gradients
-        compare(node, table[node["position"]][node["sample"], node["unit"]])
-    for unit, sample in itertools.product((0, 4, 9), (0, 3)):
-        node = {"kind": "probability", "unit": unit, "sample": sample}
-        compare(node, p[sample, unit])
-        found = explainer.explain(node)
-        powers = [product for _, _, product in found.terms]
-        assert powers[unit] / sum(powers) == pytest.approx(found.value)
-    for sample in range(N):
-        compare({"kind": "sample loss", "sample": sample}, losses[sample])
-    compare({"kind": "loss"}, objective)
-    for (layer, name), (old, gradient) in learned.items():
-        for _ in range(3):
-            index = tuple(int(generator.integers(size)) for size in old.shape)
-            node = {"layer": layer, "name": name, "unit": index[-1], "input": index[0]}
-            compare({"kind": "parameter", **node}, old[index])
-            compare({"kind": "parameter gradient", **node}, gradient[index])
-            compare({"kind": "update", **node}, after[layer, name][index])
+    hand = ByHand(model.network.layers, activation, x, labels, recipe)
+    n_compared = n_terms = n_texts = 0
+    for node in some_nodes(hand, np.random.default_rng(0)):
+        found, rounding = explainer.explain(node), rounding_of(node)
+        assert found.value == pytest.approx(hand.value(node), rel=1e-7, abs=rounding), found.title
+        assert same_terms(found, hand.terms(node), rounding), found.title
+        products = [product for *_, product in found.terms]
+        total = sum(products) + sum(value for _, value, _ in found.ends)
+        if node["kind"] == "probability":
+            assert found.value == pytest.approx(products[node["unit"]] / total)
+        elif products:
+            assert found.value == pytest.approx(total, rel=1e-9, abs=1e-12)
+        n_texts += sum(same_text(text, product) for _, text, product in found.terms[:50])
+        n_compared, n_terms = n_compared + 1, n_terms + len(found.terms) + len(found.ends)
+        for _, more in found.more:  # each leads to a number
+            explainer.explain(more)
     assert n_compared > 100
+    assert n_terms > 10 * n_compared
+    assert n_texts > 100
+
+
+@pytest.mark.parametrize("on_biases", [False, True])
+def test_the_penalty_is_a_sum_over_all_weights_of_which_the_largest_are_told(on_biases):
+    model, x, labels, recipe, step = traced(l2_lambda=0.3, l2_on_biases=on_biases)
+    found = Steps(step, model.facts.class_names, 28).explain({"kind": "penalty"})
+    hand = ByHand(model.network.layers, "relu", x, labels, recipe)
+    assert found.value == pytest.approx(hand.penalty)
+    n = sum(part.size for part in hand.penalties.values())
+    assert len(found.terms) == 1000
+    assert found.others[0] == n - 1000
+    for node, _, product in found.terms:
+        key, index = hand.place(node)
+        assert node["kind"] == "parameter"
+        assert product == pytest.approx(hand.penalties[key][index])
+    parts = np.sort(np.concatenate([part.ravel() for part in hand.penalties.values()]))
+    products = [product for *_, product in found.terms]
+    assert np.allclose(np.sort(products), parts[-1000:])
+    assert sum(products) + found.others[1] == pytest.approx(found.value)
+    told = found.to_dict(12)["rest"]
+    assert told["n"] == n - 12
+    assert told["sum"] == pytest.approx(parts[:-12].sum())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_step_is_the_one_that_training_takes(case):
+    model, x, labels, recipe, step = traced(**CASES[case])
+    network = double(model.network)
+    settings = recipe.model_copy(update={"schedule": "constant"})
+    training = Training(
+        network, optimizer_for(settings, network), settings, np.random.default_rng(0), 1, []
+    )
+    batch = network.ops.new_batch(network.dtype)
+    batch.load(x)
+    loss = training.learn(batch, labels)
+    assert loss == pytest.approx(step.loss - step.penalty, rel=1e-12)
+    assert np.allclose(network.parameters, step.after.parameters, rtol=1e-6, atol=1e-9)
+    assert np.allclose(network.statistics, step.network.statistics, rtol=1e-12, atol=1e-12)
+
+
+def test_dropout_is_blamed_only_for_what_it_switched_off():
+    model, *_, step = traced(keep=0.6)
+    explainer, seen = Steps(step, model.facts.class_names, 28), set()
+    for sample, unit in itertools.product(range(N), range(7)):
+        node = {"kind": "value", "position": 2, "unit": unit, "sample": sample}
+        found = explainer.explain(node)
+        mask, z = step.kept[1]["mask"][sample, unit], step.values[1][sample, unit]
+        assert mask == 0 or mask == pytest.approx(1 / 0.6)
+        assert ("switched this neuron off" in found.about) == (mask == 0)
+        assert found.value == pytest.approx(max(z, 0) * mask)
+        seen.add((bool(mask), bool(z > 0)))
+    assert len(seen) == 4  # neurons that are kept, but give 0 by themselves, too
 
 
 @pytest.mark.parametrize("batch_norm", ["none", "before", "after"])
 @pytest.mark.parametrize("activation", FUNCTIONS)
-def test_the_numbers_of_an_answer_are_those_that_predict_gives(activation, batch_norm):
+def test_the_numbers_of_an_answer_and_their_terms_are_those_computed_by_hand(
+    activation, batch_norm
+):
     model = trained(activation, batch_norm, keep=0.8)
     model.calibrate(SAMPLE.features[ROWS], SAMPLE.targets[ROWS])
     image = SAMPLE.features[ROWS[3:4]]
     explainer = Answers(answered(model, image / 255), model.facts.class_names, 28)
-    expected = model.predict_proba(image)[0]
+    x, f, n_compared = image[0] / 255, FUNCTIONS[activation][0], 0
+
+    def compare(node, expected, terms):
+        nonlocal n_compared
+        found = explainer.explain(node)
+        assert found.value == pytest.approx(expected, rel=1e-7, abs=1e-12), found.title
+        assert same_terms(found, [(to and place_of(to), size) for to, size in terms]), found.title
+        n_compared += 1 + len(terms)
+
+    for k, layer in enumerate(model.network.layers):
+        kind = type(layer).__name__
+        before = [{"kind": "value", "position": k, "unit": i} for i in range(len(x))]
+        if kind == "Dense":
+            weight, bias = np.float64(layer.weight), np.float64(layer.bias)
+            y = x @ weight + bias
+        elif kind == "BatchNorm":
+            factor = layer.gamma / np.sqrt(layer.running_var + 1e-5)
+            y = factor * (x - layer.running_mean) + layer.beta
+        else:
+            y = x if kind == "Dropout" else f(x)
+        for unit in range(len(y)):
+            terms = [(before[unit], y[unit])] if kind in ("Activation", "Dropout") else []
+            own = {"layer": k, "unit": unit}
+            if kind == "Dense":
+                terms = list(zip(before, x * weight[:, unit], strict=True))
+                terms.append(({"kind": "parameter", "name": "bias", **own}, bias[unit]))
+            elif kind == "BatchNorm":
+                mean = {"kind": "statistic", "name": "mean", **own}
+                terms = [
+                    (before[unit], x[unit] * factor[unit]),
+                    (mean, -layer.running_mean[unit] * factor[unit]),
+                    ({"kind": "parameter", "name": "beta", **own}, layer.beta[unit]),
+                ]
+                compare(mean, layer.running_mean[unit], [])
+                compare({**mean, "name": "variance"}, layer.running_var[unit], [])
+            compare({"kind": "value", "position": k + 1, "unit": unit}, y[unit], terms)
+        x = y
+    powers = np.exp((x - x.max()) / model.facts.temperature)
+    logits = [{"kind": "value", "position": explainer.last, "unit": k} for k in range(10)]
     for unit in range(10):
-        found = explainer.explain({"kind": "probability", "unit": unit})
-        assert found.value == pytest.approx(expected[unit], rel=1e-9)
-        powers = [product for _, _, product in found.terms]
-        assert powers[unit] / sum(powers) == pytest.approx(found.value)
-    found = [
-        explainer.explain(node)
-        for node in nodes(explainer, np.random.default_rng(0), with_gradients=False)
-    ]
-    assert len(found) > 15
-    assert all(map(adds_up, found))
-    logit = explainer.explain({"kind": "value", "position": explainer.last, "unit": 2})
-    last = model.network.dense_layers[-1]
-    before = explainer_values(explainer)[-2]
-    assert logit.value == pytest.approx(float(before @ last.weight[:, 2] + last.bias[2]))
+        p = powers[unit] / powers.sum()
+        compare({"kind": "probability", "unit": unit}, p, list(zip(logits, powers, strict=True)))
+        assert p == pytest.approx(model.predict_proba(image)[0, unit], rel=1e-9)
+    assert n_compared > 100
 
 
 def test_requests_at_the_same_time_disturb_neither_one_another_nor_the_step():
@@ -293,6 +333,9 @@ def test_the_rest_is_what_is_not_shown():
         {"kind": "value", "position": True},
         {"kind": "gradient", "position": 1, "sample": N},
         {"kind": "parameter", "layer": 1, "name": "weight"},
+        {"kind": "statistic", "layer": 0, "name": "mean", "unit": 1},
+        {"kind": "penalty"},
+        {"kind": "clipped gradient", "layer": 0, "name": "weight", "unit": 0, "input": 1},
         {"kind": "parameter", "layer": 0, "name": "__class__"},
         {"kind": "update", "layer": 0, "name": "weight", "unit": 0, "input": 784},
     ],

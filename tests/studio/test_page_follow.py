@@ -79,16 +79,8 @@ def lead(page, locator):
 
 
 def reached(page, code):
-    page.wait_for_function(
-        """(code) => {
-          const path = new URLSearchParams(location.hash.slice(1)).get("path") ?? "";
-          const place = document.querySelector(".following");
-          const last = document.querySelectorAll(".crumbs li").length;
-          return path.split("_").pop() === code && !place.hasAttribute("aria-busy")
-            && last === path.split("_").length;
-        }""",
-        arg=code,
-    )
+    """Wait until a number is shown; the address has it before."""
+    page.locator(f'.following[data-number="{code}"]:not([aria-busy])').wait_for()
 
 
 def value_of(text):
@@ -116,17 +108,19 @@ def check_sum(page):
 
 
 def check_source(page):
-    """The lines that are shown stand at their numbers in the source."""
-    file = page.locator(".where code").text_content()
-    source = (Path(inknet.__file__).parent.parent / file).read_text().splitlines()
-    lines = page.locator(".code .line")
-    marked = page.locator(".code .counts").count()
-    assert marked > 0
-    for text in lines.all_text_contents():
-        at = int(re.match(r"\d+", text)[0])
-        assert text.removeprefix(str(at)).strip() == source[at - 1].strip()
-    box, first = (page.locator(one).first.bounding_box() for one in (".code", ".code .counts"))
-    assert box["y"] <= first["y"] < box["y"] + box["height"]
+    """The lines that are shown stand at their numbers in the source, those that count in view."""
+    functions = page.locator(".sources > div").all()
+    assert functions
+    for function in functions:
+        file = function.locator(".where code").text_content()
+        source = (Path(inknet.__file__).parent.parent / file).read_text().splitlines()
+        assert function.locator(".code .counts").count() > 0
+        for text in function.locator(".code .line").all_text_contents():
+            at = int(re.match(r"\d+", text)[0])
+            assert text.removeprefix(str(at)).strip() == source[at - 1].strip()
+        places = ".code", ".code .counts"
+        box, first = (function.locator(one).first.bounding_box() for one in places)
+        assert box["y"] <= first["y"] < box["y"] + box["height"]
 
 
 def test_a_probability_is_followed_to_a_pixel_and_every_sum_adds_up(page, address):

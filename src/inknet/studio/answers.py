@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from inknet.nn.layers import BATCH_NORM_EPSILON, BatchNorm, Dense
+from inknet.nn.layers import BATCH_NORM_EPSILON, BatchNorm, Dense, Dropout
 from inknet.studio.explaining import (
     Explainer,
     Node,
     Sum,
     activated,
-    learned_node,
+    normalized,
     pixel,
     say,
     value_node,
@@ -34,6 +34,7 @@ class Answers(Explainer):
             "probability": self.probability,
             "value": self.value,
             "parameter": self.parameter,
+            "statistic": self.statistic,
         }
 
     def probability(self, node: Node) -> Sum:
@@ -47,7 +48,7 @@ class Answers(Explainer):
             f"probability of {name}",
             float(self.answer.probabilities[0, unit]),
             f"p = exp(z{divided}) / Σ exp(z{divided}) = {say(powers[unit])} / {say(total)}",
-            "softmax",
+            ("softmax",),
             [
                 (
                     value_node(self.last, k),
@@ -73,28 +74,38 @@ class Answers(Explainer):
         if isinstance(layer, Dense):
             return weighted(self, number, layer, unit, x, value, title, None)
         if isinstance(layer, BatchNorm):
-            deviation = float(np.sqrt(layer.running_var[unit] + BATCH_NORM_EPSILON))
-            gamma, beta = float(layer.gamma[unit]), float(layer.beta[unit])
-            mean = float(layer.running_mean[unit])
-            factor = gamma / deviation
+            own = float(layer.running_mean[unit]), float(layer.running_var[unit])
+            found = normalized(number, layer, unit, float(x[unit]), *own, value, title, None)
+            found.about = "Mean and variance are those that training has collected."
+            return found
+        node = value_node(number, unit)
+        if isinstance(layer, Dropout):
             return Sum(
                 title,
                 value,
-                f"y = gamma · (x − mean) / deviation + beta = {say(gamma)} · ({say(x[unit])} − "
-                f"{say(mean)}) / {say(deviation)} + {say(beta)}",
-                "batch norm in use",
-                [
-                    (
-                        value_node(number, unit),
-                        f"{say(x[unit])} × {say(factor)}",
-                        float(x[unit]) * factor,
-                    )
-                ],
-                [("−mean · gamma / deviation", -mean * factor), ("beta", beta)],
-                [(name, learned_node(number, name, unit)) for name in ("gamma", "beta")],
-                "Mean and deviation are those that training has collected.",
+                f"y = x = {say(value)}",
+                ("dropout in use",),
+                [(node, say(value), value)],
+                about="Dropout is off when the network answers.",
             )
-        return activated(layer, value_node(number, unit), float(x[unit]), value, title, 1.0)
+        return activated(layer, node, float(x[unit]), value, title)
+
+    def statistic(self, node: Node) -> Sum:
+        """Explain a mean or variance of batch normalization: training has collected it."""
+        number, layer, name, unit = self.batch_norm_of(node)
+        running = layer.running_mean if name == "mean" else layer.running_var
+        value = float(running[unit])
+        formula = f"{name} = {say(value)}"
+        if name == "variance":
+            deviation = float(np.sqrt(value + BATCH_NORM_EPSILON))
+            formula += f", deviation = √(variance + {BATCH_NORM_EPSILON:g}) = {say(deviation)}"
+        return Sum(
+            f"{name} of the {self.name_of(number, unit)}",
+            value,
+            formula,
+            (f"running {name}",),
+            about="Every step of training has moved it a little towards that of its batch.",
+        )
 
     def parameter(self, node: Node) -> Sum:
         """Explain a learned number: it is only there."""
@@ -105,6 +116,6 @@ class Answers(Explainer):
             title,
             value,
             f"{name} = {say(value)}",
-            "dense" if isinstance(layer, Dense) else "batch norm in use",
+            ("dense" if isinstance(layer, Dense) else "batch norm in use",),
             about="It was learned. “As it learns” shows how a step of training changes it.",
         )

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from inknet.errors import InputError
-from inknet.nn.layers import Activation, BatchNorm, Dense, Layer
+from inknet.nn.layers import BATCH_NORM_EPSILON, Activation, BatchNorm, Dense, Dropout, Layer
 from inknet.nn.network import Network
 from inknet.studio.source_lines import source_of
 from inknet.studio.tracing import Values
@@ -35,48 +35,53 @@ class Sum:
     value : float
     formula : str
         In the symbols of the code, and with numbers.
+    sources : tuple of str
+        Which lines compute it, see `source_lines`.
     terms : list of (node, text, product)
         What is added; a node is None where nothing is to be followed.
-    ends : list of (name, value)
+    ends : list of (name, value, node)
         What is added besides.
     more : list of (title, node)
         Numbers that belong to this one.
-    source : str
-        Which lines compute it, see `source_lines`.
     about : str
         A sentence that says what it means.
-    scale : float
-        What the sum of all terms is multiplied by.
+    others : (int, float)
+        How many more terms there are, all smaller than those in the list, and their sum.
     """
 
     title: str
     value: float
     formula: str
-    source: str
+    sources: tuple[str, ...]
     terms: list[tuple[Node | None, str, float]] = field(default_factory=list)
-    ends: list[tuple[str, float]] = field(default_factory=list)
+    ends: list[tuple[str, float, Node | None]] = field(default_factory=list)
     more: list[tuple[str, Node]] = field(default_factory=list)
     about: str = ""
-    scale: float = 1.0
+    others: tuple[int, float] = (0, 0.0)
 
     def to_dict(self, most: int = MOST_TERMS) -> dict[str, Any]:
         """Return it for JSON: the largest terms, and the others as one."""
         order = sorted(self.terms, key=lambda term: -abs(term[2]))
-        shown, others = order[:most], order[most:]
+        shown, rest = order[:most], order[most:]
         return {
             "title": self.title,
             "value": finite(self.value),
             "formula": self.formula,
             "about": self.about,
-            "scale": self.scale,
             "terms": [
                 {"node": node, "text": text, "product": finite(product)}
                 for node, text, product in shown
             ],
-            "rest": {"n": len(others), "sum": finite(sum(product for _, _, product in others))},
-            "ends": [{"name": name, "value": finite(value)} for name, value in self.ends],
+            "rest": {
+                "n": len(rest) + self.others[0],
+                "sum": finite(sum(product for _, _, product in rest) + self.others[1]),
+            },
+            "ends": [
+                {"name": name, "value": finite(value), "node": node}
+                for name, value, node in self.ends
+            ],
             "more": [{"title": title, "node": node} for title, node in self.more],
-            "source": source_of(self.source),
+            "sources": [source_of(source) for source in self.sources],
         }
 
 
@@ -131,10 +136,16 @@ class Explainer:
             return f"pixel in row {unit // self.width}, column {unit % self.width}"
         if position == self.last:
             return f"logit of {self.class_names[unit]}"
-        layer = self.network.layers[position - 1]
         block = sum(isinstance(one, Dense) for one in self.network.layers[:position])
-        what = {Dense: "sum", BatchNorm: "normalized sum"}.get(type(layer), "output")
-        return f"{what} of neuron {unit} in layer {block}"
+        return f"{self._what(position)} of neuron {unit} in layer {block}"
+
+    def _what(self, position: int) -> str:
+        layer = self.network.layers[position - 1]
+        if isinstance(layer, Dense):
+            return "sum"
+        if isinstance(layer, BatchNorm):
+            return f"normalized {self._what(position - 1)}"
+        return "output after dropout" if isinstance(layer, Dropout) else "output"
 
     def array_of(self, node: Node) -> tuple[int, Layer, str, tuple[int, ...]]:
         """Return the layer, the name and the index of a learned number."""
@@ -148,6 +159,14 @@ class Explainer:
         if len(shape) == 2:
             return number, layer, name, (self.number(node, "input", shape[0]), unit)
         return number, layer, name, (unit,)
+
+    def batch_norm_of(self, node: Node) -> tuple[int, BatchNorm, str, int]:
+        """Return the layer, the name and the unit of a mean or variance of batch normalization."""
+        number, layer = self.layer(node)
+        name = node.get("name")
+        if not isinstance(layer, BatchNorm) or name not in ("mean", "variance"):
+            raise InputError(f"Layer {number} has no {str(name)[:40]}.")
+        return number, layer, str(name), self.number(node, "unit", layer.width)
 
     def called(self, number: int, name: str, index: tuple[int, ...]) -> str:
         """Return what a learned number is called."""
@@ -163,6 +182,11 @@ def learned_node(layer: int, name: str, unit: int, input: int | None = None) -> 
     """Return the node of a learned number."""
     node = {"kind": "parameter", "layer": layer, "name": name, "unit": unit}
     return node if input is None else {**node, "input": input}
+
+
+def statistic_node(layer: int, name: str, unit: int) -> Node:
+    """Return the node of a mean or variance of batch normalization."""
+    return {"kind": "statistic", "layer": layer, "name": name, "unit": unit}
 
 
 def value_node(position: int, unit: int, sample: int | None = None) -> Node:
@@ -182,7 +206,7 @@ def pixel(title: str, value: float) -> Sum:
         title,
         value,
         f"x = {say(value)}",
-        "dense",
+        ("dense",),
         about="Here the number begins: it is how much ink there is, from 0 to 1.",
     )
 
@@ -203,7 +227,7 @@ def weighted(
         title,
         value,
         "y = Σ x · weight + bias",
-        "dense",
+        ("dense",),
         [
             (
                 value_node(number, i, sample),
@@ -212,36 +236,81 @@ def weighted(
             )
             for i in range(len(weights))
         ],
-        [("bias", bias)],
+        [("bias", bias, learned_node(number, "bias", unit))],
         [
             (
                 f"the weight from {explainer.name_of(number, i)}",
                 learned_node(number, "weight", unit, i),
             )
             for i in np.argsort(-np.abs(x * weights), kind="stable")[:3].tolist()
-        ]
-        + [("the bias", learned_node(number, "bias", unit))],
+        ],
         "Every input counts as much as its weight says.",
     )
 
 
-def activated(layer: Layer, node: Node, x: float, value: float, title: str, mask: float) -> Sum:
-    """Explain what comes out of an activation, with the mask of dropout."""
+def normalized(
+    number: int,
+    layer: BatchNorm,
+    unit: int,
+    x: float,
+    mean: float,
+    variance: float,
+    value: float,
+    title: str,
+    sample: int | None,
+) -> Sum:
+    """Explain what comes out of batch normalization."""
+    gamma, beta = float(layer.gamma[unit]), float(layer.beta[unit])
+    deviation = float(np.sqrt(variance + BATCH_NORM_EPSILON))
+    factor = gamma / deviation
+    return Sum(
+        title,
+        value,
+        f"y = gamma · (x − mean) / deviation + beta = {say(gamma)} · ({say(x)} − {say(mean)}) / "
+        f"{say(deviation)} + {say(beta)}",
+        ("batch norm" if sample is not None else "batch norm in use",),
+        [(value_node(number, unit, sample), f"{say(x)} × {say(factor)}", x * factor)],
+        [
+            ("−mean · gamma / deviation", -mean * factor, statistic_node(number, "mean", unit)),
+            ("beta", beta, learned_node(number, "beta", unit)),
+        ],
+        [
+            ("gamma", learned_node(number, "gamma", unit)),
+            ("the variance, whose root is the deviation", statistic_node(number, "variance", unit)),
+        ],
+    )
+
+
+def activated(layer: Layer, node: Node, x: float, value: float, title: str) -> Sum:
+    """Explain what comes out of an activation without dropout."""
     assert isinstance(layer, Activation), "all other layers are explained before"
     name = layer.function.name
-    is_dropped = layer.keep_prob < 1 and mask != 1
-    about = f"The activation is {name.replace('_', ' ')}."
-    if is_dropped:
-        about += (
-            " Dropout has switched this neuron off in this step."
-            if value == 0
-            else f" Dropout keeps it, and multiplies by {say(mask)}, so that the mean stays."
-        )
     return Sum(
         title,
         value,
         f"y = f(x) = f({say(x)}) = {say(value)}",
-        "dropout" if is_dropped else name,
+        (name,),
         [(node, f"f({say(x)})", value)],
-        about=about,
+        about=f"The activation is {name.replace('_', ' ')}.",
     )
+
+
+def dropped(
+    layer: Layer, node: Node, x: float, plain: float, mask: float, value: float, title: str
+) -> Sum:
+    """Explain what comes out of an activation with dropout, or of dropout alone."""
+    assert isinstance(layer, Activation), "all other layers are explained before"
+    product, name = f"{say(plain)} × {say(mask)}", layer.function.name
+    about = (
+        "Dropout keeps this neuron in this step, and multiplies by 1 / the probability of that: so "
+        "the mean over many steps stays."
+        if mask
+        else "Dropout has switched this neuron off in this step."
+    )
+    sources: tuple[str, ...] = ("dropout",)
+    formula = f"y = x · mask = {product}"
+    if not isinstance(layer, Dropout):
+        formula = f"y = f(x) · mask = f({say(x)}) · {say(mask)} = {product}"
+        sources = (name, "dropout")
+        about = f"The activation f is {name.replace('_', ' ')}. {about}"
+    return Sum(title, value, formula, sources, [(node, product, value)], about=about)

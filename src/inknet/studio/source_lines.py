@@ -10,10 +10,12 @@ from typing import Any
 
 import inknet
 from inknet.nn import activations, layers
+from inknet.nn.losses import L2
 from inknet.nn.ops.formulas import NumpyOps
-from inknet.nn.optimizers import OPTIMIZERS, clip_by_norm, clip_by_value
+from inknet.nn.optimizers import OPTIMIZERS, clip_by_norm, clip_by_value, limit_norms
 
 FORMULAS = NumpyOps
+ADAM = ("rate = ", "m += t", "v += t", "np.divide(m", "t *= rate", "p -= t")
 PLACES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "dense": (layers.Dense._times, ("ops.matmul(x, self.weight, output)", "output += self.bias")),
     "dense backward": (
@@ -28,8 +30,9 @@ PLACES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
         layers.Dense.backward,
         ("self.ops.column_sums(gradient, self.bias_gradient)",),
     ),
-    "activation": (FORMULAS.activate, ("function.value(z, out)",)),
-    "dropout": (FORMULAS.activate_and_drop, ("self.drop(",)),
+    "dropout": (FORMULAS.drop, ("np.less(", "mask *= ", "np.multiply(x, mask")),
+    "dropout in use": (layers.Dropout.in_use, ("return []",)),
+    "dropout backward": (FORMULAS.activate_and_drop, ("slope *= mask",)),
     "activation backward": (
         layers.Activation.backward,
         ("gradient *= self.buffer",),
@@ -38,6 +41,10 @@ PLACES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
         FORMULAS.batch_norm_forward,
         ("np.subtract(x, mean", "normalized /= deviation", "np.multiply(normalized", "out += beta"),
     ),
+    "batch mean": (FORMULAS.batch_norm_forward, ("mean = x.mean",)),
+    "batch variance": (FORMULAS.batch_norm_forward, ("variance = ", "np.sqrt(variance")),
+    "running mean": (FORMULAS.batch_norm_forward, ("running_mean += ",)),
+    "running variance": (FORMULAS.batch_norm_forward, ("running_var += ",)),
     "batch norm in use": (layers.BatchNorm.in_use, ("scale = ", "return [Scaling")),
     "batch norm backward": (
         FORMULAS.batch_norm_backward,
@@ -46,17 +53,25 @@ PLACES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
     "gamma": (FORMULAS.batch_norm_backward, ("gamma_gradient[:] =",)),
     "beta": (FORMULAS.batch_norm_backward, ("np.sum(gradient",)),
     "softmax": (activations.softmax, ("np.exp(", "out /= ")),
-    "loss": (FORMULAS.softmax_cross_entropy, ("expected = ", "losses = ")),
+    "loss": (
+        FORMULAS.softmax_cross_entropy,
+        ("expected = ", "expected += ", "total = ", "losses = "),
+    ),
+    "mean loss": (FORMULAS._weighted_mean, ("return float(losses.sum())",)),
+    "mean loss backward": (FORMULAS._weighted_mean, ("gradient /= len(losses)",)),
+    "penalty": (L2.value, ("return ",)),
+    "penalty backward": (L2.add_gradient, ("self.ops.add_scaled(",)),
     "loss backward": (
         FORMULAS.softmax_cross_entropy,
         ("gradient /= total", "gradient -= smoothing", "gradient[samples, labels] -="),
     ),
     "clip_norm": (clip_by_norm, ("gradients *= limit / norm",)),
     "clip_value": (clip_by_value, ("gradients.clip",)),
+    "max_norm": (limit_norms, ("weight[:, too_long] *= ",)),
     "gradient_descent": (FORMULAS.descent_step, ("self.add_scaled",)),
-    "momentum": (FORMULAS.momentum_step, ("v *= beta", "v += ")),
-    "adam": (FORMULAS.adam_step, ("m += t", "v += t")),
-    "adamw": (FORMULAS.adam_step, ("m += t", "v += t")),
+    "momentum": (FORMULAS.momentum_step, ("v *= beta", "v += ", "p -= ")),
+    "adam": (FORMULAS.adam_step, ADAM),
+    "adamw": (FORMULAS.adam_step, (*ADAM, "p *= 1 - decay")),
 }
 """What is computed: by which function, and in which of its lines, by how they begin or what is in
 them."""

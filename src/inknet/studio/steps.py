@@ -2,44 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inknet.nn.layers import Activation, BatchNorm, Dense, Layer
+from inknet.nn.layers import BATCH_NORM_EPSILON, Activation, BatchNorm, Dense, Layer
 from inknet.studio.explaining import (
-    Explainer,
     Node,
     Sum,
     activated,
+    dropped,
     learned_node,
+    normalized,
     pixel,
     say,
+    statistic_node,
     value_node,
     weighted,
 )
-from inknet.studio.tracing import Step
+from inknet.studio.updates import Updates
 
 
-class Steps(Explainer):
+class Steps(Updates):
     """Explains the numbers of a step of training, forward, backward and the update."""
-
-    def __init__(self, step: Step, class_names: Sequence[str], width: int) -> None:
-        super().__init__(step.network, class_names, width)
-        self.step, self.n = step, len(step.labels)
 
     def kinds(self) -> dict[str, Callable[[Node], Sum]]:
         """Return what explains each kind of node."""
         return {
             "loss": self.loss,
             "sample loss": self.sample_loss,
+            "penalty": self.penalty,
             "probability": self.probability,
             "value": self.value,
+            "statistic": self.statistic,
             "gradient": self.gradient,
             "parameter": self.parameter,
             "parameter gradient": self.parameter_gradient,
+            "clipped gradient": self.clipped_gradient,
             "update": self.update,
         }
 
@@ -55,12 +54,12 @@ class Steps(Explainer):
     def loss(self, node: Node) -> Sum:
         """Explain the objective: the mean loss of the samples, and the penalty."""
         step = self.step
-        ends = [("L2 penalty", step.penalty)] if step.penalty else []
+        has_penalty = bool(step.settings.l2_lambda)
         return Sum(
             "loss of the batch",
             step.loss,
-            f"J = mean of the losses{' + penalty' if ends else ''} = {say(step.loss)}",
-            "loss",
+            f"J = mean of the losses{' + penalty' if has_penalty else ''} = {say(step.loss)}",
+            ("mean loss", "penalty") if has_penalty else ("mean loss",),
             [
                 (
                     {"kind": "sample loss", "sample": b},
@@ -70,7 +69,7 @@ class Steps(Explainer):
                 )
                 for b in range(self.n)
             ],
-            ends,
+            [("L2 penalty", step.penalty, {"kind": "penalty"})] if has_penalty else [],
             about=f"A step is taken on {self.n} images: the one that is followed is the first, the "
             "others are training images.",
         )
@@ -83,7 +82,7 @@ class Steps(Explainer):
             f"loss of a {self.class_names[step.labels[b]]}{self._of(b)}",
             float(step.losses[b]),
             f"loss = − Σ t log p = {say(step.losses[b])}",
-            "loss",
+            ("loss",),
             [
                 (
                     {"kind": "probability", "unit": k, "sample": b},
@@ -92,7 +91,8 @@ class Steps(Explainer):
                 )
                 for k, name in enumerate(self.class_names)
             ],
-            about="The target t is 1 for the right class and 0 for all others"
+            about="The code takes log Σ exp(z) − Σ t z, which is the same and cannot overflow. The "
+            "target t is 1 for the right class and 0 for all others"
             + (
                 "."
                 if not step.settings.label_smoothing
@@ -110,7 +110,7 @@ class Steps(Explainer):
             f"probability of {self.class_names[unit]}{self._of(b)}",
             float(self.step.probabilities[b, unit]),
             f"p = exp(z) / Σ exp(z) = {say(powers[unit])} / {say(powers.sum())}",
-            "softmax",
+            ("softmax",),
             [
                 (
                     value_node(self.last, k, b),
@@ -119,7 +119,7 @@ class Steps(Explainer):
                 )
                 for k, one in enumerate(self.class_names)
             ],
-            more=[("gradient of its logit", self._gradient_node(self.last, unit, b))],
+            more=[("gradient of its logit", self.gradient_node(self.last, unit, b))],
             about="The powers of all classes; the probability is the share of one of them.",
         )
 
@@ -130,7 +130,7 @@ class Steps(Explainer):
         unit = self.number(node, "unit", values[position].shape[1])
         value = float(values[position][b, unit])
         title = self.name_of(position, unit) + self._of(b)
-        its_gradient = self._gradient_node(position, unit, b)
+        its_gradient = self.gradient_node(position, unit, b)
         if position == 0:
             found = pixel(title, value)
         else:
@@ -143,31 +143,58 @@ class Steps(Explainer):
         layer, x = self.network.layers[number], self.step.values[number]
         if isinstance(layer, Dense):
             return weighted(self, number, layer, unit, x[b], value, title, b)
-        kept = self.step.kept[number]
-        if not isinstance(layer, BatchNorm):
-            mask = float(kept["mask"][b, unit])
-            return activated(
-                layer, value_node(number, unit, b), float(x[b, unit]), value, title, mask
+        kept, node = self.step.kept[number], value_node(number, unit, b)
+        if isinstance(layer, BatchNorm):
+            own = float(kept["mean"][unit]), self._variance(number, unit)
+            found = normalized(number, layer, unit, float(x[b, unit]), *own, value, title, b)
+            found.about = f"Mean and variance are those of the {self.n} images of the batch."
+            return found
+        if isinstance(layer, Activation) and layer.keep_prob < 1:
+            plain, mask = float(kept["plain"][b, unit]), float(kept["mask"][b, unit])
+            return dropped(layer, node, float(x[b, unit]), plain, mask, value, title)
+        return activated(layer, node, float(x[b, unit]), value, title)
+
+    def _variance(self, number: int, unit: int) -> float:
+        return float(self.step.kept[number]["deviation"][unit] ** 2 - BATCH_NORM_EPSILON)
+
+    def statistic(self, node: Node) -> Sum:
+        """Explain a mean or variance of batch normalization: one over the images of the batch."""
+        number, _, name, unit = self.batch_norm_of(node)
+        x, kept, n = self.step.values[number][:, unit], self.step.kept[number], self.n
+        mean, about = float(kept["mean"][unit]), f"It is that of the {n} images of the batch."
+        title = f"{name} of the {self.name_of(number, unit)}"
+        if name == "mean":
+            return Sum(
+                title,
+                mean,
+                "mean = Σ x / n",
+                ("batch mean",),
+                [
+                    (
+                        value_node(number, unit, b),
+                        f"image {b + 1}: {say(x[b])} / {n}",
+                        float(x[b]) / n,
+                    )
+                    for b in range(n)
+                ],
+                about=about,
             )
-        gamma, beta = float(layer.gamma[unit]), float(layer.beta[unit])
-        mean, deviation = float(kept["mean"][unit]), float(kept["deviation"][unit])
-        factor = gamma / deviation
         return Sum(
             title,
-            value,
-            f"y = gamma · (x − mean) / deviation + beta = {say(gamma)} · ({say(x[b, unit])} − "
-            f"{say(mean)}) / {say(deviation)} + {say(beta)}",
-            "batch norm",
+            self._variance(number, unit),
+            f"variance = Σ (x − mean)² / n, deviation = √(variance + {BATCH_NORM_EPSILON:g}) = "
+            f"{say(kept['deviation'][unit])}",
+            ("batch variance",),
             [
                 (
                     value_node(number, unit, b),
-                    f"{say(x[b, unit])} × {say(factor)}",
-                    float(x[b, unit]) * factor,
+                    f"image {b + 1}: ({say(x[b])} − {say(mean)})² / {n}",
+                    float((x[b] - mean) ** 2) / n,
                 )
+                for b in range(n)
             ],
-            [("−mean · gamma / deviation", -mean * factor), ("beta", beta)],
-            [(name, learned_node(number, name, unit)) for name in ("gamma", "beta")],
-            f"Mean and deviation are those of the {self.n} images of the batch.",
+            more=[("the mean", statistic_node(number, "mean", unit))],
+            about=about,
         )
 
     # -- backward ---------------------------------------------------------------------------------
@@ -189,9 +216,15 @@ class Steps(Explainer):
                 title,
                 value,
                 f"dJ/dz = (p − t) / n = ({say(p)} − {say(t)}) / {self.n}",
-                "loss backward",
-                [({"kind": "probability", "unit": unit, "sample": b}, "p / n", p / self.n)],
-                [("−t / n", -t / self.n)],
+                ("loss backward", "mean loss backward"),
+                [
+                    (
+                        {"kind": "probability", "unit": unit, "sample": b},
+                        f"p / n: {say(p)} / {self.n}",
+                        p / self.n,
+                    )
+                ],
+                [("−t / n", -t / self.n, None)],
                 forward,
                 "What the answer is, minus what it should be.",
             )
@@ -203,10 +236,10 @@ class Steps(Explainer):
                 title,
                 value,
                 "dJ/dx = Σ dJ/dy · weight",
-                "dense backward",
+                ("dense backward",),
                 [
                     (
-                        self._gradient_node(position + 1, j, b),
+                        self.gradient_node(position + 1, j, b),
                         f"{self.name_of(position + 1, j)}: {say(after[b, j])} × {say(weights[j])}",
                         float(after[b, j] * weights[j]),
                     )
@@ -226,30 +259,39 @@ class Steps(Explainer):
                 value,
                 f"dJ/dx = gamma / deviation · (g − mean(g) − x̂ · mean(g · x̂)) = {say(factor)} · "
                 f"({say(g)} − {say(mean_g)} − {say(own)} · {say(mean_gx)})",
-                "batch norm backward",
+                ("batch norm backward",),
                 [
                     (
-                        self._gradient_node(position + 1, unit, b),
+                        self.gradient_node(position + 1, unit, b),
                         f"{say(g)} × {say(factor)}",
                         g * factor,
                     )
                 ],
                 [
-                    ("−mean(g), as it moves the mean", -mean_g * factor),
-                    ("−x̂ · mean(g · x̂), as it moves the deviation", -own * mean_gx * factor),
+                    (
+                        "−mean(g), as it moves the mean",
+                        -mean_g * factor,
+                        self._gradient_of(position, "beta", unit),
+                    ),
+                    (
+                        "−x̂ · mean(g · x̂), as it moves the deviation",
+                        -own * mean_gx * factor,
+                        self._gradient_of(position, "gamma", unit),
+                    ),
                 ],
                 forward,
-                "x̂ is the normalized value.",
+                "x̂ is the normalized value, g what comes back. The means are the gradients of beta "
+                "and gamma, divided by n.",
             )
         slope = float(kept["slope"][b, unit])
         return Sum(
             title,
             value,
             f"dJ/dx = dJ/dy · f′(x) = {say(g)} × {say(slope)}",
-            "activation backward",
+            _sources_of_slope(layer),
             [
                 (
-                    self._gradient_node(position + 1, unit, b),
+                    self.gradient_node(position + 1, unit, b),
                     f"{say(g)} × {say(slope)}",
                     g * slope,
                 )
@@ -258,114 +300,22 @@ class Steps(Explainer):
             about=_about_slope(layer, float(kept["mask"][b, unit])),
         )
 
-    # -- learned numbers --------------------------------------------------------------------------
-
-    def _in(self, vector: NDArray[Any], number: int, name: str, index: tuple[int, ...]) -> float:
-        """Return a number of a vector of parameters or gradients by its place in a layer.
-
-        Nothing is written to, as several requests may read one step at a time.
-        """
-        return float(vector[int(getattr(self.step.places.layers[number], name)[index])])
-
-    def parameter(self, node: Node) -> Sum:
-        """Explain a learned number: what it is, and what becomes of it."""
-        number, layer, name, index = self.array_of(node)
-        value = float(getattr(layer, name)[index])
-        return Sum(
-            self.called(number, name, index),
-            value,
-            f"{name} = {say(value)}",
-            "dense" if isinstance(layer, Dense) else "batch norm",
-            more=[
-                ("its gradient", {**node, "kind": "parameter gradient"}),
-                ("what the step makes of it", {**node, "kind": "update"}),
-            ],
-            about="It was learned, and this step changes it.",
-        )
-
-    def parameter_gradient(self, node: Node) -> Sum:
-        """Explain dJ/dparameter: a sum over the samples of the batch."""
-        number, layer, name, index = self.array_of(node)
-        step, unit = self.step, index[-1]
-        value = self._in(step.parameter_gradients, number, name, index)
-        after, title = step.gradients[number + 1][:, unit], self.called(number, name, index)
-        if name == "weight":
-            x = step.values[number][:, index[0]]
-            formula, source = "dJ/dweight = Σ over the images of  x · dJ/dy", "dense weight"
-        elif name == "gamma":
-            x = step.kept[number]["normal"][:, unit]
-            formula, source = "dJ/dgamma = Σ over the images of  x̂ · dJ/dy", "gamma"
-        else:
-            x = np.ones(self.n)
-            formula = f"dJ/d{name} = Σ over the images of  dJ/dy"
-            source = "beta" if name == "beta" else "dense bias"
-        settings = step.settings
-        is_decayed = name == "weight" or (name == "bias" and settings.l2_on_biases)
-        own, is_plain = float(getattr(layer, name)[index]), name in ("bias", "beta")
-        ends = (
-            [("L2: lambda / n · weight", settings.l2_lambda / self.n * own)]
-            if is_decayed and settings.l2_lambda
-            else []
-        )
-        return Sum(
-            f"gradient of the {title}",
-            value,
-            formula + (" + lambda / n · weight" if ends else ""),
-            source,
-            [
-                (
-                    self._gradient_node(number + 1, unit, b),
-                    f"image {b + 1}: "
-                    + (say(after[b]) if is_plain else f"{say(x[b])} × {say(after[b])}"),
-                    float(x[b] * after[b]),
-                )
-                for b in range(self.n)
-            ],
-            ends,
-            [
-                ("the number itself", {**node, "kind": "parameter"}),
-                ("what the step makes of it", {**node, "kind": "update"}),
-            ],
-            "If the number grows by a little, the loss grows by that times this gradient.",
-        )
-
-    def update(self, node: Node) -> Sum:
-        """Explain what the optimizer makes of a learned number in its first step."""
-        number, layer, name, index = self.array_of(node)
-        step, settings = self.step, self.step.settings
-        old = float(getattr(layer, name)[index])
-        new = float(getattr(step.after.layers[number], name)[index])
-        g = self._in(step.clipped, number, name, index)
-        raw = self._in(step.parameter_gradients, number, name, index)
-        rate, title = settings.learning_rate, self.called(number, name, index)
-        clipped = "" if g == raw else f" The gradient was clipped from {say(raw)} to {say(g)}."
-        return Sum(
-            f"the {title} after the step",
-            new,
-            f"{name} = {say(old)} − {say(old - new)} = {say(new)}",
-            settings.optimizer,
-            [
-                ({**node, "kind": "parameter"}, "what it was", old),
-                ({**node, "kind": "parameter gradient"}, _step_text(settings, g), new - old),
-            ],
-            more=[("its gradient", {**node, "kind": "parameter gradient"})],
-            about=f"The first step of a new optimizer, at the highest rate of the recipe, "
-            f"{say(rate)}.{clipped}",
-        )
+    def _gradient_of(self, number: int, name: str, unit: int) -> Node:
+        return {**learned_node(number, name, unit), "kind": "parameter gradient"}
 
 
-def _step_text(settings: Any, g: float) -> str:
-    rate = say(settings.learning_rate)
-    return {
-        "gradient_descent": f"−rate · g = −{rate} × {say(g)}",
-        "momentum": f"−rate · v, v = 0.1 · g = 0.1 × {say(g)}",
-        "adam": f"−rate · g / (|g| + ε) = −{rate} × sign of {say(g)}",
-        "adamw": f"−rate · (g / (|g| + ε) + decay · w), g = {say(g)}",
-    }[settings.optimizer]
+def _sources_of_slope(layer: Layer) -> tuple[str, ...]:
+    assert isinstance(layer, Activation), "all other layers are explained before"
+    sources = "activation backward", f"{layer.function.name} slope"
+    return sources if layer.keep_prob == 1 else (*sources, "dropout backward")
 
 
 def _about_slope(layer: Layer, mask: float) -> str:
     assert isinstance(layer, Activation), "all other layers are explained before"
     name = layer.function.name.replace("_", " ")
-    dropped = f" Dropout multiplies by {say(mask)} here too." if layer.keep_prob < 1 else ""
-    return f"f′ is the slope of {name}; it is computed from the output.{dropped}"
+    about = f"f′ is the slope of {name}; it is computed from the output."
+    if layer.keep_prob == 1:
+        return about
+    if mask:
+        return f"{about} It holds the mask of dropout, too: {say(mask)}."
+    return f"{about} Dropout has switched this neuron off, so nothing passes back either."

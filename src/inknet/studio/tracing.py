@@ -16,13 +16,15 @@ from inknet.mlp import MLP
 from inknet.nn.activations import softmax
 from inknet.nn.layers import Activation, BatchNorm, Layer
 from inknet.nn.network import Network
-from inknet.nn.optimizers import Optimizer, clip_by_norm, clip_by_value
+from inknet.nn.optimizers import Optimizer, clip_by_norm, clip_by_value, limit_norms
 from inknet.recipes import TrainingRecipe
 from inknet.training.loop import optimizer_for
 
 Values = NDArray[np.floating[Any]]
 SEED = 0
 """Of the dropout masks: the same for the same digit."""
+ROUNDING = 1e-12
+"""A target that is closer to 0 is 0: it is found as a difference."""
 
 
 def double(network: Network) -> Network:
@@ -86,14 +88,18 @@ class Step:
     penalty : float
         The L2 penalty of the batch.
     kept : dict
-        By the number of a layer: the masks of dropout, or what batch normalization divides by, its
-        mean, and the normalized values.
+        By the number of a layer: the mask of dropout, the values without it and the slopes with it;
+        or what batch normalization divides by, its mean, and the normalized values.
     parameter_gradients : (n_parameters,)
         With the penalty, before clipping.
+    cut : (n_parameters,)
+        After clipping each of them.
     clipped : (n_parameters,)
-        After clipping.
+        After clipping their norm, too: what the optimizer is given.
+    moved : (n_parameters,)
+        The parameters after the optimizer.
     after : Network
-        After the step.
+        After the step: the weights into a neuron are not longer than ``max_norm``.
     optimizer : Optimizer
         At its first step.
     places : Network
@@ -110,7 +116,9 @@ class Step:
     targets: Values
     penalty: float
     parameter_gradients: Values
+    cut: Values
     clipped: Values
+    moved: Values
     after: Network
     optimizer: Optimizer
     places: Network
@@ -138,8 +146,9 @@ def one_step(model: MLP, x: Values, labels: NDArray[np.intp], settings: Training
     values: list[Values] = [x]
     kept: dict[int, dict[str, Values]] = {}
     for number, layer in enumerate(network.layers):
+        state = generator.bit_generator.state
         values.append(np.array(layer.forward(values[-1].copy(), generator)))
-        kept[number] = _kept(layer, values[-2])
+        kept[number] = _kept(layer, values[-2], state)
     logits, n = values[-1], len(x)
     gradient = np.empty_like(logits)
     losses = np.empty(n)
@@ -152,6 +161,7 @@ def one_step(model: MLP, x: Values, labels: NDArray[np.intp], settings: Training
     probabilities = np.empty_like(logits)
     softmax(logits, probabilities)
     targets = probabilities - n * gradient
+    targets[np.abs(targets) < ROUNDING] = 0
     gradients = [gradient.copy()]
     for layer in reversed(network.layers):
         gradient = np.array(layer.backward(gradient.copy()))
@@ -162,12 +172,17 @@ def one_step(model: MLP, x: Values, labels: NDArray[np.intp], settings: Training
     raw = network.gradients.copy()
     if settings.clip_value is not None:
         clip_by_value(network.gradients, settings.clip_value)
+    cut = network.gradients.copy()
     if settings.clip_norm is not None:
         clip_by_norm(network.gradients, settings.clip_norm)
     clipped = network.gradients.copy()
     after = double(network)
     optimizer = optimizer_for(settings, after)
     optimizer.step(after.parameters, clipped.copy(), settings.learning_rate)
+    moved = after.parameters.copy()
+    if settings.max_norm is not None:
+        for dense in after.dense_layers[:-1]:
+            limit_norms(dense.weight, settings.max_norm)
     return Step(
         network,
         settings,
@@ -179,7 +194,9 @@ def one_step(model: MLP, x: Values, labels: NDArray[np.intp], settings: Training
         targets,
         penalty,
         raw,
+        cut,
         clipped,
+        moved,
         after,
         optimizer,
         _places(network),
@@ -194,18 +211,20 @@ def _places(network: Network) -> Network:
     return places
 
 
-def _kept(layer: Layer, x: Values) -> dict[str, Values]:
-    """Return what a layer remembers of its forward pass, besides its input and output."""
+def _kept(layer: Layer, x: Values, state: Any) -> dict[str, Values]:
+    """Return what a layer remembers of its forward pass, besides its input and output.
+
+    ``state`` is that of the generator before the pass. A mask is drawn again from there: where a
+    neuron gives 0 by itself, neither its output nor its slope says whether dropout kept it.
+    """
     if isinstance(layer, BatchNorm):
         normalized = np.array(layer.buffer("_normalized", *x.shape))
         return {"mean": x.mean(axis=0), "deviation": layer._deviation.copy(), "normal": normalized}
     if isinstance(layer, Activation):
-        slope = np.array(layer.buffer("_slope", *x.shape))
-        plain, plain_slope = np.empty_like(x), np.empty_like(x)
+        plain, mask, again = np.empty_like(x), np.ones_like(x), np.random.default_rng(SEED)
         layer.function.value(x, plain)
-        layer.function.derivative(plain, plain_slope)
-        mask = np.ones_like(x)
-        if layer.keep_prob < 1:  # 0, or 1 / keep_prob; unknown where nothing passes either way
-            mask = np.divide(slope, plain_slope, out=np.zeros_like(x), where=plain_slope != 0)
-        return {"slope": slope, "plain": plain, "plain slope": plain_slope, "mask": mask}
+        if layer.keep_prob < 1:
+            again.bit_generator.state = state
+            layer.ops.drop(again, layer.keep_prob, plain, mask, np.empty_like(x))
+        return {"slope": np.array(layer.buffer("_slope", *x.shape)), "plain": plain, "mask": mask}
     return {}

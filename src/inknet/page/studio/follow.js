@@ -121,7 +121,8 @@ export class Follow {
     this.overview.follow(path.at(-1));
     this.any.show(path.at(-1));
     this.number.show(found, path, { names, isStep, label });
-    this.source.show(found.source);
+    this.source.show(found.sources);
+    this.place.dataset.number = path.at(-1);
     this.place.removeAttribute("aria-busy");
     this.live.textContent = `${found.title}: ${exact(found.value)}`;
     this.afterwards();

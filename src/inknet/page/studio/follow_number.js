@@ -64,7 +64,7 @@ export class FollowedNumber {
       const note = zeros ? `${zeros.toLocaleString("en")} of them 0` : "";
       rows.push(fixedRow(n === 1 ? "the other one" : `the other ${n.toLocaleString("en")}`, note, added(others) + rest.sum, null, "rest"));
     }
-    rows.push(...ends.map(({ name, value }) => fixedRow(name, "", value, most, "end")));
+    rows.push(...ends.map((end) => this.end(end, most)));
     const total = added(terms.map(({ product }) => product)) + rest.sum + added(ends.map(({ value }) => value));
     const isShare = nodeOf(this.code).kind === "probability";
     const share = isShare ? `of which its own power is ${percent(this.found.value)}` : "";
@@ -97,6 +97,24 @@ export class FollowedNumber {
       element("span", { className: "product" }, signed(product)),
       bar(product / most),
     ];
+    return this.row(code, parts, product);
+  }
+
+  /** What is added besides the terms, such as a bias. */
+  end({ name, value, node }, most) {
+    if (node === null) return fixedRow(name, "", value, most, "end");
+    const split = name.indexOf(": ");
+    const what = split === -1 ? name : name.slice(0, split);
+    const parts = [
+      element("span", { className: "what" }, what),
+      element("span", { className: "how" }, split === -1 ? "" : written(name.slice(split + 2))),
+      element("span", { className: "product" }, signed(value)),
+      bar(value / most),
+    ];
+    return this.row(codeOf(node), parts, value);
+  }
+
+  row(code, parts, product) {
     if (code === null) return element("li", {}, element("div", { className: "row" }, ...parts));
     const row = element("button", { type: "button", className: "row", value: code }, ...parts);
     row.dataset.product = product;

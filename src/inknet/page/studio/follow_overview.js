@@ -6,7 +6,7 @@ import { Grid } from "../grid.js";
 import { exact, number } from "./follow_number.js";
 import { codeOf, nodeOf } from "./follow_path.js";
 
-const NOTES = { Dense: "sums", BatchNorm: "normalized", Activation: "outputs" };
+const NOTES = { Dense: "sums", BatchNorm: "normalized", Activation: "outputs", Dropout: "after dropout" };
 
 export class Overview {
   /** `onChoose(code)` is called when a number is chosen. */

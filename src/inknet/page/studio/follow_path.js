@@ -1,9 +1,10 @@
 // Which number is meant: as the server takes it, as the address holds it, and what it is called.
 //
 // A code is a letter and numbers: "p3" is a probability, "v2.14" what comes out of layer 2 at
-// neuron 14, "g2.14" its gradient, "w0.14.weight.300" a weight, "d…" its gradient, "u…" what the step
-// makes of it, "l" the loss of the batch, "s" that of an image. The image of the batch comes last,
-// unless it is the first, which is the one that is followed. A path is codes joined with "_".
+// neuron 14, "g2.14" its gradient, "b1.14.mean" a mean of batch normalization, "w0.14.weight.300" a
+// weight, "d…" its gradient, "c…" that gradient clipped, "u…" what the step makes of it, "l" the loss
+// of the batch, "s" that of an image, "q" the L2 penalty. The image of the batch comes last, unless
+// it is the first, which is the one that is followed. A path is codes joined with "_".
 
 const KINDS = {
   p: "probability",
@@ -11,13 +12,17 @@ const KINDS = {
   g: "gradient",
   w: "parameter",
   d: "parameter gradient",
+  c: "clipped gradient",
   u: "update",
+  b: "statistic",
   l: "loss",
+  q: "penalty",
   s: "sample loss",
 };
 const LETTERS = Object.fromEntries(Object.entries(KINDS).map(([letter, kind]) => [kind, letter]));
-const FORWARD = "pvw"; // the kinds that an answer has, too
+const FORWARD = "pvwb"; // the kinds that an answer has, too
 const MOST = 60;
+const NAMED = "wdcub"; // the kinds that have the name of an array
 const NUMBER = /^\d{1,7}$/;
 
 /** The code of a node. */
@@ -26,7 +31,7 @@ export function codeOf(node) {
   const sample = node.sample ? [node.sample] : [];
   if (letter === "p") return `p${[node.unit, ...sample].join(".")}`;
   if (letter === "v" || letter === "g") return letter + [node.position, node.unit, ...sample].join(".");
-  if (letter === "l") return "l";
+  if (letter === "l" || letter === "q") return letter;
   if (letter === "s") return `s${sample.join(".")}`;
   const input = node.input === undefined ? [] : [node.input];
   return letter + [node.layer, node.unit, node.name, ...input].join(".");
@@ -35,12 +40,12 @@ export function codeOf(node) {
 /** The node of a code; null if it is none. */
 export function nodeOf(code) {
   const [letter, parts] = [code[0], code.length > 1 ? code.slice(1).split(".") : []];
-  const name = "wdu".includes(letter) ? parts.splice(2, 1)[0] : null;
+  const name = NAMED.includes(letter) ? parts.splice(2, 1)[0] : null;
   if (!(letter in KINDS) || !parts.every((part) => NUMBER.test(part))) return null;
   const [a, b, c] = parts.map(Number);
   const kind = KINDS[letter];
   const isLong = (least, most) => parts.length >= least && parts.length <= most;
-  if (letter === "l") return isLong(0, 0) ? { kind } : null;
+  if (letter === "l" || letter === "q") return isLong(0, 0) ? { kind } : null;
   if (letter === "s") return isLong(0, 1) ? { kind, sample: a ?? 0 } : null;
   if (letter === "p") return isLong(1, 2) ? { kind, unit: a, sample: b ?? 0 } : null;
   if (name === null) return isLong(2, 3) ? { kind, position: a, unit: b, sample: c ?? 0 } : null;
@@ -84,9 +89,12 @@ export class Names {
       const [, type] = /^(\w+)/.exec(name);
       const kind = position === this.last ? "Dense" : type;
       if (kind === "Dense") block += 1;
-      const what = position === this.last ? "logit" : { Dense: "sum", BatchNorm: "normalized" }[kind] ?? "output";
+      const what = position === this.last ? "logit" : { Dense: "sum", Dropout: "output after dropout" }[kind] ?? "output";
       return { position, n, block, kind, what, detail: name };
     });
+    for (const layer of this.layers) {
+      if (layer.kind === "BatchNorm") layer.what = `normalized ${this.layers[layer.position - 1].what}`;
+    }
   }
 
   /** The learned arrays: `{ layer, name, title, units, inputs }`, where inputs may be null. */
@@ -109,6 +117,10 @@ export class Names {
       if (code[0] === "p") return unit < this.classes.length;
       if (position !== undefined) return position <= this.last && unit < this.layers[position].n;
       if (layer === undefined) return true;
+      if (code[0] === "b") {
+        const of = this.layers[layer + 1];
+        return of?.kind === "BatchNorm" && ["mean", "variance"].includes(name) && unit < of.n;
+      }
       const array = this.arrays.find((one) => one.layer === layer && one.name === name);
       if (array === undefined || unit >= array.units) return false;
       return array.inputs === null ? input === undefined : input < array.inputs;
@@ -121,8 +133,7 @@ export class Names {
     if (!layer) return "?";
     if (position === 0) return `pixel in row ${Math.floor(unit / this.width)}, column ${unit % this.width}`;
     if (position === this.last) return `logit of ${this.classes[unit]}`;
-    const what = layer.what === "normalized" ? "normalized sum" : layer.what;
-    return `${what} of neuron ${unit} in layer ${layer.block}`;
+    return `${layer.what} of neuron ${unit} in layer ${layer.block}`;
   }
 
   /** A short name of any number, as a step of a path. */
@@ -130,6 +141,8 @@ export class Names {
     const node = nodeOf(code);
     const of = node.sample ? ` (image ${node.sample + 1})` : "";
     if (node.kind === "loss") return "loss of the batch";
+    if (node.kind === "penalty") return "L2 penalty";
+    if (node.kind === "statistic") return `${node.name} of ${this.brief(node.layer, node.unit)}`;
     if (node.kind === "sample loss") return `loss of ${node.sample ? `image ${node.sample + 1}` : "this image"}`;
     if (node.kind === "probability") return `probability of ${this.classes[node.unit]}${of}`;
     if (node.kind === "value") return this.brief(node.position, node.unit) + of;
@@ -138,7 +151,8 @@ export class Names {
     const from = node.input === undefined ? "" : `${node.input} → `;
     const learned = `${node.name} ${from}${node.unit} of layer ${to?.block}`;
     if (node.kind === "parameter") return learned;
-    return node.kind === "update" ? `${learned} after the step` : `gradient of ${learned}`;
+    if (node.kind === "update") return `${learned} after the step`;
+    return `${node.kind === "clipped gradient" ? "clipped " : ""}gradient of ${learned}`;
   }
 
   brief(position, unit) {

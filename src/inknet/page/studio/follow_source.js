@@ -4,28 +4,39 @@ import { element } from "../dom.js";
 
 export class Source {
   constructor() {
-    this.where = element("p", { className: "where" });
-    this.code = element("pre", { className: "code scroll", tabIndex: 0, role: "region" });
-    this.element = element("div", {}, this.where, this.code);
+    this.element = element("div", { className: "sources" });
   }
 
-  /** Show `{ file, first_line, lines, highlight }`. */
-  show({ file, first_line: first, lines, highlight }) {
+  /** Show some of `{ file, first_line, lines, highlight }`. */
+  show(sources) {
+    const functions = sources.map((one) => new Lines(one));
+    this.element.replaceChildren(...functions.map((one) => one.element));
+    for (const one of functions) one.scroll();
+  }
+}
+
+class Lines {
+  constructor({ file, first_line: first, lines, highlight }) {
     const marked = new Set(highlight);
-    this.where.replaceChildren(element("code", {}, file), ` · ${linesOf(highlight.map((i) => first + i))}`);
-    this.code.setAttribute("aria-label", `The function in ${file}; the lines that compute this number are marked`);
+    const where = element("p", { className: "where" }, element("code", {}, file), ` · ${linesOf(highlight.map((i) => first + i))}`);
+    this.code = element("pre", { className: "code scroll", tabIndex: 0, role: "region" });
+    this.code.setAttribute("aria-label", `The function in ${file}, from line ${first}; the lines that compute this number are marked`);
     const indent = Math.min(...lines.filter((line) => line.trim()).map((line) => line.search(/\S/)));
-    const rows = lines.map((line, i) => {
+    this.rows = lines.map((line, i) => {
       const number = element("span", { className: "at", "aria-hidden": "true" }, String(first + i));
       const text = line.slice(indent) || " ";
       return element("span", { className: marked.has(i) ? "line counts" : "line" }, number, marked.has(i) ? element("mark", {}, text) : text, "\n");
     });
-    this.code.replaceChildren(...rows);
-    const row = rows[highlight[0] ?? 0];
-    const last = rows[highlight.at(-1) ?? 0];
+    this.code.replaceChildren(...this.rows);
+    this.ends = [this.rows[highlight[0] ?? 0], this.rows[highlight.at(-1) ?? 0]];
+    this.element = element("div", {}, where, this.code);
+  }
+
+  /** Bring the lines that count into view, once the element has its place. */
+  scroll() {
+    const [row, last] = this.ends;
     const middle = (row.offsetTop + last.offsetTop + last.offsetHeight) / 2;
     this.code.scrollTop = Math.min(row.offsetTop - 8, middle - this.code.clientHeight / 2);
-    this.code.scrollLeft = 0;
   }
 }
 
