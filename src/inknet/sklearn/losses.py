@@ -56,7 +56,7 @@ def squared_error(
     """
     _check(targets, outputs, label_smoothing)
     np.subtract(outputs, ops.xp.asarray(targets), out=gradient)
-    return _weighted_mean((gradient**2).sum(axis=1) / 2, gradient, sample_weight, ops)
+    return ops.weighted_mean((gradient**2).sum(axis=1) / 2, gradient, sample_weight)
 
 
 def poisson_deviance(
@@ -103,19 +103,7 @@ def poisson_deviance(
     np.exp(logits, out=gradient)
     losses = (gradient - targets * logits + at_best).sum(axis=1)
     gradient -= targets
-    return _weighted_mean(losses, gradient, sample_weight, ops)
-
-
-def _weighted_mean(
-    losses: Floats, gradient: Floats, sample_weight: Floats | None, ops: NumpyOps
-) -> float:
-    """Return the mean of the losses ``(n,)``; divide the gradient, or weight its rows."""
-    if sample_weight is None:
-        gradient /= len(losses)
-        return float(losses.mean())
-    share = ops.xp.asarray(sample_weight) / float(sample_weight.sum())
-    gradient *= share[:, None]
-    return float(share @ losses)
+    return ops.weighted_mean(losses, gradient, sample_weight)
 
 
 def _check(targets: Any, outputs: Floats, label_smoothing: float, low: float = -np.inf) -> None:

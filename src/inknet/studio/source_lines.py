@@ -57,8 +57,8 @@ PLACES: dict[str, tuple[Callable[..., Any], tuple[str, ...]]] = {
         FORMULAS.softmax_cross_entropy,
         ("expected = ", "expected += ", "total = ", "losses = "),
     ),
-    "mean loss": (FORMULAS._weighted_mean, ("return float(losses.sum())",)),
-    "mean loss backward": (FORMULAS._weighted_mean, ("gradient /= len(losses)",)),
+    "mean loss": (FORMULAS.weighted_mean, ("return float(losses.sum())",)),
+    "mean loss backward": (FORMULAS.weighted_mean, ("gradient /= len(losses)",)),
     "penalty": (L2.value, ("return ",)),
     "penalty backward": (L2.add_gradient, ("self.ops.add_scaled(",)),
     "loss backward": (

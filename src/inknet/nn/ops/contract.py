@@ -183,6 +183,20 @@ class Ops(ABC):
         ``targets`` are 0 or 1, ``(n, K)``; all else is as in `softmax_cross_entropy`.
         """
 
+    @abstractmethod
+    def weighted_mean(
+        self, losses: Floats, gradient: Floats, sample_weight: Floats | None
+    ) -> float:
+        """Return the mean of the losses ``(n,)`` of a batch; make ``gradient`` that of the mean.
+
+        With ``w = sample_weight``, or all 1::
+
+            mean = sum_i w_i losses_i / sum_i w_i
+            gradient_i = w_i / sum_i w_i · gradient_i
+
+        ``gradient`` is ``(n, K)``, a row the gradient of the loss of a sample.
+        """
+
     # -- optimizers -------------------------------------------------------------------------------
 
     @abstractmethod

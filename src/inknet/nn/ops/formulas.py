@@ -132,7 +132,7 @@ class NumpyOps(Loading):
         gradient /= total[:, None]
         gradient -= smoothing / n_classes
         gradient[samples, labels] -= 1 - smoothing
-        return self._weighted_mean(losses, gradient, sample_weight)
+        return self.weighted_mean(losses, gradient, sample_weight)
 
     def sigmoid_cross_entropy(
         self,
@@ -147,9 +147,9 @@ class NumpyOps(Loading):
         losses = (np.logaddexp(logits.dtype.type(0), logits) - targets * logits).sum(axis=1)
         sigmoid(logits, gradient)
         gradient -= targets
-        return self._weighted_mean(losses, gradient, sample_weight)
+        return self.weighted_mean(losses, gradient, sample_weight)
 
-    def _weighted_mean(
+    def weighted_mean(
         self, losses: Floats, gradient: Floats, sample_weight: Floats | None
     ) -> float:
         """Return the mean of the losses ``(n,)``; weight the rows of ``gradient`` too."""
