@@ -83,7 +83,10 @@ export class Corrections {
 
   async trainOn() {
     this.learn.disabled = true;
-    const { run } = await this.studio.api.post("/api/corrections/learn", { run: this.run });
+    const { run } = await this.studio.api.post("/api/corrections/learn", { run: this.run }).catch((error) => {
+      this.learn.disabled = false; // another training may be in progress
+      throw error;
+    });
     const said = element("p", { className: "note", role: "status" }, "Training on…");
     this.changes.replaceChildren(said);
     watch(this.studio, run, {

@@ -103,7 +103,7 @@ export class Digit {
       hasNorm ? "batch normalization uses the mean and the deviation of these images" : "",
       hasDropout ? "dropout switches some neurons off" : "",
     ].filter(Boolean);
-    this.modeNote.textContent = `One step of training, on this image and ${n - 1} training images${parts.length ? `: ${parts.join(", ")}` : ""}. Then the loss, its gradients by the chain rule, and what the optimizer makes of each weight. The images are taken as they are, without the distortions of training; the run itself is not changed.`;
+    this.modeNote.textContent = `One step of training, on this image and ${n - 1} training images${parts.length ? `: ${parts.join(", ")}` : ""}. Then the loss, its gradients by the chain rule, and what the optimizer makes of each weight. The images are taken as they are, without the distortions of training, and no average of the weights is kept; the run itself is not changed.`;
   }
 }
 

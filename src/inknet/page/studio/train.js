@@ -171,7 +171,7 @@ export class Train {
 
   async ended(run, state) {
     this.progress.hidden = true;
-    this.studio.state.training = null;
+    if (this.studio.state.training === run) this.studio.state.training = null;
     this.setButtons();
     await this.studio.refresh().catch(() => {});
     if (state === "failed" || this.run !== run) return;
