@@ -51,12 +51,12 @@ def studio(
         root, shown = folder.parent, folder.name
     root = root.absolute()
     trainings = Trainings(root)
-    if shown is None and not Folders(root, trainings.is_training).ids():
-        source = source_of_package()
-        shown = trainings.start({"recipe": "digits", "source": source})
-        say(f"there is no run in {runs}, so {shown} is trained on {source}")
 
     def ready(address: str) -> None:
+        if not Folders(root, trainings.is_training).ids() and trainings.current() is None:
+            source = source_of_package()
+            name = trainings.start({"recipe": "digits", "source": source})
+            say(f"there is no run in {runs}, so {name} is trained on {source}")
         say(f"the studio is at {address}; Ctrl-C ends it")
         if browser:
             _open(address)

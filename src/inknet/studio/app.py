@@ -93,9 +93,6 @@ def new_app(
     _add_errors(app)
     _add_page(app)
 
-    def model_of(run: str) -> Any:
-        return folders.model(run)
-
     def corrections_of(run: str) -> Path:
         if run == PRETRAINED:
             return root / PLACE / f"{PRETRAINED}-{corrections.FILE}"
@@ -104,13 +101,14 @@ def new_app(
     @app.get("/api/state", tags=["studio"])
     def state() -> dict[str, Any]:
         """Return what there is: recipes, sources of data, the run to show first, the training."""
+        training = trainings.current()
         return {
             "version": inknet.__version__,
-            "run": run if run is not None and folders.has(run) else folders.newest(),
+            "run": run if run is not None and folders.has(run) else folders.newest() or training,
             "runs_folder": str(root),
             "recipes": studies.recipes(),
             "sources": studies.sources(),
-            "training": trainings.current(),
+            "training": training,
             "has_token": token is not None,
         }
 
@@ -144,7 +142,7 @@ def new_app(
         """Return the weights of a model of images, as the page computes with them."""
         from inknet.exchange.html_file import page_model
 
-        return page_model(model_of(run))
+        return page_model(folders.model(run))
 
     @app.get("/api/mistakes", tags=["runs"])
     def show_mistakes(
@@ -168,7 +166,7 @@ def new_app(
     @app.post("/api/similar", tags=["runs"])
     def show_similar(run: RunId, request: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
         """Return the training images most like an image, ``{"image": base64, "n": 8}``."""
-        image = reading.image_in(request.get("image"), corrections.shape_of(model_of(run)))
+        image = reading.image_in(request.get("image"), corrections.shape_of(folders.model(run)))
         n = request.get("n", 8)
         if not isinstance(n, int) or not 1 <= n <= 100:
             raise InputError("n is how many images are wanted, from 1 to 100.")
@@ -210,7 +208,7 @@ def new_app(
             content = await request.body()
 
         def answer() -> dict[str, Any]:
-            model = model_of(run)
+            model = folders.model(run)
             if kind == "application/json":
                 return reading.answer_json(model, _json_in(content))
             return reading.answer_picture(model, content)
@@ -222,7 +220,7 @@ def new_app(
     @app.get("/api/corrections", tags=["corrections"])
     def list_corrections(run: RunId) -> dict[str, Any]:
         """Return what was said of images of a run."""
-        path, model = corrections_of(run), model_of(run)
+        path, model = corrections_of(run), folders.model(run)
         images, labels = corrections.kept(path, model)
         return {
             "n": len(labels),
@@ -233,9 +231,10 @@ def new_app(
     @app.post("/api/corrections", tags=["corrections"])
     def correct(run: RunId, request: Annotated[dict[str, Any], Body()]) -> dict[str, Any]:
         """Say what an image is: ``{"image": base64, "label": class}``."""
-        path, model = corrections_of(run), model_of(run)
+        path, model = corrections_of(run), folders.model(run)
         image = reading.image_in(request.get("image"), corrections.shape_of(model))
-        path.parent.mkdir(exist_ok=True)
+        if run == PRETRAINED:
+            trainings.place()
         n = corrections.keep(path, model, image, str(request.get("label")))
         return {"n": n, "file": str(path)}
 
@@ -243,7 +242,7 @@ def new_app(
     def take_back(run: RunId) -> dict[str, Any]:
         """Take back the last correction."""
         path = corrections_of(run)
-        return {"n": corrections.take_back(path, model_of(run)), "file": str(path)}
+        return {"n": corrections.take_back(path, folders.model(run)), "file": str(path)}
 
     @app.post("/api/corrections/learn", tags=["corrections"])
     def learn(run: RunId) -> dict[str, Any]:

@@ -140,7 +140,7 @@ class Trainings:
         with self._lock:
             self._refuse_if_busy()
             run = self._new_run(str(request.get("name") or recipe.name))
-            path = self._place() / f"{run}.toml"
+            path = self.place() / f"{run}.toml"
             write_text_whole(path, recipe.to_toml())
             self._spawn(run, ["train"], ["--recipe", str(path)])
         return run
@@ -174,7 +174,7 @@ class Trainings:
     def stop(self, run: str) -> None:
         """End a training after its current step; what it has learned becomes a run."""
         self._refuse_unless_training(run)
-        (self._place() / f"{run}.stop").touch()
+        (self.place() / f"{run}.stop").touch()
 
     # -- processes --------------------------------------------------------------------------------
 
@@ -186,7 +186,8 @@ class Trainings:
         if not self.is_training(run):
             raise InputError(f"{run[:100]} is not being trained.")
 
-    def _place(self) -> Path:
+    def place(self) -> Path:
+        """Return the folder of the logs; make it if it is not there."""
         place = self.root / PLACE
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -207,7 +208,7 @@ class Trainings:
         )
 
     def _spawn(self, run: str, what: Sequence[str], options: Sequence[str]) -> None:
-        place = self._place()
+        place = self.place()
         (place / f"{run}.stop").unlink(missing_ok=True)
         log = place / f"{run}.jsonl"
         if what[0] != "resume":
