@@ -45,7 +45,7 @@ def router_for(folders: Folders) -> APIRouter:
             raise InputError(f"Networks of at most {MOST_PARAMETERS:,} weights can be followed.")
 
         def make() -> Answer | Step:
-            x = inputs_of(model, image.reshape(1, -1))
+            x = image.reshape(1, -1) / np.float64(255)
             if mode == "answers":
                 return answered(model, x)
             batch, labels = others.get(folders.key(run), lambda: _others(folders, run))
@@ -140,11 +140,6 @@ def _name(explainer: Explainer, position: int) -> str:
     if position == explainer.last:
         return "logits"
     return repr(explainer.network.layers[position - 1])
-
-
-def inputs_of(model: MLP, images: np.ndarray[Any, np.dtype[np.uint8]]) -> Values:
-    """Return images ``(n, height * width)`` as the network's inputs, from 0 to 1."""
-    return images / np.float64(255)
 
 
 def _others(folders: Folders, run: str) -> tuple[Values, np.ndarray[Any, np.dtype[np.intp]]]:

@@ -23,9 +23,6 @@ MOST_PIXELS = 40_000_000
 MOST_NUMBERS = 1_000_000
 TOO_MANY_PIXELS = "This picture has too many pixels; the studio reads at most 40 million."
 NO_FEATURES = "The features are not rows of numbers of one length."
-NOT_A_PICTURE = (
-    "This is not a picture that inknet can open; it reads PNG, JPEG, WebP, GIF, BMP and TIFF."
-)
 
 
 def answer_picture(model: MLP, content: bytes) -> dict[str, Any]:
@@ -51,7 +48,10 @@ def answer_picture(model: MLP, content: bytes) -> dict[str, Any]:
     except InputError as error:
         reason = str(error).removeprefix(f"{path}: ")
         if reason.startswith("not an image"):
-            raise InputError(NOT_A_PICTURE) from None
+            formats = reason.partition("one of ")[2]
+            raise InputError(
+                f"This is not a picture that inknet can open; it reads {formats}."
+            ) from None
         if reason.startswith("cannot be read as an image"):
             raise InputError("This picture is damaged or cut off.") from None
         raise InputError(f"This picture cannot be read: {reason}.") from None

@@ -1,7 +1,7 @@
 """A digit on its way through a network, and one step of training, with every number kept.
 
 Everything is computed by the layers, the loss and the optimizer of `inknet.nn`, in float64: nothing
-here knows a formula of theirs. `follow` says which sum each number is.
+here knows a formula of theirs. `answers` and `steps` say which sum each number is.
 """
 
 from __future__ import annotations
