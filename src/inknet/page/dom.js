@@ -15,9 +15,17 @@ export function element(name, properties = {}, ...children) {
 export function number(x) {
   const size = Math.abs(x);
   if (size !== 0 && size < 0.0005) {
-    return x.toExponential(1).replace("e", " × 10^").replaceAll("-", "−").replace("+", "");
+    return powers(x.toExponential(1).replace(/^-/, "−"));
   }
   return x.toFixed(size >= 100 ? 1 : size >= 10 ? 2 : 3).replace("-", "−");
+}
+
+/** A text with its powers of ten as the field writes them: 7.1·10⁻⁵. */
+export function powers(text) {
+  return text.replace(/(\d)e([-−+]?)0*(\d+)/g, (_, digit, sign, power) => {
+    const raised = Array.from(power, (one) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[one]).join("");
+    return `${digit}·10${sign === "" || sign === "+" ? "" : "⁻"}${raised}`;
+  });
 }
 
 /** A number with its sign, as a term of a sum. */

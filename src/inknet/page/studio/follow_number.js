@@ -161,29 +161,21 @@ export function exact(x) {
   if (x === null || Number.isNaN(x)) return "not a number";
   const size = Math.abs(x);
   const text = size !== 0 && size < 0.001 ? x.toExponential(4) : String(Number(x.toPrecision(6)));
-  return powers(text.replace("-", "−"));
+  return dom.powers(text.replace("-", "−"));
 }
 
 /** A number as in a sum; what the server cannot say as JSON is none. */
 export function number(x) {
-  return powers(dom.number(x ?? NaN));
+  return dom.number(x ?? NaN);
 }
 
 function signed(x) {
-  return powers(dom.signed(x ?? NaN));
-}
-
-/** A text with its powers of ten as the field writes them: 7.1·10⁻⁵. */
-function powers(text) {
-  return text.replace(/(\d)(?: × 10\^|e)([-−+]?)0*(\d+)/g, (_, digit, sign, power) => {
-    const raised = Array.from(power, (one) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[one]).join("");
-    return `${digit}·10${sign === "" || sign === "+" ? "" : "⁻"}${raised}`;
-  });
+  return dom.signed(x ?? NaN);
 }
 
 /** A formula of the server: powers of ten, and numbers below 0 in brackets after a sign. */
 function written(text) {
-  return powers(text).replace(/(?<=[−+·×/] )−[\d.]+(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?/g, "($&)");
+  return dom.powers(text).replace(/(?<=[−+·×/] )−[\d.]+(?:·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)?/g, "($&)");
 }
 
 function added(values) {
