@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
+from io import BytesIO
 from pathlib import Path
 from typing import ClassVar
 
@@ -61,3 +62,25 @@ def model_in(page: str) -> dict:
 def from_base64(text: str, dtype: type) -> np.ndarray:
     """Return the numbers of a type whose bytes are written as base64."""
     return np.frombuffer(base64.b64decode(text), dtype)
+
+
+def pictured(page, picture, way):
+    """Give a picture to the page: chosen as a file, dropped or pasted."""
+    content = BytesIO()
+    picture.save(content, "PNG")
+    if way == "choose":
+        file = {"name": "picture.png", "mimeType": "image/png", "buffer": content.getvalue()}
+        page.set_input_files("#file", file)
+        return
+    page.evaluate(
+        """([way, text]) => {
+          const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+          const data = new DataTransfer();
+          data.items.add(new File([bytes], "picture.png", { type: "image/png" }));
+          const event = way === "drop"
+            ? new DragEvent("drop", { dataTransfer: data, bubbles: true })
+            : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+          document.dispatchEvent(event);
+        }""",
+        [way, base64.b64encode(content.getvalue()).decode()],
+    )

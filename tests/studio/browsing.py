@@ -1,9 +1,8 @@
 """A browser at the studio: what the tests of its page share."""
 
-import base64
-from io import BytesIO
-
 from playwright.sync_api import expect
+
+from tests.page.conftest import pictured
 
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"]
 
@@ -21,28 +20,6 @@ def draw(page, strokes):
         for place in places[1:]:
             page.mouse.move(*place, steps=3)
         page.mouse.up()
-
-
-def pictured(page, picture, way):
-    """Give a picture to the page: chosen as a file, dropped or pasted."""
-    content = BytesIO()
-    picture.save(content, "PNG")
-    if way == "choose":
-        file = {"name": "picture.png", "mimeType": "image/png", "buffer": content.getvalue()}
-        page.set_input_files("#file", file)
-        return
-    page.evaluate(
-        """([way, text]) => {
-          const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
-          const data = new DataTransfer();
-          data.items.add(new File([bytes], "picture.png", { type: "image/png" }));
-          const event = way === "drop"
-            ? new DragEvent("drop", { dataTransfer: data, bubbles: true })
-            : new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
-          document.dispatchEvent(event);
-        }""",
-        [way, base64.b64encode(content.getvalue()).decode()],
-    )
 
 
 def axe(page, rules):
