@@ -21,7 +21,13 @@ from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, fastest
 from inknet.seeds import Streams
-from inknet.training.arguments import checked_settings, new_network, on_one_scale, with_lines
+from inknet.training.arguments import (
+    checked_settings,
+    new_network,
+    on_one_scale,
+    refuse_distortions,
+    with_lines,
+)
 from inknet.training.temperature import fitted_temperature, to_probabilities
 
 if TYPE_CHECKING:
@@ -176,10 +182,10 @@ class MLP:
             Called at each event, see `inknet.Callback`; each starts afresh with this training.
         **options
             The other keys of `inknet.recipes.TrainingRecipe`, with its defaults: ``shuffle``,
-            ``optimizer``, ``weight_decay``, ``schedule``, ``warmup``, ``label_smoothing``,
-            ``l2_on_biases``, ``clip_norm``, ``clip_value``, ``max_norm``, ``average_decay``,
-            ``measured_samples``, ``monitor`` and ``on_divergence``. The schedule may also be a
-            function from progress, 0 to 1, to a factor on the rate.
+            ``standardize``, ``optimizer``, ``weight_decay``, ``schedule``, ``warmup``,
+            ``label_smoothing``, ``l2_on_biases``, ``clip_norm``, ``clip_value``, ``max_norm``,
+            ``average_decay``, ``measured_samples``, ``monitor`` and ``on_divergence``. The schedule
+            may also be a function from progress, 0 to 1, to a factor on the rate.
 
         Returns
         -------
@@ -223,12 +229,19 @@ class MLP:
     ) -> History:
         """Learn from a dataset, as a recipe says, or resume from a checkpoint; see `train`."""
         from inknet.training.loop import Trainer
+        from inknet.training.standardizing import Standardizing
         from inknet.training.state import restore
 
         dtype = self.network.dtype
         train, validation, facts = on_one_scale(train, validation, self.facts, dtype)
         before = self.facts, self.history
-        trainer = None
+        trainer, standardizing = None, None
+        if settings.standardize:
+            refuse_distortions(augment)
+            standardizing = Standardizing(self.network, train)
+            train = standardizing.apply(train)
+            validation = validation and standardizing.apply(validation)
+            standardizing.begin(is_new=self.facts.scale is None)
         try:
             trainer = Trainer(
                 self.network, train, validation, settings, self._streams, callbacks, augment
@@ -242,7 +255,13 @@ class MLP:
             if not isinstance(error, DivergedError) and (trainer is None or trainer.step == 0):
                 self.facts, self.history = before  # a training that is refused changes nothing
                 self.network.use(NUMPY)
+                if standardizing is not None:
+                    standardizing.undo()
+                    standardizing = None
             raise
+        finally:
+            if standardizing is not None:
+                standardizing.end()
 
     def calibrate(self, X: ArrayLike, y: ArrayLike) -> float:
         """Make confidence as large as accuracy on samples that it did not learn from.

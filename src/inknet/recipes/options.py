@@ -20,6 +20,7 @@ class TrainingOptions(StepOptions, total=False):
     """Options of `inknet.MLP.train`, besides those that have a place in its signature."""
 
     shuffle: bool
+    standardize: bool
     optimizer: Literal["gradient_descent", "momentum", "adam", "adamw"]
     weight_decay: float
     schedule: Literal["constant", "step", "cosine", "one_cycle"] | Callable[[float], float]

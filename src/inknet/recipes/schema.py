@@ -198,6 +198,10 @@ class TrainingRecipe(Part):
     """Samples in a step; ``"all"`` is full-batch training."""
     shuffle: bool = True
     """Draw a new order of the samples in every epoch."""
+    standardize: bool = False
+    """Subtract from each feature its mean in the training samples, and divide it by its standard
+    deviation, while the network trains. Then this becomes part of the first layer: the network
+    takes features as they are."""
     optimizer: Literal["gradient_descent", "momentum", "adam", "adamw"] = "adam"
     """How gradients become steps."""
     weight_decay: Fraction = 0.0

@@ -20,7 +20,7 @@ from inknet.seeds import Streams
 
 if TYPE_CHECKING:
     from inknet.data.dataset import Dataset
-    from inknet.recipes import TrainingRecipe
+    from inknet.recipes import AugmentRecipe, TrainingRecipe
     from inknet.training.callbacks import Callback
 
 
@@ -129,6 +129,14 @@ def with_lines(
     if print_interval == 0:
         return callbacks
     return [EpochLines(print_interval), *checked_callbacks(callbacks)]
+
+
+def refuse_distortions(augment: AugmentRecipe | None) -> None:
+    """Raise `InputError` if features shall be distorted that are standardized."""
+    if augment is not None and augment.is_on:
+        raise InputError(
+            "standardize and distortions exclude each other: distortions are of grey levels"
+        )
 
 
 def on_one_scale(
