@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from inknet.errors import InputError, quoted
 from inknet.files import write_whole
 from inknet.training.ending import FINISHED, Ending
+from inknet.training.findings import Finding
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -99,6 +100,8 @@ class History:
         Wall time of the training so far, without the time from an interruption to resuming.
     rollbacks : int
         How often it diverged and went back.
+    findings : list of Finding
+        What the doctor says of it, the worst first.
     """
 
     records: list[EpochRecord] = field(default_factory=list)
@@ -107,6 +110,7 @@ class History:
     ops: str = "numpy"
     seconds: float = 0.0
     rollbacks: int = 0
+    findings: list[Finding] = field(default_factory=list)
 
     @property
     def stopped(self) -> str:

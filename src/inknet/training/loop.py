@@ -221,6 +221,7 @@ class Trainer(Training):
 
     def _check_finite(self, loss: float, what: str) -> None:
         if not isfinite(loss):
+            self.loss = loss
             raise diverged(self, loss, what)
 
 

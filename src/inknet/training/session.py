@@ -59,3 +59,7 @@ class Session(Protocol):
     @property
     def learning_rate(self) -> float:
         """The rate of the newest step."""
+
+    @property
+    def loss(self) -> float:
+        """The mean loss of the newest batch before its step, without the penalty."""

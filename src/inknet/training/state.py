@@ -29,6 +29,7 @@ from inknet.errors import InputError, quoted
 from inknet.seeds import Streams
 from inknet.training.callbacks import Callback
 from inknet.training.ending import Ending
+from inknet.training.findings import Finding
 from inknet.training.history import EpochRecord
 from inknet.training.ownership import assign
 from inknet.training.session import Session
@@ -111,6 +112,8 @@ class HistoryValues(_Table):
     ops: Annotated[str, Field(max_length=100)]
     seconds: _Number
     rollbacks: Annotated[int, Field(ge=0, le=MOST_ROLLBACKS)]
+    findings: list[Finding] = []
+    """Checkpoints of inknet 0.2 have none."""
 
 
 class Values(Moment):

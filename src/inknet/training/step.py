@@ -78,6 +78,7 @@ class Training:
         self.step = 0
         self.total_steps = settings.epochs * steps_per_epoch
         self.learning_rate = 0.0
+        self.loss = 0.0
         self.stop_reason: Ending | str | None = None
         self.started = perf_counter()
 
@@ -142,6 +143,7 @@ class Training:
             label_smoothing=settings.label_smoothing,
             sample_weight=sample_weight,
         )
+        self.loss = loss
         self.check_loss(loss)
         self.l2.add_gradient(len(x) if sample_weight is None else float(sample_weight.sum()))
         self.tell("on_gradients")
