@@ -23,6 +23,10 @@ class InputWarning(UserWarning):
     """
 
 
+class FindingWarning(UserWarning):
+    """The doctor found a fault in the training of an estimator; the message says which."""
+
+
 class DivergedError(InputError):
     """The loss or the gradients are no longer finite, most often from too high a learning rate."""
 

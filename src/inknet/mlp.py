@@ -156,6 +156,7 @@ class MLP:
         *,
         augment: Mapping[str, Any] | None = None,
         callbacks: Sequence[Callback] | None = None,
+        doctor: bool = True,
         **options: Unpack[TrainingOptions],
     ) -> History:
         """Learn from labelled samples, starting from the current weights.
@@ -180,6 +181,9 @@ class MLP:
             How images are distorted, with the keys of `AugmentRecipe`: ``{"rotation": 10.0}``.
         callbacks
             Called at each event, see `inknet.Callback`; each starts afresh with this training.
+        doctor
+            Whether to look for what is wrong, see `inknet.doctor`. What is found is in
+            ``history.findings``, and printed if lines are.
         **options
             The other keys of `inknet.recipes.TrainingRecipe`, with its defaults: ``shuffle``,
             ``standardize``, ``optimizer``, ``weight_decay``, ``schedule``, ``warmup``,
@@ -197,6 +201,7 @@ class MLP:
         InputError
             In one line, if samples or settings are not as described, or if the loss diverges.
         """
+        from inknet.doctor.attaching import with_doctor
         from inknet.recipes import augment_recipe
 
         settings, schedule = checked_settings(
@@ -209,10 +214,12 @@ class MLP:
         )
         if (X_val is None) != (y_val is None):
             raise InputError("X_val and y_val belong together: one was given without the other")
+        distortions = None if augment is None else augment_recipe(augment)
         callbacks = with_lines(callbacks, print_interval)
+        if doctor:
+            callbacks = with_doctor(callbacks, bool(print_interval), distortions)
         train = self._dataset(X_train, y_train, "_train")
         validation = None if X_val is None else self._dataset(X_val, y_val, "_val")
-        distortions = None if augment is None else augment_recipe(augment)
         return self.train_on(
             train, validation, settings, callbacks, augment=distortions, schedule=schedule
         )
