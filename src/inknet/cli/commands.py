@@ -17,7 +17,18 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from inknet.cli import data, exchange, experiments, predict, recipes, runs, studio, submit, train
+from inknet.cli import (
+    data,
+    doctor,
+    exchange,
+    experiments,
+    predict,
+    recipes,
+    runs,
+    studio,
+    submit,
+    train,
+)
 from inknet.cli.console import EXIT_BAD_INPUT, complain, how_to_resume, say
 from inknet.cli.problems import system_problem
 from inknet.errors import InputError, StudyStopped, TrainingStopped
@@ -29,6 +40,7 @@ EXIT_STOPPED = {ending.text: 128 + number for number, ending in SIGNALS.items()}
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "train": train.train,
+    "doctor": doctor.doctor,
     "evaluate": runs.evaluate,
     "predict": predict.predict,
     "submit": submit.submit,

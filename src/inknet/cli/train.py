@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +20,14 @@ if TYPE_CHECKING:
     from inknet.recipes import Recipe
     from inknet.runs import Run
     from inknet.training.callbacks import Callback
+
+
+class DoctorChoice(StrEnum):
+    """What the doctor does during a training."""
+
+    ON = "on"
+    OFF = "off"
+    FIX = "fix"
 
 
 def train(
@@ -60,13 +70,21 @@ def train(
             help="Train N networks with consecutive seeds, used together.",
         ),
     ] = None,
+    doctor: Annotated[
+        DoctorChoice,
+        typer.Option(
+            help="Say what is wrong with the training; fix: mend what has one safe remedy, and "
+            "train again."
+        ),
+    ] = DoctorChoice.ON,
 ) -> None:
     """Train a network and save model, figures, pictures and a report in a run folder."""
     from inknet.data import MnistUnavailableError
     from inknet.recipes import load_recipe, refuse_overruled
     from inknet.runs import default_folder, resume_run, train_run
+    from inknet.runs.mending import mend_and_train
 
-    training = _Training()
+    training = _Training(doctor)
     options: dict[str, Any] = {
         "on_start": training.introduce,
         "checkpoint_seconds": checkpoint_seconds,
@@ -74,6 +92,8 @@ def train(
         "on_guard": training.guard_callbacks,
     }
     if resume is not None:
+        if doctor is DoctorChoice.FIX:
+            raise InputError("--doctor fix begins a training again; --resume continues one")
         others = (data, label, transpose, recipe, out, seed, changes or None, ensemble)
         if force or any(given is not None for given in others):
             raise InputError(
@@ -103,10 +123,18 @@ def train(
             recipe or "digits", changes or [], settings=settings, source=source, seed=seed
         )
         folder = out or default_folder(chosen)
+        if doctor is DoctorChoice.FIX:
+            return mend_and_train(
+                chosen, folder, training.callbacks, training.console.print, force=force, **options
+            )
         callbacks = training.callbacks(chosen)
         return train_run(chosen, folder, force=force, callbacks=callbacks, **options)
 
     if ensemble is not None:
+        if doctor is DoctorChoice.FIX:
+            raise InputError(
+                "--doctor fix mends one training; --ensemble cannot be combined with it"
+            )
         if force:
             raise InputError("--ensemble keeps finished runs; --force cannot be combined with it")
         chosen = load_recipe(
@@ -139,10 +167,10 @@ def _complete_anyway(training: _Training) -> Iterator[None]:
 class _Training:
     """The printed output of a training."""
 
-    def __init__(self) -> None:
+    def __init__(self, doctor: DoctorChoice) -> None:
         from inknet.cli.terminal import Terminal
 
-        self.console = Terminal(soft_wrap=True)
+        self.console, self.doctor = Terminal(soft_wrap=True), doctor
 
     def introduce(self, recipe: Recipe, model: MLP, parts: Splits) -> None:
         """Print what is about to be trained."""
@@ -158,11 +186,17 @@ class _Training:
 
     def callbacks(self, recipe: Recipe) -> list[Callback]:
         """Return the callbacks that print during the training."""
+        from inknet.cli.findings import print_finding
+        from inknet.doctor.doctor import Doctor
         from inknet.training.callbacks import EpochLines
         from inknet.training.progress import ProgressBar
 
         lines = EpochLines(max(1, recipe.training.epochs // 20), self.console.print)
-        return [lines, ProgressBar(self.console)]
+        shown: list[Callback] = [lines, ProgressBar(self.console)]
+        if self.doctor is not DoctorChoice.OFF:
+            show = partial(print_finding, self.console, whole=False)
+            shown.append(Doctor(show, recipe.augment))
+        return shown
 
     def guard_callbacks(self) -> list[Callback]:
         """Say that the guard is trained now, and return what shows how far it is."""

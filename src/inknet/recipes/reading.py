@@ -87,6 +87,16 @@ def load_recipe(
     return loaded
 
 
+def changed(recipe: Recipe, changes: Iterable[str]) -> Recipe:
+    """Return a recipe with some keys changed, ``"table.key=value"`` each, as for `load_recipe`."""
+    table = recipe.model_dump(exclude_none=True)
+    for change in changes:
+        _apply(table, change)
+    found = _validated(Recipe, table, f"recipe {quoted(recipe.name)[:80]}")
+    check_readable(found)
+    return found
+
+
 def refuse_overruled(changes: Sequence[str], by: Mapping[str, str]) -> None:
     """Raise `InputError` if one of some changes of a recipe would not count.
 

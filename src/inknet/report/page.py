@@ -11,6 +11,7 @@ import numpy as np
 
 from inknet.errors import printable
 from inknet.files import as_path, write_text_whole
+from inknet.report.curves import curve_of
 from inknet.report.evaluation import Evaluation
 from inknet.report.figures import DPI, png_of, uri_of
 from inknet.report.plots import history_figure
@@ -80,6 +81,7 @@ def write_report(
     evaluation: Evaluation,
     pictures: Sequence[str | Path],
     summary: Mapping[str, str],
+    changes: Sequence[str] = (),
 ) -> None:
     """Write ``report.html``: self-contained, readable on a phone, on paper and in dark mode.
 
@@ -102,6 +104,8 @@ def write_report(
     summary
         More headline figures, shown in this order after accuracy, errors and best epoch: name
         (``"Parameters"``) and value with its unit (``"109,386"``).
+    changes
+        What the doctor changed in the recipe, a line each.
     """
     import jinja2
 
@@ -117,6 +121,8 @@ def write_report(
         title=title,
         headline=_headline(history, evaluation) | dict(summary),
         stopped=_how_it_ended(history),
+        findings=[(finding, curve_of(finding, history)) for finding in history.findings],
+        changes=changes,
         pictures=[_picture(found[stem], _LESSONS[stem]) for stem in _LESSONS if stem in found],
         narrow=_narrow(history) if "loss" in found and len(history) else None,
         rises=_rate_rises(history),

@@ -37,6 +37,7 @@ from inknet.runs.metrics import read_metrics
 from inknet.runs.prepare import load_splits
 from inknet.runs.unfinished import NAME, Unfinished
 from inknet.seeds import Streams
+from inknet.training.findings import Finding
 from inknet.training.history import History
 
 if TYPE_CHECKING:
@@ -107,6 +108,15 @@ class Run:
     def history(self) -> History:
         """What each epoch measured."""
         return History.from_csv(self._file("history.csv"))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What the doctor said of the training, the worst first; of older runs, nothing."""
+        try:
+            return [Finding.from_dict(values) for values in self.metrics.get("findings", [])]
+        except (KeyError, TypeError, ValueError):
+            path = self._file("metrics.json")
+            raise InputError(f"{path}: findings: not what the doctor writes") from None
 
     def evaluate(self) -> Evaluation:
         """Compare the predictions for its own test data with the labels."""

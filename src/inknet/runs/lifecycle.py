@@ -41,6 +41,7 @@ def train_run(
     warn: Callable[[str], object] = lambda line: None,
     on_guard: Callable[[], Sequence[Callback]] = tuple,
     start_from: Callable[[Recipe], Prepared] = prepare,
+    changes: Sequence[str] = (),
 ) -> Run:
     """Train as a recipe says, evaluate the result, and leave everything in a run folder.
 
@@ -69,6 +70,8 @@ def train_run(
     start_from
         Returns the network and the data to start from. Such a training cannot be resumed if they
         are not those of the recipe.
+    changes
+        What the doctor changed in the recipe, a line each; the run tells it.
 
     Raises
     ------
@@ -85,7 +88,7 @@ def train_run(
     check_folder(folder, force)
     recipe = with_absolute_source(recipe)
     callbacks = checked_callbacks(callbacks)
-    prepared = start_from(recipe)
+    prepared = replace(start_from(recipe), changes=tuple(changes))
     with InterruptFlag(deliver=False) as interrupt, unfinished.at_work():
         check_folder(folder, force)  # another run may have been put there in the meantime
         unfinished.begin(recipe)

@@ -38,12 +38,15 @@ class Prepared:
     parts : Splits
     source : Dataset or None
         What the parts are of, if samples were added to them.
+    changes : tuple of str
+        What the doctor changed in the recipe.
     """
 
     recipe: Recipe
     model: MLP
     parts: Splits
     source: Dataset | None = None
+    changes: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:

@@ -108,6 +108,8 @@ def _metrics(trained: Prepared, history: History, evaluation: Evaluation) -> dic
             "ops": history.ops,
             "parameters": model.network.n_parameters,
         },
+        "findings": [finding.to_dict() for finding in history.findings],
+        "changes": list(trained.changes),
         "data": {
             "source": recipe.data.source,
             "train": len(parts.train),
@@ -208,6 +210,7 @@ def _write_report(
         history=history,
         evaluation=evaluation,
         pictures=pictures,
+        changes=metrics["changes"],
         summary={
             "Validation accuracy": f"{metrics['validation']['accuracy']:.2%}",
             **_trust(metrics["calibration"]),
