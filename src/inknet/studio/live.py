@@ -21,6 +21,7 @@ from inknet.data import Dataset
 from inknet.errors import InputError
 from inknet.mlp import MLP
 from inknet.training.callbacks import Callback
+from inknet.training.findings import Finding
 from inknet.training.inference import predict_logits
 
 if TYPE_CHECKING:
@@ -130,6 +131,10 @@ class Live(Callback):
             self._picture(trainer)
             ended = monotonic()
             self._next_picture = ended + max(PICTURE_SECONDS, (ended - begun) / PICTURE_SHARE)
+
+    def found(self, finding: Finding) -> None:
+        """Log what the doctor says."""
+        self.log.write("finding", **finding.to_dict())
 
     def on_train_end(self, trainer: Session) -> None:
         """Log the last picture."""

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from inknet.data import Splits
+from inknet.doctor.doctor import Doctor
 from inknet.errors import InputError, TrainingStopped, printable
 from inknet.mlp import MLP
 from inknet.recipes import Recipe, load_recipe
@@ -54,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     def callbacks(recipe: Recipe) -> list[Callback]:
         # those of `inknet train`, which may resume it, too
         lines = EpochLines(max(1, recipe.training.epochs // 20), lambda line: None)
-        return [live, lines]
+        return [live, lines, Doctor(live.found, recipe.augment)]
 
     def warn(line: str) -> None:
         print(printable(line), file=sys.stderr, flush=True)

@@ -11,6 +11,8 @@ from starlette.concurrency import run_in_threadpool
 
 from inknet.studio.live import ENDS, Log
 
+ALL = ("epoch", "finding")
+"""Events of which each counts, and not the last alone."""
 LOOKED_SECONDS, ASKED_SECONDS, BEAT_SECONDS = 0.25, 2.0, 15.0
 """How often the log of a training is looked at; after how long without news it is asked whether
 the training is still there; and how long an open stream may be silent."""
@@ -24,14 +26,14 @@ async def events_of(
 ) -> AsyncIterator[str]:
     """Yield the events of a log, and what is added to it, until the training ends.
 
-    Of what happened before, all epochs are told, and of the rest what was last.
+    Of what happened before, all epochs and findings are told, and of the rest what was last.
     """
     before = await run_in_threadpool(lambda: list(log.read(start)))
-    last = {event: place for place, event, _ in before if event != "epoch"}
+    last = {event: place for place, event, _ in before if event not in ALL}
     said, lines = None, []
     for place, event, data in before:
         start = place
-        if event == "epoch" or last[event] == place:
+        if event in ALL or last[event] == place:
             said = data.get("state") if event == "state" else said
             lines.append(_as_text(place, event, data))
     if said not in ENDS:

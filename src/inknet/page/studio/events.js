@@ -5,10 +5,10 @@ import { address } from "./api.js";
 const ENDS = ["finished", "stopped", "failed"];
 
 /**
- * Call `onBegin`, `onStep`, `onEpoch`, `onPicture` and `onState` as events arrive, and `onEnd(state,
- * message)` once the training has ended. Returns a function that stops watching.
+ * Call `onBegin`, `onStep`, `onEpoch`, `onFinding`, `onPicture` and `onState` as events arrive, and
+ * `onEnd(state, message)` once the training has ended. Returns a function that stops watching.
  */
-export function watch(studio, run, { onBegin, onStep, onEpoch, onPicture, onState, onEnd, onLost }) {
+export function watch(studio, run, { onBegin, onStep, onEpoch, onFinding, onPicture, onState, onEnd, onLost }) {
   const source = new EventSource(address("/api/trainings/events", { run }));
   let begun = {};
   const on = (name, action) =>
@@ -19,6 +19,7 @@ export function watch(studio, run, { onBegin, onStep, onEpoch, onPicture, onStat
   });
   on("step", (data) => onStep?.(data, begun));
   on("epoch", (data) => onEpoch?.(data, begun));
+  on("finding", (data) => onFinding?.(data, begun));
   on("picture", (data) => onPicture?.(data, begun));
   on("state", ({ state, message }) => {
     onState?.(state, message);

@@ -5,6 +5,7 @@ import { element, percent } from "../dom.js";
 import { Curves } from "./curves.js";
 import { confusionTable } from "./confusion.js";
 import { watch } from "./events.js";
+import { Findings } from "./findings.js";
 import { FirstLayer } from "./first_layer.js";
 import { Form } from "./form.js";
 
@@ -35,6 +36,7 @@ export class Train {
     this.steps = element("p", { className: "note", id: "steps" });
     this.links = element("p", { className: "actions" });
     this.curves = new Curves();
+    this.findings = new Findings();
     this.neurons = new FirstLayer();
     this.neuronsNote = element("p", { className: "note" }, "Blue weights ask for ink, orange ones against it. At first they are noise.");
     this.confusion = element("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": "Confusion matrix" });
@@ -51,6 +53,7 @@ export class Train {
       this.steps,
       element("p", { className: "actions" }, this.pause, this.resume, this.stop),
       this.links,
+      this.findings.element,
       this.curves.element,
       this.curves.details,
     );
@@ -99,6 +102,7 @@ export class Train {
 
   clear() {
     this.curves.clear();
+    this.findings.clear();
     this.state = null;
     this.curves.element.replaceChildren(element("p", { className: "empty" }, "No epoch is finished yet. Curves begin after the first."));
     this.neuronsCard.hidden = this.confusionCard.hidden = true;
@@ -112,6 +116,7 @@ export class Train {
     this.state = "finished";
     const accuracy = metrics?.test?.accuracy;
     this.said.textContent = typeof accuracy === "number" ? `Finished: it reads ${percent(accuracy)} of its test data right.` : "Finished.";
+    if (metrics?.findings) this.findings.show(metrics.findings);
     if (history?.epoch?.length) this.curves.showHistory(history);
     else this.curves.element.replaceChildren(element("p", { className: "empty" }, "There is no record of its training here."));
     this.setButtons();
@@ -144,6 +149,7 @@ export class Train {
         this.steps.textContent = `Step ${step.toLocaleString("en")} of ${(total ?? 0).toLocaleString("en")}, epoch ${epoch} of ${epochs}.`;
       },
       onEpoch: (row) => this.curves.add(row),
+      onFinding: (finding) => this.findings.add(finding),
       onPicture: ({ neurons, height, width, confusion }) => {
         if (neurons?.length) {
           this.neuronsCard.hidden = false;
