@@ -41,6 +41,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     class_weight : dict, list of dict, "balanced" or None, default=None
         How much the samples of each class count, as everywhere in scikit-learn; in training and
         in validation. ``"balanced"`` counts the classes of the training samples.
+    doctor : bool, default=False
+        Whether `fit` looks for what is wrong with the training, and warns of it; see
+        `inknet.doctor`. It then measures loss and accuracy after each epoch; not with ``lbfgs``.
 
     Attributes
     ----------
@@ -48,6 +51,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         The labels.
     out_activation_ : {"softmax", "logistic"}
         The activation of the last layer: logistic for two classes, and for several labels.
+    findings_ : list of Finding
+        What the doctor said of the last `fit`, the worst first; only with ``doctor``.
     COMMON ATTRIBUTES
     """
 
@@ -55,6 +60,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         **CONSTRAINTS,
         **{name: constraint_of(field) for name, field in SHARED_OPTIONS.items()},
         "class_weight": [dict, list, StrOptions({"balanced"}), None],
+        "doctor": ["boolean"],
     }
     _shared = SHARED_OPTIONS
 
@@ -92,6 +98,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
         schedule: str | None = None,
         callbacks: Sequence[Callback] | None = None,
+        doctor: bool = False,
         **options: Unpack[StepOptions],
     ) -> None:
         self._set_parameters(locals())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
 
+from inknet.errors import FindingWarning
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.output import print_if_possible
@@ -29,7 +31,7 @@ from inknet.sklearn.solvers import (
     minimize_lbfgs,
     ops_for,
 )
-from inknet.training.callbacks import checked_callbacks
+from inknet.training.callbacks import Callback, checked_callbacks
 
 
 def fits_by_steps(estimator: Perceptron) -> bool:
@@ -239,9 +241,28 @@ class Perceptron(Settings):
             self._settings(len(train), epochs),
             random_state,
             self._generator,
-            self.callbacks or (),
+            self._callbacks_with_doctor(incremental),
             ops_for(len(train) * network.n_parameters * epochs),
         )
+
+    def _callbacks_with_doctor(self, incremental: bool) -> Sequence[Callback]:
+        """Return the callbacks, with a doctor for a whole fit if one is wanted."""
+        given = self.callbacks or ()
+        if incremental or not getattr(self, "doctor", False):
+            return given
+        from inknet.doctor.doctor import Doctor
+
+        return [*given, Doctor()]
+
+    def _tell_findings(self, training: StochasticTraining) -> None:
+        """Keep what the doctor found, and warn of its faults."""
+        from inknet.doctor.wording import for_estimator
+
+        self.findings_ = list(training.history.findings)
+        for finding in self.findings_:
+            if finding.is_alarm:
+                said = " ".join(finding.lines(for_estimator))
+                warnings.warn(said, FindingWarning, stacklevel=6)
 
     def _fit_by_steps(self, training: StochasticTraining, incremental: bool) -> None:
         """Find the weights by steps on batches."""
@@ -269,6 +290,8 @@ class Perceptron(Settings):
         finally:  # also after Ctrl-C or an error: the classifier can be used
             if self.early_stopping:
                 network.parameters[:], network.statistics[:] = self._best
+        if not incremental and getattr(self, "doctor", False):
+            self._tell_findings(training)
 
     def _validation_samples(
         self, given: ForValidation | None, y_train: Any, dtype: np.dtype[np.floating[Any]]

@@ -9,6 +9,7 @@ from inknet.output import print_if_possible
 from inknet.sklearn.fitted import FittedNetwork
 from inknet.sklearn.parameters import STOCHASTIC_SOLVERS
 from inknet.sklearn.solvers import Stepper, StochasticTraining
+from inknet.training.findings import Finding
 
 RECORD = (
     "loss_curve_",
@@ -34,6 +35,7 @@ class Record(FittedNetwork):
     _best_mean_loss: float = np.inf
     _best: tuple[Floats, Floats]
     _optimizer: Stepper
+    findings_: list[Finding]
 
     def _begin_record(self) -> None:
         """Start with an empty record of what the epochs measured; L-BFGS keeps none."""

@@ -61,6 +61,7 @@ class Settings(Record):
             ("clip", self.clip is not None),
             ("schedule", self.schedule not in (None, "constant")),
             ("callbacks", bool(self.callbacks)),
+            ("doctor", getattr(self, "doctor", False)),
             ("early_stopping", self.early_stopping and has_validation),
         ):
             if is_on:

@@ -1,0 +1,53 @@
+"""The doctor of `MLPClassifier`: warnings in the words of the estimator."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_wine
+from sklearn.preprocessing import StandardScaler
+
+from inknet import MLPClassifier
+from inknet.errors import FindingWarning
+
+X, y = load_wine(return_X_y=True)
+Z = StandardScaler().fit_transform(X)
+SETTINGS = {"hidden_layer_sizes": (12,), "max_iter": 60, "random_state": 0, "tol": 0.0}
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+
+def test_a_fault_is_a_warning_with_the_parameter_that_mends_it() -> None:
+    with pytest.warns(FindingWarning, match="a StandardScaler before it, in a pipeline"):
+        model = MLPClassifier(**SETTINGS, doctor=True).fit(X, y)
+    assert model.findings_[0].identifier == "features-not-scaled"
+    with pytest.warns(FindingWarning, match="learning_rate_init=0.00"):
+        MLPClassifier(**SETTINGS, learning_rate_init=300.0, doctor=True).fit(Z, y)
+
+
+def test_labels_that_exclude_each_other_are_told_from_several_labels() -> None:
+    with pytest.warns(FindingWarning, match="y.argmax"):
+        model = MLPClassifier(**SETTINGS, learning_rate_init=0.01, doctor=True).fit(Z, np.eye(3)[y])
+    assert [one.identifier for one in model.findings_ if one.is_alarm] == ["exclusive-labels"]
+    several = np.stack([y == 0, y > 0, Z[:, 0] > 0], axis=1).astype(int)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FindingWarning)
+        MLPClassifier(**SETTINGS, learning_rate_init=0.01, doctor=True).fit(Z, several)
+
+
+def test_a_sound_fit_gets_no_warning_and_the_same_weights() -> None:
+    sound = MLPClassifier(**SETTINGS, learning_rate_init=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FindingWarning)
+        examined = clone(sound).set_params(doctor=True).fit(Z, y)
+    for ours, theirs in zip(examined.coefs_, sound.fit(Z, y).coefs_, strict=True):
+        assert_array_equal(ours, theirs)
+    assert not hasattr(sound, "findings_")
+
+
+def test_l_bfgs_has_no_doctor() -> None:
+    with pytest.raises(ValueError, match="doctor=True needs the solver 'sgd' or 'adam'"):
+        MLPClassifier(solver="lbfgs", doctor=True).fit(Z, y)
