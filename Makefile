@@ -7,7 +7,7 @@ BENCH_VENV := .venv-bench
 # Two test processes share the cores: a matrix product then does best on one thread.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: train fast test format figures experiments bench stale record handwriting pretrained test-all clean
+.PHONY: train fast test format figures experiments bench stale record doctor handwriting pretrained test-all clean
 
 train: $(VENV)/installed ## train the digit network; DATA=fashion on other data; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(if $(DATA),--data $(DATA)) $(ARGS)
@@ -46,6 +46,9 @@ stale: $(VENV)/installed ## say which figures of docs/performance.md are older t
 
 record: fast ## train for the fewest errors, and write docs/record.md (about 3 hours; ARGS="quick" for a part)
 	$(BIN)/python scripts/record.py $(ARGS)
+
+doctor: $(VENV)/installed-dev ## measure how often the doctor is right, and write docs/doctor.md (10 minutes)
+	$(BIN)/python scripts/doctor.py $(ARGS)
 
 handwriting: $(BENCH_VENV)/installed ## measure how real handwriting is read, and write docs/handwriting.md (half an hour; ARGS="speed" measures a part again)
 	$(BENCH_VENV)/bin/python scripts/handwriting.py $(ARGS)
