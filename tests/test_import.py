@@ -60,7 +60,7 @@ FLOORS = [
     {"photo"},
     {"mlp", "sklearn"},
     {"runs", "exchange"},
-    {"experiments"},
+    {"experiments", "explain"},
     {"studio"},
     {"cli"},
 ]
@@ -79,6 +79,7 @@ APART = {
     "exchange": {"data", "recipes", "training", "report", "sklearn"},
     "runs": {"sklearn", "exchange"},
     "experiments": {"sklearn", "exchange"},
+    "explain": {"sklearn", "exchange"},
     "studio": {"sklearn"},
     "cli": {"sklearn"},
 }

@@ -9,17 +9,17 @@ from fastapi import APIRouter, Body, Query
 
 from inknet.data import Dataset
 from inknet.errors import InputError
+from inknet.explain.answers import Answers
+from inknet.explain.explaining import Explainer, finite
+from inknet.explain.steps import Steps
+from inknet.explain.tracing import Answer, Step, Values, answered, one_step
 from inknet.mlp import MLP
 from inknet.recipes import TrainingRecipe, load_recipe
 from inknet.runs import Run
-from inknet.studio.answers import Answers
 from inknet.studio.corrections import shape_of
-from inknet.studio.explaining import Explainer, finite
 from inknet.studio.folders import PRETRAINED, Folders, Kept
 from inknet.studio.looking import training_part
 from inknet.studio.reading import image_in
-from inknet.studio.steps import Steps
-from inknet.studio.tracing import Answer, Step, Values, answered, one_step
 
 N_OTHERS = 31
 """So many training images are in the batch of a step, besides the digit that is followed."""

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from inknet.errors import InputError
+from inknet.explain.source_lines import source_of
+from inknet.explain.tracing import Values
 from inknet.nn.layers import BATCH_NORM_EPSILON, Activation, BatchNorm, Dense, Dropout, Layer
 from inknet.nn.network import Network
-from inknet.studio.source_lines import source_of
-from inknet.studio.tracing import Values
 
 Node = dict[str, Any]
 MOST_TERMS = 12

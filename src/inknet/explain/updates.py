@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.errors import InputError
+from inknet.explain.explaining import Explainer, Node, Sum, learned_node, say
+from inknet.explain.tracing import Step, Values
 from inknet.nn.layers import Dense
 from inknet.nn.optimizers import Adam, Momentum
-from inknet.studio.explaining import Explainer, Node, Sum, learned_node, say
-from inknet.studio.tracing import Step, Values
 
 MOST_LISTED = 1000
 """Terms of the penalty that are told one by one; there is one for each weight."""
