@@ -17,7 +17,18 @@ from typing import Annotated, Any
 import typer
 from typer.exceptions import TyperException
 
-from inknet.cli import data, exchange, experiments, predict, recipes, runs, studio, submit, train
+from inknet.cli import (
+    data,
+    exchange,
+    experiments,
+    gradcheck,
+    predict,
+    recipes,
+    runs,
+    studio,
+    submit,
+    train,
+)
 from inknet.cli.console import EXIT_BAD_INPUT, complain, how_to_resume, say
 from inknet.cli.problems import system_problem
 from inknet.errors import InputError, StudyStopped, TrainingStopped
@@ -33,6 +44,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "predict": predict.predict,
     "submit": submit.submit,
     "runs": runs.runs,
+    "gradcheck": gradcheck.gradcheck,
     "studio": studio.studio,
     "search": experiments.search,
     "export": exchange.export,

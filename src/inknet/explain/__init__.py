@@ -2,4 +2,5 @@
 
 `tracing` takes a sample through a network and a step of training; `answers`, `steps` and `updates`
 say which sum each number is (`explaining`), with the lines that compute it (`source_lines`).
+`checking` compares gradients with finite differences.
 """
