@@ -7,7 +7,7 @@ gradient that is wrongly 0 is not among the largest.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -49,6 +49,17 @@ class Check:
     analytic: Values
     numerical: Values
     rounding: Values
+
+    @property
+    def first(self) -> Check:
+        """The check of the first number alone."""
+        return replace(
+            self,
+            places=self.places[:1],
+            analytic=self.analytic[:1],
+            numerical=self.numerical[:1],
+            rounding=self.rounding[:1],
+        )
 
     @property
     def error(self) -> float:

@@ -21,8 +21,14 @@ MOST_LISTED = 1000
 class Updates(Explainer):
     """Explains learned numbers: from the gradients of a batch to what the step makes of them."""
 
-    def __init__(self, step: Step, class_names: Sequence[str], width: int) -> None:
-        super().__init__(step.network, class_names, width)
+    def __init__(
+        self,
+        step: Step,
+        class_names: Sequence[str],
+        width: int | None,
+        feature_names: Sequence[str] = (),
+    ) -> None:
+        super().__init__(step.network, class_names, width, feature_names)
         self.step, self.n = step, len(step.labels)
 
     def gradient_node(self, position: int, unit: int, b: int) -> Node:
