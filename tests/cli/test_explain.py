@@ -1,7 +1,9 @@
 """``inknet explain`` prints a walk in 80 columns, and refuses what it cannot walk in one line."""
 
 import csv
+import io
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from PIL import Image
 
 import inknet
+from inknet.cli.paper import Paper
 from inknet.data.example import write_example
 from inknet.nn.layers import Dense
 from inknet.recipes import load_recipe
@@ -156,3 +159,15 @@ def test_a_run_whose_data_were_changed_is_refused(called, here, tmp_path, monkey
         Path("plants.csv").write_text(table)
     assert code == 2
     assert "was changed since runs/plants was trained" in complaints[0]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line"),
+    [("ascii", "-- y = -1.5 x 2 > 3 +"), ("cp1252", "-- y = -1.5 × 2 > 3 +")],
+)
+def test_a_minus_is_not_lost_where_the_terminal_has_no_sign_for_it(monkeypatch, encoding, line):
+    stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+    monkeypatch.setattr(sys, "stdout", stream)
+    Paper().line(("── ", "bold"), "y = −1.5 × 2 → 3 ", ("✓", "color(34)"))
+    stream.flush()
+    assert stream.buffer.getvalue().decode(encoding).rstrip("\n") == line

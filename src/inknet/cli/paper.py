@@ -21,12 +21,18 @@ LESS, MORE, RIGHT, WRONG, QUIET = "color(166)", "color(31)", "color(34)", "bold 
 others."""
 BLOCKS = " ▏▎▍▌▋▊▉█"
 
+ASCII = str.maketrans("−–×·→─✓✗…█▀▄▏▎▍▌▋▊▉Σ√′λ‖", "--x*>-+!~#'.......#Sr'l|")
+"""What stands for a sign that the terminal's encoding has not: a minus must not be lost."""
+
 
 class Paper:
     """Prints lines, sums, lines of code and comparisons."""
 
     def __init__(self) -> None:
         self.terminal = Terminal(soft_wrap=True)
+        encoding = self.terminal.encoding
+        signs = {sign: other for sign, other in ASCII.items() if not _has(encoding, chr(sign))}
+        self._signs = signs
 
     def line(self, *parts: str | tuple[str, str] | Text) -> None:
         """Print a line of parts, each plain or with a style."""
@@ -38,6 +44,7 @@ class Paper:
                 words, style = part if isinstance(part, tuple) else (part, "")
                 text.append(printable(words), style)
         text.rstrip()
+        text.plain = text.plain.translate(self._signs)  # of the same length, so styles stay
         self.terminal.print(text)
 
     def title(self, words: str) -> None:
@@ -126,3 +133,7 @@ def bar(share: float, width: int) -> str:
     """Return a bar of so many cells for a share of 1; the smallest shares have none."""
     eighths = round(float(share) * width * 8)
     return "█" * (eighths // 8) + BLOCKS[eighths % 8].strip()
+
+
+def _has(encoding: str, sign: str) -> bool:
+    return sign.encode(encoding, "replace").decode(encoding) == sign

@@ -59,8 +59,8 @@ class Page(Paper):
         widths = "-".join(map(str, architecture.layer_dims))
         self.line((subject.name, "bold"), f": {widths}, {self.network.n_parameters:,} parameters")
         self.line()
-        beside = self._answer()
         picture = self._picture()
+        beside = self._answer(16 if picture else 40)
         if picture and picture[0].cell_len + 46 > WIDTH:
             for row in picture:
                 self.line("  ", row)
@@ -71,8 +71,8 @@ class Page(Paper):
             row = picture[i] if i < len(picture) else Text(blank)
             self.line("  ", row, "   " if picture else "", *(beside[i] if i < len(beside) else ()))
 
-    def _answer(self) -> list[tuple[str | tuple[str, str] | Text, ...]]:
-        """Return the lines beside the picture."""
+    def _answer(self, room: int) -> list[tuple[str | tuple[str, str] | Text, ...]]:
+        """Return the lines beside the picture, with room for so many letters of a name."""
         subject, names = self.subject, self.facts.class_names
         p = self.walk.answer.probabilities[0]
         sure = np.argsort(-p, kind="stable")[:3]
@@ -83,7 +83,7 @@ class Page(Paper):
             (),
             ("The network answers",),
         ]
-        widest = min(16, max(len(names[k]) for k in sure))
+        widest = min(room, max(len(names[k]) for k in sure))
         lines += [
             (f"  {names[k][:widest]:{widest}} {p[k]:8.2%} ", (bar(p[k], 16), MORE)) for k in sure
         ]
