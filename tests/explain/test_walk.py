@@ -117,3 +117,9 @@ def test_the_row_is_that_of_the_test_data(runs):
     assert other.label == 4
     with pytest.raises(InputError, match=r"--row 4000: .* rows, counted from 0"):
         subject_of(runs / "plain", runs, row=4000)
+
+
+def test_a_network_that_is_too_large_to_copy_is_refused(runs, monkeypatch):
+    monkeypatch.setattr("inknet.explain.subject.MOST_PARAMETERS", 1000)
+    with pytest.raises(InputError, match=r"plain: has .* weights; networks of at most 1,000 can"):
+        subject_of(runs / "plain", runs)

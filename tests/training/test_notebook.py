@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from inknet import MLP, InputError, LivePlot
+from inknet import MLP, InputError, LivePlot, MLPClassifier
 from inknet.data import load
 from inknet.recipes import load_recipe
 from inknet.training.notebook import NotebookBar, in_notebook
@@ -77,6 +77,14 @@ def test_the_curves_are_drawn_again_in_the_same_place(notebook, monkeypatch):
         with Image.open(io.BytesIO(content["image/png"])) as image:
             assert image.width > image.height > 100
     assert "epoch 3/3" in plot[-1]["text/plain"]
+
+
+def test_the_curves_of_an_estimator_are_drawn_too(notebook):
+    estimator = MLPClassifier((8,), callbacks=[LivePlot(seconds=0)], max_iter=4, tol=10.0)
+    estimator.set_params(n_iter_no_change=2).fit(X / 255, Y, X_val=X / 255, y_val=Y)
+    (plot,) = notebook.outputs
+    assert all("image/png" in content for content in plot)
+    assert f"epoch {estimator.n_iter_}/4" in plot[-1]["text/plain"]
 
 
 def test_a_further_training_has_a_place_of_its_own(notebook):
