@@ -7,7 +7,7 @@ BENCH_VENV := .venv-bench
 # Two test processes share the cores: a matrix product then does best on one thread.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: train fast test format figures experiments bench stale record doctor handwriting pretrained test-all clean
+.PHONY: train fast test format figures experiments bench stale record doctor handwriting pretrained test-all notebooks clean
 
 train: $(VENV)/installed ## train the digit network; DATA=fashion on other data; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(if $(DATA),--data $(DATA)) $(ARGS)
@@ -55,6 +55,12 @@ handwriting: $(BENCH_VENV)/installed ## measure how real handwriting is read, an
 
 pretrained: fast ## train the model in the package on MNIST, and record its training there (about 3 minutes)
 	$(BIN)/python scripts/pretrained.py $(ARGS)
+
+notebooks: $(VENV)/installed-dev ## build the notebooks of docs/notebooks with their outputs, in build/notebooks
+	$(BIN)/pip install --quiet 'jupytext>=1.16' ipykernel nbconvert
+	mkdir -p build/notebooks
+	cd build/notebooks && for text in ../../docs/notebooks/*.py; do \
+		../../$(BIN)/jupytext --to ipynb --execute --output $$(basename $$text .py).ipynb $$text || exit 1; done
 
 clean: ## remove what make made
 	rm -rf $(VENV) $(BENCH_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -4,7 +4,7 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -80,6 +80,24 @@ def browser() -> Iterator[object]:
             )
         yield started
         started.close()
+
+
+@pytest.fixture
+def called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, list[str]]]:
+    """Run the command line in this process; return its exit code, its output and its complaints."""
+
+    def call(*words: object) -> tuple[int, str, list[str]]:
+        from inknet.cli import app
+
+        monkeypatch.setattr("sys.argv", ["inknet", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            app.main()
+        printed = capsys.readouterr()
+        return int(ended.value.code or 0), printed.out, printed.err.splitlines()
+
+    return call
 
 
 @pytest.fixture

@@ -60,7 +60,7 @@ FLOORS = [
     {"photo"},
     {"mlp", "sklearn"},
     {"runs", "exchange"},
-    {"experiments"},
+    {"experiments", "explain"},
     {"studio"},
     {"cli"},
 ]
@@ -80,6 +80,7 @@ APART = {
     "doctor": {"model_file", "predictor", "pretrained"},
     "runs": {"sklearn", "exchange"},
     "experiments": {"sklearn", "exchange"},
+    "explain": {"sklearn", "exchange"},
     "studio": {"sklearn"},
     "cli": {"sklearn"},
 }

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from inknet.sklearn import MLPClassifier as MLPClassifier
     from inknet.sklearn import MLPRegressor as MLPRegressor
     from inknet.training.callbacks import Callback as Callback
+    from inknet.training.notebook import LivePlot as LivePlot
 
 _HOMES = {
     "MLP": "inknet.mlp",
@@ -22,6 +23,7 @@ _HOMES = {
     "MLPRegressor": "inknet.sklearn",
     "Callback": "inknet.training.callbacks",
     "InputError": "inknet.errors",
+    "LivePlot": "inknet.training.notebook",
     "Run": "inknet.runs",
     "load_arrays": "inknet.data.arrays",
     # for `History.plot`, which is on a lower floor than what draws
@@ -33,6 +35,7 @@ __all__ = [
     "MLP",
     "Callback",
     "InputError",
+    "LivePlot",
     "MLPClassifier",
     "MLPRegressor",
     "Run",

@@ -20,6 +20,7 @@ from inknet.model_file import ModelFacts, check_layers, load_model, save_model
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, fastest
+from inknet.report.tables import model_html
 from inknet.seeds import Streams
 from inknet.training.arguments import (
     checked_settings,
@@ -136,6 +137,9 @@ class MLP:
         layers = ", ".join(map(repr, self.network.layers))
         return f"MLP({layers}; {self.network.n_parameters:,} parameters)"
 
+    def _repr_html_(self) -> str:
+        return model_html(self.network, self.facts)
+
     def __getstate__(self) -> dict[str, Any]:
         check_layers(self.network)
         return self.__dict__
@@ -174,7 +178,7 @@ class MLP:
         batch_size
             Samples in a step; ``"all"`` for full-batch training.
         print_interval
-            Print a line every ``print_interval`` epochs; with 0 or without it, nothing.
+            Print a line every so many epochs; with 0 nothing, without it a bar in notebooks.
         patience
             Stop after this many epochs without improvement, and restore the best weights.
         augment

@@ -1,4 +1,4 @@
-"""What is printed: where it cannot be printed, nothing else is lost.
+"""What is printed, or shown in a notebook: where it cannot be printed, nothing else is lost.
 
 A terminal may be closed, a reader may stop reading (``| head``), a disk may be full, and a program
 without a console has no output at all. None of these may end a training.
@@ -9,9 +9,42 @@ from __future__ import annotations
 import io
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from html import escape
+from itertools import zip_longest
 from typing import Any, TextIO
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> str:
+    """Return a table for a notebook, with every text escaped.
+
+    Parameters
+    ----------
+    head
+        The names of the columns.
+    rows
+        Cells. A column of figures, which begin with a digit or a sign, is aligned to the right.
+    caption
+        A line above the table.
+    """
+    cells = [[str(value) for value in row] for row in rows]
+    style = [
+        ' style="text-align: left"' if any(map(_is_text, column)) else ""
+        for column in zip_longest(*cells, fillvalue="")
+    ]
+
+    def line(tag: str, texts: Sequence[str]) -> str:
+        pairs = zip_longest(texts, style[: len(texts)], fillvalue="")
+        return "".join(f"<{tag}{how}>{escape(text)}</{tag}>" for text, how in pairs)
+
+    above = f'<caption style="text-align: left">{escape(caption)}</caption>' if caption else ""
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in cells)
+    return f"<table>{above}<thead><tr>{line('th', head)}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _is_text(cell: str) -> bool:
+    return bool(cell) and not (cell[0].isdigit() or cell[0] in "-−–")
 
 
 class Output:

@@ -13,11 +13,11 @@ import pytest
 import inknet
 from inknet import MLP, InputError
 from inknet.data import load
+from inknet.explain.answers import Answers
+from inknet.explain.source_lines import PLACES, source_of
+from inknet.explain.steps import Steps
+from inknet.explain.tracing import answered, double, one_step
 from inknet.recipes import training_recipe
-from inknet.studio.answers import Answers
-from inknet.studio.source_lines import PLACES, source_of
-from inknet.studio.steps import Steps
-from inknet.studio.tracing import answered, double, one_step
 from inknet.training.loop import optimizer_for
 from inknet.training.step import Training
 from tests.studio.by_hand import FUNCTIONS, ByHand, place_of

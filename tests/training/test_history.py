@@ -97,7 +97,7 @@ def test_a_notebook_shows_a_table_and_the_curves(tmp_path):
     history = History([record(1), record(2)], best_epoch=2)
     html = history._repr_html_()
     assert html.count("<tr>") == 3
-    assert "<th>val acc</th>" in html and "<td>best</td>" in html
+    assert "<th>val acc</th>" in html and ">best</td>" in html
     figure = history.plot(tmp_path / "loss.png")
     assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
     with Image.open(tmp_path / "loss.png") as image:

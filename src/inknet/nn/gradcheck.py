@@ -29,14 +29,16 @@ from inknet.nn.layers import Layer
 from inknet.nn.network import Network
 
 STEP = 1e-5
-"""Half of the distance between the two sides."""
+"""Half of the distance between the two sides, if nothing else is asked for."""
 
 Arrays: TypeAlias = dict[str, Floats]
 """Arrays by the number of their layer, from 0, the layer, and their name in it."""
 
 
-def differences(objective: Callable[[], float], values: Floats) -> Floats:
+def differences(objective: Callable[[], float], values: Floats, step: float = STEP) -> Floats:
     """Differentiate ``objective()`` with respect to each value that it reads; restore them.
+
+    ``step`` is half of the distance between the two sides.
 
     Returns
     -------
@@ -46,12 +48,12 @@ def differences(objective: Callable[[], float], values: Floats) -> Floats:
     numerical = np.empty(values.shape)
     for i in np.ndindex(values.shape):
         value = values[i]
-        values[i] = value + STEP
+        values[i] = value + step
         above = objective()
-        values[i] = value - STEP
+        values[i] = value - step
         below = objective()
         values[i] = value
-        numerical[i] = (above - below) / (2 * STEP)
+        numerical[i] = (above - below) / (2 * step)
     return numerical
 
 

@@ -7,12 +7,14 @@ Every key has a default, an unknown key is refused, and each run keeps its recip
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 import tomli_w
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from inknet.nn.architecture import Architecture
+from inknet.output import html_table
 
 Fraction: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 Positive: TypeAlias = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -49,6 +51,20 @@ class Part(BaseModel):
                     f"{name} is {table[name]!r}; this key was retired, inknet 0.1 can use it"
                 )
         return {name: value for name, value in table.items() if name not in cls.RETIRED}
+
+    def _repr_html_(self) -> str:
+        return html_table(("key", "value", "default", "meaning"), self._rows(""))
+
+    def _rows(self, prefix: str) -> Iterator[tuple[str, object, object, str]]:
+        """Return each key with its value, its default if that is another, and its meaning."""
+        for name, field in type(self).model_fields.items():
+            value = getattr(self, name)
+            if isinstance(value, Part):
+                yield from value._rows(f"{prefix}{name}.")
+            else:
+                meaning = " ".join((field.description or "").replace("``", "").split())
+                default = "" if value == field.default else field.default
+                yield prefix + name, value, default, meaning
 
 
 class DataRecipe(Part):

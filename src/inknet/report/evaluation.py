@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inknet.errors import InputError
 from inknet.report.calibration import Calibration, calibration
+from inknet.report.tables import evaluation_html
 
 MOST_CLASSES = 10_000
 """The confusion matrix of these has a hundred million numbers."""
@@ -88,6 +89,9 @@ class Evaluation:
             }
             for name, precision, recall, f1, support in figures
         }
+
+    def _repr_html_(self) -> str:
+        return evaluation_html(self)
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain Python values, ready for JSON."""

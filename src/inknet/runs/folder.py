@@ -183,6 +183,12 @@ def list_runs(
     return runs
 
 
+def newest_run(folder: Path) -> Run | None:
+    """Return the run directly below ``folder`` that was finished last; None if there is none."""
+    paths = sorted(folder.glob("*/metrics.json"), key=lambda path: path.stat().st_mtime_ns)
+    return Run.open(paths[-1].parent) if paths else None
+
+
 def list_unfinished(folder: Path) -> list[Path]:
     """Return the folders directly below ``folder`` that hold a training to resume."""
     return [

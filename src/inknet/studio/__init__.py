@@ -4,9 +4,7 @@
 `reading` answers pictures, `looking` finds mistakes and similar images, `corrections` keeps what a
 user says, `studies` lists recipes, sources and studies, and `trainings` starts trainings, each of
 which is a `process` of its own that writes what happens to a log (`live`); `streaming` sends it to
-pages. `tracing` takes a digit through a network and a step of training, `answers` and `steps` say
-which sum each number is (`explaining`), with the lines that compute it (`source_lines`);
-`following` has their calls.
+pages. `following` has the calls that take a digit through a network, as `inknet.explain` does.
 `documentation` is the page of the calls; all other pages are in `inknet.page`.
 """
 

@@ -9,21 +9,21 @@ from fastapi import APIRouter, Body, Query
 
 from inknet.data import Dataset
 from inknet.errors import InputError
+from inknet.explain.answers import Answers
+from inknet.explain.checking import inputs_of
+from inknet.explain.explaining import Explainer, finite
+from inknet.explain.steps import Steps
+from inknet.explain.tracing import MOST_PARAMETERS, Answer, Step, Values, answered, one_step
 from inknet.mlp import MLP
 from inknet.recipes import TrainingRecipe, load_recipe
 from inknet.runs import Run
-from inknet.studio.answers import Answers
 from inknet.studio.corrections import shape_of
-from inknet.studio.explaining import Explainer, finite
 from inknet.studio.folders import PRETRAINED, Folders, Kept
 from inknet.studio.looking import training_part
 from inknet.studio.reading import image_in
-from inknet.studio.steps import Steps
-from inknet.studio.tracing import Answer, Step, Values, answered, one_step
 
 N_OTHERS = 31
 """So many training images are in the batch of a step, besides the digit that is followed."""
-MOST_PARAMETERS = 5_000_000
 
 Mode = Literal["answers", "learns"]
 
@@ -146,9 +146,7 @@ def _others(folders: Folders, run: str) -> tuple[Values, np.ndarray[Any, np.dtyp
     """Return some training samples of a run as inputs, and their labels."""
     model = folders.model(run)
     part: Dataset = model.scaled(training_part(folders, run, N_OTHERS))
-    stored = part.stored()
-    inputs = stored / np.float64(255) if stored.dtype == np.uint8 else stored.astype(np.float64)
-    return inputs, part.targets
+    return inputs_of(part), part.targets
 
 
 def _settings(folders: Folders, run: str) -> TrainingRecipe:

@@ -118,12 +118,13 @@ def with_lines(
 ) -> Sequence[Callback] | None:
     """Return the callbacks, before them one that prints a line every ``print_interval`` epochs.
 
-    With 0 or None, nothing is printed.
+    With 0 or None, nothing is printed; with None, a notebook shows a bar.
     """
     from inknet.training.callbacks import EpochLines, checked_callbacks
+    from inknet.training.notebook import NotebookBar, in_notebook
 
     if print_interval is None:
-        return callbacks
+        return [NotebookBar(), *checked_callbacks(callbacks)] if in_notebook() else callbacks
     if not isinstance(print_interval, (int, np.integer)) or print_interval < 0:
         raise InputError(f"print_interval is {print_interval!r}; expected a whole number from 0")
     if print_interval == 0:

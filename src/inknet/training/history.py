@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from inknet.errors import InputError, quoted
 from inknet.files import write_whole
+from inknet.output import html_table
 from inknet.training.ending import FINISHED, Ending
 from inknet.training.findings import Finding
 
@@ -177,9 +178,7 @@ class History:
     def _repr_html_(self) -> str:
         """Return the table of `__str__` for a notebook."""
         head, *lines = (re.split(r"  +", line.strip()) for line in str(self).split("\n"))
-        rows = ["".join(f"<th>{name}</th>" for name in head)]
-        rows += ["".join(f"<td>{cell}</td>" for cell in line) for line in lines]
-        return f"<table>{''.join(f'<tr>{row}</tr>' for row in rows)}</table>"
+        return html_table(head, lines)
 
     @classmethod
     def from_csv(cls, path: Path) -> History:

@@ -23,6 +23,8 @@ from inknet.training.loop import optimizer_for
 Values = NDArray[np.floating[Any]]
 SEED = 0
 """Of the dropout masks: the same for the same digit."""
+MOST_PARAMETERS = 5_000_000
+"""Larger networks are not followed: there are ten copies of all their weights."""
 ROUNDING = 1e-12
 """A target that is closer to 0 is 0: it is found as a difference."""
 

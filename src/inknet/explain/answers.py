@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from inknet.nn.layers import BATCH_NORM_EPSILON, BatchNorm, Dense, Dropout
-from inknet.studio.explaining import (
+from inknet.explain.explaining import (
     Explainer,
     Node,
     Sum,
@@ -18,7 +17,8 @@ from inknet.studio.explaining import (
     value_node,
     weighted,
 )
-from inknet.studio.tracing import Answer
+from inknet.explain.tracing import Answer
+from inknet.nn.layers import BATCH_NORM_EPSILON, BatchNorm, Dense, Dropout
 
 
 class Answers(Explainer):

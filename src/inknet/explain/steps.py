@@ -6,8 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from inknet.nn.layers import BATCH_NORM_EPSILON, Activation, BatchNorm, Dense, Layer
-from inknet.studio.explaining import (
+from inknet.explain.explaining import (
     Node,
     Sum,
     activated,
@@ -20,7 +19,8 @@ from inknet.studio.explaining import (
     value_node,
     weighted,
 )
-from inknet.studio.updates import Updates
+from inknet.explain.updates import Updates
+from inknet.nn.layers import BATCH_NORM_EPSILON, Activation, BatchNorm, Dense, Layer
 
 
 class Steps(Updates):

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inknet.errors import InputError
+from inknet.explain.explaining import Explainer, Node, Sum, learned_node, say
+from inknet.explain.tracing import Step, Values
 from inknet.nn.layers import Dense
 from inknet.nn.optimizers import Adam, Momentum
-from inknet.studio.explaining import Explainer, Node, Sum, learned_node, say
-from inknet.studio.tracing import Step, Values
 
 MOST_LISTED = 1000
 """Terms of the penalty that are told one by one; there is one for each weight."""
@@ -21,8 +21,14 @@ MOST_LISTED = 1000
 class Updates(Explainer):
     """Explains learned numbers: from the gradients of a batch to what the step makes of them."""
 
-    def __init__(self, step: Step, class_names: Sequence[str], width: int) -> None:
-        super().__init__(step.network, class_names, width)
+    def __init__(
+        self,
+        step: Step,
+        class_names: Sequence[str],
+        width: int | None,
+        feature_names: Sequence[str] = (),
+    ) -> None:
+        super().__init__(step.network, class_names, width, feature_names)
         self.step, self.n = step, len(step.labels)
 
     def gradient_node(self, position: int, unit: int, b: int) -> Node:

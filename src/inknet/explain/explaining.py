@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from inknet.errors import InputError
+from inknet.explain.source_lines import source_of
+from inknet.explain.tracing import Values
 from inknet.nn.layers import BATCH_NORM_EPSILON, Activation, BatchNorm, Dense, Dropout, Layer
 from inknet.nn.network import Network
-from inknet.studio.source_lines import source_of
-from inknet.studio.tracing import Values
 
 Node = dict[str, Any]
 MOST_TERMS = 12
@@ -99,11 +99,20 @@ class Explainer:
         In float64.
     class_names
     width
-        Of an image, in pixels.
+        Of an image, in pixels; None for rows of a table.
+    feature_names
+        Of the columns of a table, or none.
     """
 
-    def __init__(self, network: Network, class_names: Sequence[str], width: int) -> None:
-        self.network, self.class_names, self.width = network, class_names, width
+    def __init__(
+        self,
+        network: Network,
+        class_names: Sequence[str],
+        width: int | None,
+        feature_names: Sequence[str] = (),
+    ) -> None:
+        self.network, self.class_names = network, class_names
+        self.width, self.feature_names = width, feature_names
         self.last = len(network.layers)
 
     def explain(self, node: Node) -> Sum:
@@ -132,7 +141,9 @@ class Explainer:
 
     def name_of(self, position: int, unit: int) -> str:
         """Return what a value is called."""
-        if position == 0:
+        if position == 0 and self.width is None:
+            return self.feature_names[unit] if self.feature_names else f"feature {unit}"
+        if position == 0 and self.width is not None:
             return f"pixel in row {unit // self.width}, column {unit % self.width}"
         if position == self.last:
             return f"logit of {self.class_names[unit]}"
@@ -197,7 +208,7 @@ def value_node(position: int, unit: int, sample: int | None = None) -> Node:
 
 def say(x: float) -> str:
     """Return a number with about four digits."""
-    return f"{x:.4g}".replace("-", "−")
+    return f"{x + 0.0:.4g}".replace("-", "−")  # + 0.0 makes 0 of −0
 
 
 def pixel(title: str, value: float) -> Sum:
