@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import hypot
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from inknet.doctor.diagnosis import diagnose
 from inknet.doctor.facts import duplicated_columns, facts_of, repeats
 from inknet.doctor.parts import part_of
 from inknet.doctor.second_opinion import second_opinion
-from inknet.doctor.signs import FIRST_LOOKS, Signs, norm, signs_of_layers
+from inknet.doctor.signs import FIRST_LOOKS, Signs, norm, norm_of, signs_of_layers, some
 from inknet.nn.initializers import he
 from inknet.nn.layers import Dense
 from inknet.nn.network import Network
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from inknet.recipes import AugmentRecipe
     from inknet.training.session import Session
 
-MOST_LOOKS = 60
+MOST_LOOKS = 30
 """So many steps of a training are looked at, evenly spread, and the first few besides."""
 MOST_CLASSES = 200
 """For more classes, no simple models are fitted."""
@@ -123,7 +124,7 @@ class Doctor(Callback):
         case.steps_per_epoch = max(1, trainer.total_steps // max(1, trainer.settings.epochs))
         case.ends_in_dense = isinstance(network.layers[-1], Dense)
         case.start = start_of(network, is_fresh=trainer.step == 0)
-        self._initial = [dense.weight.copy() for dense in network.dense_layers]
+        self._initial = [some(dense.weight).copy() for dense in network.dense_layers]
         self._interval = max(1, trainer.total_steps // MOST_LOOKS)
         self._say(trainer)
 
@@ -131,19 +132,20 @@ class Doctor(Callback):
         network, settings = trainer.network, trainer.settings
         signs = Signs(trainer.step, trainer.loss, trainer.learning_rate)
         signs_of_layers(network, signs)
-        signs.gradients = [norm(dense.weight_gradient) for dense in network.dense_layers]
-        self._weights = [dense.weight.copy() for dense in network.dense_layers]
-        signs.weights = [norm(weight) for weight in self._weights]
-        whole = norm(network.gradients)
+        dense = network.dense_layers
+        signs.gradients = [norm(layer.weight_gradient) for layer in dense]
+        self._weights = [some(layer.weight).copy() for layer in dense]
+        signs.weights = [norm(layer.weight) for layer in dense]
+        whole = hypot(*signs.gradients)
         if settings.l2_lambda:
-            n_rows = len(network.dense_layers[-1].__dict__["_input"])
-            penalty = settings.l2_lambda / n_rows * norm(*self._weights)
+            n_rows = len(dense[-1].__dict__["_input"])
+            penalty = settings.l2_lambda / n_rows * hypot(*signs.weights)
             signs.penalty = penalty / max(whole, 1e-30)
         limit = settings.clip_norm
-        if settings.clip_value is not None:
-            limit = settings.clip_value * network.n_parameters**0.5
-            clipped = np.clip(network.gradients, -settings.clip_value, settings.clip_value)
-            limit = norm(clipped)
+        if (most := settings.clip_value) is not None:
+            limit = hypot(
+                *(norm(np.clip(some(layer.weight_gradient), -most, most)) for layer in dense)
+            )
         if limit is not None and whole > limit:
             signs.clipped = whole / max(limit, 1e-30)
         self._looked = signs
@@ -154,7 +156,7 @@ class Doctor(Callback):
         signs, self._looked = self._looked, None
         dense = trainer.network.dense_layers
         pairs = zip(dense, self._weights, strict=True)
-        signs.updates = [norm(layer.weight - before) for layer, before in pairs]
+        signs.updates = [_distance(layer.weight, before) for layer, before in pairs]
         self._case.signs.append(signs)
         later = [step for step in FIRST_LOOKS if step >= trainer.step]
         ahead = trainer.step + self._interval
@@ -177,7 +179,10 @@ class Doctor(Callback):
         case.has_diverged = trainer.history.ending == FAILED and not np.isfinite(trainer.loss)
         if case.start.is_fresh:
             pairs = zip(trainer.network.dense_layers, self._initial, strict=True)
-            case.moved = [norm(d.weight - first) / max(norm(first), 1e-30) for d, first in pairs]
+            case.moved = [
+                _distance(dense.weight, first) / max(norm_of(first, dense.weight.size), 1e-30)
+                for dense, first in pairs
+            ]
         add_opinion(case)
         self._say(trainer)
 
@@ -191,6 +196,11 @@ class Doctor(Callback):
         for finding in found:
             if self.on_finding is not None and finding.identifier not in known:
                 self.on_finding(finding)
+
+
+def _distance(weight: NDArray[Any], some_before: NDArray[Any]) -> float:
+    """Return how far weights are from what some of them were before."""
+    return norm_of(some(weight) - some_before, weight.size)
 
 
 def add_samples(case: Case, samples: Any, others: Any) -> None:

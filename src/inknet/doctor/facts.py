@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from inknet.doctor.parts import Part
 
-MOST_ROWS = 2_000
+MOST_ROWS = 1_000
 """So many rows, evenly spread, stand for the features of a part."""
 MOST_HASHED = 60_000
-MOST_COLUMNS = 32
+MOST_COLUMNS = 24
 """Rows are compared by so many columns first, and in whole if these are equal."""
 CLOSE = 1e-3
 

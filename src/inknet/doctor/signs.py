@@ -18,6 +18,8 @@ FIRST_LOOKS = (0, 1, 2, 5, 10, 20, 50)
 """Steps that are looked at, besides those that are evenly spread."""
 MOST_ROWS = 256
 """Of a larger batch, the first so many rows are looked at."""
+MOST_WEIGHTS = 8_192
+"""Of a larger array, about so many numbers stand for all, whole rows evenly spread."""
 
 
 @dataclass
@@ -86,14 +88,25 @@ def signs_of_layers(network: Network, signs: Signs) -> None:
             signs.saturated.append(float(np.count_nonzero(np.abs(x) > edge) / x.size))
     logits = _output_of(network.layers[-1])
     if logits is not None:
-        some = logits[:MOST_ROWS]
-        sums = float(some.sum(axis=1, dtype=np.float64).mean())
-        signs.logits = float(some.min()), float(some.max()), sums
+        rows = logits[:MOST_ROWS]
+        sums = float(rows.sum(axis=1, dtype=np.float64).mean())
+        signs.logits = float(rows.min()), float(rows.max()), sums
 
 
-def norm(*arrays: Any) -> float:
-    """Return the Euclidean norm of all elements together."""
-    return sqrt(sum(float(np.dot(flat, flat)) for flat in (array.ravel() for array in arrays)))
+def some(array: NDArray[Any]) -> NDArray[Any]:
+    """Return rows ``(k, d)`` that stand for all rows of an array ``(n, d)``, as a view."""
+    return array[:: max(1, -(-array.size // MOST_WEIGHTS))]
+
+
+def norm_of(some_rows: NDArray[Any], size: int) -> float:
+    """Return the Euclidean norm of an array of so many numbers, from some of its rows."""
+    flat = np.ascontiguousarray(some_rows).ravel()
+    return sqrt(float(np.dot(flat, flat)) * size / max(1, flat.size))
+
+
+def norm(array: NDArray[Any]) -> float:
+    """Return the Euclidean norm of an array ``(n, d)``; of a large one, an estimate."""
+    return norm_of(some(array), array.size)
 
 
 def _output_of(layer: Layer) -> Any:
