@@ -478,6 +478,7 @@ def test_ops_that_cannot_be_had_are_refused_in_one_line(run, ops, expected):
         fresh=True,
         INKNET_OPS=ops,
         PYTHONPATH=_first(run.parent),
+        PYTHONDONTWRITEBYTECODE="1",  # for it would leave what it compiled
     )
     assert f"INKNET_OPS is {ops!r}" in line and expected in line
 
