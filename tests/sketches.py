@@ -1,0 +1,37 @@
+"""A grey pixel in place of each picture, for tests of what is around the pictures of a run.
+
+To draw takes most of the time of a short training. The files are written as the drawn ones are.
+"""
+
+from collections.abc import Callable
+from importlib import import_module
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from inknet.files import write_whole
+
+DRAWN = {
+    "inknet.report.plots": ("plot_history", "plot_confusion", "plot_reliability"),
+    "inknet.report.images": ("plot_weights", "plot_mistakes"),
+    "inknet.experiments.pictures": ("plot_study",),
+}
+"""What draws the pictures of a run and of a study; the last argument is the path."""
+
+
+def sketch_pictures(replace: Callable[[object, str, object], None] = setattr) -> None:
+    """Replace the functions that draw the pictures of runs, of their reports and of studies."""
+    file = BytesIO()
+    Image.new("L", (1, 1), 128).save(file, "PNG")
+    png = file.getvalue()
+
+    def sketch(*arguments: object) -> None:
+        path = arguments[-1]
+        assert isinstance(path, Path)
+        write_whole(path, lambda place: place.write_bytes(png))
+
+    for module, names in DRAWN.items():
+        for name in names:
+            replace(import_module(module), name, sketch)
+    replace(import_module("inknet.report.page"), "png_of", lambda draw: png)
