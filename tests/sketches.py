@@ -1,6 +1,8 @@
 """A grey pixel in place of each picture, for tests of what is around the pictures of a run.
 
 To draw takes most of the time of a short training. The files are written as the drawn ones are.
+
+As a script, this is ``inknet`` with such pictures: ``python tests/sketches.py train ...``.
 """
 
 from collections.abc import Callable
@@ -35,3 +37,10 @@ def sketch_pictures(replace: Callable[[object, str, object], None] = setattr) ->
         for name in names:
             replace(import_module(module), name, sketch)
     replace(import_module("inknet.report.page"), "png_of", lambda draw: png)
+
+
+if __name__ == "__main__":
+    from inknet.cli.app import main
+
+    sketch_pictures()
+    main()
