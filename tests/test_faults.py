@@ -12,6 +12,7 @@ import pytest
 from commands import content, finish, inknet, running, wait_for
 from inknet import InputError, files
 from inknet.recipes import load_recipe
+from inknet.report import plots
 from inknet.runs import resume_run, train_run
 from inknet.runs.folder import FILES
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
@@ -248,6 +249,7 @@ def test_with_room_for_the_model_alone_the_run_is_complete_but_for_its_pictures(
 
 def test_a_picture_that_fails_costs_neither_the_run_nor_the_others(tmp_path, monkeypatch):
     monkeypatch.setenv("INKNET_OPS", "numpy")
+    monkeypatch.setattr(plots, "plot_confusion", plots.plot_confusion.__wrapped__)  # is drawn
     changes = ["data.limit=300", "network.hidden=[6]", "training.epochs=2"]
     recipe = load_recipe("digits", changes, source="sample")
     lines = []
