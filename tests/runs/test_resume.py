@@ -133,11 +133,11 @@ def kill(folder, n_kills, seed, uninterrupted):
 
 @pytest.mark.first
 def test_a_training_killed_at_random_moments_ends_with_the_same_bits(uninterrupted, tmp_path):
-    kill(tmp_path, 20, 0, uninterrupted)
+    kill(tmp_path, 12, 0, uninterrupted)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 10))
+@pytest.mark.parametrize("seed", range(10))
 def test_a_training_killed_at_many_more_moments_ends_with_the_same_bits(
     uninterrupted, tmp_path, seed
 ):
