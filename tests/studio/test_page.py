@@ -422,7 +422,10 @@ def test_a_studio_that_was_ended_is_said_in_a_sentence(page):
     page.complaints.clear()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (768, "light"), (1440, "dark")])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(360, "light"), pytest.param(768, "light", marks=pytest.mark.slow), (1440, "dark")],
+)
 def test_no_rule_of_accessibility_is_broken_and_nothing_is_cut_off(pages, width, scheme):
     page = pages(
         viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
