@@ -70,7 +70,7 @@ def drawn(page, strokes):
         page.mouse.move(*places[0])
         page.mouse.down()
         for place in places[1:]:
-            page.mouse.move(*place, steps=5)
+            page.mouse.move(*place, steps=2)  # after each, the page reads
         page.mouse.up()
 
 
