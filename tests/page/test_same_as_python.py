@@ -329,7 +329,9 @@ def test_what_is_sure_is_so_in_python_without_a_guard(modules, confidences):
 
 @pytest.mark.parametrize("light", [None, False, True])
 @pytest.mark.parametrize("crop", [False, True])
-@pytest.mark.parametrize("shape", [(20, 32), (8, 8), (28, 28)])
+@pytest.mark.parametrize(
+    "shape", [(20, 32), pytest.param((8, 8), marks=pytest.mark.slow), (28, 28)]
+)
 def test_images_of_other_models_are_fitted_to_the_same_bytes(
     modules, sample, tmp_path, shape, crop, light
 ):

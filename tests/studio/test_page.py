@@ -185,7 +185,9 @@ def test_noise_and_neurons_that_are_off_change_the_answer_until_it_is_mended(pag
     assert page.locator("#bars .value").all_text_contents() == bars
 
 
-@pytest.mark.parametrize("way", ["choose", "drop", "paste"])
+@pytest.mark.parametrize(
+    "way", ["choose", *(pytest.param(way, marks=pytest.mark.slow) for way in ("drop", "paste"))]
+)
 def test_a_picture_is_read_as_inknet_predict_reads_it(page, way, sample):
     """A row of two digits on grey paper, which only the server straightens and judges."""
     open_place(page, "draw", run="one")
