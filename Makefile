@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
-# Two test processes share the cores: a matrix product then does best on one thread.
-TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+# Two test processes share the cores: a matrix product then does best on one thread. Tests start many
+# interpreters; none shall compile again what another has compiled, whatever the user has set.
+TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
 .PHONY: train fast test format figures experiments bench stale record doctor handwriting pretrained test-all notebooks clean
 

@@ -28,8 +28,15 @@ def environment(**changes: str) -> dict[str, str]:
 class Command:
     """What `subprocess.Popen` is, for a command that the fork server has become."""
 
-    def __init__(self, words: list[str], folder: Path, file_size: int | None, env: dict[str, str]):
-        request = {"words": words, "folder": str(folder), "file_size": file_size}
+    def __init__(
+        self,
+        words: list[str],
+        folder: Path,
+        file_size: int | None,
+        drawn: bool,
+        env: dict[str, str],
+    ):
+        request = {"words": words, "folder": str(folder), "file_size": file_size, "drawn": drawn}
         request["environment"] = env
         own, given = zip(*(os.pipe() for _ in range(3)), strict=True)
         socket.send_fds(fork_server(), [json.dumps(request).encode()], given)
@@ -101,17 +108,19 @@ def start(
     *arguments: str | Path,
     folder: Path,
     file_size: int | None = None,
+    drawn: bool = False,
     fresh: bool = False,
     **env: str,
 ) -> Process:
     """Start the command in a session of its own, with pipes for what it says and complains of.
 
     It inherits its imports from a server, where there is one, unless a fresh interpreter is asked
-    for. With a ``file_size``, it can write no longer file than of so many bytes.
+    for; then the pictures of runs and studies are only sketched, if they are not to be ``drawn``.
+    With a ``file_size``, it can write no longer file than of so many bytes.
     """
     words = [str(INKNET), *map(str, arguments)]
     if sys.platform == "linux" and not fresh:
-        return Command(words, folder, file_size, environment(**env))
+        return Command(words, folder, file_size, drawn, environment(**env))
 
     def prepare() -> None:
         default_signals()

@@ -12,6 +12,7 @@ import pytest
 
 import inknet
 from inknet.data import Dataset, MnistUnavailableError, load
+from tests.sketches import sketch_in_runs
 
 POSIX = [
     "cli/test_app.py",
@@ -82,6 +83,14 @@ def browser() -> Iterator[object]:
         started.close()
 
 
+@pytest.fixture(scope="session", autouse=True)
+def sketches() -> Iterator[None]:
+    """Sketch the pictures of runs that are trained in this process."""
+    with pytest.MonkeyPatch.context() as patch:
+        sketch_in_runs(patch.setattr)
+        yield
+
+
 @pytest.fixture
 def called(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -102,7 +111,7 @@ def called(
 
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw nothing of what is trained in this process; it takes longer than a short training."""
+    """Leave them out altogether."""
     monkeypatch.setattr("inknet.runs.results._draw", lambda *_: [])
 
 

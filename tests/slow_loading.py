@@ -7,6 +7,7 @@ import time
 from inknet.cli import app as cli
 from inknet.report import page as report
 from inknet.runs import prepare as run
+from sketches import sketch_pictures
 
 place, *arguments = sys.argv[1:]
 
@@ -28,5 +29,6 @@ if place == "loading":
     run.load = slowly(run.load)
 else:
     report.write_report = slowly(report.write_report)
+sketch_pictures()
 sys.argv = ["inknet", *arguments]
 cli.main()

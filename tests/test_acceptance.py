@@ -40,10 +40,11 @@ def test_final_surpasses_the_study_it_comes_from(mnist: Dataset, tmp_path: Path)
 
 @pytest.mark.first
 @pytest.mark.usefixtures("no_pictures")
-def test_digits_needs_no_more_than_the_sample(tmp_path: Path) -> None:
+@pytest.mark.parametrize("n_seeds", [2, pytest.param(5, marks=pytest.mark.slow)])
+def test_digits_needs_no_more_than_the_sample(tmp_path: Path, n_seeds: int) -> None:
     accuracies = [
         accuracy(tmp_path / str(seed), "digits", "data.source=sample", f"seed={seed}")
-        for seed in range(5)
+        for seed in range(n_seeds)
     ]
     assert mean(accuracies) >= 0.95
 

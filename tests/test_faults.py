@@ -12,6 +12,7 @@ import pytest
 from commands import content, finish, inknet, running, wait_for
 from inknet import InputError, files
 from inknet.recipes import load_recipe
+from inknet.report import plots
 from inknet.runs import resume_run, train_run
 from inknet.runs.folder import FILES
 from inknet.training.checkpoint import NEWEST, PREVIOUS, Checkpoint
@@ -59,7 +60,7 @@ def no_traceback(result, codes):
 def fill_up_to(n_bytes, folder, whole):
     run = folder / "run"
     arguments = ["train", *options(**SHORT), "--out", "run"]
-    result = finish(*arguments, folder=folder, file_size=n_bytes)
+    result = finish(*arguments, folder=folder, file_size=n_bytes, drawn=True)
     complaint = no_traceback(result, (0, 2))
     if result.returncode == 2:
         assert "cannot be written" in complaint or "diverged" in complaint
@@ -133,7 +134,7 @@ def disk(tmp_path):
 )
 def test_a_full_disk_costs_no_checkpoint(n_kilobytes, whole, disk):
     folder = disk(f"size={n_kilobytes}k")
-    result = finish("train", *options(**SHORT), "--out", "run", folder=folder)
+    result = finish("train", *options(**SHORT), "--out", "run", folder=folder, drawn=True)
     complaint = no_traceback(result, (0, 1, 2))
     if result.returncode:
         assert "o space left on device" in complaint
@@ -229,9 +230,8 @@ DRAWN = {
 
 def test_with_room_for_the_model_alone_the_run_is_complete_but_for_its_pictures(whole, tmp_path):
     # below a checkpoint's 150 kB and the sizes of pictures and report
-    result = finish(
-        "train", *options(**SHORT), "--out", "run", folder=tmp_path, file_size=46 * KILOBYTE
-    )
+    words = ["train", *options(**SHORT), "--out", "run"]
+    result = finish(*words, folder=tmp_path, file_size=46 * KILOBYTE, drawn=True)
     complaints = result.stderr.splitlines()
     assert result.returncode == 0, result.stderr
     assert "checkpoint.safetensors: cannot be written" in complaints[0]
@@ -249,6 +249,7 @@ def test_with_room_for_the_model_alone_the_run_is_complete_but_for_its_pictures(
 
 def test_a_picture_that_fails_costs_neither_the_run_nor_the_others(tmp_path, monkeypatch):
     monkeypatch.setenv("INKNET_OPS", "numpy")
+    monkeypatch.setattr(plots, "plot_confusion", plots.plot_confusion.__wrapped__)  # is drawn
     changes = ["data.limit=300", "network.hidden=[6]", "training.epochs=2"]
     recipe = load_recipe("digits", changes, source="sample")
     lines = []
@@ -311,7 +312,8 @@ def test_a_model_whose_results_cannot_be_written_is_kept_where_there_is_no_check
 def test_a_study_whose_picture_fails_is_printed_all_the_same(tmp_path):
     arguments = ["--recipe", "digits", "--set", "data.source=sample", "--set", "data.limit=200"]
     arguments += ["--grid", "training.epochs=1", "--seeds", "0", "--name", "mine"]
-    result = finish("experiment", "run", *arguments, folder=tmp_path, file_size=20 * KILOBYTE)
+    words = ["experiment", "run", *arguments]
+    result = finish(*words, folder=tmp_path, file_size=20 * KILOBYTE, drawn=True)
     assert result.returncode == 0, result.stderr
     (line,) = result.stderr.splitlines()
     assert "study.png: cannot be written: File too large; the results are complete" in line

@@ -83,6 +83,14 @@ OTHER = {
     "17 levels": lambda pixels: np.rint(pixels / 16).astype(int),
 }
 FORMS = LEVELS | FRACTIONS | BINARY | OTHER
+SAME = {"int16", "int64", "big-endian", "float16", "Fortran", "polars", "mapped"}
+SAME |= {"float64 0-1", "stack 0-1", "int64 0/1"}
+"""Forms that are known to train and to be used as others are; further tests of them are slow."""
+
+
+def each(names):
+    """All names; those of `SAME` are left to make test-all."""
+    return [pytest.param(one, marks=pytest.mark.slow) if one in SAME else one for one in names]
 
 
 def learn(form, **options):
@@ -129,7 +137,7 @@ def test_black_and_white_of_any_type_trains_to_the_same_bits(models, name):
     assert_array_equal(models(name).predict(FORMS[name](X_TEST)), expected.predict(X_TEST > 127))
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", each(FORMS))
 def test_validation_and_one_sample_at_a_time_are_on_the_same_scale(name):
     form = FORMS[name]
     model = learn(form, X_val=form(X_TEST), y_val=Y_TEST)
@@ -225,7 +233,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("trained_on", ["uint8", "float32 0-1", "bool", "17 levels"])
-@pytest.mark.parametrize("name", FORMS | ODD)
+@pytest.mark.parametrize("name", each(FORMS | ODD))
 def test_another_scale_is_right_or_refused_or_warned_of_everywhere(
     models, trained_on, name, tmp_path
 ):

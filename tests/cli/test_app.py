@@ -56,7 +56,7 @@ def refusal_while_training(*arguments: str | Path, folder: Path) -> str:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, CompletedProcess[str]]:
     """A run of two epochs on the sample, and what the command printed."""
     folder = tmp_path_factory.mktemp("work") / "run"
-    return folder, inknet("train", *QUICK, "--out", folder, folder=folder.parent)
+    return folder, inknet("train", *QUICK, "--out", folder, folder=folder.parent, drawn=True)
 
 
 @pytest.fixture(scope="module")
@@ -377,7 +377,8 @@ def test_a_forced_run_that_fails_leaves_the_old_one_as_it_was(run: Path, tmp_pat
 def test_two_runs_at_once_never_overwrite_each_other(tmp_path: Path) -> None:
     trainings = []
     for _ in range(2):
-        trainings.append(start("train", *QUICK, "--out", "run", folder=tmp_path, INKNET_OPS=""))
+        words = ["train", *QUICK, "--out", "run"]
+        trainings.append(start(*words, folder=tmp_path, drawn=True, INKNET_OPS=""))
         time.sleep(0.2)  # so that both are at work, but do not end in the same instant
     complaints = [training.communicate()[1] for training in trainings]
     assert sorted(training.returncode for training in trainings) == [0, 2]
@@ -434,7 +435,8 @@ def test_a_second_ctrl_c_while_results_are_written_loses_nothing_that_was_learne
 
 
 def test_ctrl_c_while_results_are_written_loses_nothing(tmp_path: Path) -> None:
-    with running("train", *QUICK, "--out", "run", folder=tmp_path, INKNET_OPS="") as process:
+    words = ["train", *QUICK, "--out", "run"]
+    with running(*words, folder=tmp_path, drawn=True, INKNET_OPS="") as process:
         wait_for(process, "epoch 2/2")
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)

@@ -23,15 +23,16 @@ from inknet.experiments.catalogue import read_study
 from inknet.runs.folder import FILES
 from trainings import outcome
 
+SKETCHING = Path(__file__).parents[1] / "sketches.py"
 FULL = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 SHORT = ["--data", "sample", "--set", "training.epochs=3", "--set", "network.hidden=[8]"]
 EVIL = "a\x1b[2Jb\x9b31mc\u202ed\re\x07f\x7fg\u2028h"
 
 
 def shell(line: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run a line of bash in which ``inknet`` is the command."""
+    """Run a line of bash in which ``inknet`` is the command, with sketches for pictures."""
     return subprocess.run(
-        ["bash", "-c", line.replace("inknet ", f"{INKNET} ")],
+        ["bash", "-c", line.replace("inknet ", f"'{sys.executable}' '{SKETCHING}' ")],
         cwd=folder,
         env=environment(**env),
         stdin=subprocess.DEVNULL,
@@ -89,7 +90,7 @@ def test_a_terminal_that_is_closed_costs_no_training(hang_up, whole, tmp_path):
     ours, theirs = pty.openpty()
     arguments = [*SHORT, "--set", "training.epochs=3" if not hang_up else "training.epochs=5000"]
     process = subprocess.Popen(
-        [INKNET, "train", *arguments, "--out", "run"],
+        [sys.executable, SKETCHING, "train", *arguments, "--out", "run"],
         cwd=tmp_path,
         env=environment(),
         stdin=theirs,

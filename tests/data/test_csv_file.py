@@ -4,7 +4,9 @@ import contextlib
 import csv
 import functools
 import gzip
+import shutil
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -120,22 +122,31 @@ def test_the_first_wrong_line_is_named_whatever_is_around_it(
     assert f"{path}: line {len(before) + 2}" in refusal(load, path)
 
 
-@pytest.mark.parametrize("wrong", ["nan", "x", "1e999", "5,6", "\0"])
-def test_one_wrong_line_at_the_end_of_many_is_found_as_fast_as_the_file_is_read(tmp_path, wrong):
-    path = tmp_path / "train.csv"
+def seconds(read):
+    start = time.process_time()
+    read()
+    return time.process_time() - start
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    """A file of many lines, and how long it takes to read."""
+    path = tmp_path_factory.mktemp("many") / "train.csv"
     write_kaggle(path, 4_000, 784)
+    return path, min(seconds(lambda: load(path)) for _ in range(2))
 
-    def seconds(read):
-        start = time.process_time()
-        read()
-        return time.process_time() - start
 
-    sound = min(seconds(lambda: load(path)) for _ in range(2))
-    text = path.read_text()
-    path.write_text(text + ",".join(["1"] * 784 + [wrong]) + "\n")
-    found = seconds(lambda: refusal(load, path))
-    assert "line 4002" in refusal(load, path)
-    assert found < 4 * sound + 0.2
+@pytest.mark.parametrize("wrong", ["nan", "x", "1e999", "5,6", "\0"])
+def test_one_wrong_line_at_the_end_of_many_is_found_as_fast_as_the_file_is_read(
+    many, tmp_path, wrong
+):
+    sound_file, sound = many
+    path = Path(shutil.copy(sound_file, tmp_path))
+    with path.open("a") as file:
+        file.write(",".join(["1"] * 784 + [wrong]) + "\n")
+    said = []
+    assert seconds(lambda: said.append(refusal(load, path))) < 4 * sound + 0.2
+    assert "line 4002" in said[0]
 
 
 def test_lines_that_all_differ_from_the_header_are_noticed(tmp_path):

@@ -300,10 +300,22 @@ def test_pictures_that_fill_their_frame_are_not_made_smaller(tmp_path):
     assert predicted.mean() > expected.mean() - 0.02
 
 
+FLAT, STACKED = (-1, 784), (-1, 28, 28)
+
+
 @pytest.mark.parametrize(
-    "kind", [np.asarray, lambda x: x / 255, lambda x: (x / 255).astype("f4"), lambda x: x > 127]
+    ("kind", "shape"),
+    [
+        (np.asarray, FLAT),
+        (lambda x: (x / 255).astype("f4"), STACKED),
+        (lambda x: x > 127, FLAT),
+        pytest.param(np.asarray, STACKED, marks=pytest.mark.slow),
+        pytest.param(lambda x: x / 255, FLAT, marks=pytest.mark.slow),
+        pytest.param(lambda x: x / 255, STACKED, marks=pytest.mark.slow),
+        pytest.param(lambda x: (x / 255).astype("f4"), FLAT, marks=pytest.mark.slow),
+        pytest.param(lambda x: x > 127, STACKED, marks=pytest.mark.slow),
+    ],
 )
-@pytest.mark.parametrize("shape", [(-1, 784), (-1, 28, 28)])
 def test_digits_of_any_type_are_cropped_to_their_ink(tmp_path, digits, kind, shape):
     sample = load_sample()
     pixels, expected = sample.features, sample.targets[::100]

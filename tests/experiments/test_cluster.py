@@ -107,7 +107,7 @@ def test_an_interrupted_study_on_a_cluster_goes_on_without_it(tmp_path):
     "number", [signal.SIGKILL, pytest.param(signal.SIGSTOP, marks=pytest.mark.slow)]
 )
 def test_a_scheduler_that_dies_is_one_line_and_the_study_goes_on_without_it(tmp_path, number):
-    long = words(training__epochs=300)
+    long = words(training__epochs=150)
     file = tmp_path / "scheduler.json"
     with started("scheduler", "--port", "0", "--scheduler-file", file, folder=tmp_path) as first:
         options = ["--scheduler-file", file, "--nthreads", "1", "--no-nanny"]
@@ -126,7 +126,7 @@ def test_a_scheduler_that_dies_is_one_line_and_the_study_goes_on_without_it(tmp_
     before = runs(own)
     assert 1 <= len(before) < 4
     assert {run["outcome"] for run in before.values()} == {"finished"}
-    assert inknet(*long, folder=tmp_path).stdout.count("after 300 epochs") == 4 - len(before)
+    assert inknet(*long, folder=tmp_path).stdout.count("after 150 epochs") == 4 - len(before)
 
 
 def test_workers_on_other_ops_make_failed_runs_not_mixed_results(tmp_path, monkeypatch):

@@ -22,7 +22,7 @@ NAMES = [f"{size}.seed-{seed}" for size in (20, 40) for seed in (0, 1)]
 def whole(tmp_path_factory):
     """A study of four runs, done by one process."""
     folder = tmp_path_factory.mktemp("whole")
-    result = inknet(*words(), folder=folder)
+    result = inknet(*words(), folder=folder, drawn=True)
     assert result.stdout.count("after 4 epochs") == 4
     return folder / "experiments/own"
 

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -33,9 +34,16 @@ def fuzz(reader: str, n_inputs: int, folder: Path, *options: str) -> dict[str, o
 
 @pytest.mark.parametrize("reader", READERS)
 def test_three_hundred_damaged_files(reader, tmp_path):
-    seen = fuzz(reader, 300, tmp_path)
+    # where coverage guides the inputs, it takes seconds to prepare, and means little to so few
+    seen = fuzz(reader, 300, tmp_path, "--engine=mutation")
     assert seen["inputs"] == 300
     assert seen["read"] > 0, "not even the sound files of the corpus were read"
+
+
+def test_coverage_guides_the_inputs_where_atheris_is_installed(tmp_path):
+    seen = fuzz("csv", 300, tmp_path)
+    assert seen["engine"] == ("mutation" if find_spec("atheris") is None else "coverage")
+    assert seen["inputs"] == 300 and seen["read"] > 0
 
 
 @pytest.mark.slow

@@ -36,21 +36,27 @@ class Files(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def modules(browser):
-    """A page that can import the modules and fetch ``/data/NAME``, and the data, by name."""
-    Files.data = {"empty": lambda: b"<!doctype html><title>empty</title>"}
+@pytest.fixture(scope="module")
+def served():
+    """The address of a server of the modules."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Files, directory=str(MODULES)))
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    page = browser.new_page()
-    page.set_default_timeout(600_000)
-    page.goto(f"http://127.0.0.1:{server.server_port}/data/empty")
-    yield page, Files.data
-    page.close()
+    yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def modules(browser, served):
+    """A page that can import the modules and fetch ``/data/NAME``, and the data, by name."""
+    Files.data = {"empty": lambda: b"<!doctype html><title>empty</title>"}
+    page = browser.new_page()
+    page.set_default_timeout(600_000)
+    page.goto(f"{served}/data/empty")
+    yield page, Files.data
+    page.close()
 
 
 def model_in(page: str) -> dict:

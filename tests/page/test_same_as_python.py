@@ -112,8 +112,10 @@ FETCH = """
 
 
 def test_pictures_are_prepared_to_the_same_bytes(modules, sample):
-    """Some of those that are drawn here, of all kinds, and every eighth photo."""
-    expect_same_bytes(modules, [*drawn_pictures(sample)[-100:], *photos()[::8]])
+    """Some of those that are drawn here, of all kinds, and every sixteenth photo."""
+    drawn = drawn_pictures(sample)
+    each_once = drawn[-13 - len(DEGRADED) :]  # degraded, clean and blank
+    expect_same_bytes(modules, [*drawn[:12], *each_once, *photos()[::16]])
 
 
 @pytest.mark.slow
@@ -142,7 +144,7 @@ def expect_same_bytes(modules, sources):
             wrong.append((n, str(source), np.abs(image.astype(int) - expected).max()))
         n += 1
     assert wrong == []
-    assert n >= 0.8 * len(sources) >= 80
+    assert n >= 0.8 * len(sources) >= 40
 
 
 def test_several_digits_are_found_and_read_the_same(modules, sample, tmp_path):
@@ -166,7 +168,7 @@ def test_several_digits_are_found_and_read_the_same(modules, sample, tmp_path):
     )
     generator = np.random.default_rng(4)
     n_characters = []
-    for number in range(20):
+    for number in range(12):
         digits = list(sample[generator.integers(0, 5000, 3 + number % 4)])
         drawn, _ = sheet(digits, [0] * len(digits), generator, touching=0.3)
         picture = Image.fromarray(drawn).convert("RGBA")
@@ -327,7 +329,9 @@ def test_what_is_sure_is_so_in_python_without_a_guard(modules, confidences):
 
 @pytest.mark.parametrize("light", [None, False, True])
 @pytest.mark.parametrize("crop", [False, True])
-@pytest.mark.parametrize("shape", [(20, 32), (8, 8), (28, 28)])
+@pytest.mark.parametrize(
+    "shape", [(20, 32), pytest.param((8, 8), marks=pytest.mark.slow), (28, 28)]
+)
 def test_images_of_other_models_are_fitted_to_the_same_bytes(
     modules, sample, tmp_path, shape, crop, light
 ):

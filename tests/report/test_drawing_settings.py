@@ -14,7 +14,7 @@ from inknet.report import plots
 from inknet.report.evaluation import Evaluation
 from inknet.report.images import plot_images, plot_mistakes, plot_versions, plot_weights
 from inknet.training.history import EpochRecord, History
-from trainings import options, outcome
+from trainings import options, outcome, pictures
 
 HISTORY = History([EpochRecord(n, 1 / n, 0.5, 1 / n, 0.4, 0.1, 1.0, 0.9) for n in (1, 2, 3)])
 EVALUATION = Evaluation(np.array([[5, 1], [2, 7]]), 0.1, ("a", "b"))
@@ -147,8 +147,9 @@ def test_a_run_has_all_its_pictures_whatever_the_settings(tmp_path):
         env = {"MPLBACKEND": "no_such_backend", "MPLCONFIGDIR": "/proc/nowhere"} if rc else {}
         result = inknet(*short, folder=tmp_path / folder, fresh=True, **env)
         assert result.stderr == ""
-    usual = outcome(tmp_path / "usual/run")
-    assert outcome(tmp_path / "tex/run") == outcome(tmp_path / "bytes/run") == usual
+    usual, tex, odd = (tmp_path / folder / "run" for folder in ("usual", "tex", "bytes"))
+    assert outcome(tex) == outcome(odd) == outcome(usual)
+    assert pictures(tex) == pictures(odd) == pictures(usual)
 
 
 def test_two_threads_that_draw_leave_the_settings_of_the_user(tmp_path):

@@ -158,7 +158,7 @@ CURVES = {
 
 @pytest.mark.parametrize("n_epochs", [1, 2, 12, 200])
 @pytest.mark.parametrize("shape", CURVES)
-@pytest.mark.parametrize("validation", [True, False])
+@pytest.mark.parametrize("validation", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_no_legend_lies_on_a_curve(shape, n_epochs, validation):
     values = CURVES[shape](np.linspace(0, 1, n_epochs))
     records = [

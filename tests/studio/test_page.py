@@ -185,7 +185,9 @@ def test_noise_and_neurons_that_are_off_change_the_answer_until_it_is_mended(pag
     assert page.locator("#bars .value").all_text_contents() == bars
 
 
-@pytest.mark.parametrize("way", ["choose", "drop", "paste"])
+@pytest.mark.parametrize(
+    "way", ["choose", *(pytest.param(way, marks=pytest.mark.slow) for way in ("drop", "paste"))]
+)
 def test_a_picture_is_read_as_inknet_predict_reads_it(page, way, sample):
     """A row of two digits on grey paper, which only the server straightens and judges."""
     open_place(page, "draw", run="one")
@@ -422,7 +424,10 @@ def test_a_studio_that_was_ended_is_said_in_a_sentence(page):
     page.complaints.clear()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (768, "light"), (1440, "dark")])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [(360, "light"), pytest.param(768, "light", marks=pytest.mark.slow), (1440, "dark")],
+)
 def test_no_rule_of_accessibility_is_broken_and_nothing_is_cut_off(pages, width, scheme):
     page = pages(
         viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce"
