@@ -10,8 +10,8 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from inknet.doctor.comparing import comparison, sign_test
 from inknet.doctor.diagnosis import RULES
-from inknet.doctor.facts import duplicated_columns, facts_of, repeats
-from inknet.doctor.parts import Part
+from inknet.doctor.facts import duplicated_columns, facts_of
+from inknet.doctor.parts import Part, repeats
 from inknet.doctor.rules_of_data import wilson
 from inknet.doctor.second_opinion import second_opinion
 

@@ -22,6 +22,7 @@ OTHER = {
     "epochs": 2,
     "batch_size": "all",
     "shuffle": False,
+    "standardize": True,
     "optimizer": "momentum",
     "weight_decay": 0.1,
     "learning_rate": 0.5,

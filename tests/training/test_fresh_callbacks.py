@@ -337,8 +337,9 @@ def test_a_training_that_resumes_continues_with_its_own_state():
 def test_none_is_no_callback(interval, capsys):
     data = clouds(24)
     MLP([4, 3]).train(
-        data.features, data.labels, num_epochs=2, print_interval=interval, callbacks=None
-    )
+        data.features, data.labels, num_epochs=2, print_interval=interval, callbacks=None,
+        doctor=False,
+    )  # fmt: skip
     assert len(capsys.readouterr().out.splitlines()) == (2 if interval else 0)
     make_trainer(data, callbacks=None).run()
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from inknet.doctor.facts import Facts, Repeats, Rows
+from inknet.doctor.facts import Facts, Rows
+from inknet.doctor.parts import Repeats
 from inknet.doctor.second_opinion import SecondOpinion
 from inknet.doctor.signs import Signs
 from inknet.nn.architecture import Architecture

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from inknet.doctor.case import SURE, Case, Start
 from inknet.doctor.diagnosis import diagnose
-from inknet.doctor.facts import duplicated_columns, facts_of, repeats
-from inknet.doctor.parts import part_of
+from inknet.doctor.facts import duplicated_columns, facts_of
+from inknet.doctor.parts import part_of, repeats
 from inknet.doctor.second_opinion import second_opinion
 from inknet.doctor.signs import FIRST_LOOKS, Signs, norm, norm_of, signs_of_layers, some
 from inknet.nn.initializers import he

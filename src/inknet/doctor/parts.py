@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,10 @@ from numpy.typing import NDArray
 
 from inknet.data import Dataset
 from inknet.doctor.facts import Rows, evenly
+
+MOST_HASHED = 60_000
+MOST_COLUMNS = 24
+"""Rows are compared by so many columns first, and in whole if these are equal."""
 
 
 class Part:
@@ -86,3 +91,40 @@ def part_of(samples: Any) -> tuple[Part | None, float]:
     if exclusive < 1:
         return None, exclusive
     return Part(samples.features, targets.argmax(axis=1)), exclusive
+
+
+@dataclass(frozen=True)
+class Repeats:
+    """Rows that occur more than once.
+
+    Attributes
+    ----------
+    across : int
+        Validation samples that are among the training samples, too.
+    compared : int
+        Of so many.
+    within : float
+        The share of training samples that repeat an earlier one.
+    """
+
+    across: int
+    compared: int
+    within: float
+
+
+def repeats(train: Part, validation: Part, spread: NDArray[Any]) -> Repeats:
+    """Count the validation samples that are among the training samples, equal in every number.
+
+    ``spread`` are the standard deviations of the columns: those that vary most are compared first.
+    """
+    columns = np.sort(np.argsort(-spread, kind="stable")[:MOST_COLUMNS])
+    weights = np.random.default_rng(1).random(len(columns))  # different rows, different sums
+    learned, judged = evenly(len(train), MOST_HASHED), evenly(len(validation))
+    keys = train.take(learned, columns) @ weights
+    others = validation.take(judged, columns) @ weights
+    unique, first = np.unique(keys, return_index=True)
+    place = np.searchsorted(unique, others).clip(max=len(unique) - 1)
+    candidates = np.flatnonzero(unique[place] == others)
+    theirs = train.take(learned[first[place[candidates]]])
+    same = (validation.take(judged[candidates]) == theirs).all(axis=1)
+    return Repeats(int(same.sum()), len(judged), 1 - len(unique) / len(keys))
