@@ -61,7 +61,14 @@ class Calibration:
     after: Reliability
 
     def to_dict(self) -> dict[str, Any]:
-        """Return temperature and expected calibration errors, ready for JSON."""
+        """Return the figures, ready for JSON.
+
+        Returns
+        -------
+        dict
+            ``temperature``, ``bins``, and the expected calibration errors ``ece_before`` and
+            ``ece``, 0 to 1.
+        """
         return {
             "temperature": self.temperature,
             "bins": N_BINS,

@@ -56,7 +56,13 @@ class EpochRecord:
     active_fractions: tuple[float, ...] = ()
 
     def flat(self) -> dict[str, float | int | str]:
-        """Return the record as one CSV row; lists become ``gradient_norm_1`` and so on."""
+        """Return the record as one row of ``history.csv``.
+
+        Returns
+        -------
+        dict
+            Measurements by name; a list becomes ``gradient_norm_1`` and so on, None is empty.
+        """
         row: dict[str, float | int | str] = {}
         for name in _SCALARS:
             value = getattr(self, name)
@@ -135,10 +141,23 @@ class History:
         return self.column(index) if isinstance(index, str) else self.records[index]
 
     def column(self, name: str) -> list[float]:
-        """Return one measurement over all epochs, for plotting; a missing one is ``nan``.
+        """Return one measurement over all epochs, for plotting.
 
-        ``epoch``, ``train_loss``, ``val_loss``, ``train_accuracy``, ``val_accuracy``,
-        ``learning_rate``, ``seconds`` or ``training_seconds``.
+        Parameters
+        ----------
+        name : str
+            ``epoch``, ``train_loss``, ``val_loss``, ``train_accuracy``, ``val_accuracy``,
+            ``learning_rate``, ``seconds`` or ``training_seconds``.
+
+        Returns
+        -------
+        list of float
+            One for each epoch; ``nan`` where it was not measured.
+
+        Raises
+        ------
+        KeyError
+            If no measurement has this name.
         """
         if name not in _SCALARS:
             raise KeyError(f"no measurement is called {name!r}; expected {', '.join(_SCALARS)}")
@@ -159,9 +178,17 @@ class History:
         return "\n".join(lines)
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw loss and accuracy over the epochs; write the picture as PNG if a path is given.
+        """Draw loss and accuracy over the epochs.
 
-        Returns the figure of Matplotlib, which a notebook shows.
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write the picture, as PNG.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it.
         """
         import inknet  # which loads what is in the rooms above
 
@@ -179,7 +206,17 @@ class History:
 
     @classmethod
     def from_csv(cls, path: Path) -> History:
-        """Read what `save_csv` wrote; only the records are in it.
+        """Read what `save_csv` wrote.
+
+        Parameters
+        ----------
+        path : Path
+            The file, ``history.csv`` of a run.
+
+        Returns
+        -------
+        History
+            Only the records are in the file; all else has its default.
 
         Raises
         ------
@@ -205,7 +242,13 @@ class History:
         return cls(records)
 
     def save_csv(self, path: str | Path) -> None:
-        """Write ``history.csv``: a header and one line an epoch, whole or not at all."""
+        """Write a header and one line an epoch, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, such as ``history.csv``.
+        """
 
         def write(temporary: Path) -> None:
             with temporary.open("w", encoding="utf-8", newline="") as file:
