@@ -17,6 +17,8 @@ Link = Callable[[str], str | None]
 
 SECTIONS = ("Parameters", "Attributes", "Returns", "Yields", "Raises", "Warns", "Notes")
 INLINE = re.compile(r"``(.+?)``|`([^`]+)`|\bdocs/([\w-]+\.md)|<")
+LITERAL = re.compile(r"\{[^}]*\}|default=.*|(?<!`)\"[^\"]*\"(?!`)")
+"""What a type has that is to be typed as it stands: otherwise its quotes would be made round."""
 CLASS = re.compile(r"(?<![\w`./])[A-Z]\w+(?![\w`/])")
 
 
@@ -70,6 +72,7 @@ def _item(name: str, kind: str, text: list[str], link: Link) -> Iterator[str]:
         return match[0] if target is None else f"[{match[0]}]({target})"
 
     names = ", ".join(f"`{one.strip()}`" for one in name.split(",")) if name else ""
+    kind = LITERAL.sub(lambda match: f"``{match[0]}``", kind)
     head = " : ".join(filter(None, (names, CLASS.sub(linked, inline(kind)))))
     body = "\n".join(_blocks(text, link)).split("\n") if text else []
     yield f"- {head}{'  ' if body else ''}"

@@ -66,11 +66,11 @@ def command_page() -> str:
         "|---|---|",
     ]
     for words, command in commands().items():
-        summary = markdown(getdoc(command) or "").partition("\n\n")[0].replace("\n", " ")
+        summary = _described(command).partition("\n\n")[0].replace("\n", " ")
         lines.append(f"| [`inknet {words}`](#inknet-{words.replace(' ', '-')}) | {summary} |")
     for words, command in commands().items():
         lines += ["", f"## inknet {words}", "", *_usage(words, command), ""]
-        lines += [markdown(getdoc(command) or ""), ""]
+        lines += [_described(command), ""]
         for parameter, info, kind in parameters_of(command):
             lines += _option(parameter, info, kind)
     return "\n".join(lines)
@@ -109,7 +109,16 @@ def _option(parameter: Parameter, info: ParameterInfo, kind: Any) -> list[str]:
     elif not any(default is nothing for nothing in (None, False, Parameter.empty)):
         facts.append(f"default `{default}`")
     behind = f" ({'; '.join(facts)})" if facts else ""
-    return [f"- `{name}{value}`{behind}  ", f"  {' '.join((info.help or '').split())}"]
+    return [f"- `{name}{value}`{behind}  ", f"  {_in_code(' '.join((info.help or '').split()))}"]
+
+
+def _described(command: Callable[..., None]) -> str:
+    return _in_code(markdown(getdoc(command) or ""))
+
+
+def _in_code(text: str) -> str:
+    """Return a text with the names of options in code; elsewhere two hyphens become a dash."""
+    return re.sub(r"(?<![`\w-])--[a-z][\w-]*", lambda match: f"`{match[0]}`", text)
 
 
 def _metavar(info: ParameterInfo, kind: Any) -> str:
@@ -152,7 +161,7 @@ def recipe_page() -> str:
         "",
         "| elsewhere | here |",
         "|---|---|",
-        *(f"| `{name}` | {_in_code(where)} |" for name, where in HINTS.items()),
+        *(f"| `{name}` | {_key_in_code(where)} |" for name, where in HINTS.items()),
     ]
     table = None
     for key in described_keys(Recipe()):
@@ -217,7 +226,7 @@ def _code(value: Any) -> str:
     return f"`{_toml(value)}`"
 
 
-def _in_code(hint: str) -> str:
+def _key_in_code(hint: str) -> str:
     """Return a hint with its key in code."""
     return re.sub(r"^[\w.=]+", lambda match: f"`{match[0]}`", hint)
 

@@ -87,7 +87,7 @@ GROUPS_OF_NAMES = (
         "callbacks",
         "Callbacks",
         "`from inknet import Callback`. A training calls each event of its callbacks with the "
-        "`Session`.",
+        "`Session`. [Writing a callback](../howto/callback.md) shows how.",
         (
             *_of("inknet.training.callbacks", "Callback"),
             *_of("inknet.training.session", "Session"),
@@ -273,6 +273,9 @@ def _source_of(name: str) -> str | None:
 def page_of(group: Group) -> str:
     """Return the page of a group."""
     lines = [f"# {group.title}", "", group.about, ""]
+    if len(group.names) > 3:
+        names = [one for one in _names_of(group) if one.owner is None]
+        lines += [" · ".join(f"[`{one.title}`](#{one.anchor})" for one in names), ""]
     for one in _names_of(group):
         owner = one.title.partition(".")[0] if isinstance(one.value, type) else ""
         owner = one.owner.__name__ if one.owner is not None else owner

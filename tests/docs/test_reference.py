@@ -121,17 +121,20 @@ def test_a_key_takes_what_its_range_says_and_nothing_else(
 # -- links -----------------------------------------------------------------------------------------
 
 
+def without_code(text: str) -> str:
+    return re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
+
+
 def anchors_of(text: str) -> set[str]:
     """Return the anchors of a page's headings, as GitHub and MyST make them."""
-    without_code = re.sub(r"^```.*?^```", "", text, flags=re.DOTALL | re.MULTILINE)
-    headings = re.findall(r"^#+ (.*)$", without_code, re.MULTILINE)
+    headings = re.findall(r"^#+ (.*)$", without_code(text), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("page", WRITTEN, ids=lambda page: page.name)
 def test_every_link_resolves_with_its_anchor(page: Path) -> None:
     text = page.read_text("utf-8")
-    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(text)):
         if "://" in target:
             continue
         path, _, anchor = target.partition("#")
