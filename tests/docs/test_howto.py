@@ -36,6 +36,7 @@ NOT_RUN = {
     "form.jpg": "needs a form; tests/photo/test_grid.py has them",
     "inknet search": "takes long; tests/experiments/test_search.py has it",
     "search/digits.toml": "needs the search",
+    "--ensemble": "needs MNIST; tests/runs/test_ensemble.py has it",
     "runs/long": "needs an interruption; tests/runs/test_resume.py has them",
 }
 
@@ -81,6 +82,9 @@ def test_a_page_runs_from_top_to_bottom(
         for line in text.splitlines():
             if line and reason(line) is None:
                 program, *words = shlex.split(line.removeprefix("$ "))
+                if program.startswith("INKNET_OPS="):
+                    monkeypatch.setenv(*program.split("="))
+                    program, *words = words
                 assert program == "inknet", line
                 run_command(words, monkeypatch)
     if page == "reproduce.md":
