@@ -9,7 +9,7 @@ import ast
 import inspect
 import re
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +25,8 @@ import inknet
 from inknet import MLP, InputError, Run, load_arrays
 from inknet.data import Dataset, load, split
 from inknet.exchange import export_html, export_numpy, export_onnx, from_sklearn, read_state_dict
+from inknet.recipes.keys import described_keys
+from inknet.recipes.schema import Recipe
 from scripts.reference.public import Public, public_names
 
 CHECKED = {
@@ -159,6 +161,41 @@ def errors_without_a_word(one: Public) -> list[str]:
 def test_no_public_name_has(problems_of: Callable[[Public], Any]) -> None:
     found = {title: problems_of(one) for title, one in NAMES.items()}
     assert {title: problems for title, problems in found.items() if problems} == {}
+
+
+UNITS = {
+    r"seconds$": r"in seconds",
+    r"accuracy$": r"0 to 1|fraction",
+    r"(confidence|probabilities|familiarity|agreement|error)$": r"0 to 1|probability|fraction",
+    r"loss$": r"cross-entropy|objective|What is minimized",
+    r"^(rotation|shear)$": r"degrees",
+    r"^(shift|stroke|elastic_sigma|elastic_alpha|box)$": r"pixel",
+    r"^(validation|test|warmup|fade)$": r"[Ff]raction|Dataset|Samples",
+}
+"""What a quantity of this name is measured in, or between which values it is."""
+
+
+def quantities(one: Public) -> Iterator[tuple[str, str]]:
+    """Go through the parameters and attributes that it describes, each with its text."""
+    said = NumpyDocString(one.docstring)
+    for part in [*said["Parameters"], *said["Attributes"]]:
+        for name in part.name.split(","):
+            yield name.strip(), " ".join([part.type, *part.desc])
+    if isinstance(one.value, property):
+        yield one.title.rpartition(".")[2], one.docstring
+
+
+def test_every_quantity_has_its_unit() -> None:
+    described = [pair for one in NAMES.values() for pair in quantities(one)]
+    described += [(key.name.rpartition(".")[2], key.meaning) for key in described_keys(Recipe())]
+    wanted = [
+        (name, text, unit)
+        for name, text in described
+        for pattern, unit in UNITS.items()
+        if re.search(pattern, name)
+    ]
+    assert {unit for _, _, unit in wanted} == set(UNITS.values())
+    assert [(name, text) for name, text, unit in wanted if not re.search(unit, text)] == []
 
 
 class Careless:

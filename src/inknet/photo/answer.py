@@ -87,7 +87,7 @@ class Answer:
 
     @property
     def confidence(self) -> float:
-        """How probable it is that `digits` is right: the product of those of the characters.
+        """How probable it is that `digits` is right, 0 to 1: the product of those of characters.
 
         0 if there is none.
         """

@@ -33,9 +33,9 @@ class EpochRecord:
     learning_rate : float
         The rate of the epoch's last step.
     seconds : float
-        Wall time of the epoch's steps and measurements.
+        Wall time of the epoch's steps and measurements, in seconds.
     training_seconds : float
-        Wall time of its steps only.
+        Wall time of its steps only, in seconds.
     gradient_norms : tuple of float
         For each Dense layer, the mean Euclidean norm of its gradient over the steps that were
         sampled, before clipping.
@@ -102,7 +102,7 @@ class History:
     ops : str
         The operations it ran on: ``"numpy"`` or ``"numba"``.
     seconds : float
-        Wall time of the training so far, without the time from an interruption to resuming.
+        Wall time of the training so far, in seconds, without that from an interruption to resuming.
     rollbacks : int
         How often it diverged and went back.
     """
