@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -295,8 +295,16 @@ def signature_of(one: Public) -> str:
         signature = inspect.signature(one.called)
     except ValueError:  # an exception
         return one.title
+    factories = {
+        name: field.default_factory
+        for name, field in getattr(one.value, "__dataclass_fields__", {}).items()
+        if field.default_factory is not MISSING
+    }
     is_method = one.owner is not None and list(signature.parameters)[:1] == ["self"]
-    words = [_word(parameter) for parameter in signature.parameters.values()][is_method:]
+    words = [
+        f"{name}={factories[name]()!r}" if name in factories else _word(parameter)
+        for name, parameter in signature.parameters.items()
+    ][is_method:]
     kinds = [parameter.kind for parameter in signature.parameters.values()][is_method:]
     if inspect.Parameter.KEYWORD_ONLY in kinds and inspect.Parameter.VAR_POSITIONAL not in kinds:
         words.insert(kinds.index(inspect.Parameter.KEYWORD_ONLY), "*")
