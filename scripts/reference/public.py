@@ -281,26 +281,38 @@ def page_of(group: Group) -> str:
         owner = one.owner.__name__ if one.owner is not None else owner
         lines += [f"{'##' if one.owner is None else '###'} {one.title}", ""]
         if one.owner is None:
-            path = Path(inspect.getsourcefile(inspect.unwrap(one.value)) or "").relative_to(ROOT)
-            lines += [f"In [`{path.relative_to('src')}`](../../{path}).", ""]
-        if not isinstance(one.value, property):
+            file = Path(inspect.getsourcefile(inspect.unwrap(one.value)) or "")
+            path = file.relative_to(ROOT).as_posix()
+            lines += [f"In [`{path.removeprefix('src/')}`](../../{path}).", ""]
+        if _is_called(one.value):
             lines += ["```python", signature_of(one), "```", ""]
         lines += [*sections(one.docstring, link_from(f"{group.file}.md", owner)), ""]
     return "\n".join(lines)
 
 
+def _is_called(value: Any) -> bool:
+    """Return whether users call it: not a property, and not what is raised or only described."""
+    if isinstance(value, type):
+        return not issubclass(value, BaseException) and not getattr(value, "_is_protocol", False)
+    return not isinstance(value, property)
+
+
+def _own_bases(kind: type) -> list[type]:
+    return [base for base in kind.__mro__ if base.__module__.startswith("inknet")]
+
+
 def signature_of(one: Public) -> str:
     """Return how a name is called, in lines of at most 80 characters, without types."""
-    try:
-        signature = inspect.signature(one.called)
-    except ValueError:  # an exception
-        return one.title
+    called = one.called
+    if isinstance(called, type) and any("__init__" in vars(base) for base in _own_bases(called)):
+        called = called.__init__  # type: ignore[misc]
+    signature = inspect.signature(called)
     factories = {
         name: field.default_factory
         for name, field in getattr(one.value, "__dataclass_fields__", {}).items()
         if field.default_factory is not MISSING
     }
-    is_method = one.owner is not None and list(signature.parameters)[:1] == ["self"]
+    is_method = list(signature.parameters)[:1] == ["self"]
     words = [
         f"{name}={factories[name]()!r}" if name in factories else _word(parameter)
         for name, parameter in signature.parameters.items()
