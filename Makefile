@@ -8,7 +8,7 @@ BENCH_VENV := .venv-bench
 # interpreters; none shall compile again what another has compiled, whatever the user has set.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
-.PHONY: train fast test format figures experiments bench stale record doctor handwriting pretrained test-all notebooks clean
+.PHONY: train fast test format reference figures experiments bench stale record doctor handwriting pretrained test-all notebooks clean
 
 train: $(VENV)/installed ## train the digit network; DATA=fashion on other data; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(if $(DATA),--data $(DATA)) $(ARGS)
@@ -30,6 +30,9 @@ test-all: test ## the same, with the tests that run for minutes
 format: $(VENV)/installed-dev ## bring the code into form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+reference: $(VENV)/installed-dev ## write docs/reference from the code
+	$(BIN)/python -m scripts.reference
 
 figures: fast ## measure what the README claims, and write it there (about 5 minutes)
 	$(BIN)/python scripts/figures.py

@@ -121,7 +121,22 @@ class MLP:
 
     @classmethod
     def from_parts(cls, network: Network, facts: ModelFacts, streams: Streams) -> MLP:
-        """Return an MLP around a network that exists already."""
+        """Return an MLP around a network that exists already.
+
+        Parameters
+        ----------
+        network : Network
+            Its parameters are used, not copied.
+        facts : ModelFacts
+            The names of the classes, and what the features stand for.
+        streams : Streams
+            The random generators of a further training, see `inknet.seeds`.
+
+        Returns
+        -------
+        MLP
+            Without a history.
+        """
         mlp = cls.__new__(cls)
         mlp._assemble(network, facts, streams, l2_lambda=0.0)
         return mlp
@@ -171,21 +186,21 @@ class MLP:
             Samples to learn from.
         X_val, y_val : (m, n_features), (m,), optional
             Samples to validate on after each epoch; early stopping needs them.
-        learning_rate
+        learning_rate : float
             The highest rate: it falls to 0 unless ``schedule="constant"``.
-        num_epochs
+        num_epochs : int
             How often every sample is used.
-        batch_size
+        batch_size : int or "all"
             Samples in a step; ``"all"`` for full-batch training.
-        print_interval
+        print_interval : int, optional
             Print a line every so many epochs; with 0 nothing, without it a bar in notebooks.
-        patience
+        patience : int, optional
             Stop after this many epochs without improvement, and restore the best weights.
-        augment
+        augment : dict, optional
             How images are distorted, with the keys of `AugmentRecipe`: ``{"rotation": 10.0}``.
-        callbacks
+        callbacks : sequence of Callback, optional
             Called at each event, see `inknet.Callback`; each starts afresh with this training.
-        doctor
+        doctor : bool
             Whether to look for what is wrong, see `inknet.doctor`. What is found is in
             ``history.findings``, and printed if lines are.
         **options
@@ -238,7 +253,33 @@ class MLP:
         augment: AugmentRecipe | None = None,
         schedule: Callable[[float], float] | None = None,
     ) -> History:
-        """Learn from a dataset, as a recipe says, or resume from a checkpoint; see `train`."""
+        """Learn from a dataset, as a recipe says, or resume from a checkpoint; see `train`.
+
+        Parameters
+        ----------
+        train, validation : Dataset, Dataset or None
+            Samples to learn from, and to validate on after each epoch.
+        settings : TrainingRecipe
+            How the weights are found.
+        callbacks : sequence of Callback, optional
+            Called at each event.
+        checkpoint : Checkpoint, optional
+            The state that the training resumes from.
+        augment : AugmentRecipe, optional
+            How images are distorted.
+        schedule : callable, optional
+            From progress, 0 to 1, to a factor on the rate, in place of the one in ``settings``.
+
+        Returns
+        -------
+        History
+            What each epoch measured.
+
+        Raises
+        ------
+        InputError
+            As for `train`; `DivergedError`, which is one, if the loss is no longer finite.
+        """
         from inknet.training.loop import Trainer
         from inknet.training.standardizing import Standardizing
         from inknet.training.state import restore
@@ -278,13 +319,38 @@ class MLP:
         """Make confidence as large as accuracy on samples that it did not learn from.
 
         Fits the temperature that all logits are divided by before they become probabilities, see
-        `inknet.training.temperature`; weights and answers stay as they are. Returns it, which is
-        ``facts.temperature``; a further training sets it back to 1.
+        `inknet.training.temperature`; weights and answers stay as they are.
+
+        Parameters
+        ----------
+        X, y : (n, n_features), (n,)
+            Samples and their labels.
+
+        Returns
+        -------
+        float
+            The temperature, now ``facts.temperature``; a further training sets it back to 1.
+
+        Raises
+        ------
+        InputError
+            If X or y is not as the model needs it.
         """
         return self.calibrate_on(self._dataset(X, y, ""))
 
     def calibrate_on(self, dataset: Dataset) -> float:
-        """Calibrate on a dataset, see `calibrate`."""
+        """Calibrate on a dataset, see `calibrate`.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Samples that the model did not learn from.
+
+        Returns
+        -------
+        float
+            The temperature.
+        """
         temperature = fitted_temperature(self.logits_on(dataset), dataset.targets)
         self.facts = replace(self.facts, temperature=temperature)
         return temperature
@@ -292,18 +358,66 @@ class MLP:
     # -- inference --------------------------------------------------------------------------------
 
     def predict_proba(self, X: ArrayLike) -> Floats:
-        """Return the probability of each class for each row of X, ``(n, n_classes)``."""
+        """Return the probability of each class for each row of X.
+
+        Parameters
+        ----------
+        X : (n, n_features)
+            Features that stand for the same as those of the training: docs/inputs.md.
+
+        Returns
+        -------
+        (n, n_classes) float32 or float64
+            From 0 to 1; each row sums to 1.
+
+        Raises
+        ------
+        InputError
+            If X is not as the model needs it: its shape, its type, or its scale.
+        """
         logits = self.logits_on(self._dataset(X, None, ""))
         to_probabilities(logits, self.facts.temperature)
         return logits
 
     def predict(self, X: ArrayLike) -> NDArray[np.intp]:
-        """Return the number of the most probable class for each row of X, ``(n,)``."""
+        """Return the number of the most probable class for each row of X.
+
+        Parameters
+        ----------
+        X : (n, n_features)
+            As for `predict_proba`.
+
+        Returns
+        -------
+        (n,) intp
+            From 0 to ``n_classes - 1``.
+
+        Raises
+        ------
+        InputError
+            As for `predict_proba`.
+        """
         classes: NDArray[np.intp] = self.logits_on(self._dataset(X, None, "")).argmax(axis=1)
         return classes
 
     def predict_names(self, X: ArrayLike) -> NDArray[np.str_]:
-        """Return the name of the most probable class for each row of X, ``(n,)``."""
+        """Return the name of the most probable class for each row of X.
+
+        Parameters
+        ----------
+        X : (n, n_features)
+            As for `predict_proba`.
+
+        Returns
+        -------
+        (n,) str
+            Names of ``facts.class_names``.
+
+        Raises
+        ------
+        InputError
+            As for `predict_proba`.
+        """
         return np.array(self.facts.class_names)[self.predict(X)]
 
     def predictor(self) -> Predictor:
@@ -312,6 +426,16 @@ class MLP:
         It answers in microseconds, for programs that get samples one at a time. It is a copy of the
         current model, and safe from many threads. With numba installed, the first answer may wait
         for the compiler.
+
+        Returns
+        -------
+        Predictor
+            To be called with a sample.
+
+        Raises
+        ------
+        InputError
+            If the environment variable ``INKNET_OPS`` names operations that do not exist.
         """
         from inknet.predictor import Predictor
 
@@ -321,7 +445,23 @@ class MLP:
             raise InputError(str(error)) from None
 
     def logits_on(self, dataset: Dataset) -> Floats:
-        """Return the logits of each sample, ``(n, n_classes)``, not divided by the temperature."""
+        """Return the logits of each sample: the input of softmax.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Samples.
+
+        Returns
+        -------
+        (n, n_classes) float32 or float64
+            Not divided by the temperature.
+
+        Raises
+        ------
+        InputError
+            If a column is missing, or the features are on another scale than those of the training.
+        """
         from inknet.training.inference import predict_logits
 
         dataset = self.scaled(dataset)
@@ -331,21 +471,60 @@ class MLP:
     def scaled(self, dataset: Dataset) -> Dataset:
         """Return a dataset in the order and on the scale of what the model learned from.
 
-        See docs/inputs.md.
+        Parameters
+        ----------
+        dataset : Dataset
+            With the features of the training, in any order if they have names.
+
+        Returns
+        -------
+        Dataset
+            The same samples; docs/inputs.md has the rule.
+
+        Raises
+        ------
+        InputError
+            If a column is missing, or the features are on a scale that cannot be the same.
         """
         ordered = in_order(dataset, self.facts.feature_names)
         return on_scale(ordered, self.facts.scale, self.network.dtype)
 
     def picture_reader(self) -> PictureReader:
-        """Return how this model makes an image of a picture's file, see `read_images`."""
+        """Return how this model makes an image of a picture's file, see `read_images`.
+
+        Returns
+        -------
+        callable
+            From a path to an image ``(height, width)`` uint8.
+
+        Raises
+        ------
+        InputError
+            If the model was not trained on images.
+        """
         from inknet.photo.reading import picture_reader
 
         return picture_reader(self.facts.fitting)
 
     def read_images(self, paths: Iterable[str | Path]) -> Floats:
-        """Return the probability of each class for pictures of one character, ``(n, n_classes)``.
+        """Return the probability of each class for pictures of one character.
 
-        Each becomes one image like those of the training. A blank picture is an `InputError`.
+        Each becomes one image like those of the training.
+
+        Parameters
+        ----------
+        paths : iterable of str or Path
+            The files of n pictures.
+
+        Returns
+        -------
+        (n, n_classes) float32 or float64
+            From 0 to 1; each row sums to 1.
+
+        Raises
+        ------
+        InputError
+            If a file is no picture or blank, or the model was not trained on images.
         """
         from inknet.photo.reading import read_pictures
 
@@ -354,7 +533,25 @@ class MLP:
     def read(
         self, picture: str | Path | NDArray[np.uint8], *, grid: tuple[int, int] | None = None
     ) -> Reading:
-        """Read what is written in a picture, a file or pixels: see `inknet.photo.reading.read`."""
+        """Read what is written in a picture: see `inknet.photo.reading.read`.
+
+        Parameters
+        ----------
+        picture : str, Path, or (height, width) or (height, width, 3 or 4) uint8
+            A file, or pixels: grey, or colours with or without their opacity.
+        grid : (rows, columns), optional
+            Of a sheet of squares with one character in each, or none.
+
+        Returns
+        -------
+        Reading
+            Its verdict, and each character with its box.
+
+        Raises
+        ------
+        InputError
+            If it is no picture, or the model was not trained on images.
+        """
         from inknet.photo.reading import read
 
         return read(picture, self.facts.fitting, self.facts.class_names, self._recognize, grid)
@@ -369,11 +566,38 @@ class MLP:
         return logits, *guarded(self.facts.guard, pixels, logits.argmax(axis=1))
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> Evaluation:
-        """Compare the predictions for X ``(n, n_features)`` with the true labels y ``(n,)``."""
+        """Compare the predictions with the true labels.
+
+        Parameters
+        ----------
+        X, y : (n, n_features), (n,)
+            Samples and their labels.
+
+        Returns
+        -------
+        Evaluation
+            Accuracy, loss, the confusion matrix, and the figures of each class.
+
+        Raises
+        ------
+        InputError
+            If X or y is not as the model needs it, or a label is no class of the model.
+        """
         return self.evaluate_on(self._dataset(X, y, ""))
 
     def evaluate_on(self, dataset: Dataset) -> Evaluation:
-        """Compare the predictions for a dataset with its labels."""
+        """Compare the predictions for a dataset with its labels.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Samples with labels.
+
+        Returns
+        -------
+        Evaluation
+            As of `evaluate`.
+        """
         from inknet.report.evaluation import evaluate
 
         logits, facts = self.logits_on(dataset), self.facts
@@ -385,6 +609,22 @@ class MLP:
         """Compare predictions with labels, each the mean over an image and distorted copies of it.
 
         See `inknet.training.inference.predict_over_copies`.
+
+        Parameters
+        ----------
+        dataset : Dataset
+            Images with labels.
+        augment : AugmentRecipe
+            How copies are distorted.
+        n_copies : int
+            Of each image, besides the image itself.
+        seed : int
+            Decides the distortions.
+
+        Returns
+        -------
+        Evaluation
+            Of the mean probabilities, not of the network on the image alone.
         """
         from inknet.report.evaluation import evaluate
         from inknet.training.inference import predict_over_copies
@@ -399,14 +639,30 @@ class MLP:
     def save(self, path: str | Path, *, dtype: Literal["float16"] | None = None) -> None:
         """Write the model to one safetensors file, whole or not at all.
 
-        With ``dtype="float16"`` its weights are rounded to three digits, in half the space.
-        A name that ends as files of another format do, such as ``.onnx``, is refused.
+        Parameters
+        ----------
+        path : str or Path
+            The file; an existing one is replaced.
+        dtype : "float16", optional
+            Round the weights to three digits, in half the space.
+
+        Raises
+        ------
+        InputError
+            If the file cannot be written, or its name ends as those of another format do, such as
+            ``.onnx``; or if a layer is none of inknet's.
         """
         save_model(as_path(path), self.network, self.facts, dtype)
 
     @classmethod
     def pretrained(cls) -> MLP:
-        """Return the model in the package, which reads handwritten digits: `inknet.pretrained`."""
+        """Return the model in the package, which reads handwritten digits: `inknet.pretrained`.
+
+        Returns
+        -------
+        MLP
+            Trained by the recipe ``handwriting``.
+        """
         from inknet.pretrained import load
 
         return cls.from_parts(*load(), Streams.from_seed(0))
@@ -417,6 +673,21 @@ class MLP:
 
         A model file holds what prediction needs. To train it further with a penalty on large
         weights, set ``l2_lambda`` again.
+
+        Parameters
+        ----------
+        path : str or Path
+            A model file or a run folder.
+
+        Returns
+        -------
+        MLP
+            Without a history.
+
+        Raises
+        ------
+        InputError
+            If there is no such file, or it is not a whole model file.
         """
         return cls.from_parts(*load_model(as_path(path)), Streams.from_seed(0))
 

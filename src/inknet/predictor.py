@@ -32,14 +32,14 @@ class Predictor:
 
     Parameters
     ----------
-    network
+    network : Network
         The network to predict with.
-    ops
+    ops : NumpyOps
         The operations to compute with.
-    scale
+    scale : Scale, optional
         What the features stand for, see docs/inputs.md. Without it, uint8 pixels are divided by
         255, and other numbers are used unchanged.
-    temperature
+    temperature : float
         What the logits are divided by, see `inknet.training.temperature`.
     """
 

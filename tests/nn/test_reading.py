@@ -14,7 +14,7 @@ import inknet.nn
 from inknet.nn import gradcheck, layers
 
 NN = Path(inknet.nn.__file__).parent
-README = NN.parents[2] / "README.md"
+PAGE = NN.parents[2] / "docs" / "reference" / "reading-order.md"
 ORDER = re.findall(r"^\d+\. `(\w+)`: ", inknet.nn.__doc__, re.MULTILINE)
 MOST_LINES = 700
 NOT_CODE = {
@@ -91,10 +91,10 @@ def test_a_module_uses_only_what_was_read_before_it(name):
                 assert module.split(".")[0] in known, f"{file.name} imports {node.module}"
 
 
-def test_the_readme_has_the_same_order():
-    text = README.read_text("utf-8")
-    rows = re.findall(r"^\| (.*\(src/inknet/nn/.*) \|.*\|$", text, re.MULTILINE)
-    paths = re.findall(r"\(src/inknet/nn/(\w+)", " ".join(rows))
+def test_the_page_of_the_reading_order_has_the_same():
+    text = PAGE.read_text("utf-8")
+    rows = re.findall(r"^\| (.*/src/inknet/nn/.*) \|.*\|$", text, re.MULTILINE)
+    paths = re.findall(r"/src/inknet/nn/(\w+)", " ".join(rows))
     assert list(dict.fromkeys(paths)) == ORDER
 
 

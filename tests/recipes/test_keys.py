@@ -37,7 +37,8 @@ def test_a_key_has_a_meaning_and_says_what_it_may_be(name):
         ("training.schedule", "constant or step or cosine or one_cycle"),
         ("data.validation", "a number above 0 and below 1"),
         ("augment.rotation", "a number from 0 to 180"),
-        ("network.hidden", "a list, each a whole number from 1"),
+        ("network.hidden", "a list of at most 999, each a whole number from 1"),
+        ("data.label", "a text of at most 1,000 characters or none"),
         ("guard.samples", "a whole number from 100 to 10,000,000"),
     ],
 )

@@ -110,7 +110,7 @@ def test_every_option_is_described_where_it_is_defined(name):
 @pytest.mark.parametrize("name", StepOptions.__annotations__)
 def test_an_option_of_the_estimator_has_default_and_description_of_the_recipe(name):
     assert MLPClassifier().get_params()[name] == FIELDS[name].default
-    assert f"    {name} : " in MLPClassifier.__doc__
+    assert f"\n{name} : " in inspect.getdoc(MLPClassifier)
     assert FIELDS[name].description.split()[-1] in MLPClassifier.__doc__
     assert "SHARED OPTIONS" not in MLPClassifier.__doc__
     changed = MLPClassifier(**{name: OTHER[name]})

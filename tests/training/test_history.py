@@ -102,3 +102,4 @@ def test_a_notebook_shows_a_table_and_the_curves(tmp_path):
     assert [axes.get_xlabel() for axes in figure.axes] == ["epoch", "epoch"]
     with Image.open(tmp_path / "loss.png") as image:
         assert image.width > image.height
+    assert figure._repr_png_() == (tmp_path / "loss.png").read_bytes()

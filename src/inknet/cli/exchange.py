@@ -52,7 +52,10 @@ def import_(
         "model.safetensors"
     ),
     activation: Annotated[
-        str, typer.Option(help="What follows each layer but the last: relu, leaky_relu, tanh, …")
+        str,
+        typer.Option(
+            help="What follows each layer but the last: relu, leaky_relu, sigmoid, tanh, identity."
+        ),
     ] = "relu",
     batch_norm: Annotated[
         str, typer.Option(help="Where batch normalization is: before or after the activation.")

@@ -12,7 +12,15 @@ from inknet.seeds import Streams
 
 
 class Arrays(NamedTuple):
-    """Features ``(n, n_features)`` and labels ``(n,)`` of the three parts."""
+    """Features and labels of the three parts of a source.
+
+    Attributes
+    ----------
+    X_train, X_val, X_test : (n, n_features)
+        Features, in the type of the source.
+    y_train, y_val, y_test : (n,) intp
+        Labels from 0.
+    """
 
     X_train: NDArray[Any]
     y_train: NDArray[np.intp]
@@ -34,13 +42,13 @@ def load_arrays(
 
     Parameters
     ----------
-    source
+    source : str or Path
         ``"mnist"``, ``"sample"`` or a path, see `inknet.data.load`.
-    random_seed
+    random_seed : int
         The same seed gives the same split, here and in a recipe.
-    label
+    label : str, optional
         Which column of a table has the labels: its name, ``first`` or ``last``.
-    transpose
+    transpose : bool, optional
         Whether rows and columns of images are exchanged, see `inknet.data.load`.
     **parts
         How to split: the keyword arguments of `inknet.data.split`.
@@ -49,6 +57,11 @@ def load_arrays(
     -------
     Arrays
         ``X_train, y_train, X_val, y_val, X_test, y_test``; pixels are uint8.
+
+    Raises
+    ------
+    InputError
+        If the source cannot be read, or cannot be split as ``parts`` say.
     """
     dataset = load(source, label=label, transpose=transpose)
     splits = split(dataset, Streams.from_seed(random_seed).split, **parts)

@@ -150,17 +150,50 @@ class Dataset:
         return bool(light > dark) if max(dark, light) >= CLEAR_SHARE else None
 
     def subset(self, positions: NDArray[np.intp]) -> Dataset:
-        """Return a dataset of the samples at these positions, in the order given."""
+        """Return a dataset of some samples, which shares the arrays of this one.
+
+        Parameters
+        ----------
+        positions : (k,) integer
+            Which samples, from 0, in the order wanted.
+
+        Returns
+        -------
+        Dataset
+            Of k samples.
+        """
         rows = positions if self.rows is None else self.rows[positions]
         return replace(self, rows=rows)
 
     def stored(self) -> NDArray[Any]:
-        """Return a copy of the features of the selected rows, ``(n, d)``, in their stored type."""
+        """Return a copy of the features of the selected rows.
+
+        Returns
+        -------
+        (n, n_features)
+            In their stored type.
+        """
         rows = np.arange(len(self)) if self.rows is None else self.rows
         return fetch(self.features, rows)
 
     def images(self, positions: NDArray[np.intp]) -> NDArray[np.uint8]:
-        """Return the images at these positions, ``(k, height, width)`` uint8, for drawing."""
+        """Return some images, for drawing.
+
+        Parameters
+        ----------
+        positions : (k,) integer
+            Which samples, from 0.
+
+        Returns
+        -------
+        (k, height, width) uint8
+            Grey levels; fractions are multiplied by 255.
+
+        Raises
+        ------
+        InputError
+            If the samples are no images.
+        """
         if self.image_shape is None:
             raise InputError(f"{self.name}: its {self.n_features} features are not an image")
         grey = self.subset(positions).stored().reshape(-1, *self.image_shape)

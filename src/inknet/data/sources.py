@@ -46,21 +46,26 @@ def load(
 
     Parameters
     ----------
-    source
+    source : str or Path
         A name from `source_names`, such as ``"mnist"`` or ``"sample"``, or a path: a table
         (`load_csv`), an IDX file of images, a folder of IDX files, an ``.npz``, or a folder with
         one folder of images for each class. To load a file called ``mnist``, pass ``"./mnist"`` or
         a ``Path``. In this and every other path, ``~`` and ``~user`` are home folders.
-    read
+    read : callable, optional
         How a model that is to be evaluated reads a picture, see `MLP.picture_reader`; for a folder
         of images.
-    label
+    label : str, optional
         Which column of a table has the labels: its name, ``first`` or ``last``.
-    transpose
+    transpose : bool, optional
         Whether rows and columns of images are exchanged; without it, those of EMNIST are, whose
         files are known by their names.
-    class_names
+    class_names : sequence of str, optional
         Names for the classes, in the order of their labels, or of the numbers from 0 on.
+
+    Returns
+    -------
+    Dataset
+        All samples of the source, with its own test set last.
 
     Raises
     ------

@@ -10,7 +10,13 @@ from inknet.errors import InputError
 
 
 class Splits(NamedTuple):
-    """The three disjoint parts of a dataset."""
+    """The three disjoint parts of a dataset.
+
+    Attributes
+    ----------
+    train, validation, test : Dataset
+        To learn from, to choose by, and to evaluate on.
+    """
 
     train: Dataset
     validation: Dataset
@@ -31,21 +37,26 @@ def split(
 
     Parameters
     ----------
-    dataset
+    dataset : Dataset
         The dataset to split.
-    generator
+    generator : numpy.random.Generator
         The source of randomness; the same generator state gives the same parts.
-    validation, test
+    validation, test : float
         The fraction of the samples for each; the rest is for training. If the source's own test
         set is used, ``validation`` is a fraction of the other samples and ``test`` is not used.
-    official_test
+    official_test : bool
         Use the source's own test set if it has one.
-    stratified
+    stratified : bool
         Split each class separately, so that all parts have the same share of it (to within one
         sample).
-    limit
+    limit : int, optional
         Split at most this many samples, drawn at random. The source's own test set, if it is used,
         is not limited.
+
+    Returns
+    -------
+    Splits
+        The parts, which share the arrays of the dataset.
 
     Raises
     ------

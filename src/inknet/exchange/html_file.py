@@ -30,6 +30,13 @@ def export_html(model: MLP, path: str | Path) -> None:
     The weights are those of inference, with batch normalization folded in, as float32, or as
     float16 where that changes none of them.
 
+    Parameters
+    ----------
+    model : MLP
+        What is written; it stays as it is.
+    path : str or Path
+        The file, ``.html``; an existing one is replaced.
+
     Raises
     ------
     InputError

@@ -30,6 +30,13 @@ def export_numpy(model: MLP, path: str | Path) -> None:
     They answer as the methods of `MLP`, and take and refuse the same features. The file can also be
     run as a script. It holds the weights as text: the base64 encoding of their little-endian bytes.
 
+    Parameters
+    ----------
+    model : MLP
+        What is written; it stays as it is.
+    path : str or Path
+        The file, ``.py``; an existing one is replaced.
+
     Raises
     ------
     InputError

@@ -43,6 +43,13 @@ def export_onnx(model: MLP, path: str | Path) -> None:
     ``"probabilities"``. Its metadata has, as JSON, the names of the classes under ``classes``, and
     under ``scale`` what the input is divided by and the range of the training data.
 
+    Parameters
+    ----------
+    model : MLP
+        What is written; it stays as it is.
+    path : str or Path
+        The file, ``.onnx``; an existing one is replaced.
+
     Raises
     ------
     InputError

@@ -33,13 +33,18 @@ def from_sklearn(
 
     Parameters
     ----------
-    classifier
-        scikit-learn's or inknet's.
+    classifier : MLPClassifier
+        scikit-learn's or inknet's, fitted.
     pixels : bool
         Whether its inputs were pixels divided by 255. The model then takes uint8 pixels and scales
         them itself.
     image_shape : (height, width), optional
         If its inputs are images.
+
+    Returns
+    -------
+    MLP
+        With the same probabilities up to rounding.
 
     Raises
     ------

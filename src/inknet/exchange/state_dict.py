@@ -64,14 +64,14 @@ def read_state_dict(
 
     Parameters
     ----------
-    path
+    path : str or Path
         The file.
-    activation
+    activation : str
         The activation after each linear layer except the last: a name from
         `inknet.nn.activations`.
     batch_norm : {"before", "after"}
         Whether batch normalization, if the file has any, comes before or after the activation.
-    class_names
+    class_names : sequence of str, optional
         The name of each class; by default its number.
     pixels : bool
         Whether the inputs were pixels divided by 255. The model then takes uint8 pixels and scales
@@ -81,6 +81,11 @@ def read_state_dict(
     order : sequence of str, optional
         The names of all layers from input to output, with those of batch normalization, without
         ``.weight``. Needed where names and shapes do not give the order.
+
+    Returns
+    -------
+    MLP
+        With the weights of the file, in its type.
 
     Raises
     ------

@@ -67,29 +67,35 @@ class ActivationFunction(Elementwise):
 
 
 def relu(z: Floats, out: Floats) -> None:
-    """Write ``max(0, z)``."""
+    """Write ``max(0, z)`` to ``out``, of the same shape."""
     np.maximum(z, 0, out=out)
 
 
 def relu_slope(a: Floats, out: Floats) -> None:
-    """Write 1 where the output is positive, else 0."""
+    """Write 1 to ``out`` where the output ``a``, of the same shape, is positive, else 0."""
     np.greater(a, 0, out=out)
 
 
 def leaky_relu(z: Floats, out: Floats) -> None:
-    """Write ``z`` where it is positive, else a hundredth of it, so no neuron dies completely."""
+    """Write ``z`` to ``out``, of the same shape, or a hundredth of it where it is negative.
+
+    So no neuron dies completely: a small gradient is left.
+    """
     np.multiply(z, LEAKY_SLOPE, out=out)
     np.maximum(z, out, out=out)
 
 
 def leaky_relu_slope(a: Floats, out: Floats) -> None:
-    """Write 1 where the output is positive, else the slope."""
+    """Write 1 to ``out`` where the output ``a``, of the same shape, is positive, else the slope."""
     np.greater(a, 0, out=out)
     np.maximum(out, LEAKY_SLOPE, out=out)
 
 
 def sigmoid(z: Floats, out: Floats) -> None:
-    """Write ``1 / (1 + exp(-z))``, as ``(1 + tanh(z / 2)) / 2``, which cannot overflow."""
+    """Write ``1 / (1 + exp(-z))`` to ``out``, of the same shape.
+
+    It is computed as ``(1 + tanh(z / 2)) / 2``, which cannot overflow.
+    """
     np.multiply(z, 0.5, out=out)
     np.tanh(out, out=out)
     out += 1
@@ -97,36 +103,40 @@ def sigmoid(z: Floats, out: Floats) -> None:
 
 
 def sigmoid_slope(a: Floats, out: Floats) -> None:
-    """Write ``a (1 - a)``."""
+    """Write ``a (1 - a)`` to ``out``, of the same shape as the output ``a``."""
     np.subtract(1, a, out=out)
     out *= a
 
 
 def tanh(z: Floats, out: Floats) -> None:
-    """Write the hyperbolic tangent of ``z``."""
+    """Write the hyperbolic tangent of ``z`` to ``out``, of the same shape."""
     np.tanh(z, out=out)
 
 
 def tanh_slope(a: Floats, out: Floats) -> None:
-    """Write ``1 - a²``."""
+    """Write ``1 - a²`` to ``out``, of the same shape as the output ``a``."""
     np.multiply(a, a, out=out)
     np.subtract(1, out, out=out)
 
 
 def identity(z: Floats, out: Floats) -> None:
-    """Write ``z`` itself: with no other activation, a stack of layers is still one matrix."""
+    """Write ``z`` itself to ``out``, of the same shape.
+
+    With no other activation, a stack of layers is still one matrix.
+    """
     np.copyto(out, z)
 
 
 def identity_slope(a: Floats, out: Floats) -> None:
-    """Write 1."""
+    """Write 1 to ``out``, of the same shape as the output ``a``."""
     out[:] = 1
 
 
 @np.errstate(under="ignore")  # a probability may be 0, even where NumPy is set to raise
 def softmax(logits: Floats, out: Floats) -> None:
-    """Write ``exp(z_k) / sum_j exp(z_j)`` along each row; ``out`` may be ``logits`` itself.
+    """Write ``exp(z_k) / sum_j exp(z_j)`` along each row of ``logits`` z, ``(n, K)``, to ``out``.
 
+    ``out``, of the same shape, may be ``logits`` itself.
     The largest logit of the row is subtracted first: the quotient stays the same, and no
     exponential can overflow. Its derivative is combined with that of the loss, in
     `inknet.nn.ops.NumpyOps.softmax_cross_entropy`.

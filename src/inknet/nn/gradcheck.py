@@ -36,14 +36,16 @@ Arrays: TypeAlias = dict[str, Floats]
 
 
 def differences(objective: Callable[[], float], values: Floats, step: float = STEP) -> Floats:
-    """Differentiate ``objective()`` with respect to each value that it reads; restore them.
+    """Differentiate ``objective()`` with respect to each of the ``values`` that it reads.
+
+    Each is moved and restored.
 
     ``step`` is half of the distance between the two sides.
 
     Returns
     -------
     numerical : float64
-        Of the shape of ``values``.
+        Of the same shape as ``values``.
     """
     numerical = np.empty(values.shape)
     for i in np.ndindex(values.shape):
@@ -64,9 +66,13 @@ def both_gradients(
 
     Parameters
     ----------
+    network : Network
+        Of float64.
     x : (n, n_features)
+        The batch.
     labels : (n,); or (n, n_outputs) if the outputs are sigmoids
-    seed
+        Its classes.
+    seed : int
         Every pass draws its dropout masks from a new generator with this seed: the same masks.
     **options
         Those of the loss, ``label_smoothing`` and ``sample_weight``; and those of the penalty,
@@ -106,10 +112,11 @@ def both_gradients_of_layer(layer: Layer, x: Floats, seed: int = 0) -> tuple[Arr
 
     Parameters
     ----------
-    layer
+    layer : Layer
         Not part of a network, or part of a float64 network. Its running statistics change.
     x : (n, d) float64
-    seed
+        Its input.
+    seed : int
         Decides what the layer draws; it draws the same in every pass.
 
     Returns
@@ -131,6 +138,9 @@ def both_gradients_of_layer(layer: Layer, x: Floats, seed: int = 0) -> tuple[Arr
 def worst_array(analytic: Arrays, numerical: Arrays, rounding: float) -> tuple[float, str]:
     """Return the largest relative error of an array, and the name of this array.
 
+    ``analytic`` and ``numerical``, arrays of any shape, and ``rounding`` are those of
+    `both_gradients`.
+
     The error is ``|a - b| / (|a| + |b|)``, without the part of ``|a - b|`` that rounding explains.
     It is below 1e-6 if all is right, and 0.05 if a gradient is 10 % too large. It is infinite if a
     gradient is not finite. A gradient smaller than ``rounding`` cannot be judged.
@@ -145,7 +155,11 @@ def worst_array(analytic: Arrays, numerical: Arrays, rounding: float) -> tuple[f
 
 
 def relative_error(analytic: Arrays, numerical: Arrays, rounding: float) -> float:
-    """Return the relative error of the `worst_array`: in float64 below 1e-6."""
+    """Return the relative error of the `worst_array`: in float64 below 1e-6.
+
+    ``analytic`` and ``numerical``, arrays of any shape, and ``rounding`` are those of
+    `both_gradients`.
+    """
     return worst_array(analytic, numerical, rounding)[0]
 
 

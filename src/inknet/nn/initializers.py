@@ -14,8 +14,9 @@ Spread: TypeAlias = Callable[[int, int], float]
 
 
 def he(fan_in: int, fan_out: int) -> float:
-    """Return ``sqrt(2 / fan_in)``: ReLU halves the mean square, so the variance is doubled.
+    """Return ``sqrt(2 / fan_in)``, whatever ``fan_out`` is.
 
+    ReLU halves the mean square of a signal, so the variance is doubled.
     He, Zhang, Ren and Sun 2015, "Delving deep into rectifiers", equation 10.
     """
     return sqrt(2 / fan_in)
@@ -31,7 +32,7 @@ def glorot(fan_in: int, fan_out: int) -> float:
 
 
 def normal(fan_in: int, fan_out: int) -> float:
-    """Return 0.01 for any width: common before the rules above."""
+    """Return 0.01 for any ``fan_in`` and ``fan_out``: common before the rules above."""
     return 0.01
 
 

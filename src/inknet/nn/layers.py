@@ -54,6 +54,7 @@ class Learned(NamedTuple):
     name : str
         The layer's attribute; ``NAME_gradient`` is its gradient, unless it is a statistic.
     shape : tuple of int
+        ``(fan_in, fan_out)`` of a weight, ``(d,)`` of most others.
     kind : str
         One of `KINDS`.
     key : str
@@ -75,7 +76,7 @@ class Learned(NamedTuple):
 
 
 class Affine(NamedTuple):
-    """A dense layer at inference: ``x @ weight + bias``."""
+    """A dense layer at inference: ``x @ weight + bias``, of ``(n, fan_in)`` to ``(n, fan_out)``."""
 
     weight: Floats
     bias: Floats
@@ -86,7 +87,7 @@ class Affine(NamedTuple):
 
 
 class Scaling(NamedTuple):
-    """Batch normalization at inference: ``x · scale + shift``, feature by feature."""
+    """Batch normalization at inference: ``x · scale + shift``, both ``(d,)``."""
 
     scale: Floats
     shift: Floats
@@ -134,13 +135,13 @@ class Layer(ABC):
     def start(self, generator: np.random.Generator | None, spread: Spread) -> None:
         """Give the learned arrays their initial values.
 
-        ``spread`` is one of `inknet.nn.initializers`. Without a generator, nothing is drawn.
+        ``spread`` is one of `inknet.nn.initializers`. Without a ``generator``, nothing is drawn.
         """
         for array in self.learned:
             getattr(self, array.name)[:] = array.start
 
     def buffer(self, name: str, n: int, width: int) -> Floats:
-        """Return the buffer of this name, ``(n, width)``; allocate it if necessary."""
+        """Return the buffer called ``name``, ``(n, width)``; allocate it if necessary."""
         kept: Floats | None = self.__dict__.get(name)
         if kept is None or len(kept) < n:
             self.arena = self.arena or Arena(np.dtype("float64"), self.ops.xp)
@@ -159,7 +160,7 @@ class Layer(ABC):
         return {k: v for k, v in vars(self).items() if k != "arena" and not k.startswith("_")}
 
     def parameters(self) -> Iterator[tuple[Floats, Floats]]:
-        """Return each parameter with its gradient."""
+        """Return each parameter with its gradient, of the same shape."""
         for array in self.learned:
             if array.kind != "statistic":
                 yield getattr(self, array.name), getattr(self, f"{array.name}_gradient")
@@ -173,7 +174,7 @@ class Layer(ABC):
 
     @abstractmethod
     def backward(self, gradient: Floats) -> Floats:
-        """Return ``dJ/dx``, given ``dJ/dy``; store the gradients of the parameters."""
+        """Return ``dJ/dx``, given ``gradient = dJ/dy``, both ``(n, d)``; store its parameters'."""
 
     @abstractmethod
     def in_use(self) -> list[Operation]:
@@ -184,7 +185,7 @@ class Layer(ABC):
         """
 
     def infer(self, x: Any) -> Floats:
-        """Return ``y`` for the batch ``x`` in inference mode."""
+        """Return ``y`` for the batch ``x``, both ``(n, d)``, in inference mode."""
         for operation in self.in_use():
             x = operation(x)
         y: Floats = x

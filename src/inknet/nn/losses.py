@@ -37,14 +37,18 @@ def softmax_cross_entropy(
 
     Parameters
     ----------
-    logits, gradient : (n, K)
-        The gradient is written to ``gradient``.
+    logits : (n, K)
+        The outputs of the network.
     labels : (n,) integer
         From 0 to K - 1.
+    gradient : (n, K)
+        Where the gradient is written.
     label_smoothing : float
         0 for plain cross-entropy (Szegedy et al. 2016, section 7, for the smoothed one).
     sample_weight : (n,), optional
         0 or more, and not all of them 0.
+    ops : NumpyOps
+        What it computes with.
 
     Returns
     -------
@@ -82,11 +86,13 @@ def sigmoid_cross_entropy(
 
     Parameters
     ----------
-    logits, gradient : (n, K)
-        The gradient is written to ``gradient``.
+    logits : (n, K)
+        The outputs of the network.
     targets : (n, K)
         0 or 1.
-    label_smoothing, sample_weight
+    gradient : (n, K)
+        Where the gradient is written.
+    label_smoothing, sample_weight, ops
         As in `softmax_cross_entropy`.
 
     Returns
@@ -121,6 +127,8 @@ class L2:
         and the loss is a mean. So for the same strength at another batch size, multiply the value
         by the ratio of the sizes. With Adam, which divides each gradient by its typical size, this
         is not the weight decay of AdamW.
+    ops : NumpyOps
+        What it computes with.
     """
 
     def __init__(
@@ -133,7 +141,7 @@ class L2:
         return f"L2({self.l2_lambda:g})"
 
     def value(self, n: float) -> float:
-        """Return the penalty in a batch of n samples, or of samples whose weights sum to n."""
+        """Return the penalty in a batch of ``n`` samples, or of a total weight of ``n``."""
         return self.l2_lambda / (2 * n) * float(self.decayed @ self.decayed)
 
     def add_gradient(self, n: float) -> None:

@@ -23,7 +23,9 @@ class Network:
     Attributes
     ----------
     architecture : Architecture
+        What it was built from.
     parameters, gradients : (n_parameters,)
+        What it learns, and the gradient of the loss with respect to it.
     statistics : (n_statistics,)
         The running means and variances of batch normalization: learned, but not by gradients.
     layers : list of Layer
@@ -33,13 +35,13 @@ class Network:
 
     Parameters
     ----------
-    architecture
+    architecture : Architecture
         What to build.
-    generator
+    generator : numpy.random.Generator or None
         Draws the initial weights; without it they are 0, to be filled later.
-    dtype
-        ``float32`` or ``float64``.
-    ops
+    dtype : {"float32", "float64"}
+        Of all numbers, also as types of NumPy.
+    ops : NumpyOps
         The operations it computes with, until `use` changes them.
 
     Raises
@@ -84,7 +86,7 @@ class Network:
         return [one for one in self.layers if not isinstance(one, (Dense, BatchNorm, Dropout))]
 
     def use(self, ops: NumpyOps) -> None:
-        """Compute with these operations from now on, in new buffers."""
+        """Compute with ``ops`` from now on, in new buffers."""
         for layer in self.layers:
             layer.ops = ops
         self.ops, self._prepared_for, self._batch = ops, 0, ops.new_batch(self.dtype)
@@ -96,7 +98,7 @@ class Network:
         self.use(self.ops)
 
     def l2(self, l2_lambda: float, *, on_biases: bool = False) -> L2:
-        """Return the penalty on this network's weights, or on its weights and biases."""
+        """Return the penalty of strength ``l2_lambda`` on weights, or ``on_biases`` too."""
         end = self.n_weights + (self.n_biases if on_biases else 0)
         return L2(self.parameters[:end], self.gradients[:end], l2_lambda, self.ops)
 
@@ -123,7 +125,7 @@ class Network:
         return signal
 
     def backward(self, gradient: Floats) -> None:
-        """Fill `gradients`, given the gradient of the loss with respect to the logits."""
+        """Fill `gradients`, given ``gradient`` of the loss by the logits, ``(n, n_classes)``."""
         for layer in reversed(self.layers):
             gradient = layer.backward(gradient)
 
@@ -135,11 +137,18 @@ class Network:
         Parameters
         ----------
         x : (n, n_features), or a `Batch` of n rows
+            As for `forward`.
         labels : (n,); or (n, n_outputs), 0 or 1, if the outputs are sigmoids
-        generator
+            The classes.
+        generator : numpy.random.Generator
             Draws the dropout masks.
         **options
             ``label_smoothing`` and ``sample_weight``, see `inknet.nn.losses`.
+
+        Returns
+        -------
+        float
+            Without the penalty of `l2`.
         """
         logits = self.forward(x, generator)
         gradient = self.layers[-1].buffer("_output_gradient", *logits.shape)
@@ -150,7 +159,10 @@ class Network:
     def loss(
         self, logits: Floats, labels: Labels | Floats, gradient: Floats, **options: Any
     ) -> float:
-        """Return the mean loss of a batch; write its gradient with respect to the logits."""
+        """Return the mean loss of a batch; write its gradient with respect to the logits.
+
+        ``logits`` and ``gradient`` are ``(n, K)``; ``labels`` as in `loss_and_gradients`.
+        """
         loss = LOSSES[self.architecture.activations[-1]]
         return loss(logits, labels, gradient, ops=self.ops, **options)
 
@@ -171,7 +183,7 @@ class Network:
         return None
 
     def infer(self, x: Rows) -> Floats:
-        """Return the logits ``(n, n_classes)`` at inference. Safe from many threads."""
+        """Return the logits ``(n, n_classes)`` of ``x`` at inference. Safe from many threads."""
         if not isinstance(x, Batch):
             batch = self.ops.new_batch(self.dtype)
             batch.load(x, training=False)

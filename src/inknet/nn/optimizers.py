@@ -27,7 +27,7 @@ class Optimizer(ABC):
     ----------
     parameters : (n_parameters,)
         What it will change; only their length and type matter here.
-    ops
+    ops : NumpyOps
         What it computes with.
     **constants
         Other values for the constants at the top of each class.
@@ -58,7 +58,10 @@ class Optimizer(ABC):
         return {name: getattr(self, name) for name in self.remembers}
 
     def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        """Change ``parameters`` in place, given ``gradients``; both ``(n_parameters,)``."""
+        """Change ``parameters`` in place, given ``gradients``, both ``(n_parameters,)``.
+
+        ``learning_rate`` is the rate of this step.
+        """
         self.steps_taken += 1
         self._step(parameters, gradients, learning_rate)
 
@@ -166,13 +169,14 @@ OPTIMIZERS: dict[str, type[GradientDescent | Momentum | Adam]] = {
 
 
 def clip_by_value(gradients: Floats, limit: float) -> None:
-    """Force every component into ``[-limit, limit]``, in place."""
+    """Force all ``gradients``, ``(n_parameters,)``, into ``[-limit, limit]``, in place."""
     gradients.clip(-limit, limit, out=gradients)
 
 
 def clip_by_norm(gradients: Floats, limit: float) -> None:
-    """Shorten the whole gradient to Euclidean length ``limit`` if it is longer; keep its direction.
+    """Shorten ``gradients``, ``(n_parameters,)``, in place, to Euclidean length ``limit``.
 
+    If they are longer; they keep their direction.
     Pascanu, Mikolov and Bengio 2013, "On the difficulty of training recurrent neural networks",
     algorithm 1.
     """
@@ -187,9 +191,10 @@ def clip_by_norm(gradients: Floats, limit: float) -> None:
 
 
 def limit_norms(weight: Floats, limit: float, ops: NumpyOps = NUMPY) -> None:
-    """Shorten the weights into each neuron, ``(fan_in, fan_out)``, to Euclidean length ``limit``.
+    """Shorten the weights into each neuron in place, to Euclidean length ``limit``.
 
-    Those that are shorter stay as they are. Srivastava, Hinton, Krizhevsky, Sutskever and
+    ``weight`` is ``(fan_in, fan_out)``; its columns that are shorter stay as they are. ``ops`` is
+    what it computes with. Srivastava, Hinton, Krizhevsky, Sutskever and
     Salakhutdinov 2014, "Dropout: a simple way to prevent neural networks from overfitting",
     section 5.1.
     """

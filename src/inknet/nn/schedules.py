@@ -8,12 +8,14 @@ from math import cos, pi
 
 
 def constant(progress: float) -> float:
-    """Keep the rate as it is."""
+    """Return 1 for any ``progress``: keep the rate as it is."""
     return 1.0
 
 
 def step(progress: float) -> float:
-    """Divide the rate by ten after half of the steps, and again after three quarters.
+    """Return 1, after half of the steps 0.1, and after three quarters 0.01.
+
+    ``progress`` is the fraction of the steps that were taken, from 0 to 1.
 
     He, Zhang, Ren and Sun 2016, "Deep residual learning", section 4.2.
     """
@@ -23,7 +25,7 @@ def step(progress: float) -> float:
 
 
 def cosine(progress: float) -> float:
-    """Half a cosine wave from 1 down to 0.
+    """Return ``(1 + cos(pi · progress)) / 2``: half a cosine wave from 1 down to 0.
 
     Loshchilov and Hutter 2017, "SGDR: stochastic gradient descent with warm restarts", equation 5.
     """
@@ -34,11 +36,11 @@ ONE_CYCLE_START, ONE_CYCLE_END, ONE_CYCLE_PEAK = 1 / 25, 1 / 250_000, 0.3
 
 
 def one_cycle(progress: float) -> float:
-    """Rise from 1/25 to 1 over the first 30 % of the steps, then fall to almost nothing.
+    """Return a factor that rises from 1/25 to 1 up to a ``progress`` of 0.3, then falls.
 
-    Rise and fall each follow half a cosine wave. Smith and Topin 2018, "Super-convergence: very
-    fast training of neural networks using large learning rates"; the constants are those of
-    PyTorch.
+    At the end it is almost nothing. Rise and fall each follow half a cosine wave. Smith and Topin
+    2018, "Super-convergence: very fast training of neural networks using large learning rates"; the
+    constants are those of PyTorch.
     """
     if progress < ONE_CYCLE_PEAK:
         return 1 - (1 - ONE_CYCLE_START) * cosine(progress / ONE_CYCLE_PEAK)

@@ -87,7 +87,7 @@ class Answer:
 
     @property
     def confidence(self) -> float:
-        """How probable it is that `digits` is right: the product of those of the characters.
+        """How probable it is that `digits` is right, 0 to 1: the product of those of characters.
 
         0 if there is none.
         """
@@ -105,16 +105,46 @@ class Answer:
         return self.verdict in (BLANK, in_words(NO_DIGIT, self.class_names))
 
     def is_read(self, character: Character) -> bool:
-        """Whether a character counts: whether it is one at all."""
+        """Return whether a character counts: whether it is one at all.
+
+        Parameters
+        ----------
+        character : Character
+            One of `characters`.
+
+        Returns
+        -------
+        bool
+            False if its verdict is that it is none.
+        """
         return character.verdict != in_words(NO_DIGIT, self.class_names)
 
     def likeliest(self, character: Character, n: int = 2) -> list[tuple[str, float]]:
-        """Return name and probability of the most probable classes of a character."""
+        """Return the most probable classes of a character.
+
+        Parameters
+        ----------
+        character : Character
+            One of `characters`.
+        n : int
+            How many classes.
+
+        Returns
+        -------
+        list of (str, float)
+            Name and probability, the most probable first.
+        """
         order = (-character.probabilities).argsort(kind="stable")[:n]
         return [(self.class_names[i], float(character.probabilities[i])) for i in order]
 
     def in_a_line(self) -> str:
-        """Return the verdict and what was read, as ``inknet predict`` prints it."""
+        """Return the verdict and what was read.
+
+        Returns
+        -------
+        str
+            As ``inknet predict`` prints it.
+        """
         sure = f"{self.digits} ({percent(self.confidence)})"
         if self.is_sure:
             return sure
@@ -136,7 +166,13 @@ class Answer:
         return f"{UNSURE}, perhaps {sure}: {where} is {either}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what ``inknet predict --json`` prints."""
+        """Return everything but the pixels, ready for JSON.
+
+        Returns
+        -------
+        dict
+            What ``inknet predict --json`` prints.
+        """
         return {
             "image": self.image,
             "verdict": self.verdict,

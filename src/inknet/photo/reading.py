@@ -55,13 +55,25 @@ class Reading(Answer):
     """
 
     def figure(self) -> Figure:
-        """Return the picture of the steps from the picture to the images, and the answers."""
+        """Draw the steps from the picture to the images, and the answers.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it.
+        """
         from inknet.photo.drawing import reading_figure
 
         return reading_figure(self)
 
     def plot(self, path: str | Path) -> None:
-        """Write that picture as PNG."""
+        """Write the picture of `figure`.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, a PNG.
+        """
         from inknet.photo.drawing import plot_reading
 
         plot_reading(self, path)

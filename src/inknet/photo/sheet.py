@@ -26,6 +26,7 @@ class Character:
     image : (28, 28) uint8
         For the network.
     probabilities : (n_classes,)
+        Of each class, 0 to 1.
     familiarity : float
         The probability that the image is a character at all, as a second network, the guard, says.
     agreement : float

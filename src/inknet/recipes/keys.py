@@ -8,7 +8,7 @@ from importlib import resources
 from types import NoneType
 from typing import Any
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MaxLen
 
 from inknet.recipes.schema import LARGEST_INTEGER, Part, Recipe
 
@@ -89,14 +89,21 @@ def _allowed(kind: Any, limits: list[Any]) -> str:
     if origin is typing.Literal:
         return " or ".join(map(str, arguments))
     if origin is list:
-        return f"a list, each {_allowed(arguments[0], [])}"
+        return f"a list{_length(limits)}, each {_allowed(arguments[0], [])}"
     if arguments:  # a union
         return " or ".join(
             "none" if one is NoneType else _allowed(one, limits) for one in arguments
         )
     if kind in (int, float):
         return ("a whole number" if kind is int else "a number") + _range(limits)
-    return {bool: "true or false", str: "a text"}.get(kind, str(kind))
+    if kind is str:
+        return f"a text{_length(limits, ' characters')}"
+    return "true or false" if kind is bool else str(kind)
+
+
+def _length(limits: list[Any], unit: str = "") -> str:
+    longest = next((limit.max_length for limit in limits if isinstance(limit, MaxLen)), None)
+    return "" if longest is None else f" of at most {longest:,}{unit}"
 
 
 def _range(limits: list[Any]) -> str:

@@ -71,7 +71,8 @@ class DataRecipe(Part):
     """Which samples, and how they are divided."""
 
     source: str = "mnist"
-    """``mnist``, ``sample``, or the path of a file or folder."""
+    """``mnist``, ``sample`` or another name that ``inknet data list`` shows, or the path of a file
+    or folder."""
     label: Annotated[Name | None, Unset] = None
     """Which column of a table has the labels: its name, ``first`` or ``last``; without it, the one
     that names and values show to be the label."""
@@ -163,14 +164,14 @@ class NetworkRecipe(Part):
     activations: HiddenActivation | list[HiddenActivation] = "leaky_relu"
     """One for all hidden layers, or a list with one for each."""
     keep_probs: float | list[float] = 1.0
-    """Probability that dropout keeps a neuron: one for all hidden layers, or a list. What others
-    call a dropout of 0.2 is 0.8 here."""
+    """Probability that dropout keeps a neuron, above 0 and up to 1: one for all hidden layers, or a
+    list. What others call a dropout of 0.2 is 0.8 here."""
     batch_norm: Literal["none", "before", "after"] = "none"
     """Batch normalization before or after the activation of each hidden layer."""
     initializer: Literal["he", "glorot", "normal"] = "he"
     """How the initial weights are drawn."""
     bias_start: float = 0.01
-    """Initial biases of layers with an activation of the ReLU family."""
+    """Initial biases of layers with an activation of the ReLU family, within ±1,000,000."""
     dtype: Literal["float32", "float64"] = "float32"
     """Type of all numbers in the network."""
 

@@ -28,7 +28,7 @@ class Reliability:
     counts : (15,) int64
         How many answers have a confidence above ``i / 15`` and up to ``(i + 1) / 15``.
     confidence : (15,) float64
-        Their mean confidence; 0 where there is none.
+        Their mean confidence, 0 to 1; 0 where there is none.
     accuracy : (15,) float64
         The fraction of them that is right; 0 where there is none.
     """
@@ -61,7 +61,14 @@ class Calibration:
     after: Reliability
 
     def to_dict(self) -> dict[str, Any]:
-        """Return temperature and expected calibration errors, ready for JSON."""
+        """Return the figures, ready for JSON.
+
+        Returns
+        -------
+        dict
+            ``temperature``, ``bins``, and the expected calibration errors ``ece_before`` and
+            ``ece``, 0 to 1.
+        """
         return {
             "temperature": self.temperature,
             "bins": N_BINS,

@@ -62,12 +62,18 @@ class Evaluation:
 
     @property
     def precision(self) -> NDArray[np.float64]:
-        """Of the predictions of class c, the fraction that was correct; 0 where there were none."""
+        """Of the predictions of each class, the fraction that was correct, ``(n_classes,)``.
+
+        From 0 to 1; 0 where there were none.
+        """
         return _ratio(np.diag(self.confusion), self.confusion.sum(axis=0))
 
     @property
     def recall(self) -> NDArray[np.float64]:
-        """Of the samples of class c, the fraction that was found; 0 where there were none."""
+        """Of the samples of each class, the fraction that was found, ``(n_classes,)``.
+
+        From 0 to 1; 0 where there were none.
+        """
         return _ratio(np.diag(self.confusion), self.support)
 
     @property
@@ -76,7 +82,13 @@ class Evaluation:
         return _ratio(2 * np.diag(self.confusion), self.confusion.sum(axis=0) + self.support)
 
     def figures_of_classes(self) -> dict[str, dict[str, float]]:
-        """Return precision, recall, F1 and support of each class, by its name."""
+        """Return the figures of each class.
+
+        Returns
+        -------
+        dict of dict
+            ``precision``, ``recall``, ``f1`` (0 to 1) and ``support`` by the name of the class.
+        """
         figures = zip(
             self.class_names, self.precision, self.recall, self.f1, self.support, strict=True
         )
@@ -94,7 +106,13 @@ class Evaluation:
         return evaluation_html(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain Python values, ready for JSON."""
+        """Return everything but the calibration, ready for JSON.
+
+        Returns
+        -------
+        dict
+            ``accuracy``, ``loss``, ``samples``, ``errors``, ``classes`` and ``confusion_matrix``.
+        """
         return {
             "accuracy": self.accuracy,
             "loss": self.loss,

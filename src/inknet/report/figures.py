@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from threading import RLock
@@ -90,13 +91,21 @@ def _matplotlib() -> ModuleType:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty white figure, in inches, that can be measured and saved without a screen."""
+    """Return an empty white figure, in inches, that can be measured and saved without a screen.
+
+    A notebook shows it, also where nothing has imported pyplot.
+    """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
     FigureCanvasAgg(figure)
+    vars(figure)["_repr_png_"] = partial(_png_of_figure, figure)
     return figure
+
+
+def _png_of_figure(figure: Figure) -> bytes:
+    return png_of(lambda: figure)
 
 
 def legend_below(figure: Figure, axes: Axes, n_columns: int) -> None:

@@ -67,13 +67,30 @@ class Run:
     Attributes
     ----------
     folder : Path
+        Where its files are.
     """
 
     folder: Path
 
     @classmethod
     def open(cls, folder: str | Path) -> Run:
-        """Return the run in a folder; raise `InputError` if there is none, or only part of one."""
+        """Return the run in a folder.
+
+        Parameters
+        ----------
+        folder : str or Path
+            The run folder.
+
+        Returns
+        -------
+        Run
+            Its files are read when they are asked for.
+
+        Raises
+        ------
+        InputError
+            If there is no such folder, or it is not a finished run.
+        """
         folder = as_path(folder)
         if not folder.is_dir():
             what = "a file; expected a run folder" if folder.exists() else "no such run folder"
@@ -101,7 +118,18 @@ class Run:
         return read_metrics(self._file("metrics.json"))
 
     def model(self) -> MLP:
-        """Return the trained model."""
+        """Return the trained model.
+
+        Returns
+        -------
+        MLP
+            As `MLP.load` reads it.
+
+        Raises
+        ------
+        InputError
+            If the file of the model is broken.
+        """
         return MLP.load(self.folder)
 
     @property
@@ -119,7 +147,18 @@ class Run:
             raise InputError(f"{path}: findings: not what the doctor writes") from None
 
     def evaluate(self) -> Evaluation:
-        """Compare the predictions for its own test data with the labels."""
+        """Compare the predictions for its own test data with the labels.
+
+        Returns
+        -------
+        Evaluation
+            The figures of ``metrics.json``, measured again.
+
+        Raises
+        ------
+        InputError
+            As for `test_data`.
+        """
         return self.model().evaluate_on(self.test_data())
 
     @property
@@ -133,6 +172,11 @@ class Run:
 
         A run of inknet 0.2 or older has no `data_digest`; then it cannot be checked whether they
         are the same.
+
+        Returns
+        -------
+        Dataset
+            The samples that the figures of the run are about.
 
         Raises
         ------
@@ -151,9 +195,17 @@ class Run:
         return test
 
     def n_learned_from(self, samples: Dataset) -> int:
-        """Return how many samples of its own source it was trained on or validated with.
+        """Return how many of some samples it was trained on or validated with.
 
-        0 for a source with other content, and if `data_digest` is None.
+        Parameters
+        ----------
+        samples : Dataset
+            Of its own source, or of another.
+
+        Returns
+        -------
+        int
+            0 for a source with other content, and if `data_digest` is None.
         """
         if self.data_digest != source_digest(samples):
             return 0

@@ -37,13 +37,13 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     Parameters
     ----------
     COMMON PARAMETERS
-    SHARED OPTIONS
     class_weight : dict, list of dict, "balanced" or None, default=None
         How much the samples of each class count, as everywhere in scikit-learn; in training and
         in validation. ``"balanced"`` counts the classes of the training samples.
     doctor : bool, default=False
         Whether `fit` looks for what is wrong with the training, and warns of it; see
         `inknet.doctor`. It then measures loss and accuracy after each epoch; not with ``lbfgs``.
+    SHARED OPTIONS
 
     Attributes
     ----------
@@ -95,9 +95,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         dropout: float | Sequence[float] = 0.0,
         batch_norm: Literal["none", "before", "after"] = "none",
         clip: float | None = None,
-        class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
         schedule: str | None = None,
         callbacks: Sequence[Callback] | None = None,
+        class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
         doctor: bool = False,
         **options: Unpack[StepOptions],
     ) -> None:
@@ -122,7 +122,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
         y : array-like of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
+            Labels of any kind; or for each label whether a sample has it.
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
         X_val, y_val : as X and y, optional
@@ -137,7 +139,13 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
         Returns
         -------
-        self
+        self : MLPClassifier
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, the samples or their labels are not as described.
         """
         validation = given_for_validation(X_val, y_val, sample_weight_val, validation_data)
         return self._fit(X, y, sample_weight, validation, incremental=False)
@@ -155,14 +163,20 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y, sample_weight : array-like
             As for `fit`.
         classes : array-like of shape (n_classes,)
             All labels that will occur; needed in the first call.
 
         Returns
         -------
-        self
+        self : MLPClassifier
+            Fitted for one more epoch.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`; or if a parameter needs all samples or all epochs.
         """
         self._check_partial_fit()
         if self.class_weight == "balanced":
@@ -240,10 +254,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
 
         Returns
         -------
         ndarray of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
+            Labels of `classes_`.
         """
         scores = self._logits(X)
         if self.out_activation_ == "logistic":
@@ -260,10 +276,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+            From 0 to 1; each row sums to 1, except for samples with several labels.
         """
         logits = self._logits(X)
         if self.out_activation_ == "softmax":
@@ -280,10 +298,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
 
         Returns
         -------
         ndarray of shape (n_samples, n_classes)
+            Minus infinity where the probability is 0.
         """
         probabilities = self.predict_proba(X)
         with np.errstate(divide="ignore", under="ignore"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 from numbers import Integral, Real
 from textwrap import indent
@@ -212,9 +213,10 @@ def described(shared: dict[str, FieldInfo]) -> Callable[[type[Estimator]], type[
             ("SHARED OPTIONS", of_options),
             ("COMMON ATTRIBUTES", COMMON_ATTRIBUTES),
         ):
-            if estimator.__doc__:  # python -OO has none
-                own = estimator.__doc__
-                estimator.__doc__ = own.replace(f"    {place}\n", indent(text, "    "))
+            own = estimator.__doc__ or ""  # python -OO has none
+            # lines of a docstring are indented, but not since Python 3.13
+            if found := re.search(rf"^( *){place}\n", own, re.MULTILINE):
+                estimator.__doc__ = own.replace(found[0], indent(text, found[1]))
         return estimator
 
     return describe

@@ -104,7 +104,9 @@ class MLPRegressor(RegressorMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
         y : array-like of shape (n_samples,), or (n_samples, n_outputs)
+            Numbers; with the loss ``"poisson"``, 0 or more.
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
         X_val, y_val : as X and y, optional
@@ -116,7 +118,13 @@ class MLPRegressor(RegressorMixin, Perceptron):
 
         Returns
         -------
-        self
+        self : MLPRegressor
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter, the samples or their numbers are not as described.
         """
         validation = given_for_validation(X_val, y_val, sample_weight_val, None)
         return self._fit(X, y, sample_weight, validation, incremental=False)
@@ -130,12 +138,18 @@ class MLPRegressor(RegressorMixin, Perceptron):
 
         Parameters
         ----------
-        X, y, sample_weight
+        X, y, sample_weight : array-like
             As for `fit`.
 
         Returns
         -------
-        self
+        self : MLPRegressor
+            Fitted for one more epoch.
+
+        Raises
+        ------
+        ValueError
+            As for `fit`; or if a parameter needs all samples or all epochs.
         """
         self._check_partial_fit()
         return self._fit(X, y, sample_weight, None, incremental=True)
@@ -179,10 +193,12 @@ class MLPRegressor(RegressorMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
 
         Returns
         -------
         ndarray of shape (n_samples,), or (n_samples, n_outputs)
+            In the units of ``y``.
         """
         outputs = self._logits(X)
         if self.out_activation_ == "exp":

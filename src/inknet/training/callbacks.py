@@ -57,8 +57,9 @@ class Past:
 class Callback:
     """Called by the training at each event; override what you need.
 
-    A callback may read everything in the `Session`, and may set ``trainer.stop_reason``. The order
-    of callbacks has no meaning: what one must do before another has a separate event.
+    Each event is called with the training, ``trainer``. A callback may read everything in this
+    `Session`, and may set ``trainer.stop_reason``. The order of callbacks has no meaning: what one
+    must do before another has a separate event.
 
     A callback starts afresh with each training, see `start_afresh`. Only a training that resumes
     from a checkpoint, and a further `MLPClassifier.partial_fit`, continue with what it has.
@@ -124,7 +125,13 @@ class Callback:
         """Before measuring, and at the end: put in the weights that the network is used with."""
 
     def measurements(self, trainer: Session) -> Mapping[str, Any]:
-        """Return fields of the epoch's `EpochRecord` that this callback measured, by name."""
+        """Give the epoch's `EpochRecord` what this callback measured.
+
+        Returns
+        -------
+        mapping
+            Values of the record's attributes, by name; empty if it measures nothing.
+        """
         return {}
 
     def on_measured(self, trainer: Session) -> None:
@@ -149,16 +156,29 @@ class Callback:
         """After the last epoch, however it ended; the network is as it will be used."""
 
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
-        """Return what it needs to resume: arrays, and values that JSON can hold.
+        """Return what it needs to resume; called between two steps.
 
-        Called between two steps. The arrays need not be copies: they are copied. Arrays called
-        ``parameters`` and ``statistics`` are taken for weights of the network: a checkpoint in
-        which the network could not use them is refused.
+        Returns
+        -------
+        arrays : dict of ndarray
+            Of any shapes. They need not be copies: they are copied. Arrays called ``parameters``
+            and ``statistics`` are taken for weights of the network: a checkpoint in which the
+            network could not use them is refused.
+        values : dict
+            What JSON can hold.
         """
         return {}, {}
 
     def restore(self, arrays: dict[str, Floats], values: dict[str, Any]) -> None:
-        """Restore what `state` returned; the arrays are copies, which the callback may keep."""
+        """Restore what `state` returned.
+
+        Parameters
+        ----------
+        arrays : dict of ndarray
+            Of any shapes: copies, which the callback may keep.
+        values : dict
+            As they were returned.
+        """
 
 
 def settings_of(callback: Callback) -> dict[str, Setting]:

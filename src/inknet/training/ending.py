@@ -36,7 +36,18 @@ class Ending:
 
     @classmethod
     def of(cls, reason: Ending | str) -> Ending:
-        """Return the ending for what was set as `Session.stop_reason`."""
+        """Return the ending for what was set as `Session.stop_reason`.
+
+        Parameters
+        ----------
+        reason : Ending or str
+            What a callback gave.
+
+        Returns
+        -------
+        Ending
+            The reason itself, or one with the text as a callback's own words.
+        """
         return reason if isinstance(reason, Ending) else cls(str(reason), own_words=True)
 
     @property

@@ -35,9 +35,9 @@ class EpochRecord:
     learning_rate : float
         The rate of the epoch's last step.
     seconds : float
-        Wall time of the epoch's steps and measurements.
+        Wall time of the epoch's steps and measurements, in seconds.
     training_seconds : float
-        Wall time of its steps only.
+        Wall time of its steps only, in seconds.
     gradient_norms : tuple of float
         For each Dense layer, the mean Euclidean norm of its gradient over the steps that were
         sampled, before clipping.
@@ -58,7 +58,13 @@ class EpochRecord:
     active_fractions: tuple[float, ...] = ()
 
     def flat(self) -> dict[str, float | int | str]:
-        """Return the record as one CSV row; lists become ``gradient_norm_1`` and so on."""
+        """Return the record as one row of ``history.csv``.
+
+        Returns
+        -------
+        dict
+            Measurements by name; a list becomes ``gradient_norm_1`` and so on, None is empty.
+        """
         row: dict[str, float | int | str] = {}
         for name in _SCALARS:
             value = getattr(self, name)
@@ -98,7 +104,7 @@ class History:
     ops : str
         The operations it ran on: ``"numpy"`` or ``"numba"``.
     seconds : float
-        Wall time of the training so far, without the time from an interruption to resuming.
+        Wall time of the training so far, in seconds, without that from an interruption to resuming.
     rollbacks : int
         How often it diverged and went back.
     findings : list of Finding
@@ -140,10 +146,23 @@ class History:
         return self.column(index) if isinstance(index, str) else self.records[index]
 
     def column(self, name: str) -> list[float]:
-        """Return one measurement over all epochs, for plotting; a missing one is ``nan``.
+        """Return one measurement over all epochs, for plotting.
 
-        ``epoch``, ``train_loss``, ``val_loss``, ``train_accuracy``, ``val_accuracy``,
-        ``learning_rate``, ``seconds`` or ``training_seconds``.
+        Parameters
+        ----------
+        name : str
+            ``epoch``, ``train_loss``, ``val_loss``, ``train_accuracy``, ``val_accuracy``,
+            ``learning_rate``, ``seconds`` or ``training_seconds``.
+
+        Returns
+        -------
+        list of float
+            One for each epoch; ``nan`` where it was not measured.
+
+        Raises
+        ------
+        KeyError
+            If no measurement has this name.
         """
         if name not in _SCALARS:
             raise KeyError(f"no measurement is called {name!r}; expected {', '.join(_SCALARS)}")
@@ -164,9 +183,17 @@ class History:
         return "\n".join(lines)
 
     def plot(self, path: str | Path | None = None) -> Figure:
-        """Draw loss and accuracy over the epochs; write the picture as PNG if a path is given.
+        """Draw loss and accuracy over the epochs.
 
-        Returns the figure of Matplotlib, which a notebook shows.
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write the picture, as PNG.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            A notebook shows it.
         """
         import inknet  # which loads what is in the rooms above
 
@@ -182,7 +209,17 @@ class History:
 
     @classmethod
     def from_csv(cls, path: Path) -> History:
-        """Read what `save_csv` wrote; only the records are in it.
+        """Read what `save_csv` wrote.
+
+        Parameters
+        ----------
+        path : Path
+            The file, ``history.csv`` of a run.
+
+        Returns
+        -------
+        History
+            Only the records are in the file; all else has its default.
 
         Raises
         ------
@@ -208,7 +245,13 @@ class History:
         return cls(records)
 
     def save_csv(self, path: str | Path) -> None:
-        """Write ``history.csv``: a header and one line an epoch, whole or not at all."""
+        """Write a header and one line an epoch, whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            The file, such as ``history.csv``.
+        """
 
         def write(temporary: Path) -> None:
             with temporary.open("w", encoding="utf-8", newline="") as file:

@@ -20,7 +20,15 @@ from inknet.nn.arrays import Floats, Labels
 
 
 class FoldedLayer(NamedTuple):
-    """A dense layer at inference: ``f(x @ weight + bias)``; the last one has no f."""
+    """A dense layer at inference: ``f(x @ weight + bias)``.
+
+    Attributes
+    ----------
+    weight, bias : (fan_in, fan_out), (fan_out,)
+        With batch normalization folded in.
+    function : Elementwise or None
+        f; the last layer has none.
+    """
 
     weight: Floats
     bias: Floats
@@ -37,6 +45,8 @@ class Ops(ABC):
     xp : module
         The library that makes the arrays: NumPy, or one with its interface. Data, labels and random
         bits come as NumPy's arrays, and are passed through its ``asarray``.
+
+    Arrays of the optimizers, such as parameters and gradients, are ``(n_parameters,)``.
     """
 
     name: ClassVar[str]
@@ -46,15 +56,18 @@ class Ops(ABC):
 
     @abstractmethod
     def matmul(self, a: Floats, b: Floats, out: Floats) -> None:
-        """Write ``a @ b``: ``(n, d) @ (d, k)``, either of which may be a transposed view."""
+        """Write ``a @ b``, ``(n, d) @ (d, k)``, to ``out``; either may be a transposed view."""
 
     @abstractmethod
     def column_sums(self, x: Floats, out: Floats) -> None:
-        """Write ``sum_i x_i``, the sum of the rows of ``(n, d)``, to ``out``, ``(d,)``."""
+        """Write ``sum_i x_i``, the sum of the rows of ``x``, ``(n, d)``, to ``out``, ``(d,)``."""
 
     @abstractmethod
     def activate(self, function: ActivationFunction, z: Floats, out: Floats, slope: Floats) -> None:
-        """Write ``a = f(z)`` to ``out`` and ``f'(z)`` to ``slope``; all three ``(n, d)``."""
+        """Write ``a = f(z)`` to ``out`` and ``f'(z)`` to ``slope``; all three ``(n, d)``.
+
+        ``function`` is f, one of `inknet.nn.activations.ACTIVATIONS`.
+        """
 
     @abstractmethod
     def drop(
@@ -67,8 +80,9 @@ class Ops(ABC):
     ) -> None:
         """Write ``x · mask``, where the mask of dropout is 0 or ``1 / keep_prob``.
 
-        Each element takes 16 bits of the generator, four elements from each of its raw draws, and
-        is kept if they are below ``keep_prob · 2^16``. ``x``, ``mask`` and ``out`` are ``(n, d)``.
+        Each element takes 16 bits of the ``generator``, four elements from each of its raw draws,
+        and is kept if they are below ``keep_prob · 2^16``. ``x``, ``mask`` and ``out`` are
+        ``(n, d)``.
         """
 
     @abstractmethod
@@ -81,7 +95,10 @@ class Ops(ABC):
         out: Floats,
         slope: Floats,
     ) -> None:
-        """Write ``f(z) · mask`` to ``out`` and ``f'(z) · mask`` to ``slope``; see `drop`."""
+        """Write ``f(z) · mask`` to ``out`` and ``f'(z) · mask`` to ``slope``; all ``(n, d)``.
+
+        ``function`` is f; the mask takes ``generator`` and ``keep_prob`` as in `drop`.
+        """
 
     @abstractmethod
     def batch_norm_forward(
@@ -125,7 +142,8 @@ class Ops(ABC):
 
         With sums and means over the batch::
 
-            dJ/dgamma = sum(G · normalized)        dJ/dbeta = sum(G)
+            gamma_gradient = dJ/dgamma = sum(G · normalized)
+            beta_gradient = dJ/dbeta = sum(G)
             dJ/dx = gamma / deviation · (G - mean(G) - normalized · mean(G · normalized))
 
         ``gradient`` and ``normalized``, which may be overwritten, are ``(n, d)``, the other arrays
@@ -156,10 +174,14 @@ class Ops(ABC):
 
         Parameters
         ----------
-        logits, gradient : (n, K)
+        logits : (n, K)
+            The inputs of softmax.
         labels : (n,)
+            From 0 to K - 1.
         smoothing : float
             0 for plain cross-entropy (Szegedy et al. 2016, section 7, for the smoothed one).
+        gradient : (n, K)
+            Where the gradient is written.
         sample_weight : (n,), optional
             0 or more, and not all of them 0.
         """
@@ -180,14 +202,15 @@ class Ops(ABC):
             loss = mean over samples of  - sum_k (t_k log p_k + (1 - t_k) log(1 - p_k))
             d loss / d logits = (p - t) / n
 
-        ``targets`` are 0 or 1, ``(n, K)``; all else is as in `softmax_cross_entropy`.
+        ``targets`` are 0 or 1, ``(n, K)``; ``smoothing``, ``gradient`` and ``sample_weight`` are as
+        in `softmax_cross_entropy`.
         """
 
     @abstractmethod
     def weighted_mean(
         self, losses: Floats, gradient: Floats, sample_weight: Floats | None
     ) -> float:
-        """Return the mean of the losses ``(n,)`` of a batch; make ``gradient`` that of the mean.
+        """Return the mean of the ``losses``, ``(n,)``, of a batch; make ``gradient`` that of it.
 
         With ``w = sample_weight``, or all 1::
 
@@ -205,7 +228,7 @@ class Ops(ABC):
 
     @abstractmethod
     def descent_step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
-        """Write ``p = p - learning_rate · g``."""
+        """Write ``p = p - learning_rate · g``, for ``parameters`` p and ``gradients`` g."""
 
     @abstractmethod
     def momentum_step(
@@ -216,7 +239,10 @@ class Ops(ABC):
         learning_rate: float,
         beta: float,
     ) -> None:
-        """Write ``v = beta v + (1 - beta) g``, then ``p = p - learning_rate · v``."""
+        """Write ``v = beta v + (1 - beta) g``, then ``p = p - learning_rate · v``.
+
+        ``velocity`` v is as long as ``parameters`` p and ``gradients`` g.
+        """
 
     @abstractmethod
     def velocity_step(
@@ -230,7 +256,8 @@ class Ops(ABC):
     ) -> None:
         """Write ``v = beta v - learning_rate · g``, then ``p = p + v``.
 
-        If it looks ahead, then ``p = p + beta v - learning_rate · g`` instead.
+        If it looks ``ahead``, then ``p = p + beta v - learning_rate · g`` instead. ``velocity`` v
+        is as long as ``parameters`` p and ``gradients`` g.
         """
 
     @abstractmethod
@@ -254,11 +281,13 @@ class Ops(ABC):
             m = beta1 m + (1 - beta1) g        m̂ = m / (1 - beta1^step)
             v = beta2 v + (1 - beta2) g²       v̂ = v / (1 - beta2^step)
             p = (1 - decay) p - learning_rate · m̂ / (sqrt(v̂) + epsilon)
+
+        ``mean`` m and ``square`` v are as long as ``parameters`` p and ``gradients`` g.
         """
 
     @abstractmethod
     def average_step(self, average: Floats, values: Floats, rate: float) -> None:
-        """Move a running average towards new values: ``a = a + rate · (x - a)``."""
+        """Move ``average`` a towards new ``values`` x: ``a = a + rate · (x - a)``."""
 
     # -- inference --------------------------------------------------------------------------------
 
@@ -268,6 +297,7 @@ class Ops(ABC):
     ) -> Callable[[NDArray[Any]], Floats]:
         """Return a function from one sample, ``(d,)``, to its probabilities, ``(K,)``.
 
-        ``signal = f(signal @ weight + bias)`` for each layer, and softmax at the end. uint8 pixels
-        are scaled to 0–1. If a feature is then not in ``[low, high]``, the answer is NaN.
+        ``signal = f(signal @ weight + bias)`` for each of the ``layers``, and softmax at the end.
+        uint8 pixels are scaled to 0–1. If a feature is then not in ``[low, high]``, the answer is
+        NaN.
         """
