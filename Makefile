@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
+DOCS_VENV := .venv-docs
 # Two test processes share the cores: a matrix product then does best on one thread.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 
-.PHONY: train fast test format figures experiments bench stale record handwriting pretrained test-all clean
+.PHONY: train fast test format figures experiments bench stale record handwriting pretrained docs test-all clean
 
 train: $(VENV)/installed ## train the digit network; DATA=fashion on other data; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(if $(DATA),--data $(DATA)) $(ARGS)
@@ -53,8 +54,12 @@ handwriting: $(BENCH_VENV)/installed ## measure how real handwriting is read, an
 pretrained: fast ## train the model in the package on MNIST, and record its training there (about 3 minutes)
 	$(BIN)/python scripts/pretrained.py $(ARGS)
 
+docs: $(DOCS_VENV)/installed ## build the documentation site, with all its programs, in build/site (a minute)
+	$(DOCS_VENV)/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env \
+		--doctree-dir build/doctrees docs build/site $(ARGS)
+
 clean: ## remove what make made
-	rm -rf $(VENV) $(BENCH_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -71,4 +76,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 $(BENCH_VENV)/installed: pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/pip install --quiet --requirement benchmarks/requirements.txt --editable '.[fast]'
+	@touch $@
+
+# Sphinx and Jupyter's kernel are large, and no test needs them.
+$(DOCS_VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/pip install --quiet --editable '.[docs]'
 	@touch $@
