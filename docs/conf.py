@@ -25,6 +25,7 @@ numpydoc_show_class_members = False
 
 # Every cell runs in every build: a page that was kept would not notice a change of the code.
 nb_execution_mode = "force"
+nb_execution_in_temp = True
 nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_merge_streams = True

@@ -82,29 +82,31 @@ def excerpt(
 
 
 def _find(name: str) -> tuple[Path, ast.FunctionDef | ast.ClassDef]:
-    """Return the file of a name, and its definition."""
-    words = name.split(".")
-    for n in range(len(words) - 1, 0, -1):
-        try:
-            spec = find_spec(".".join(words[:n]))
-        except ModuleNotFoundError:
-            continue
-        if spec is None or spec.origin is None:
-            continue
-        path = Path(spec.origin)
-        node: ast.AST = ast.parse(path.read_text("utf-8"))
-        for word in words[n:]:
-            found = [
-                one
-                for one in ast.iter_child_nodes(node)
-                if isinstance(one, ast.FunctionDef | ast.ClassDef) and one.name == word
-            ]
-            if not found:
-                raise ValueError(f"{name}: there is no {word} in {path.name}")
-            node = found[-1]
-        assert isinstance(node, ast.FunctionDef | ast.ClassDef)
-        return path, node
-    raise ValueError(f"{name}: there is no such module")
+    """Return the file of a name, and its definition; nothing is imported but the package."""
+    package, *words = name.split(".")
+    spec = find_spec(package)
+    if spec is None or spec.origin is None:
+        raise ValueError(f"{name}: there is no package {package}")
+    path = Path(spec.origin)
+    while words:
+        folder, module = path.parent / words[0], path.parent / f"{words[0]}.py"
+        if path.name != "__init__.py" or not (folder.is_dir() or module.is_file()):
+            break
+        path = folder / "__init__.py" if folder.is_dir() else module
+        words = words[1:]
+    node: ast.AST = ast.parse(path.read_text("utf-8"))
+    for word in words:
+        found = [
+            one
+            for one in ast.iter_child_nodes(node)
+            if isinstance(one, ast.FunctionDef | ast.ClassDef) and one.name == word
+        ]
+        if not found:
+            raise ValueError(f"{name}: there is no {word} in {path.name}")
+        node = found[-1]
+    if not isinstance(node, ast.FunctionDef | ast.ClassDef):
+        raise ValueError(f"{name}: it is a module, not a function or class")
+    return path, node
 
 
 def _position(name: str, lines: list[str], numbers: list[int], part: str) -> int:

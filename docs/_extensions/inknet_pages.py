@@ -59,14 +59,16 @@ class Source(SphinxDirective):
         self.env.note_dependency(str(found.path))
         file = found.path.resolve().relative_to(ROOT).as_posix()
         code = nodes.literal_block(found.text, found.text, language="python")
-        lines = f"{found.first}–{found.last}" if found.last > found.first else f"{found.first}"
+        lines = f"lines {found.first}–{found.last}"
+        if found.last == found.first:
+            lines = f"line {found.first}"
         address = f"{REPOSITORY}/blob/main/{file}#L{found.first}-L{found.last}"
         place = nodes.paragraph(
             "",
             "",
             nodes.literal("", name.removeprefix("inknet.")),
             nodes.Text(", "),
-            nodes.reference("", f"{file}, lines {lines}", refuri=address),
+            nodes.reference("", f"{file}, {lines}", refuri=address),
             classes=["source-place"],
         )
         return [nodes.container("", place, code, classes=["source"])]
