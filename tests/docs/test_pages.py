@@ -79,9 +79,8 @@ def test_every_source_that_a_page_shows_is_there(page):
 @pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
 def test_a_chapter_shows_source_checks_its_numbers_and_asks_questions(page):
     assert sources(page), "a formula stands beside the lines that compute it"
-    text = page.read_text("utf-8")
-    answers = re.findall(r'<details class="answer">(.*?)</details>', text, re.DOTALL)
-    before = text.split("## Exercises")[0]
+    before, exercises = page.read_text("utf-8").split("## Exercises")
+    answers = re.findall(r'<details class="answer">(.*?)</details>', exercises, re.DOTALL)
     cells = "".join(FENCED.sub(lambda m: m[2] if m[1] == "{code-cell}" else "", before))
     assert "assert " in cells, "the worked example is checked"
     assert len(answers) >= 2
