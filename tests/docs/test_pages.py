@@ -29,7 +29,8 @@ def name_of(page: Path) -> str:
 def fenced(page: Path, kind: str) -> list[str]:
     """Return the blocks of a kind, without the lines of their options."""
     blocks = [match[2] for match in FENCED.finditer(page.read_text("utf-8")) if match[1] == kind]
-    return [re.sub(r"\A(:[\w-]+:[^\n]*\n)+\n?", "", block) for block in blocks]
+    options = re.compile(r"\A(---\n.*?^---\n|(:[\w-]+:[^\n]*\n)+)\n?", re.MULTILINE | re.DOTALL)
+    return [options.sub("", block) for block in blocks]
 
 
 def sources(page: Path) -> list[tuple[str, dict[str, str]]]:
@@ -86,6 +87,18 @@ def test_a_chapter_shows_source_checks_its_numbers_and_asks_questions(page):
     assert len(answers) >= 2
     for answer in answers:
         assert "```{code-cell}" in answer and "assert " in answer, "an answer is checked"
+
+
+def test_every_page_is_in_the_table_of_contents():
+    listed = re.findall(r"^((?:start|understand)/[\w-]+)$", (DOCS / "index.md").read_text(), re.M)
+    assert sorted(listed) == sorted(name_of(page).removesuffix(".md") for page in PAGES)
+
+
+@pytest.mark.parametrize("page", CHAPTERS, ids=name_of)
+def test_a_picture_is_described_for_those_who_do_not_see_it(page):
+    for match in FENCED.finditer(page.read_text("utf-8")):
+        if "figure.show()" in match[2]:
+            assert re.search(r"\A---\n.*^ +alt: >-\n +\S.*^---\n", match[2], re.M | re.S), match[2]
 
 
 @pytest.mark.first
