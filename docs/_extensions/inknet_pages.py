@@ -151,6 +151,16 @@ def _mathml(node: nodes.math | nodes.math_block) -> str:
         return ""
 
 
+def ease(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """Let the keyboard scroll long lines of code; give the headings of the menu their level."""
+    if "body" in context:
+        context["body"] = context["body"].replace("<pre>", '<pre tabindex="0">')
+    menu = "furo_navigation_tree"
+    if menu in context:
+        heading = 'role="heading"'
+        context[menu] = context[menu].replace(heading, f'{heading} aria-level="2"')
+
+
 def check(app: Sphinx, error: Exception | None) -> None:
     """Refuse a site with a broken link, or one that loads something from elsewhere."""
     if error is None and app.builder.name == "html":
@@ -168,5 +178,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.add_directive("shell", Shell)
     app.add_html_math_renderer("mathml", (inline_math, None), (block_math, None))
     app.connect("source-read", prepare)
+    app.connect("html-page-context", ease, priority=900)  # when the theme has made its menu
     app.connect("build-finished", check)
     return {"parallel_read_safe": False, "version": "1"}

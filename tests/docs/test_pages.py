@@ -90,7 +90,9 @@ def test_a_chapter_shows_source_checks_its_numbers_and_asks_questions(page):
 
 
 def test_every_page_is_in_the_table_of_contents():
-    listed = re.findall(r"^((?:start|understand)/[\w-]+)$", (DOCS / "index.md").read_text(), re.M)
+    listed = re.findall(
+        r"^((?:start|understand)/[\w-]+)$", (DOCS / "index.md").read_text("utf-8"), re.M
+    )
     assert sorted(listed) == sorted(name_of(page).removesuffix(".md") for page in PAGES)
 
 
