@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_VENV := .venv-bench
+DOCS_VENV := .venv-docs
 # Two test processes share the cores: a matrix product then does best on one thread. Tests start many
 # interpreters; none shall compile again what another has compiled, whatever the user has set.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
-.PHONY: train fast test format reference figures experiments bench stale record doctor handwriting pretrained test-all notebooks clean
+.PHONY: train fast test format reference figures experiments bench stale record doctor handwriting pretrained test-all notebooks docs clean
 
 train: $(VENV)/installed ## train the digit network; DATA=fashion on other data; ARGS="--seed 1" passes options on
 	$(BIN)/inknet train $(if $(DATA),--data $(DATA)) $(ARGS)
@@ -66,8 +67,12 @@ notebooks: $(VENV)/installed-dev ## build the notebooks of docs/notebooks with t
 	cd build/notebooks && for text in ../../docs/notebooks/*.py; do \
 		../../$(BIN)/jupytext --to ipynb --execute --output $$(basename $$text .py).ipynb $$text || exit 1; done
 
+docs: $(DOCS_VENV)/installed ## build the documentation site, with all its programs, in build/site (a minute)
+	$(DOCS_VENV)/bin/sphinx-build --fail-on-warning --keep-going --nitpicky --fresh-env \
+		--doctree-dir build/doctrees docs build/site $(ARGS)
+
 clean: ## remove what make made
-	rm -rf $(VENV) $(BENCH_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(BENCH_VENV) $(DOCS_VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -84,4 +89,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 $(BENCH_VENV)/installed: pyproject.toml benchmarks/requirements.txt
 	$(PYTHON) -m venv $(BENCH_VENV)
 	$(BENCH_VENV)/bin/pip install --quiet --requirement benchmarks/requirements.txt --editable '.[fast]'
+	@touch $@
+
+# Sphinx and Jupyter's kernel are large, and no test needs them.
+$(DOCS_VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(DOCS_VENV)
+	$(DOCS_VENV)/bin/pip install --quiet --editable '.[docs]'
 	@touch $@
