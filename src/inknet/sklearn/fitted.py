@@ -10,12 +10,14 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+import inknet
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
 from inknet.nn.layers import Affine, BatchNorm, Operation
 from inknet.nn.network import Network
 from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS
 from inknet.sklearn.rows import Matrix
+from inknet.sklearn.versions import taken_from, these_versions, warn_of_others, with_new_parameters
 
 AT_ONCE = 1024
 """Rows that go through the network together: what is between the layers stays in the cache."""
@@ -88,12 +90,21 @@ class FittedNetwork(BaseEstimator):
         state: dict[str, Any] = dict(super().__getstate__())
         for name in ("_network", "_views"):
             state.pop(name, None)
-        return state
+        return state | these_versions()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+        state = dict(state)
+        versions = taken_from(state)
+        warn_of_others(self, versions)
+        super().__setstate__(with_new_parameters(self, state))
         if "coefs_" in state:
-            self._keep(self._current_network())
+            try:
+                self._keep(self._current_network())
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"this {type(self).__name__}, which inknet {versions['_inknet_version']} "
+                    f"pickled, cannot be read by inknet {inknet.__version__}: {error}"
+                ) from error
 
     # -- inference --------------------------------------------------------------------------------
 

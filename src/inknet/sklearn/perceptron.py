@@ -246,8 +246,7 @@ class Perceptron(Settings):
     def _fit_by_steps(self, training: StochasticTraining, incremental: bool) -> None:
         """Find the weights by steps on batches."""
         network = self._network
-        best = self.__dict__.get("_best")
-        if self.early_stopping and (best is None or len(best[0]) != network.n_parameters):
+        if self.early_stopping:
             self._best = network.parameters.copy(), network.statistics.copy()
         self.n_iter_ = 0
         try:
@@ -269,6 +268,7 @@ class Perceptron(Settings):
         finally:  # also after Ctrl-C or an error: the classifier can be used
             if self.early_stopping:
                 network.parameters[:], network.statistics[:] = self._best
+                del self._best  # they are the network's now, and not pickled twice
 
     def _validation_samples(
         self, given: ForValidation | None, y_train: Any, dtype: np.dtype[np.floating[Any]]
