@@ -1,7 +1,9 @@
 """scikit-learn's conventions, as its own checks and tools see them."""
 
 import copy
+import inspect
 import pickle
+import re
 import subprocess
 import sys
 
@@ -17,9 +19,10 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier as Peer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import check_estimator
 
-from inknet import MLPClassifier
+from inknet import Callback, MLPClassifier, MLPRegressor
 from inknet.recipes.options import StepOptions
 
 X, y = load_iris(return_X_y=True)
@@ -193,6 +196,51 @@ def test_weights_set_by_hand_are_those_it_predicts_with():
     model, other = (MLPClassifier(**{**QUICK, "random_state": seed}).fit(X, y) for seed in (0, 1))
     model.coefs_, model.intercepts_ = other.coefs_, [bias.copy() for bias in other.intercepts_]
     assert_array_equal(model.predict_proba(X), other.predict_proba(X))
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_each_parameter_and_attribute_is_described_alone(kind):
+    model = kind(max_iter=2).fit(X, y)
+    attributes = [name for name in vars(model) if name.endswith("_") and name[0] != "_"]
+    for described, names in [
+        (kind, [*model.get_params(), *attributes]),
+        (kind.fit, inspect.signature(kind.fit).parameters),
+        (kind.partial_fit, inspect.signature(kind.partial_fit).parameters),
+    ]:
+        # numpydoc: "name : type", at the beginning of a line
+        found = re.findall(r"^(\w+) : ", inspect.getdoc(described), re.MULTILINE)
+        assert set(names) - {"self"} <= set(found)
+        assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"max_iter": 1}, {"solver": "lbfgs", "max_iter": 1}, {"max_iter": 1, "batch_size": 500}],
+    ids=str,
+)
+@pytest.mark.filterwarnings("default")
+def test_warnings_point_at_the_line_that_called(settings):
+    model = MLPClassifier(**settings)
+    for call in (
+        lambda: model.fit(X, y),
+        lambda: make_pipeline(StandardScaler(), model).fit(X, y),
+        lambda: cross_val_score(model, X, y, cv=2),
+    ):
+        with pytest.warns(UserWarning) as said:
+            call()
+        assert {one.filename for one in said} == {__file__}
+
+
+def test_the_warning_of_the_range_of_validation_data_points_there_too():
+    with pytest.warns(UserWarning, match="of the validation features lie outside") as said:
+        MLPClassifier(max_iter=1).fit(X, y, X_val=X + 100, y_val=y)
+    assert said[0].filename == __file__
+
+
+@pytest.mark.parametrize("wrong", [[print], "early", Callback(), [Callback], 7])
+def test_what_is_no_list_of_callbacks_is_a_parameter_error(wrong):
+    with pytest.raises(InvalidParameterError, match=r"^The 'callbacks' parameter of MLPRegressor"):
+        MLPRegressor(callbacks=wrong).fit(X, y)
 
 
 def test_without_scikit_learn_one_line_names_the_extra():

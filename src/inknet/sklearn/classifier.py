@@ -118,10 +118,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         y : array-like of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
-        X_val, y_val : as X and y, optional
+        X_val : as X, optional
             Samples to validate on after each epoch; with ``early_stopping``, they replace
             ``validation_fraction`` of the training samples. A pipeline transforms ``X_val`` as it
             does X if it has ``transform_input=["X_val"]``.
+        y_val : as y, optional
+            What they are.
         sample_weight_val : array-like of shape (n_val,), optional
             How much each of them counts.
         validation_data : (X, y) or (X, y, sample_weight), optional
@@ -148,8 +150,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
         Parameters
         ----------
-        X, y, sample_weight
-            As for `fit`.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each sample counts.
         classes : array-like of shape (n_classes,)
             All labels that will occur; needed in the first call.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from numbers import Integral, Real
+from numbers import Real
 from textwrap import indent
 from typing import Any, TypeVar
 
-import numpy as np
 from pydantic.fields import FieldInfo
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.neural_network import MLPClassifier as Peer
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from inknet.nn.architecture import BATCH_NORM_PLACES
 from inknet.nn.schedules import SCHEDULES
@@ -54,39 +54,15 @@ def constraint_of(field: FieldInfo) -> list[Any]:
 
 
 CONSTRAINTS: dict[str, Any] = {
-    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
+    **Peer._parameter_constraints,
     "activation": [StrOptions(set(ACTIVATIONS))],
-    "solver": [StrOptions({"lbfgs", *STOCHASTIC_SOLVERS})],
-    "alpha": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-    "power_t": [Interval(Real, 0, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "shuffle": ["boolean"],
-    "random_state": ["random_state"],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "verbose": ["verbose"],
-    "warm_start": ["boolean"],
-    "momentum": [Interval(Real, 0, 1, closed="both")],
-    "nesterovs_momentum": ["boolean"],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-    "beta_1": [Interval(Real, 0, 1, closed="left")],
-    "beta_2": [Interval(Real, 0, 1, closed="left")],
-    "epsilon": [Interval(Real, 0, None, closed="neither")],
-    "n_iter_no_change": [
-        Interval(Integral, 1, None, closed="left"),
-        Options(Real, {np.inf}),
-    ],
-    "max_fun": [Interval(Integral, 1, None, closed="left")],
     "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
     "batch_norm": [StrOptions(set(BATCH_NORM_PLACES))],
     "clip": [Interval(Real, 0, None, closed="neither"), None],
     "schedule": [StrOptions(set(SCHEDULES)), None],
     "callbacks": [list, tuple, None],
 }
-
+"""scikit-learn's constraints, and those of what is more here."""
 
 COMMON_PARAMETERS = """\
 hidden_layer_sizes : int or sequence of int, default=(100,)
@@ -129,8 +105,10 @@ early_stopping : bool, default=False
     the best weights.
 validation_fraction : float, default=0.1
     See ``early_stopping``.
-beta_1, beta_2 : float, default=0.9, 0.999
-    How much ``adam`` keeps of its mean gradient and mean square.
+beta_1 : float, default=0.9
+    How much ``adam`` keeps of its mean gradient in a step.
+beta_2 : float, default=0.999
+    How much ``adam`` keeps of its mean squared gradient in a step.
 epsilon : float, default=1e-8
     Keeps ``adam`` from dividing by 0.
 n_iter_no_change : int or inf, default=10
@@ -154,8 +132,10 @@ callbacks : sequence of inknet.Callback or None, default=None
     `fit`, and continue with `partial_fit`.
 """
 COMMON_ATTRIBUTES = """\
-coefs_, intercepts_ : list of ndarray, shapes (fan_in, fan_out) and (fan_out,)
-    Weights and biases of each layer.
+coefs_ : list of ndarray, each of shape (fan_in, fan_out)
+    The weights of each layer.
+intercepts_ : list of ndarray, each of shape (fan_out,)
+    The biases of each layer.
 norms_ : list of dict of ndarray, each of shape (fan_out,)
     For each hidden layer ``gamma``, ``beta``, ``running_mean`` and ``running_var`` of its batch
     normalization; empty without one.
@@ -165,19 +145,25 @@ loss_curve_ : list of float
     The objective in each epoch.
 best_loss_ : float or None
     The lowest of them; None with ``early_stopping``.
-validation_scores_, best_validation_score_ : list of float and float, or None
+validation_scores_ : list of float or None
     The score on the validation data after each epoch; None without such data: the
     accuracy of a classifier, the R² of a regressor.
+best_validation_score_ : float or None
+    The highest of them.
 validation_loss_curve_ : list of float or None
     The mean loss on the validation data after each epoch, without penalty.
 t_ : int
     How many samples training has seen.
 n_iter_ : int
     How many epochs, or iterations, the last fit took.
-activation_, batch_norm_ : str
-    These parameters as they were in the last fit; predictions are made with them.
-n_layers_, n_outputs_ : int
-    The number of layers, with the input; and the width of the last.
+activation_ : str
+    The parameter ``activation`` as it was in the last fit; predictions are made with it.
+batch_norm_ : str
+    The same of ``batch_norm``.
+n_layers_ : int
+    The number of layers, with the input.
+n_outputs_ : int
+    The width of the last layer.
 n_features_in_ : int
     Features seen during `fit`.
 feature_names_in_ : ndarray of shape (n_features_in_,)

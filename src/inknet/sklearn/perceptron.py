@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from typing import Any, ClassVar, Self
 
@@ -15,11 +14,10 @@ from sklearn.utils.validation import _check_sample_weight, validate_data
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.output import print_if_possible
+from inknet.sklearn.calling import warn_caller
 from inknet.sklearn.fitted import with_architecture
 from inknet.sklearn.measuring import measure
-from inknet.sklearn.parameters import (
-    STOCHASTIC_SOLVERS,
-)
+from inknet.sklearn.parameters import STOCHASTIC_SOLVERS
 from inknet.sklearn.rows import Matrix, Rows
 from inknet.sklearn.samples import ForValidation, Samples, hold_back, warn_of_another_scale
 from inknet.sklearn.settings import OPTIMIZER_PARAMETERS, Settings
@@ -29,7 +27,6 @@ from inknet.sklearn.solvers import (
     minimize_lbfgs,
     ops_for,
 )
-from inknet.training.callbacks import checked_callbacks
 
 
 def fits_by_steps(estimator: Perceptron) -> bool:
@@ -126,7 +123,7 @@ class Perceptron(Settings):
     ) -> tuple[Samples, Samples | None, np.random.RandomState]:
         """Check everything, and set up the network; return what to train and validate on."""
         hidden = self._hidden_widths()
-        checked_callbacks(self.callbacks)
+        self._check_callbacks()
         if self.solver == "lbfgs":
             self._check_lbfgs(has_validation=given is not None)
         from_scratch = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
@@ -198,12 +195,11 @@ class Perceptron(Settings):
         )
         self._network.parameters[:] = network.parameters
         if result.status != 0:
-            warnings.warn(
+            warn_caller(
                 f"lbfgs failed to converge after {result.nit} iteration(s) (status="
                 f"{result.status}): {result.message}. Increase max_iter or max_fun, or scale the "
                 "data.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         self.n_iter_ = min(int(result.nit), self.max_iter)
         self.loss_ = float(result.fun)
@@ -259,11 +255,10 @@ class Perceptron(Settings):
                         break
                 else:
                     if not incremental:
-                        warnings.warn(
+                        warn_caller(
                             f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached "
                             "and the optimization hasn't converged yet.",
                             ConvergenceWarning,
-                            stacklevel=3,
                         )
         finally:  # also after Ctrl-C or an error: the classifier can be used
             if self.early_stopping:

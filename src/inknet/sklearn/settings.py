@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic.fields import FieldInfo
+from sklearn.utils._param_validation import InvalidParameterError
 
+from inknet.errors import InputError
 from inknet.nn.architecture import Architecture
 from inknet.nn.optimizers import Nesterov
 from inknet.recipes import TrainingRecipe, training_recipe
+from inknet.sklearn.calling import warn_caller
 from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS
 from inknet.sklearn.record import Record
 from inknet.sklearn.solvers import EpsilonHatAdam, Stepper
+from inknet.training.callbacks import checked_callbacks
 
 OPTIMIZER_PARAMETERS = (
     "solver",
@@ -53,6 +56,15 @@ class Settings(Record):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {widths}.")
         return widths
 
+    def _check_callbacks(self) -> None:
+        try:
+            checked_callbacks(self.callbacks)
+        except InputError as error:
+            raise InvalidParameterError(
+                f"The 'callbacks' parameter of {type(self).__name__} must be a list of "
+                f"inknet.Callback, each once, or None: {error}"
+            ) from None
+
     def _check_lbfgs(self, has_validation: bool) -> None:
         """Refuse what L-BFGS cannot do: it has no epochs, and an objective that stays the same."""
         for name, is_on in (
@@ -68,20 +80,16 @@ class Settings(Record):
                     f"{name}={getattr(self, name)!r} needs the solver 'sgd' or 'adam', not 'lbfgs'"
                 )
         if self.early_stopping:
-            warnings.warn(
-                "early_stopping has no effect with the solver 'lbfgs', as in scikit-learn.",
-                stacklevel=6,
-            )
+            warn_caller("early_stopping has no effect with the solver 'lbfgs', as in scikit-learn.")
 
     def _settings(self, n_samples: int, epochs: int) -> TrainingRecipe:
         if self.batch_size == "auto":
             batch_size = min(200, n_samples)
         else:
             if self.batch_size > n_samples:
-                warnings.warn(
+                warn_caller(
                     "Got `batch_size` less than 1 or larger than sample size. It is going to be "
-                    "clipped",
-                    stacklevel=4,
+                    "clipped"
                 )
             batch_size = min(int(self.batch_size), n_samples)
         if self.batch_norm != "none" and batch_size < 2:
