@@ -1,8 +1,12 @@
 """No setting is passed over in silence: each does something with each solver, or is refused."""
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit, softmax
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
 from sklearn.neural_network import MLPClassifier as Peer
@@ -10,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import compute_sample_weight
 
 from inknet import Callback, MLPClassifier
+from inknet.exchange import from_sklearn
 from inknet.training.averaging import WeightAverage
 
 X, y = load_iris(return_X_y=True)
@@ -125,6 +130,50 @@ def test_lbfgs_records_the_validation_scores_too():
     assert model.best_validation_score_ == max(model.validation_scores_)
     model.fit(X, y)
     assert model.validation_scores_ is model.best_validation_score_ is None
+
+
+# -- an activation for each layer -------------------------------------------------------------------
+
+
+def test_a_list_of_one_activation_gives_the_network_of_its_name():
+    for name in ("identity", "logistic", "tanh", "relu", "leaky_relu"):
+        both = [
+            MLPClassifier((6, 5), activation, max_iter=5, random_state=0).fit(X, y)
+            for activation in (name, [name, name])
+        ]
+        assert_array_equal(both[0].predict_proba(X), both[1].predict_proba(X))
+
+
+def test_each_hidden_layer_computes_its_own_activation(tmp_path):
+    model = MLPClassifier((6, 5, 4), ("tanh", "relu", "logistic"), random_state=0).fit(X, y)
+    assert model.activation_ == ["tanh", "relu", "logistic"]
+    hidden = X
+    functions = (np.tanh, lambda z: np.maximum(z, 0), expit, lambda z: softmax(z, axis=1))
+    for weight, bias, function in zip(model.coefs_, model.intercepts_, functions, strict=True):
+        hidden = function(hidden @ weight + bias)
+    twin = clone(model).set_params(max_iter=1).fit(X, y)
+    twin.coefs_, twin.intercepts_ = model.coefs_, model.intercepts_
+    copies = [model, twin, pickle.loads(pickle.dumps(model)), from_sklearn(model)]
+    for copy in copies:
+        assert_allclose(copy.predict_proba(X), hidden, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "activation"),
+    [
+        ((6, 5), ["tanh"]),
+        ((6,), ["tanh", "relu"]),
+        ((6,), []),
+        ((6, 5), ["tanh", "softmax"]),
+        ((6, 5), ["tanh", ["relu"]]),
+    ],
+    ids=str,
+)
+def test_activations_that_are_not_those_of_the_layers_are_refused(sizes, activation):
+    with pytest.raises(
+        ValueError, match=r"or a list with one for each of the \d hidden layers, got"
+    ):
+        MLPClassifier(sizes, activation).fit(X, y)
 
 
 # -- weights of the validation samples --------------------------------------------------------------

@@ -62,12 +62,13 @@ def from_sklearn(
         biases[-1] = np.concatenate([np.zeros_like(biases[-1]), biases[-1]])
     # scikit-learn's predicts with its parameters as they are now, inknet's as they were in the fit
     activation = getattr(classifier, "activation_", classifier.activation)
+    activations = [activation] * (len(weights) - 1) if isinstance(activation, str) else activation
     norms = getattr(classifier, "norms_", [])
     n_hidden = len(weights) - 1
     try:
         architecture = Architecture(
             layer_dims=[len(weights[0]), *map(len, biases)],
-            activations=[ACTIVATIONS.get(activation, activation)] * n_hidden + ["softmax"],
+            activations=[*(ACTIVATIONS.get(name, name) for name in activations), "softmax"],
             keep_probs=[1.0] * (n_hidden + 1),
             batch_norm=classifier.batch_norm_ if norms else "none",
         )

@@ -18,7 +18,13 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from inknet.nn.activations import softmax
 from inknet.nn.arrays import Floats, Labels
 from inknet.recipes.options import StepOptions
-from inknet.sklearn.parameters import CONSTRAINTS, SHARED_OPTIONS, constraint_of, described
+from inknet.sklearn.parameters import (
+    CONSTRAINTS,
+    SHARED_OPTIONS,
+    Activation,
+    constraint_of,
+    described,
+)
 from inknet.sklearn.perceptron import Perceptron, fits_by_steps
 from inknet.sklearn.rows import Matrix
 from inknet.sklearn.samples import given_for_validation, weights_of_classes
@@ -63,7 +69,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
-        activation: Literal["identity", "logistic", "tanh", "relu", "leaky_relu"] = "relu",
+        activation: Activation | Sequence[Activation] = "relu",
         *,
         solver: Literal["lbfgs", "sgd", "adam"] = "adam",
         alpha: float = 0.0001,

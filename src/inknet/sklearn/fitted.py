@@ -15,7 +15,7 @@ from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
 from inknet.nn.layers import Affine, BatchNorm, Operation
 from inknet.nn.network import Network
-from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS
+from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS, for_each_layer
 from inknet.sklearn.rows import Matrix
 from inknet.sklearn.versions import taken_from, these_versions, warn_of_others, with_new_parameters
 
@@ -33,7 +33,7 @@ class FittedNetwork(BaseEstimator):
     coefs_: list[Floats]
     intercepts_: list[Floats]
     norms_: list[dict[str, Floats]]
-    activation_: str
+    activation_: str | list[str]
     batch_norm_: str
     n_outputs_: int
     out_activation_: str
@@ -65,7 +65,10 @@ class FittedNetwork(BaseEstimator):
         )
         architecture = Architecture(
             layer_dims=[len(self.coefs_[0]), *map(len, self.intercepts_)],
-            activations=[ACTIVATIONS[activation]] * n_hidden + [OUTPUTS[self.out_activation_]],
+            activations=[
+                *(ACTIVATIONS[name] for name in for_each_layer(activation, n_hidden)),
+                OUTPUTS[self.out_activation_],
+            ],
             keep_probs=[1.0] * (n_hidden + 1),
             batch_norm=batch_norm,
         )

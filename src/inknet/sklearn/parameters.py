@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from numbers import Real
 from textwrap import indent
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic.fields import FieldInfo
 from sklearn.neural_network import MLPClassifier as Peer
@@ -27,6 +27,8 @@ ACTIVATIONS = {
     "leaky_relu": "leaky_relu",
 }
 """scikit-learn's names of the hidden activations, and one more, with inknet's."""
+
+Activation: TypeAlias = Literal["identity", "logistic", "tanh", "relu", "leaky_relu"]
 
 OUTPUTS = {"softmax": "softmax", "logistic": "sigmoid", "identity": "identity", "exp": "exp"}
 """The same for the activation of the outputs."""
@@ -53,9 +55,30 @@ def constraint_of(field: FieldInfo) -> list[Any]:
     return [Interval(Real, low, high, closed=sides.get(closed, closed))]
 
 
+def for_each_layer(activation: str | Sequence[str], n_hidden: int) -> list[str]:
+    """Return the activation of each hidden layer, by scikit-learn's names.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for all, or one for each.
+    """
+    if isinstance(activation, str):
+        return [activation] * n_hidden
+    names = list(activation)
+    if len(names) != n_hidden or not all(
+        isinstance(name, str) and name in ACTIVATIONS for name in names
+    ):
+        raise ValueError(
+            f"activation must be one of {', '.join(ACTIVATIONS)}, or a list with one for each of "
+            f"the {n_hidden} hidden layers, got {activation!r}."
+        )
+    return names
+
+
 CONSTRAINTS: dict[str, Any] = {
     **Peer._parameter_constraints,
-    "activation": [StrOptions(set(ACTIVATIONS))],
+    "activation": [StrOptions(set(ACTIVATIONS)), list, tuple],
     "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
     "batch_norm": [StrOptions(set(BATCH_NORM_PLACES))],
     "clip": [Interval(Real, 0, None, closed="neither"), None],
@@ -67,8 +90,8 @@ CONSTRAINTS: dict[str, Any] = {
 COMMON_PARAMETERS = """\
 hidden_layer_sizes : int or sequence of int, default=(100,)
     Width of each hidden layer.
-activation : {"identity", "logistic", "tanh", "relu", "leaky_relu"}, default="relu"
-    The activation of all hidden layers.
+activation : {"identity", "logistic", "tanh", "relu", "leaky_relu"} or list, default="relu"
+    The activation of all hidden layers, or a list with that of each.
 solver : {"lbfgs", "sgd", "adam"}, default="adam"
     How weights are found: steps on batches by momentum or Adam, or L-BFGS on all samples.
 alpha : float, default=0.0001
@@ -156,7 +179,7 @@ t_ : int
     How many samples training has seen.
 n_iter_ : int
     How many epochs, or iterations, the last fit took.
-activation_ : str
+activation_ : str or list of str
     The parameter ``activation`` as it was in the last fit; predictions are made with it.
 batch_norm_ : str
     The same of ``batch_norm``.

@@ -17,7 +17,7 @@ from inknet.output import print_if_possible
 from inknet.sklearn.calling import warn_caller
 from inknet.sklearn.fitted import with_architecture
 from inknet.sklearn.measuring import measure
-from inknet.sklearn.parameters import STOCHASTIC_SOLVERS
+from inknet.sklearn.parameters import STOCHASTIC_SOLVERS, for_each_layer
 from inknet.sklearn.rows import Matrix, Rows
 from inknet.sklearn.samples import ForValidation, Samples, hold_back, warn_of_another_scale
 from inknet.sklearn.settings import OPTIMIZER_PARAMETERS, Settings
@@ -154,7 +154,9 @@ class Perceptron(Settings):
             self._keep(with_architecture(network, self._architecture(dims)))
         if from_scratch or not hasattr(self, "loss_curve_") or self.solver == "lbfgs":
             self._begin_record()
-        self.activation_, self.batch_norm_ = self.activation, self.batch_norm
+        one_for_all = isinstance(self.activation, str)
+        self.activation_ = self.activation if one_for_all else list(self.activation)
+        self.batch_norm_ = self.batch_norm
         dtype = self._network.dtype
         train = Samples(X.astype(dtype, copy=False), self._targets(y, dtype), weights)
         validation = self._validation_samples(given, y, dtype)
@@ -298,14 +300,15 @@ class Perceptron(Settings):
     ) -> None:
         """Start from scratch: weights and biases as scikit-learn draws them, and an empty record.
 
-        Glorot and Bengio 2010, equation 16, and for logistic units a third of that variance.
+        Glorot and Bengio 2010, equation 16, and for logistic units a third of that variance. The
+        outputs are drawn as the last hidden layer is.
         """
         dims = [n_features, *hidden, self.n_outputs_]
         network = Network(self._architecture(dims), None, dtype)
-        for dense in network.dense_layers:
-            bound = np.sqrt(
-                (2.0 if self.activation == "logistic" else 6.0) / sum(dense.weight.shape)
-            )
+        activations = for_each_layer(self.activation, len(hidden))
+        activations.append((activations or [self.activation])[-1])
+        for dense, activation in zip(network.dense_layers, activations, strict=True):
+            bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / sum(dense.weight.shape))
             dense.weight[:] = random_state.uniform(-bound, bound, dense.weight.shape)
             dense.bias[:] = random_state.uniform(-bound, bound, dense.bias.shape)
         self._keep(network)

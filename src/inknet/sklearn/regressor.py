@@ -14,7 +14,7 @@ from sklearn.utils.metaestimators import available_if
 
 from inknet.nn.arrays import Floats
 from inknet.sklearn import losses  # noqa: F401, adds them to the table
-from inknet.sklearn.parameters import CONSTRAINTS, described
+from inknet.sklearn.parameters import CONSTRAINTS, Activation, described
 from inknet.sklearn.perceptron import Perceptron, fits_by_steps
 from inknet.sklearn.rows import Matrix
 from inknet.sklearn.samples import given_for_validation
@@ -55,7 +55,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         self,
         loss: Literal["squared_error", "poisson"] = "squared_error",
         hidden_layer_sizes: int | Sequence[int] = (100,),
-        activation: Literal["identity", "logistic", "tanh", "relu", "leaky_relu"] = "relu",
+        activation: Activation | Sequence[Activation] = "relu",
         *,
         solver: Literal["lbfgs", "sgd", "adam"] = "adam",
         alpha: float = 0.0001,

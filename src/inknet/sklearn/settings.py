@@ -13,7 +13,7 @@ from inknet.nn.architecture import Architecture
 from inknet.nn.optimizers import Nesterov
 from inknet.recipes import TrainingRecipe, training_recipe
 from inknet.sklearn.calling import warn_caller
-from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS
+from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS, for_each_layer
 from inknet.sklearn.record import Record
 from inknet.sklearn.solvers import EpsilonHatAdam, Stepper
 from inknet.training.callbacks import checked_callbacks
@@ -139,7 +139,10 @@ class Settings(Record):
         keep_probs = [1.0 - float(rate) for rate in np.broadcast_to(dropout, n_hidden)]
         return Architecture(
             layer_dims=dims,
-            activations=[ACTIVATIONS[self.activation]] * n_hidden + [OUTPUTS[self.out_activation_]],
+            activations=[
+                *(ACTIVATIONS[name] for name in for_each_layer(self.activation, n_hidden)),
+                OUTPUTS[self.out_activation_],
+            ],
             keep_probs=[*keep_probs, 1.0],
             batch_norm=self.batch_norm,
         )
