@@ -36,7 +36,7 @@ OUTPUTS = {"softmax": "softmax", "logistic": "sigmoid", "identity": "identity", 
 SHARED_OPTIONS = {name: TrainingRecipe.model_fields[name] for name in StepOptions.__annotations__}
 """Parameters that are also keys of a recipe, which has their defaults, ranges and descriptions."""
 
-STOCHASTIC_SOLVERS = ("sgd", "adam")
+STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")
 
 
 def constraint_of(field: FieldInfo) -> list[Any]:
@@ -81,6 +81,8 @@ CONSTRAINTS: dict[str, Any] = {
     "activation": [StrOptions(set(ACTIVATIONS)), list, tuple],
     "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
     "batch_norm": [StrOptions(set(BATCH_NORM_PLACES))],
+    "solver": [StrOptions({"lbfgs", *STOCHASTIC_SOLVERS})],
+    "weight_decay": [Interval(Real, 0, 1, closed="both")],
     "clip": [Interval(Real, 0, None, closed="neither"), None],
     "schedule": [StrOptions(set(SCHEDULES)), None],
     "callbacks": [list, tuple, None],
@@ -92,8 +94,9 @@ hidden_layer_sizes : int or sequence of int, default=(100,)
     Width of each hidden layer.
 activation : {"identity", "logistic", "tanh", "relu", "leaky_relu"} or list, default="relu"
     The activation of all hidden layers, or a list with that of each.
-solver : {"lbfgs", "sgd", "adam"}, default="adam"
-    How weights are found: steps on batches by momentum or Adam, or L-BFGS on all samples.
+solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
+    How weights are found: steps on batches by momentum, Adam, or Adam with ``weight_decay``; or
+    L-BFGS on all samples.
 alpha : float, default=0.0001
     Penalty on large weights: ``alpha / (2 n)`` times their squared sum, n the batch's size.
 batch_size : int or "auto", default="auto"
@@ -102,7 +105,7 @@ learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
     How the rate of ``sgd`` changes: not at all; as ``learning_rate_init / t ** power_t``, t
     counting samples; or divided by 5 each time nothing improves.
 learning_rate_init : float, default=0.001
-    The rate at the beginning, of ``sgd`` and ``adam``.
+    The rate at the beginning; not with ``lbfgs``.
 power_t : float, default=0.5
     See ``learning_rate``.
 max_iter : int, default=200
@@ -129,11 +132,11 @@ early_stopping : bool, default=False
 validation_fraction : float, default=0.1
     See ``early_stopping``.
 beta_1 : float, default=0.9
-    How much ``adam`` keeps of its mean gradient in a step.
+    How much ``adam`` and ``adamw`` keep of their mean gradient in a step.
 beta_2 : float, default=0.999
-    How much ``adam`` keeps of its mean squared gradient in a step.
+    How much ``adam`` and ``adamw`` keep of their mean squared gradient in a step.
 epsilon : float, default=1e-8
-    Keeps ``adam`` from dividing by 0.
+    Keeps ``adam`` and ``adamw`` from dividing by 0.
 n_iter_no_change : int or inf, default=10
     Epochs without an improvement after which training ends. What must improve is the training
     loss; with ``dropout`` or ``batch_norm``, which make it noisy, its mean over the last
@@ -144,6 +147,9 @@ dropout : float or sequence of float, default=0.0
     The probability that a neuron is dropped in a step: for all hidden layers, or for each.
 batch_norm : {"none", "before", "after"}, default="none"
     Batch normalization of each hidden layer, before or after its activation.
+weight_decay : float, default=0.0
+    In each step, ``adamw`` shrinks each weight by this fraction times the learning rate, besides
+    what ``alpha`` does; no other solver has it.
 clip : float or None, default=None
     Shorten gradients that are longer than this; not with ``lbfgs``.
 schedule : str or None, default=None

@@ -124,6 +124,7 @@ class Perceptron(Settings):
         """Check everything, and set up the network; return what to train and validate on."""
         hidden = self._hidden_widths()
         self._check_callbacks()
+        self._check_weight_decay()
         if self.solver == "lbfgs":
             self._check_lbfgs(has_validation=given is not None)
         from_scratch = not hasattr(self, "coefs_") or not (self.warm_start or incremental)

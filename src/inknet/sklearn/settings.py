@@ -15,7 +15,7 @@ from inknet.recipes import TrainingRecipe, training_recipe
 from inknet.sklearn.calling import warn_caller
 from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS, for_each_layer
 from inknet.sklearn.record import Record
-from inknet.sklearn.solvers import EpsilonHatAdam, Stepper
+from inknet.sklearn.solvers import EpsilonHatAdam, EpsilonHatAdamW, Stepper
 from inknet.training.callbacks import checked_callbacks
 
 OPTIMIZER_PARAMETERS = (
@@ -28,6 +28,7 @@ OPTIMIZER_PARAMETERS = (
     "beta_1",
     "beta_2",
     "epsilon",
+    "weight_decay",
 )
 """The parameters of the optimizer; `partial_fit` continues with it until one of them changes."""
 
@@ -65,6 +66,12 @@ class Settings(Record):
                 f"inknet.Callback, each once, or None: {error}"
             ) from None
 
+    def _check_weight_decay(self) -> None:
+        if self.weight_decay and self.solver != "adamw":
+            raise ValueError(
+                f"weight_decay={self.weight_decay!r} needs the solver 'adamw', not {self.solver!r}"
+            )
+
     def _check_lbfgs(self, has_validation: bool) -> None:
         """Refuse what L-BFGS cannot do: it has no epochs, and an objective that stays the same."""
         for name, is_on in (
@@ -77,7 +84,8 @@ class Settings(Record):
         ):
             if is_on:
                 raise ValueError(
-                    f"{name}={getattr(self, name)!r} needs the solver 'sgd' or 'adam', not 'lbfgs'"
+                    f"{name}={getattr(self, name)!r} needs the solver 'sgd', 'adam' or 'adamw', "
+                    "not 'lbfgs'"
                 )
         if self.early_stopping:
             warn_caller("early_stopping has no effect with the solver 'lbfgs', as in scikit-learn.")
@@ -100,7 +108,8 @@ class Settings(Record):
             epochs=epochs,
             batch_size=batch_size,
             shuffle=bool(self.shuffle),
-            optimizer="adam" if self.solver == "adam" else "momentum",
+            optimizer="momentum" if self.solver == "sgd" else self.solver,
+            weight_decay=float(self.weight_decay),
             learning_rate=float(self.learning_rate_init),
             schedule=self.schedule or "constant",
             l2_lambda=float(self.alpha),
@@ -114,10 +123,12 @@ class Settings(Record):
 
     def _new_optimizer(self) -> Stepper:
         parameters = self._network.parameters
-        if self.solver == "adam":
-            adam = EpsilonHatAdam(
-                parameters, epsilon=self.epsilon, beta1=self.beta_1, beta2=self.beta_2
-            )
+        if self.solver != "sgd":
+            options = {"epsilon": self.epsilon, "beta1": self.beta_1, "beta2": self.beta_2}
+            adam = EpsilonHatAdam(parameters, **options)
+            if self.solver == "adamw":
+                options |= {"weight_decay": self.weight_decay, "n_weights": self._network.n_weights}
+                adam = EpsilonHatAdamW(parameters, **options)
             return Stepper(adam, self.learning_rate_init, "constant", self.power_t)
         sgd = Nesterov(parameters, beta=self.momentum, ahead=self.nesterovs_momentum)
         return Stepper(sgd, self.learning_rate_init, self.learning_rate, self.power_t)

@@ -23,7 +23,7 @@ from sklearn.base import BaseEstimator
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
-from inknet.nn.optimizers import Adam, Nesterov
+from inknet.nn.optimizers import Adam, AdamW, Nesterov
 from inknet.output import print_if_possible
 from inknet.sklearn.measuring import measure, outputs_of_loss
 from inknet.sklearn.rows import Rows
@@ -106,14 +106,18 @@ class EpsilonHatAdam(Adam):
     Kingma and Ba 2015, at the end of section 2, call it epsilon-hat.
     """
 
-    def __init__(self, parameters: Floats, *, beta1: float, beta2: float, epsilon: float) -> None:
-        super().__init__(parameters, beta1=beta1, beta2=beta2)
+    def __init__(self, parameters: Floats, *, epsilon: float, **options: Any) -> None:
+        super().__init__(parameters, **options)
         self.epsilon_hat = epsilon
 
     def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
         """Take a step; see `Adam`."""
         self.epsilon = self.epsilon_hat / sqrt(1 - self.beta2 ** (self.steps_taken + 1))
         super().step(parameters, gradients, learning_rate)
+
+
+class EpsilonHatAdamW(EpsilonHatAdam, AdamW):
+    """The same with weight decay; see `AdamW`."""
 
 
 class StochasticTraining(Training):
