@@ -66,6 +66,7 @@ def test_it_has_every_parameter_of_scikit_learns_with_its_default():
         "clip",
         "class_weight",
         "schedule",
+        "scoring",
         "callbacks",
         *StepOptions.__annotations__,
     }

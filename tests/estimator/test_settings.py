@@ -62,6 +62,7 @@ OTHER = {
     "clip": 1e-3,
     "class_weight": {0: 5.0},
     "schedule": "cosine",
+    "scoring": "loss",
     "callbacks": [Halves()],
     "label_smoothing": 0.3,
 }
@@ -70,7 +71,7 @@ BY_STEPS = {"batch_size", "learning_rate_init", "shuffle", "early_stopping", "n_
 OF_SGD = {"learning_rate", "power_t", "momentum", "nesterovs_momentum"}
 OF_ADAM = {"beta_1", "beta_2", "epsilon"}
 PASSED_OVER = {
-    "lbfgs": BY_STEPS | OF_SGD | OF_ADAM | {"validation_fraction"},
+    "lbfgs": BY_STEPS | OF_SGD | OF_ADAM | {"validation_fraction", "scoring"},
     "adam": OF_SGD | {"max_fun"},
     "adamw": OF_SGD | {"max_fun"},
     "sgd": OF_ADAM | {"max_fun"},
@@ -81,6 +82,7 @@ WITH = {
     "shuffle": {"batch_size": 30},
     "validation_fraction": {"early_stopping": True},
     "n_iter_no_change": {"tol": 0.5},
+    "scoring": {"early_stopping": True, "n_iter_no_change": 2},
 }
 
 
@@ -109,7 +111,7 @@ def test_each_setting_changes_the_result_or_is_refused(solver):
         (solver, name)
         for solver, names in PASSED_OVER.items()
         for name in sorted(names)
-        if solver != "adamw"  # which scikit-learn does not have
+        if solver != "adamw" and name != "scoring"  # which scikit-learn does not have
     ],
 )
 def test_what_a_solver_passes_over_scikit_learns_passes_over_too(solver, name):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 import numpy as np
@@ -98,6 +98,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         clip: float | None = None,
         class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
         schedule: str | None = None,
+        scoring: str | Callable[..., float] | None = None,
         callbacks: Sequence[Callback] | None = None,
         **options: Unpack[StepOptions],
     ) -> None:
@@ -219,6 +220,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):
             return labels
         targets: Floats = self._label_binarizer.transform(y).astype(dtype)
         return targets
+
+    def _answers(self, targets: Labels | Floats) -> NDArray[Any]:
+        if targets.ndim == 1:
+            return np.asarray(self.classes_[targets])
+        rows = targets.ravel() if targets.shape[1] == 1 else targets
+        return np.asarray(self._label_binarizer.inverse_transform(rows))
 
     def _weights(self, X: Matrix, y: Any, sample_weight: Any, y_train: Any) -> Floats | None:
         """Return the weight of each sample, times that of its class; None if all are equal."""

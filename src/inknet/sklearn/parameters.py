@@ -9,6 +9,7 @@ from textwrap import indent
 from typing import Any, Literal, TypeAlias, TypeVar
 
 from pydantic.fields import FieldInfo
+from sklearn.metrics import get_scorer_names
 from sklearn.neural_network import MLPClassifier as Peer
 from sklearn.utils._param_validation import Interval, StrOptions
 
@@ -85,6 +86,7 @@ CONSTRAINTS: dict[str, Any] = {
     "weight_decay": [Interval(Real, 0, 1, closed="both")],
     "clip": [Interval(Real, 0, None, closed="neither"), None],
     "schedule": [StrOptions(set(SCHEDULES)), None],
+    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
     "callbacks": [list, tuple, None],
 }
 """scikit-learn's constraints, and those of what is more here."""
@@ -130,7 +132,7 @@ early_stopping : bool, default=False
     stop when the score on them has not improved for ``n_iter_no_change`` epochs, and restore
     the best weights.
 validation_fraction : float, default=0.1
-    See ``early_stopping``.
+    The part of the samples that is held back. See ``early_stopping``.
 beta_1 : float, default=0.9
     How much ``adam`` and ``adamw`` keep of their mean gradient in a step.
 beta_2 : float, default=0.999
@@ -156,6 +158,9 @@ schedule : str or None, default=None
     The name of one of inknet's schedules (``"constant"``, ``"step"``, ``"cosine"``,
     ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs; not with
     ``lbfgs``.
+scoring : str, callable or None, default=None
+    How validation data are scored: by the estimator's own score (None); by the mean loss, which is
+    to fall (``"loss"``); or by one of scikit-learn's scorers.
 callbacks : sequence of inknet.Callback or None, default=None
     Called at each event; may end the training; not with ``lbfgs``. They start afresh with each
     `fit`, and continue with `partial_fit`.
@@ -175,8 +180,8 @@ loss_curve_ : list of float
 best_loss_ : float or None
     The lowest of them; None with ``early_stopping``.
 validation_scores_ : list of float or None
-    The score on the validation data after each epoch; None without such data: the
-    accuracy of a classifier, the R² of a regressor.
+    The score on the validation data after each epoch; None without such data. By default the
+    accuracy of a classifier, the R² of a regressor; with ``scoring="loss"``, the loss times -1.
 best_validation_score_ : float or None
     The highest of them.
 validation_loss_curve_ : list of float or None

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
 from sklearn.utils.validation import _check_sample_weight, validate_data
@@ -16,7 +17,7 @@ from inknet.nn.network import Network
 from inknet.output import print_if_possible
 from inknet.sklearn.calling import warn_caller
 from inknet.sklearn.fitted import with_architecture
-from inknet.sklearn.measuring import measure
+from inknet.sklearn.measuring import measure, score
 from inknet.sklearn.parameters import STOCHASTIC_SOLVERS, for_each_layer
 from inknet.sklearn.rows import Matrix, Rows
 from inknet.sklearn.samples import ForValidation, Samples, hold_back, warn_of_another_scale
@@ -58,6 +59,10 @@ class Perceptron(Settings):
     @abstractmethod
     def _targets(self, y: Any, dtype: np.dtype[np.floating[Any]]) -> Labels | Floats:
         """Return targets as the loss takes them."""
+
+    @abstractmethod
+    def _answers(self, targets: Labels | Floats) -> NDArray[Any]:
+        """Return the ``y`` that `_targets` was given, as scorers take it."""
 
     @abstractmethod
     def _outputs(self, y: Any) -> tuple[int, str]:
@@ -185,7 +190,8 @@ class Perceptron(Settings):
                 print_if_possible(f"Iteration {n_done}, loss = {loss:.8f}")
             if validation is not None:
                 self._network.parameters[:] = network.parameters
-                self._score_improved(*measure(self._network, validation, rows))
+                loss, own = measure(self._network, validation, rows)
+                self._score_improved(loss, score(self, self._answers, validation, loss, own))
 
         result = minimize_lbfgs(
             network,
@@ -239,6 +245,7 @@ class Perceptron(Settings):
             random_state,
             self._generator,
             self.callbacks or (),
+            partial(score, self, self._answers),
             ops_for(len(train) * network.n_parameters * epochs),
         )
 

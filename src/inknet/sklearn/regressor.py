@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from inknet.nn.arrays import Floats
+from inknet.nn.arrays import Floats, Labels
 from inknet.sklearn import losses  # noqa: F401, adds them to the table
 from inknet.sklearn.parameters import CONSTRAINTS, Activation, described
 from inknet.sklearn.perceptron import Perceptron, fits_by_steps
@@ -83,6 +83,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         weight_decay: float = 0.0,
         clip: float | None = None,
         schedule: str | None = None,
+        scoring: str | Callable[..., float] | None = None,
         callbacks: Sequence[Callback] | None = None,
     ) -> None:
         self._set_parameters(locals())
@@ -171,6 +172,9 @@ class MLPRegressor(RegressorMixin, Perceptron):
     def _targets(self, y: Any, dtype: np.dtype[np.floating[Any]]) -> Floats:
         targets: Floats = y.reshape(len(y), -1).astype(dtype)
         return targets
+
+    def _answers(self, targets: Labels | Floats) -> NDArray[Any]:
+        return targets.ravel() if targets.shape[1] == 1 else targets
 
     def _outputs(self, y: Any) -> tuple[int, str]:
         return 1 if y.ndim == 1 else y.shape[1], "exp" if self.loss == "poisson" else "identity"
