@@ -4,7 +4,7 @@
 translates their parameters, `record` keeps what epochs measured, and `fitted` computes outputs;
 `versions` knows pickles of others. `solvers` trains the network by scikit-learn's rules, with the
 `losses` of numbers too, and `measuring` says how good it is. `samples` are what it learns from, and
-`rows` gives it batches of dense or sparse features.
+`rows` gives it batches of dense or sparse features. `onnx_converters` are for skl2onnx.
 """
 
 try:
@@ -15,7 +15,8 @@ except ImportError:
     ) from None
 
 from inknet.sklearn.classifier import MLPClassifier
+from inknet.sklearn.onnx_converters import register_onnx_converters
 from inknet.sklearn.regressor import MLPRegressor
 from inknet.sklearn.versions import OtherVersionWarning
 
-__all__ = ["MLPClassifier", "MLPRegressor", "OtherVersionWarning"]
+__all__ = ["MLPClassifier", "MLPRegressor", "OtherVersionWarning", "register_onnx_converters"]
