@@ -114,19 +114,27 @@ class FittedNetwork(BaseEstimator):
     def _logits(self, X: Matrix) -> Floats:
         """Return the logits, ``(n, n_outputs)``."""
         check_is_fitted(self)
+        return self._computed(X, -1)
+
+    def _computed(self, X: Matrix, layer: int) -> Floats:
+        """Return what a dense layer and those before it compute in use, ``(n, width)``.
+
+        Its activation is left out if it is the last layer, -1; it is in for the one before, -2.
+        """
         X = validate_data(self, X, accept_sparse=["csr", "csc"], reset=False)
         network = self._current_network()
-        operations = [one for layer in network.layers for one in layer.in_use()]
+        layers = network.layers[: len(network.layers) + layer + 1]
+        operations = [one for layer in layers for one in layer.in_use()]
         n_rows = X.shape[0]
         if n_rows <= AT_ONCE:
             return _applied(operations, X, network.dtype)
         part = _rows_of_sparse if issparse(X) else getitem
         X = X.tocsr() if issparse(X) else X
-        logits = np.empty((n_rows, network.architecture.layer_dims[-1]), network.dtype)
+        outputs = np.empty((n_rows, network.architecture.layer_dims[layer]), network.dtype)
         for start in range(0, n_rows, AT_ONCE):
             rows = slice(start, start + AT_ONCE)
-            logits[rows] = _applied(operations, part(X, rows), network.dtype)
-        return logits
+            outputs[rows] = _applied(operations, part(X, rows), network.dtype)
+        return outputs
 
 
 def _applied(operations: list[Operation], x: Matrix, dtype: np.dtype[np.floating[Any]]) -> Floats:

@@ -8,9 +8,10 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
@@ -40,7 +41,7 @@ def fits_by_steps(estimator: Perceptron) -> bool:
     return True
 
 
-class Perceptron(Settings):
+class Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Settings):
     """What `MLPClassifier` and `MLPRegressor` share: all but their targets."""
 
     _has_numbers: ClassVar[bool] = False
@@ -296,6 +297,37 @@ class Perceptron(Settings):
         self._check_validation_targets(y)
         weights = self._weights(X, y, sample_weight, y_train)
         return Samples(X, self._targets(y, dtype), weights).checked("validation samples")
+
+    # -- hidden layers ----------------------------------------------------------------------------
+
+    @np.errstate(under="ignore")
+    def transform(self, X: Matrix) -> Floats:
+        """Return what the last hidden layer gives to the outputs: features that were learned.
+
+        After its activation and batch normalization, if it has one.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, width of the last hidden layer)
+
+        Raises
+        ------
+        ValueError
+            If there is no hidden layer.
+        """
+        check_is_fitted(self)
+        if len(self.coefs_) < 2:
+            raise ValueError(f"this {type(self).__name__} has no hidden layer, so no features")
+        return self._computed(X, -2)
+
+    @property
+    def _n_features_out(self) -> int:
+        """The number of columns that `transform` gives, for `get_feature_names_out`."""
+        return len(self.coefs_[-1])
 
     # -- the network ------------------------------------------------------------------------------
 
