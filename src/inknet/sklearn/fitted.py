@@ -13,14 +13,18 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 import inknet
 from inknet.nn.architecture import Architecture
 from inknet.nn.arrays import Floats
-from inknet.nn.layers import Affine, BatchNorm, Operation
+from inknet.nn.layers import Affine, BatchNorm, Operation, Scaling
 from inknet.nn.network import Network
 from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS, for_each_layer
 from inknet.sklearn.rows import Matrix
 from inknet.sklearn.versions import taken_from, these_versions, warn_of_others, with_new_parameters
 
-AT_ONCE = 1024
-"""Rows that go through the network together: what is between the layers stays in the cache."""
+AT_ONCE, SPARSE_AT_ONCE = 1024, 2048
+"""Rows that go through the network together: what is between the layers stays in the cache.
+
+More of a sparse matrix, of which it takes some time to take a part."""
+IN_PLACE = ("identity", "relu", "sigmoid", "tanh")
+"""Activations that may be written over their input: new memory takes longer than they do."""
 NORM_PARTS = ("gamma", "beta", "running_mean", "running_var")
 
 
@@ -109,6 +113,10 @@ class FittedNetwork(BaseEstimator):
                     f"pickled, cannot be read by inknet {inknet.__version__}: {error}"
                 ) from error
 
+    def __sklearn_is_fitted__(self) -> bool:
+        """Return whether there are weights; scikit-learn looks through all names otherwise."""
+        return "coefs_" in self.__dict__
+
     # -- inference --------------------------------------------------------------------------------
 
     def _logits(self, X: Matrix) -> Floats:
@@ -126,24 +134,30 @@ class FittedNetwork(BaseEstimator):
         layers = network.layers[: len(network.layers) + layer + 1]
         operations = [one for layer in layers for one in layer.in_use()]
         n_rows = X.shape[0]
-        if n_rows <= AT_ONCE:
+        part, at_once = (_rows_of_sparse, SPARSE_AT_ONCE) if issparse(X) else (getitem, AT_ONCE)
+        if n_rows <= at_once:
             return _applied(operations, X, network.dtype)
-        part = _rows_of_sparse if issparse(X) else getitem
         X = X.tocsr() if issparse(X) else X
         outputs = np.empty((n_rows, network.architecture.layer_dims[layer]), network.dtype)
-        for start in range(0, n_rows, AT_ONCE):
-            rows = slice(start, start + AT_ONCE)
+        for start in range(0, n_rows, at_once):
+            rows = slice(start, start + at_once)
             outputs[rows] = _applied(operations, part(X, rows), network.dtype)
         return outputs
 
 
 def _applied(operations: list[Operation], x: Matrix, dtype: np.dtype[np.floating[Any]]) -> Floats:
     """Return what layers compute in use, given rows ``(n, d)`` of any type, dense or sparse."""
-    x = x.astype(dtype, copy=False)
+    if x.dtype != dtype:
+        x = x.astype(dtype)
     for operation in operations:
         if isinstance(operation, Affine):
-            x = x @ operation.weight
+            x = x @ operation.weight  # a new array, so the rest may be done in place
             x += operation.bias
+        elif isinstance(operation, Scaling):
+            x *= operation.scale
+            x += operation.shift
+        elif operation.name in IN_PLACE:
+            operation.value(x, x)
         else:
             x = operation(x)
     result: Floats = x
@@ -154,8 +168,10 @@ def _rows_of_sparse(X: Any, rows: slice) -> Any:
     """Return some rows of a CSR matrix that share its values, where SciPy would copy them."""
     starts = X.indptr[rows.start : rows.stop + 1]
     values = slice(starts[0], starts[-1])
-    parts = X.data[values], X.indices[values], starts - starts[0]
-    return type(X)(parts, shape=(len(starts) - 1, X.shape[1]), copy=False)
+    part = type(X)((len(starts) - 1, X.shape[1]), dtype=X.dtype)
+    # set, not passed: what is passed is copied if it is less than half of a larger array
+    part.data, part.indices, part.indptr = X.data[values], X.indices[values], starts - starts[0]
+    return part
 
 
 def norms_of(network: Network) -> list[BatchNorm]:
