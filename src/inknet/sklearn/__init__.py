@@ -4,7 +4,8 @@
 translates their parameters, `record` keeps what epochs measured, and `fitted` computes outputs;
 `versions` knows pickles of others. `solvers` trains the network by scikit-learn's rules, with the
 `losses` of numbers too, and `measuring` says how good it is. `samples` are what it learns from, and
-`rows` gives it batches of dense or sparse features. `onnx_converters` are for skl2onnx.
+`rows` gives it batches of dense or sparse features. `onnx_converters` are for skl2onnx,
+`tasks` for scikit-learn's own callbacks.
 """
 
 try:

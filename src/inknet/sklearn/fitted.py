@@ -45,11 +45,7 @@ class FittedNetwork(BaseEstimator):
     def _keep(self, network: Network) -> None:
         """Make the fitted attributes views into this network."""
         self._network = network
-        self.coefs_ = [dense.weight for dense in network.dense_layers]
-        self.intercepts_ = [dense.bias for dense in network.dense_layers]
-        self.norms_ = [
-            {name: getattr(norm, name) for name in NORM_PARTS} for norm in norms_of(network)
-        ]
+        self.__dict__.update(attributes_of(network))
         norms = [values for parts in self.norms_ for values in parts.values()]
         self._views = [*self.coefs_, *self.intercepts_, *norms]
 
@@ -172,6 +168,17 @@ def _rows_of_sparse(X: Any, rows: slice) -> Any:
     # set, not passed: what is passed is copied if it is less than half of a larger array
     part.data, part.indices, part.indptr = X.data[values], X.indices[values], starts - starts[0]
     return part
+
+
+def attributes_of(network: Network) -> dict[str, Any]:
+    """Return the fitted attributes whose arrays are views into a network."""
+    return {
+        "coefs_": [dense.weight for dense in network.dense_layers],
+        "intercepts_": [dense.bias for dense in network.dense_layers],
+        "norms_": [
+            {name: getattr(norm, name) for name in NORM_PARTS} for norm in norms_of(network)
+        ],
+    }
 
 
 def norms_of(network: Network) -> list[BatchNorm]:

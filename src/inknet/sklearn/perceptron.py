@@ -29,6 +29,7 @@ from inknet.sklearn.solvers import (
     minimize_lbfgs,
     ops_for,
 )
+from inknet.sklearn.tasks import STOPPED, CallbackSupport, Tasks
 
 
 def fits_by_steps(estimator: Perceptron) -> bool:
@@ -41,7 +42,7 @@ def fits_by_steps(estimator: Perceptron) -> bool:
     return True
 
 
-class Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Settings):
+class Perceptron(CallbackSupport, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Settings):
     """What `MLPClassifier` and `MLPRegressor` share: all but their targets."""
 
     _has_numbers: ClassVar[bool] = False
@@ -106,10 +107,13 @@ class Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Settings):
             self.__dict__.update(before)
             raise
         try:
+            n_epochs = 0 if training is None else training.settings.epochs
+            tasks = Tasks(self, X, y, sample_weight, n_epochs)
             if training is None:
                 self._fit_lbfgs(train, validation)
             else:
-                self._fit_by_steps(training, incremental)
+                self._fit_by_steps(training, incremental, tasks)
+            tasks.end()
         finally:
             self._network.release()
         if not np.isfinite(self._network.parameters).all():
@@ -250,7 +254,7 @@ class Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Settings):
             ops_for(len(train) * network.n_parameters * epochs),
         )
 
-    def _fit_by_steps(self, training: StochasticTraining, incremental: bool) -> None:
+    def _fit_by_steps(self, training: StochasticTraining, incremental: bool, tasks: Tasks) -> None:
         """Find the weights by steps on batches."""
         network = self._network
         if self.early_stopping:
@@ -259,7 +263,10 @@ class Perceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Settings):
         try:
             with training:
                 for _ in range(training.settings.epochs):
+                    tasks.begin_epoch()
                     self._after_epoch(training.run_epoch(), training)
+                    if tasks.end_epoch(network, self._best if self.early_stopping else None):
+                        training.stop_reason = training.stop_reason or STOPPED
                     if training.stop_reason is not None or (
                         self._no_improvement_count > self.n_iter_no_change and self._is_to_stop()
                     ):
