@@ -108,7 +108,7 @@ def times(train: tuple[Any, Any]) -> tuple[list[str], bool]:
         "on one thread": lambda: threadpool_limits(1, "blas"),
     }
     rows = [
-        "| fit, MNIST 10,000 | scikit-learn's products | scikit-learn | inknet | ratio |",
+        "| fit, MNIST 10,000 | threads | scikit-learn | inknet | ratio |",
         "|---|---|---|---|---|",
     ]
     X, y = train

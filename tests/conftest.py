@@ -51,6 +51,14 @@ def no_outer_network() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def two_threads_for_batches() -> Iterator[None]:
+    """Let a thread load batches as it does for users: make test allows one thread alone."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("inknet.training.prefetch.allowed_threads", lambda: 2)
+        yield
+
+
 @pytest.fixture(scope="session")
 def mnist() -> Dataset:
     """The 70,000 images of MNIST, from the folder that INKNET_DATA_DIR names or the cache."""

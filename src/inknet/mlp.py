@@ -187,7 +187,8 @@ class MLP:
         X_val, y_val : (m, n_features), (m,), optional
             Samples to validate on after each epoch; early stopping needs them.
         learning_rate : float
-            The highest rate: it falls to 0 unless ``schedule="constant"``.
+            The highest rate. It falls to 0 along a cosine, or as another ``schedule`` says; with
+            ``schedule="constant"`` it stays.
         num_epochs : int
             How often every sample is used.
         batch_size : int or "all"

@@ -1,7 +1,9 @@
 """scikit-learn's conventions, as its own checks and tools see them."""
 
 import copy
+import inspect
 import pickle
+import re
 import subprocess
 import sys
 
@@ -17,9 +19,10 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.neural_network import MLPClassifier as Peer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.estimator_checks import check_estimator
 
-from inknet import MLPClassifier
+from inknet import Callback, MLPClassifier, MLPRegressor
 from inknet.recipes.options import StepOptions
 
 X, y = load_iris(return_X_y=True)
@@ -57,11 +60,13 @@ def test_it_has_every_parameter_of_scikit_learns_with_its_default():
     mine, theirs = MLPClassifier().get_params(), Peer().get_params()
     assert theirs.items() <= mine.items()
     assert mine.keys() - theirs.keys() == {
+        "weight_decay",
         "dropout",
         "batch_norm",
         "clip",
         "class_weight",
         "schedule",
+        "scoring",
         "callbacks",
         *StepOptions.__annotations__,
     }
@@ -100,9 +105,10 @@ def test_a_parameter_that_scikit_learn_refuses_is_refused_with_the_same_words(wr
             estimator.fit(X, y)
         messages.append(str(caught.value))
     theirs, mine = messages
-    if "activation" in wrong:  # one more is allowed
-        assert "The 'activation' parameter of MLPClassifier must be a str among {" in mine
-        assert "'leaky_relu'" in mine
+    if more := {"activation": "'leaky_relu'", "solver": "'adamw'"}.get(*wrong):  # is allowed
+        (name,) = wrong
+        assert f"The '{name}' parameter of MLPClassifier must be a str among {{" in mine
+        assert more in mine
     else:
         # the order of a set is not the same in each
         assert sorted(mine) == sorted(theirs)
@@ -120,7 +126,10 @@ def test_a_parameter_that_scikit_learn_refuses_is_refused_with_the_same_words(wr
         ({"schedule": "weekly"}, "The 'schedule' parameter of MLPClassifier must be a str among"),
         ({"class_weight": "fair"}, "The 'class_weight' parameter of MLPClassifier must be"),
         ({"callbacks": 3}, "The 'callbacks' parameter of MLPClassifier must be"),
-        ({"solver": "lbfgs", "dropout": 0.1}, "dropout=0.1 needs the solver 'sgd' or 'adam'"),
+        (
+            {"solver": "lbfgs", "dropout": 0.1},
+            "dropout=0.1 needs the solver 'sgd', 'adam' or 'adamw'",
+        ),
         ({"solver": "lbfgs", "batch_norm": "after"}, "batch_norm='after' needs the solver"),
         ({"batch_size": 1, "batch_norm": "after"}, "batch_norm needs batches of 2 samples or more"),
     ],
@@ -193,6 +202,51 @@ def test_weights_set_by_hand_are_those_it_predicts_with():
     model, other = (MLPClassifier(**{**QUICK, "random_state": seed}).fit(X, y) for seed in (0, 1))
     model.coefs_, model.intercepts_ = other.coefs_, [bias.copy() for bias in other.intercepts_]
     assert_array_equal(model.predict_proba(X), other.predict_proba(X))
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_each_parameter_and_attribute_is_described_alone(kind):
+    model = kind(max_iter=2).fit(X, y)
+    attributes = [name for name in vars(model) if name.endswith("_") and name[0] != "_"]
+    for described, names in [
+        (kind, [*model.get_params(), *attributes]),
+        (kind.fit, inspect.signature(kind.fit).parameters),
+        (kind.partial_fit, inspect.signature(kind.partial_fit).parameters),
+    ]:
+        # numpydoc: "name : type", at the beginning of a line
+        found = re.findall(r"^(\w+) : ", inspect.getdoc(described), re.MULTILINE)
+        assert set(names) - {"self"} <= set(found)
+        assert len(found) == len(set(found))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"max_iter": 1}, {"solver": "lbfgs", "max_iter": 1}, {"max_iter": 1, "batch_size": 500}],
+    ids=str,
+)
+@pytest.mark.filterwarnings("default")
+def test_warnings_point_at_the_line_that_called(settings):
+    model = MLPClassifier(**settings)
+    for call in (
+        lambda: model.fit(X, y),
+        lambda: make_pipeline(StandardScaler(), model).fit(X, y),
+        lambda: cross_val_score(model, X, y, cv=2),
+    ):
+        with pytest.warns(UserWarning) as said:
+            call()
+        assert {one.filename for one in said} == {__file__}
+
+
+def test_the_warning_of_the_range_of_validation_data_points_there_too():
+    with pytest.warns(UserWarning, match="of the validation features lie outside") as said:
+        MLPClassifier(max_iter=1).fit(X, y, X_val=X + 100, y_val=y)
+    assert said[0].filename == __file__
+
+
+@pytest.mark.parametrize("wrong", [[print], "early", Callback(), [Callback], 7])
+def test_what_is_no_list_of_callbacks_is_a_parameter_error(wrong):
+    with pytest.raises(InvalidParameterError, match=r"^The 'callbacks' parameter of MLPRegressor"):
+        MLPRegressor(callbacks=wrong).fit(X, y)
 
 
 def test_without_scikit_learn_one_line_names_the_extra():

@@ -4,15 +4,18 @@ import re
 from pathlib import Path
 
 import pytest
+from numpy.testing import assert_array_equal
+from onnxruntime import InferenceSession
 from sklearn.datasets import load_iris
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from benchmarks import from_scikit_learn
 from inknet import MLP, MLPClassifier
 
 PAGE = (Path(__file__).parents[2] / "docs/from-scikit-learn.md").read_text("utf-8")
-PROGRAM = [
-    code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "torch" not in code
-]
+BLOCKS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+PROGRAM = [code for code in BLOCKS if "torch" not in code and "skl2onnx" not in code]
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -26,6 +29,20 @@ def test_its_program_runs(tmp_path, monkeypatch, capsys):
     assert int(n_epochs) == names["model"].n_iter_
     assert len(MLP.load("model.safetensors").facts.class_names) == 10
     assert (tmp_path / "model.py").is_file()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_its_conversion_to_onnx_runs():
+    pytest.importorskip("skl2onnx")
+    (code,) = (code for code in BLOCKS if "skl2onnx" in code)
+    X_train, y_train = load_iris(return_X_y=True)
+    pipeline = make_pipeline(StandardScaler(), MLPClassifier(max_iter=3)).fit(X_train, y_train)
+    names: dict[str, object] = {"pipeline": pipeline, "X_train": X_train}
+    exec(code, names)
+    features = X_train.astype("float32")
+    session = InferenceSession(names["onnx_model"].SerializeToString())
+    labels, _ = session.run(None, {"X": features})
+    assert_array_equal(labels, pipeline.predict(features))
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

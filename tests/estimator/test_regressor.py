@@ -180,7 +180,7 @@ def test_it_passes_every_check_of_scikit_learn(settings):
 def test_it_has_every_parameter_of_scikit_learns_with_its_default():
     mine, theirs = MLPRegressor().get_params(), Peer().get_params()
     assert theirs.items() <= mine.items()
-    new = {"dropout", "batch_norm", "clip", "schedule", "callbacks"}
+    new = {"dropout", "batch_norm", "clip", "scoring", "weight_decay", "schedule", "callbacks"}
     assert mine.keys() - theirs.keys() == new
     # and in scikit-learn's order
     theirs, mine = (list(kind.__init__.__code__.co_varnames) for kind in (Peer, MLPRegressor))

@@ -1,15 +1,21 @@
 """No setting is passed over in silence: each does something with each solver, or is refused."""
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import expit, softmax
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_iris
 from sklearn.model_selection import StratifiedKFold, cross_val_score, train_test_split
 from sklearn.neural_network import MLPClassifier as Peer
+from sklearn.neural_network import MLPRegressor as PeerRegressor
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import compute_sample_weight
 
-from inknet import Callback, MLPClassifier
+from inknet import Callback, MLPClassifier, MLPRegressor
+from inknet.exchange import from_sklearn
 from inknet.training.averaging import WeightAverage
 
 X, y = load_iris(return_X_y=True)
@@ -50,11 +56,13 @@ OTHER = {
     "epsilon": 0.1,
     "n_iter_no_change": 2,
     "max_fun": 3,
+    "weight_decay": 0.5,
     "dropout": 0.5,
     "batch_norm": "before",
     "clip": 1e-3,
     "class_weight": {0: 5.0},
     "schedule": "cosine",
+    "scoring": "loss",
     "callbacks": [Halves()],
     "label_smoothing": 0.3,
 }
@@ -63,8 +71,9 @@ BY_STEPS = {"batch_size", "learning_rate_init", "shuffle", "early_stopping", "n_
 OF_SGD = {"learning_rate", "power_t", "momentum", "nesterovs_momentum"}
 OF_ADAM = {"beta_1", "beta_2", "epsilon"}
 PASSED_OVER = {
-    "lbfgs": BY_STEPS | OF_SGD | OF_ADAM | {"validation_fraction"},
+    "lbfgs": BY_STEPS | OF_SGD | OF_ADAM | {"validation_fraction", "scoring"},
     "adam": OF_SGD | {"max_fun"},
+    "adamw": OF_SGD | {"max_fun"},
     "sgd": OF_ADAM | {"max_fun"},
 }
 # Parameters that need another one.
@@ -73,10 +82,11 @@ WITH = {
     "shuffle": {"batch_size": 30},
     "validation_fraction": {"early_stopping": True},
     "n_iter_no_change": {"tol": 0.5},
+    "scoring": {"early_stopping": True, "n_iter_no_change": 2},
 }
 
 
-@pytest.mark.parametrize("solver", ["lbfgs", "sgd", "adam"])
+@pytest.mark.parametrize("solver", ["lbfgs", "sgd", "adam", "adamw"])
 def test_each_setting_changes_the_result_or_is_refused(solver):
     documented = {*OTHER, "solver", "verbose", "warm_start"}
     assert documented == set(MLPClassifier().get_params())
@@ -88,15 +98,21 @@ def test_each_setting_changes_the_result_or_is_refused(solver):
         try:
             after = model.set_params(**{name: value}).fit(X, y).predict_proba(X)
         except ValueError as error:
-            assert f"{name}=" in str(error) and "needs the solver 'sgd' or 'adam'" in str(error)
-            assert solver == "lbfgs"
+            needed = "'adamw'" if name == "weight_decay" else "'sgd', 'adam' or 'adamw'"
+            assert f"{name}={value!r} needs the solver {needed}, not '{solver}'" in str(error)
+            assert solver == "lbfgs" or name == "weight_decay"
         else:
             assert np.abs(after - before).max() > 1e-9, name
 
 
 @pytest.mark.parametrize(
     ("solver", "name"),
-    [(solver, name) for solver, names in PASSED_OVER.items() for name in sorted(names)],
+    [
+        (solver, name)
+        for solver, names in PASSED_OVER.items()
+        for name in sorted(names)
+        if solver != "adamw" and name != "scoring"  # which scikit-learn does not have
+    ],
 )
 def test_what_a_solver_passes_over_scikit_learns_passes_over_too(solver, name):
     for kind in (Peer, MLPClassifier):
@@ -109,7 +125,9 @@ def test_what_a_solver_passes_over_scikit_learns_passes_over_too(solver, name):
 
 def test_lbfgs_does_not_stop_early_and_says_so():
     model = MLPClassifier(**SMALL, solver="lbfgs", early_stopping=True)
-    with pytest.raises(ValueError, match="early_stopping=True needs the solver 'sgd' or 'adam'"):
+    with pytest.raises(
+        ValueError, match="early_stopping=True needs the solver 'sgd', 'adam' or 'adamw'"
+    ):
         model.fit(X_TRAIN, Y_TRAIN, **HELD_OUT)
     with pytest.warns(UserWarning, match="early_stopping has no effect with the") as said:
         model.fit(X, y)
@@ -125,6 +143,79 @@ def test_lbfgs_records_the_validation_scores_too():
     assert model.best_validation_score_ == max(model.validation_scores_)
     model.fit(X, y)
     assert model.validation_scores_ is model.best_validation_score_ is None
+
+
+# -- weight decay ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+def test_adamw_is_scikit_learns_adam_and_a_part_less_of_each_weight(kind):
+    # Loshchilov and Hutter 2019, algorithm 2, line 12: the decay is taken of the weight before
+    decay, rate, all_classes = 0.3, 0.02, {"classes": range(3)} if kind is MLPClassifier else {}
+    settings = {"hidden_layer_sizes": (6,), "alpha": 0.5, "learning_rate_init": rate}
+    mine = kind(**settings, solver="adamw", weight_decay=decay, random_state=0)
+    peer = {MLPClassifier: Peer, MLPRegressor: PeerRegressor}[kind](**settings, random_state=0)
+    for number in range(12):  # each a step: there are fewer samples than in a batch
+        old = None if number == 0 else [weight.copy() for weight in peer.coefs_]
+        if old is None:  # its first weights, which it does not show before its first step
+            first = kind(**settings | {"learning_rate_init": 1e-300}, random_state=0)
+            old = first.partial_fit(X, y, **all_classes).coefs_
+        for model in (peer, mine):
+            model.partial_fit(X, y, **all_classes)
+        for weight, before in zip(peer.coefs_, old, strict=True):
+            weight -= rate * decay * before
+    for name in ("coefs_", "intercepts_"):
+        for found, expected in zip(getattr(mine, name), getattr(peer, name), strict=True):
+            assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_adamw_without_decay_is_adam():
+    adam, adamw = (MLPClassifier(**SMALL | {"solver": one}).fit(X, y) for one in ("adam", "adamw"))
+    assert_array_equal(adamw.predict_proba(X), adam.predict_proba(X))
+
+
+# -- an activation for each layer -------------------------------------------------------------------
+
+
+def test_a_list_of_one_activation_gives_the_network_of_its_name():
+    for name in ("identity", "logistic", "tanh", "relu", "leaky_relu"):
+        both = [
+            MLPClassifier((6, 5), activation, max_iter=5, random_state=0).fit(X, y)
+            for activation in (name, [name, name])
+        ]
+        assert_array_equal(both[0].predict_proba(X), both[1].predict_proba(X))
+
+
+def test_each_hidden_layer_computes_its_own_activation(tmp_path):
+    model = MLPClassifier((6, 5, 4), ("tanh", "relu", "logistic"), random_state=0).fit(X, y)
+    assert model.activation_ == ["tanh", "relu", "logistic"]
+    hidden = X
+    functions = (np.tanh, lambda z: np.maximum(z, 0), expit, lambda z: softmax(z, axis=1))
+    for weight, bias, function in zip(model.coefs_, model.intercepts_, functions, strict=True):
+        hidden = function(hidden @ weight + bias)
+    twin = clone(model).set_params(max_iter=1).fit(X, y)
+    twin.coefs_, twin.intercepts_ = model.coefs_, model.intercepts_
+    copies = [model, twin, pickle.loads(pickle.dumps(model)), from_sklearn(model)]
+    for copy in copies:
+        assert_allclose(copy.predict_proba(X), hidden, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "activation"),
+    [
+        ((6, 5), ["tanh"]),
+        ((6,), ["tanh", "relu"]),
+        ((6,), []),
+        ((6, 5), ["tanh", "softmax"]),
+        ((6, 5), ["tanh", ["relu"]]),
+    ],
+    ids=str,
+)
+def test_activations_that_are_not_those_of_the_layers_are_refused(sizes, activation):
+    with pytest.raises(
+        ValueError, match=r"or a list with one for each of the \d hidden layers, got"
+    ):
+        MLPClassifier(sizes, activation).fit(X, y)
 
 
 # -- weights of the validation samples --------------------------------------------------------------

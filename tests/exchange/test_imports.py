@@ -4,17 +4,23 @@ import time
 from itertools import pairwise, permutations
 
 import numpy as np
+import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors.numpy import load_file, save_file
+from sklearn.base import clone
 from sklearn.datasets import load_iris, make_multilabel_classification
+from sklearn.decomposition import PCA
+from sklearn.linear_model import Ridge
 from sklearn.neural_network import MLPClassifier as Peer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler
 
 from inknet import MLP, InputError, MLPClassifier
 from inknet.errors import InputWarning
-from inknet.exchange import from_sklearn, read_state_dict
+from inknet.exchange import export_onnx, from_sklearn, read_state_dict
 
 X, y = load_iris(return_X_y=True)
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -44,6 +50,57 @@ def test_a_fitted_classifier_keeps_its_probabilities(activation, n_classes, esti
 def test_batch_normalization_of_inknets_classifier_is_kept(place):
     fitted = MLPClassifier((8,), batch_norm=place, max_iter=20, random_state=0).fit(X, y)
     assert_allclose(from_sklearn(fitted).predict_proba(X), fitted.predict_proba(X), atol=1e-12)
+
+
+SCALERS = [
+    [StandardScaler()],
+    [StandardScaler(with_mean=False)],
+    [StandardScaler(with_std=False)],
+    [StandardScaler(with_mean=False, with_std=False)],
+    [MinMaxScaler((-3, 7))],
+    [MaxAbsScaler()],
+    [RobustScaler(quantile_range=(10, 80), unit_variance=True)],
+    [RobustScaler(with_centering=False)],
+    [RobustScaler(with_scaling=False)],
+    [MinMaxScaler(), "passthrough", RobustScaler(), StandardScaler()],
+]
+
+
+@pytest.mark.parametrize("scalers", SCALERS, ids=str)
+@pytest.mark.parametrize("estimator", [Peer, MLPClassifier])
+def test_the_scalers_of_a_pipeline_become_part_of_the_network(scalers, estimator, tmp_path):
+    features = X * [1, 100, 1e-3, 5] + [0, 1000, 3, -7]
+    features[:, 2] = 4.0  # a column that is constant, which scikit-learn does not divide
+    classifier = estimator((8, 5), "tanh", max_iter=50, random_state=0)
+    pipeline = make_pipeline(*scalers, classifier).fit(features, y)
+    model = from_sklearn(pipeline)
+    assert_allclose(model.predict_proba(features), pipeline.predict_proba(features), atol=1e-10)
+    outer = make_pipeline(MinMaxScaler(), clone(pipeline)).fit(features, y)
+    found = from_sklearn(outer).predict_proba(features)
+    assert_allclose(found, outer.predict_proba(features), atol=1e-10)
+    export_onnx(model, tmp_path / "model.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx")
+    (written,) = session.run(None, {"features": features.astype(np.float32)})
+    assert_allclose(written, pipeline.predict_proba(features), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([PCA(2)], r"step 'pca' of the pipeline is PCA; expected StandardScaler, MinMaxScaler, Ma"),
+        ([MinMaxScaler(clip=True)], r"a MinMaxScaler with clip=True is no product and sum"),
+    ],
+)
+def test_other_steps_of_a_pipeline_are_refused_by_name(steps, message):
+    pipeline = make_pipeline(*steps, Peer(max_iter=2)).fit(X, y)
+    with pytest.raises(InputError, match=message):
+        from_sklearn(pipeline)
+    with pytest.raises(
+        InputError, match="step 'robustscaler' of the pipeline, RobustScaler, is not"
+    ):
+        from_sklearn(make_pipeline(RobustScaler(), Peer()))
+    with pytest.raises(InputError, match="Ridge has no coefs_"):
+        from_sklearn(make_pipeline(RobustScaler(), Ridge()).fit(X, y))
 
 
 def test_a_classifier_trained_on_scaled_pixels_takes_pixels():

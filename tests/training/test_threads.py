@@ -4,6 +4,9 @@ import pytest
 from samples import clouds, make_trainer
 from threadpoolctl import threadpool_info, threadpool_limits
 
+from inknet import MLPClassifier
+from inknet.nn.ops import parallel
+from inknet.training import threads
 from inknet.training.callbacks import Callback
 from inknet.training.threads import one_blas_thread
 
@@ -116,3 +119,43 @@ def test_trainings_in_several_threads_share_the_limit():
         thread.join(60)
     assert [look.seen for look in looks] == [{1}] * 4
     assert set(blas_threads()) == {3}
+
+
+class CountParts(Callback):
+    """Splits some work in each step, as a product does; and looks at the threads there are."""
+
+    def __init__(self):
+        self.n_parts, self.names = set(), set()
+
+    def on_step_end(self, trainer):
+        parts = []
+        parallel.in_parts(lambda first, last: parts.append(first), 100, 100)
+        self.n_parts.add(len(parts))
+        self.names.update(thread.name.rsplit("_")[0] for thread in threading.enumerate())
+
+
+def train_a_recipe(callback):
+    make_trainer(clouds(2100), callbacks=[callback], epochs=1).run()
+
+
+def fit_an_estimator(callback):
+    data = clouds(2100)
+    MLPClassifier(max_iter=1, batch_size=700, callbacks=[callback]).fit(data.features, data.targets)
+
+
+@pytest.mark.parametrize("train", [train_a_recipe, fit_an_estimator])
+@pytest.mark.parametrize("n_allowed", [1, 2, 3])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_a_bound_on_the_threads_of_blas_holds_for_those_of_a_training(
+    monkeypatch, train, n_allowed
+):
+    for name, value in (("LEAST_WORK", 1), ("n_cores", lambda: 4)):
+        monkeypatch.setattr(parallel, name, value)
+    monkeypatch.setattr(threads, "n_cores", lambda: 4)
+    monkeypatch.setattr("inknet.training.prefetch.allowed_threads", threads.allowed_threads)
+    monkeypatch.setattr("inknet.sklearn.solvers.LEAST_WORK_TO_COMPILE", 0)
+    count = CountParts()
+    with threadpool_limits(n_allowed, user_api="blas"):
+        train(count)
+    assert count.n_parts == {n_allowed}
+    assert ("inknet-batches" in count.names) == (n_allowed > 1)

@@ -131,7 +131,6 @@ def new_app() -> typer.Typer:
         help="A neural network you can read, that reads your handwriting.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        add_completion=False,
     )
     app.callback(invoke_without_command=True)(_root)
     for name, command in COMMANDS.items():

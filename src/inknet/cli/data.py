@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from inknet.cli.completion import recipes, sources
 from inknet.cli.console import LABEL, SOURCE_HELP, TRANSPOSE, new_table, print_rich, say
 from inknet.errors import InputError
 
@@ -65,7 +66,9 @@ def example(
 
 
 def info(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP)],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help=SOURCE_HELP, autocompletion=sources)
+    ],
     label: Annotated[str | None, LABEL] = None,
     transpose: Annotated[bool | None, TRANSPOSE] = None,
 ) -> None:
@@ -86,7 +89,9 @@ def info(
 
 
 def show(
-    source: Annotated[str, typer.Argument(metavar="[SOURCE]", help=SOURCE_HELP)] = "sample",
+    source: Annotated[
+        str, typer.Argument(metavar="[SOURCE]", help=SOURCE_HELP, autocompletion=sources)
+    ] = "sample",
     out: Annotated[Path, typer.Option(metavar="FILE.png", help="Where the picture goes.")] = Path(
         "digits.png"
     ),
@@ -94,7 +99,10 @@ def show(
         bool, typer.Option("--augment", help="Sixteen distorted versions of one image.")
     ] = False,
     recipe: Annotated[
-        str, typer.Option(metavar="NAME|FILE", help="Whose distortions, with --augment.")
+        str,
+        typer.Option(
+            metavar="NAME|FILE", help="Whose distortions, with --augment.", autocompletion=recipes
+        ),
     ] = "strong",
     number: Annotated[
         int | None, typer.Option(min=0, help="Which image, from 0; without it, drawn at random.")

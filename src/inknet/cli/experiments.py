@@ -157,7 +157,8 @@ def _report(plan: Plan, result: Result, done: int, total: int) -> None:
     else:
         reached = f"{result.test.accuracy:.2%}" if result.test else ""
         ending = "diverged" if result.outcome == "diverged" else reached
-        what = f"{ending} after {result.epochs} epochs, {result.seconds:.1f} s"
+        epochs = f"{result.epochs} epoch{'' if result.epochs == 1 else 's'}"
+        what = f"{ending} after {epochs}, {result.seconds:.1f} s"
     number = f"{done:{len(str(total))}d}/{total}"
     line = f"{number}  {plan.study.name}, {result.row}, seed {result.seed}: {what}"
     say(line)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from inknet.cli.completion import keys, recipes
 from inknet.cli.console import new_table, print_json, print_rich, say
 
 
@@ -26,11 +27,19 @@ def list_recipes() -> None:
 
 def show(
     recipe: Annotated[
-        str, typer.Argument(metavar="[RECIPE]", help="A name, or the path of a .toml file.")
+        str,
+        typer.Argument(
+            metavar="[RECIPE]", help="A name, or the path of a .toml file.", autocompletion=recipes
+        ),
     ] = "digits",
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a key, as for inknet train."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key, as for inknet train.",
+            autocompletion=keys,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:

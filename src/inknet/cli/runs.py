@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from inknet.cli.completion import sources
 from inknet.cli.console import (
     LABEL,
     SOURCE_HELP,
@@ -40,6 +41,7 @@ def evaluate(
         str | None,
         typer.Option(
             metavar="SOURCE",
+            autocompletion=sources,
             help="Without it, the test data of the run; with it, the official test set of the "
             f"source, or all of it if it has none. {SOURCE_HELP}",
         ),

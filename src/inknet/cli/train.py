@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from inknet.cli.completion import keys, recipes, sources
 from inknet.cli.console import LABEL, SOURCE_HELP, TRANSPOSE, complain, n_errors, shortest
 from inknet.errors import InputError, StudyStopped, TrainingStopped
 
@@ -31,10 +32,16 @@ class DoctorChoice(StrEnum):
 
 
 def train(
-    data: Annotated[str | None, typer.Option(metavar="SOURCE", help=SOURCE_HELP)] = None,
+    data: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help=SOURCE_HELP, autocompletion=sources)
+    ] = None,
     recipe: Annotated[
         str | None,
-        typer.Option(metavar="NAME|FILE", help="A recipe's name (digits), or a TOML file."),
+        typer.Option(
+            metavar="NAME|FILE",
+            help="A recipe's name (digits), or a TOML file.",
+            autocompletion=recipes,
+        ),
     ] = None,
     label: Annotated[str | None, LABEL] = None,
     transpose: Annotated[bool | None, TRANSPOSE] = None,
@@ -46,7 +53,10 @@ def train(
     changes: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", metavar="KEY=VALUE", help="Change a key: training.epochs=5. Repeatable."
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a key: training.epochs=5. Repeatable.",
+            autocompletion=keys,
         ),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the run in --out.")] = False,

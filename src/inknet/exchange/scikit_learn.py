@@ -1,4 +1,4 @@
-"""Convert a fitted MLPClassifier, scikit-learn's or inknet's, to an `MLP`."""
+"""Convert a fitted MLPClassifier of scikit-learn or inknet, or a pipeline with it, to an `MLP`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from inknet.errors import InputError, InputWarning, quoted
+from inknet.exchange.pipelines import folded, last_step
 from inknet.mlp import MLP
 from inknet.model_file import ModelFacts
 from inknet.nn.architecture import Architecture
@@ -25,6 +26,10 @@ def from_sklearn(
 ) -> MLP:
     """Convert a fitted ``MLPClassifier`` to an `MLP` with the same probabilities.
 
+    Of a pipeline, scalers that multiply and add (``StandardScaler``, ``MinMaxScaler``,
+    ``MaxAbsScaler``, ``RobustScaler``) become part of the first layer: the `MLP` takes the features
+    that the pipeline takes.
+
     `MLP.predict` gives the positions of classes, `MLP.predict_names` their names, as text. If the
     classifier's own are not 0, 1, 2, …, so that it answers otherwise, an `InputWarning` says so.
 
@@ -33,8 +38,8 @@ def from_sklearn(
 
     Parameters
     ----------
-    classifier : MLPClassifier
-        scikit-learn's or inknet's, fitted.
+    classifier : MLPClassifier or Pipeline
+        scikit-learn's or inknet's, fitted; or a pipeline that ends with it.
     pixels : bool
         Whether its inputs were pixels divided by 255. The model then takes uint8 pixels and scales
         them itself.
@@ -49,8 +54,10 @@ def from_sklearn(
     Raises
     ------
     InputError
-        If it is not a fitted classifier, or is a multi-label classifier.
+        If it is not a fitted classifier, or is a multi-label classifier, or another step is before
+        it in a pipeline.
     """
+    classifier, scaling = last_step(classifier)
     kind = type(classifier).__name__
     names = ("coefs_", "intercepts_", "classes_", "out_activation_", "activation")
     if missing := [name for name in names if not hasattr(classifier, name)]:
@@ -65,18 +72,22 @@ def from_sklearn(
             )
         weights[-1] = np.hstack([np.zeros_like(weights[-1]), weights[-1]])
         biases[-1] = np.concatenate([np.zeros_like(biases[-1]), biases[-1]])
+    dtype = np.result_type(np.float32, weights[0].dtype)
+    if scaling is not None:
+        weights[0], biases[0] = folded(weights[0], biases[0], scaling)
     # scikit-learn's predicts with its parameters as they are now, inknet's as they were in the fit
     activation = getattr(classifier, "activation_", classifier.activation)
+    activations = [activation] * (len(weights) - 1) if isinstance(activation, str) else activation
     norms = getattr(classifier, "norms_", [])
     n_hidden = len(weights) - 1
     try:
         architecture = Architecture(
             layer_dims=[len(weights[0]), *map(len, biases)],
-            activations=[ACTIVATIONS.get(activation, activation)] * n_hidden + ["softmax"],
+            activations=[*(ACTIVATIONS.get(name, name) for name in activations), "softmax"],
             keep_probs=[1.0] * (n_hidden + 1),
             batch_norm=classifier.batch_norm_ if norms else "none",
         )
-        network = Network(architecture, None, np.result_type(np.float32, weights[0].dtype))
+        network = Network(architecture, None, dtype)
         for dense, weight, bias in zip(network.dense_layers, weights, biases, strict=True):
             dense.weight[:], dense.bias[:] = weight, bias
     except ValueError as error:

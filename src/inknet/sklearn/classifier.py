@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Unpack
 
 import numpy as np
@@ -18,7 +18,13 @@ from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_targ
 from inknet.nn.activations import softmax
 from inknet.nn.arrays import Floats, Labels
 from inknet.recipes.options import StepOptions
-from inknet.sklearn.parameters import CONSTRAINTS, SHARED_OPTIONS, constraint_of, described
+from inknet.sklearn.parameters import (
+    CONSTRAINTS,
+    SHARED_OPTIONS,
+    Activation,
+    constraint_of,
+    described,
+)
 from inknet.sklearn.perceptron import Perceptron, fits_by_steps
 from inknet.sklearn.rows import Matrix
 from inknet.sklearn.samples import given_for_validation, weights_of_classes
@@ -69,9 +75,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
     def __init__(
         self,
         hidden_layer_sizes: int | Sequence[int] = (100,),
-        activation: Literal["identity", "logistic", "tanh", "relu", "leaky_relu"] = "relu",
+        activation: Activation | Sequence[Activation] = "relu",
         *,
-        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
+        solver: Literal["lbfgs", "sgd", "adam", "adamw"] = "adam",
         alpha: float = 0.0001,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
@@ -94,8 +100,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         max_fun: int = 15000,
         dropout: float | Sequence[float] = 0.0,
         batch_norm: Literal["none", "before", "after"] = "none",
+        weight_decay: float = 0.0,
         clip: float | None = None,
         schedule: str | None = None,
+        scoring: str | Callable[..., float] | None = None,
         callbacks: Sequence[Callback] | None = None,
         class_weight: dict[Any, float] | list[dict[Any, float]] | Literal["balanced"] | None = None,
         doctor: bool = False,
@@ -127,10 +135,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):
             Labels of any kind; or for each label whether a sample has it.
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
-        X_val, y_val : as X and y, optional
+        X_val : as X, optional
             Samples to validate on after each epoch; with ``early_stopping``, they replace
             ``validation_fraction`` of the training samples. A pipeline transforms ``X_val`` as it
             does X if it has ``transform_input=["X_val"]``.
+        y_val : as y, optional
+            What they are.
         sample_weight_val : array-like of shape (n_val,), optional
             How much each of them counts.
         validation_data : (X, y) or (X, y, sample_weight), optional
@@ -163,8 +173,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):
 
         Parameters
         ----------
-        X, y, sample_weight : array-like
-            As for `fit`.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each sample counts.
         classes : array-like of shape (n_classes,)
             All labels that will occur; needed in the first call.
 
@@ -229,6 +241,12 @@ class MLPClassifier(ClassifierMixin, Perceptron):
             return labels
         targets: Floats = self._label_binarizer.transform(y).astype(dtype)
         return targets
+
+    def _answers(self, targets: Labels | Floats) -> NDArray[Any]:
+        if targets.ndim == 1:
+            return np.asarray(self.classes_[targets])
+        rows = targets.ravel() if targets.shape[1] == 1 else targets
+        return np.asarray(self._label_binarizer.inverse_transform(rows))
 
     def _weights(self, X: Matrix, y: Any, sample_weight: Any, y_train: Any) -> Floats | None:
         """Return the weight of each sample, times that of its class; None if all are equal."""

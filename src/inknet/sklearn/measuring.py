@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
-from sklearn.metrics import r2_score
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.metrics import check_scoring, r2_score
 
 from inknet.nn.network import Network
 from inknet.sklearn.rows import Rows
@@ -56,6 +61,40 @@ def _measure_numbers(network: Network, samples: Samples, rows: Rows) -> tuple[fl
         return loss, np.nan
     score = float(r2_score(samples.targets, numbers, sample_weight=weight))
     return loss / outputs_of_loss(network), score
+
+
+def score(
+    estimator: BaseEstimator,
+    answers: Callable[[Any], NDArray[Any]],
+    samples: Samples,
+    loss: float,
+    own: float,
+) -> float:
+    """Return by what an estimator that is being fitted judges its network.
+
+    Parameters
+    ----------
+    estimator
+        Its parameter ``scoring`` decides.
+    answers
+        Returns the labels or numbers that targets stand for.
+    samples
+        Samples for validation.
+    loss, own
+        What `measure` returned of them.
+    """
+    if estimator.scoring is None:
+        return own
+    if isinstance(estimator.scoring, str) and estimator.scoring == "loss":
+        return -loss
+    if not np.isfinite([loss, own]).all():  # scorers refuse predictions that are not finite
+        return np.nan
+    # a twin that was given no names of columns, since the samples have none any more
+    seen = object.__new__(type(estimator))
+    seen.__dict__ = {k: v for k, v in vars(estimator).items() if k != "feature_names_in_"}
+    weights = {} if samples.sample_weight is None else {"sample_weight": samples.sample_weight}
+    scorer = check_scoring(estimator, estimator.scoring)
+    return float(scorer(seen, samples.features, answers(samples.targets), **weights))
 
 
 def outputs_of_loss(network: Network) -> int:

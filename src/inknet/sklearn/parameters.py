@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
-from numbers import Integral, Real
+from collections.abc import Callable, Sequence
+from numbers import Real
 from textwrap import indent
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 
-import numpy as np
 from pydantic.fields import FieldInfo
-from sklearn.utils._param_validation import Interval, Options, StrOptions
+from sklearn.metrics import get_scorer_names
+from sklearn.neural_network import MLPClassifier as Peer
+from sklearn.utils._param_validation import Interval, StrOptions
 
 from inknet.nn.architecture import BATCH_NORM_PLACES
 from inknet.nn.schedules import SCHEDULES
@@ -29,13 +30,15 @@ ACTIVATIONS = {
 }
 """scikit-learn's names of the hidden activations, and one more, with inknet's."""
 
+Activation: TypeAlias = Literal["identity", "logistic", "tanh", "relu", "leaky_relu"]
+
 OUTPUTS = {"softmax": "softmax", "logistic": "sigmoid", "identity": "identity", "exp": "exp"}
 """The same for the activation of the outputs."""
 
 SHARED_OPTIONS = {name: TrainingRecipe.model_fields[name] for name in StepOptions.__annotations__}
 """Parameters that are also keys of a recipe, which has their defaults, ranges and descriptions."""
 
-STOCHASTIC_SOLVERS = ("sgd", "adam")
+STOCHASTIC_SOLVERS = ("sgd", "adam", "adamw")
 
 
 def constraint_of(field: FieldInfo) -> list[Any]:
@@ -54,48 +57,49 @@ def constraint_of(field: FieldInfo) -> list[Any]:
     return [Interval(Real, low, high, closed=sides.get(closed, closed))]
 
 
+def for_each_layer(activation: str | Sequence[str], n_hidden: int) -> list[str]:
+    """Return the activation of each hidden layer, by scikit-learn's names.
+
+    Raises
+    ------
+    ValueError
+        If there is not one for all, or one for each.
+    """
+    if isinstance(activation, str):
+        return [activation] * n_hidden
+    names = list(activation)
+    if len(names) != n_hidden or not all(
+        isinstance(name, str) and name in ACTIVATIONS for name in names
+    ):
+        raise ValueError(
+            f"activation must be one of {', '.join(ACTIVATIONS)}, or a list with one for each of "
+            f"the {n_hidden} hidden layers, got {activation!r}."
+        )
+    return names
+
+
 CONSTRAINTS: dict[str, Any] = {
-    "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "activation": [StrOptions(set(ACTIVATIONS))],
-    "solver": [StrOptions({"lbfgs", *STOCHASTIC_SOLVERS})],
-    "alpha": [Interval(Real, 0, None, closed="left")],
-    "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-    "learning_rate": [StrOptions({"constant", "invscaling", "adaptive"})],
-    "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-    "power_t": [Interval(Real, 0, None, closed="left")],
-    "max_iter": [Interval(Integral, 1, None, closed="left")],
-    "shuffle": ["boolean"],
-    "random_state": ["random_state"],
-    "tol": [Interval(Real, 0, None, closed="left")],
-    "verbose": ["verbose"],
-    "warm_start": ["boolean"],
-    "momentum": [Interval(Real, 0, 1, closed="both")],
-    "nesterovs_momentum": ["boolean"],
-    "early_stopping": ["boolean"],
-    "validation_fraction": [Interval(Real, 0, 1, closed="left")],
-    "beta_1": [Interval(Real, 0, 1, closed="left")],
-    "beta_2": [Interval(Real, 0, 1, closed="left")],
-    "epsilon": [Interval(Real, 0, None, closed="neither")],
-    "n_iter_no_change": [
-        Interval(Integral, 1, None, closed="left"),
-        Options(Real, {np.inf}),
-    ],
-    "max_fun": [Interval(Integral, 1, None, closed="left")],
+    **Peer._parameter_constraints,
+    "activation": [StrOptions(set(ACTIVATIONS)), list, tuple],
     "dropout": ["array-like", Interval(Real, 0, 1, closed="left")],
     "batch_norm": [StrOptions(set(BATCH_NORM_PLACES))],
+    "solver": [StrOptions({"lbfgs", *STOCHASTIC_SOLVERS})],
+    "weight_decay": [Interval(Real, 0, 1, closed="both")],
     "clip": [Interval(Real, 0, None, closed="neither"), None],
     "schedule": [StrOptions(set(SCHEDULES)), None],
+    "scoring": [StrOptions({"loss", *get_scorer_names()}), callable, None],
     "callbacks": [list, tuple, None],
 }
-
+"""scikit-learn's constraints, and those of what is more here."""
 
 COMMON_PARAMETERS = """\
 hidden_layer_sizes : int or sequence of int, default=(100,)
     Width of each hidden layer.
-activation : {"identity", "logistic", "tanh", "relu", "leaky_relu"}, default="relu"
-    The activation of all hidden layers.
-solver : {"lbfgs", "sgd", "adam"}, default="adam"
-    How weights are found: steps on batches by momentum or Adam, or L-BFGS on all samples.
+activation : {"identity", "logistic", "tanh", "relu", "leaky_relu"} or list, default="relu"
+    The activation of all hidden layers, or a list with that of each.
+solver : {"lbfgs", "sgd", "adam", "adamw"}, default="adam"
+    How weights are found: steps on batches by momentum, Adam, or Adam with ``weight_decay``; or
+    L-BFGS on all samples.
 alpha : float, default=0.0001
     Penalty on large weights: ``alpha / (2 n)`` times their squared sum, n the batch's size.
 batch_size : int or "auto", default="auto"
@@ -104,7 +108,7 @@ learning_rate : {"constant", "invscaling", "adaptive"}, default="constant"
     How the rate of ``sgd`` changes: not at all; as ``learning_rate_init / t ** power_t``, t
     counting samples; or divided by 5 each time nothing improves.
 learning_rate_init : float, default=0.001
-    The rate at the beginning, of ``sgd`` and ``adam``.
+    The rate at the beginning; not with ``lbfgs``.
 power_t : float, default=0.5
     See ``learning_rate``.
 max_iter : int, default=200
@@ -129,11 +133,13 @@ early_stopping : bool, default=False
     stop when the score on them has not improved for ``n_iter_no_change`` epochs, and restore
     the best weights.
 validation_fraction : float, default=0.1
-    See ``early_stopping``.
-beta_1, beta_2 : float, default=0.9, 0.999
-    How much ``adam`` keeps of its mean gradient and mean square.
+    The part of the samples that is held back. See ``early_stopping``.
+beta_1 : float, default=0.9
+    How much ``adam`` and ``adamw`` keep of their mean gradient in a step.
+beta_2 : float, default=0.999
+    How much ``adam`` and ``adamw`` keep of their mean squared gradient in a step.
 epsilon : float, default=1e-8
-    Keeps ``adam`` from dividing by 0.
+    Keeps ``adam`` and ``adamw`` from dividing by 0.
 n_iter_no_change : int or inf, default=10
     Epochs without an improvement after which training ends. What must improve is the training
     loss; with ``dropout`` or ``batch_norm``, which make it noisy, its mean over the last
@@ -144,19 +150,27 @@ dropout : float or sequence of float, default=0.0
     The probability that a neuron is dropped in a step: for all hidden layers, or for each.
 batch_norm : {"none", "before", "after"}, default="none"
     Batch normalization of each hidden layer, before or after its activation.
+weight_decay : float, default=0.0
+    In each step, ``adamw`` shrinks each weight by this fraction times the learning rate, besides
+    what ``alpha`` does; no other solver has it.
 clip : float or None, default=None
     Shorten gradients that are longer than this; not with ``lbfgs``.
 schedule : str or None, default=None
     The name of one of inknet's schedules (``"constant"``, ``"step"``, ``"cosine"``,
     ``"one_cycle"``), a factor on the learning rate over ``max_iter`` epochs; not with
     ``lbfgs``.
+scoring : str, callable or None, default=None
+    How validation data are scored: by the estimator's own score (None); by the mean loss, which is
+    to fall (``"loss"``); or by one of scikit-learn's scorers.
 callbacks : sequence of inknet.Callback or None, default=None
     Called at each event; may end the training; not with ``lbfgs``. They start afresh with each
     `fit`, and continue with `partial_fit`.
 """
 COMMON_ATTRIBUTES = """\
-coefs_, intercepts_ : list of ndarray, shapes (fan_in, fan_out) and (fan_out,)
-    Weights and biases of each layer.
+coefs_ : list of ndarray, each of shape (fan_in, fan_out)
+    The weights of each layer.
+intercepts_ : list of ndarray, each of shape (fan_out,)
+    The biases of each layer.
 norms_ : list of dict of ndarray, each of shape (fan_out,)
     For each hidden layer ``gamma``, ``beta``, ``running_mean`` and ``running_var`` of its batch
     normalization; empty without one.
@@ -166,19 +180,25 @@ loss_curve_ : list of float
     The objective in each epoch.
 best_loss_ : float or None
     The lowest of them; None with ``early_stopping``.
-validation_scores_, best_validation_score_ : list of float and float, or None
-    The score on the validation data after each epoch; None without such data: the
-    accuracy of a classifier, the R² of a regressor.
+validation_scores_ : list of float or None
+    The score on the validation data after each epoch; None without such data. By default the
+    accuracy of a classifier, the R² of a regressor; with ``scoring="loss"``, the loss times -1.
+best_validation_score_ : float or None
+    The highest of them.
 validation_loss_curve_ : list of float or None
     The mean loss on the validation data after each epoch, without penalty.
 t_ : int
     How many samples training has seen.
 n_iter_ : int
     How many epochs, or iterations, the last fit took.
-activation_, batch_norm_ : str
-    These parameters as they were in the last fit; predictions are made with them.
-n_layers_, n_outputs_ : int
-    The number of layers, with the input; and the width of the last.
+activation_ : str or list of str
+    The parameter ``activation`` as it was in the last fit; predictions are made with it.
+batch_norm_ : str
+    The same of ``batch_norm``.
+n_layers_ : int
+    The number of layers, with the input.
+n_outputs_ : int
+    The width of the last layer.
 n_features_in_ : int
     Features seen during `fit`.
 feature_names_in_ : ndarray of shape (n_features_in_,)

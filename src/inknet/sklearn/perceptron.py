@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils.validation import _check_sample_weight, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from inknet.errors import FindingWarning
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.network import Network
 from inknet.output import print_if_possible
+from inknet.sklearn.calling import warn_caller
 from inknet.sklearn.fitted import with_architecture
-from inknet.sklearn.measuring import measure
-from inknet.sklearn.parameters import (
-    STOCHASTIC_SOLVERS,
-)
+from inknet.sklearn.measuring import measure, score
+from inknet.sklearn.parameters import STOCHASTIC_SOLVERS, for_each_layer
 from inknet.sklearn.rows import Matrix, Rows
 from inknet.sklearn.samples import ForValidation, Samples, hold_back, warn_of_another_scale
 from inknet.sklearn.settings import OPTIMIZER_PARAMETERS, Settings
@@ -31,7 +31,8 @@ from inknet.sklearn.solvers import (
     minimize_lbfgs,
     ops_for,
 )
-from inknet.training.callbacks import Callback, checked_callbacks
+from inknet.sklearn.tasks import STOPPED, CallbackSupport, Tasks
+from inknet.training.callbacks import Callback
 
 
 def fits_by_steps(estimator: Perceptron) -> bool:
@@ -44,7 +45,7 @@ def fits_by_steps(estimator: Perceptron) -> bool:
     return True
 
 
-class Perceptron(Settings):
+class Perceptron(CallbackSupport, ClassNamePrefixFeaturesOutMixin, TransformerMixin, Settings):
     """What `MLPClassifier` and `MLPRegressor` share: all but their targets."""
 
     _has_numbers: ClassVar[bool] = False
@@ -63,6 +64,10 @@ class Perceptron(Settings):
     @abstractmethod
     def _targets(self, y: Any, dtype: np.dtype[np.floating[Any]]) -> Labels | Floats:
         """Return targets as the loss takes them."""
+
+    @abstractmethod
+    def _answers(self, targets: Labels | Floats) -> NDArray[Any]:
+        """Return the ``y`` that `_targets` was given, as scorers take it."""
 
     @abstractmethod
     def _outputs(self, y: Any) -> tuple[int, str]:
@@ -105,10 +110,13 @@ class Perceptron(Settings):
             self.__dict__.update(before)
             raise
         try:
+            n_epochs = 0 if training is None else training.settings.epochs
+            tasks = Tasks(self, X, y, sample_weight, n_epochs)
             if training is None:
                 self._fit_lbfgs(train, validation)
             else:
-                self._fit_by_steps(training, incremental)
+                self._fit_by_steps(training, incremental, tasks)
+            tasks.end()
         finally:
             self._network.release()
         if not np.isfinite(self._network.parameters).all():
@@ -128,7 +136,8 @@ class Perceptron(Settings):
     ) -> tuple[Samples, Samples | None, np.random.RandomState]:
         """Check everything, and set up the network; return what to train and validate on."""
         hidden = self._hidden_widths()
-        checked_callbacks(self.callbacks)
+        self._check_callbacks()
+        self._check_weight_decay()
         if self.solver == "lbfgs":
             self._check_lbfgs(has_validation=given is not None)
         from_scratch = not hasattr(self, "coefs_") or not (self.warm_start or incremental)
@@ -159,7 +168,9 @@ class Perceptron(Settings):
             self._keep(with_architecture(network, self._architecture(dims)))
         if from_scratch or not hasattr(self, "loss_curve_") or self.solver == "lbfgs":
             self._begin_record()
-        self.activation_, self.batch_norm_ = self.activation, self.batch_norm
+        one_for_all = isinstance(self.activation, str)
+        self.activation_ = self.activation if one_for_all else list(self.activation)
+        self.batch_norm_ = self.batch_norm
         dtype = self._network.dtype
         train = Samples(X.astype(dtype, copy=False), self._targets(y, dtype), weights)
         validation = self._validation_samples(given, y, dtype)
@@ -187,7 +198,8 @@ class Perceptron(Settings):
                 print_if_possible(f"Iteration {n_done}, loss = {loss:.8f}")
             if validation is not None:
                 self._network.parameters[:] = network.parameters
-                self._score_improved(*measure(self._network, validation, rows))
+                loss, own = measure(self._network, validation, rows)
+                self._score_improved(loss, score(self, self._answers, validation, loss, own))
 
         result = minimize_lbfgs(
             network,
@@ -200,12 +212,11 @@ class Perceptron(Settings):
         )
         self._network.parameters[:] = network.parameters
         if result.status != 0:
-            warnings.warn(
+            warn_caller(
                 f"lbfgs failed to converge after {result.nit} iteration(s) (status="
                 f"{result.status}): {result.message}. Increase max_iter or max_fun, or scale the "
                 "data.",
                 ConvergenceWarning,
-                stacklevel=3,
             )
         self.n_iter_ = min(int(result.nit), self.max_iter)
         self.loss_ = float(result.fun)
@@ -242,6 +253,7 @@ class Perceptron(Settings):
             random_state,
             self._generator,
             self._callbacks_with_doctor(incremental),
+            partial(score, self, self._answers),
             ops_for(len(train) * network.n_parameters * epochs),
         )
 
@@ -262,34 +274,36 @@ class Perceptron(Settings):
         for finding in self.findings_:
             if finding.is_alarm:
                 said = " ".join(finding.lines(for_estimator))
-                warnings.warn(said, FindingWarning, stacklevel=6)
+                warn_caller(said, FindingWarning)
 
-    def _fit_by_steps(self, training: StochasticTraining, incremental: bool) -> None:
+    def _fit_by_steps(self, training: StochasticTraining, incremental: bool, tasks: Tasks) -> None:
         """Find the weights by steps on batches."""
         network = self._network
-        best = self.__dict__.get("_best")
-        if self.early_stopping and (best is None or len(best[0]) != network.n_parameters):
+        if self.early_stopping:
             self._best = network.parameters.copy(), network.statistics.copy()
         self.n_iter_ = 0
         try:
             with training:
                 for _ in range(training.settings.epochs):
+                    tasks.begin_epoch()
                     self._after_epoch(training.run_epoch(), training)
+                    if tasks.end_epoch(network, self._best if self.early_stopping else None):
+                        training.stop_reason = training.stop_reason or STOPPED
                     if training.stop_reason is not None or (
                         self._no_improvement_count > self.n_iter_no_change and self._is_to_stop()
                     ):
                         break
                 else:
                     if not incremental:
-                        warnings.warn(
+                        warn_caller(
                             f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached "
                             "and the optimization hasn't converged yet.",
                             ConvergenceWarning,
-                            stacklevel=3,
                         )
         finally:  # also after Ctrl-C or an error: the classifier can be used
             if self.early_stopping:
                 network.parameters[:], network.statistics[:] = self._best
+                del self._best  # they are the network's now, and not pickled twice
         if not incremental and getattr(self, "doctor", False):
             self._tell_findings(training)
 
@@ -315,6 +329,37 @@ class Perceptron(Settings):
         weights = self._weights(X, y, sample_weight, y_train)
         return Samples(X, self._targets(y, dtype), weights).checked("validation samples")
 
+    # -- hidden layers ----------------------------------------------------------------------------
+
+    @np.errstate(under="ignore")
+    def transform(self, X: Matrix) -> Floats:
+        """Return what the last hidden layer gives to the outputs: features that were learned.
+
+        After its activation and batch normalization, if it has one.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, width of the last hidden layer)
+
+        Raises
+        ------
+        ValueError
+            If there is no hidden layer.
+        """
+        check_is_fitted(self)
+        if len(self.coefs_) < 2:
+            raise ValueError(f"this {type(self).__name__} has no hidden layer, so no features")
+        return self._computed(X, -2)
+
+    @property
+    def _n_features_out(self) -> int:
+        """The number of columns that `transform` gives, for `get_feature_names_out`."""
+        return len(self.coefs_[-1])
+
     # -- the network ------------------------------------------------------------------------------
 
     def _initialize(
@@ -326,14 +371,15 @@ class Perceptron(Settings):
     ) -> None:
         """Start from scratch: weights and biases as scikit-learn draws them, and an empty record.
 
-        Glorot and Bengio 2010, equation 16, and for logistic units a third of that variance.
+        Glorot and Bengio 2010, equation 16, and for logistic units a third of that variance. The
+        outputs are drawn as the last hidden layer is.
         """
         dims = [n_features, *hidden, self.n_outputs_]
         network = Network(self._architecture(dims), None, dtype)
-        for dense in network.dense_layers:
-            bound = np.sqrt(
-                (2.0 if self.activation == "logistic" else 6.0) / sum(dense.weight.shape)
-            )
+        activations = for_each_layer(self.activation, len(hidden))
+        activations.append((activations or [self.activation])[-1])
+        for dense, activation in zip(network.dense_layers, activations, strict=True):
+            bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / sum(dense.weight.shape))
             dense.weight[:] = random_state.uniform(-bound, bound, dense.weight.shape)
             dense.bias[:] = random_state.uniform(-bound, bound, dense.bias.shape)
         self._keep(network)

@@ -59,7 +59,8 @@ class Record(FittedNetwork):
         improved = False
         if training.validation is not None:
             best = self.best_validation_score_
-            improved = self._score_improved(*training.validated())
+            validated = training.validated()
+            improved = self._score_improved(validated.loss, validated.score)
             if self.early_stopping and self.best_validation_score_ != best:
                 self._best = training.measured_weights()
         if not self.early_stopping:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin, _fit_context
 from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.metaestimators import available_if
 
-from inknet.nn.arrays import Floats
+from inknet.nn.arrays import Floats, Labels
 from inknet.sklearn import losses  # noqa: F401, adds them to the table
-from inknet.sklearn.parameters import CONSTRAINTS, described
+from inknet.sklearn.parameters import CONSTRAINTS, Activation, described
 from inknet.sklearn.perceptron import Perceptron, fits_by_steps
 from inknet.sklearn.rows import Matrix
 from inknet.sklearn.samples import given_for_validation
@@ -55,9 +55,9 @@ class MLPRegressor(RegressorMixin, Perceptron):
         self,
         loss: Literal["squared_error", "poisson"] = "squared_error",
         hidden_layer_sizes: int | Sequence[int] = (100,),
-        activation: Literal["identity", "logistic", "tanh", "relu", "leaky_relu"] = "relu",
+        activation: Activation | Sequence[Activation] = "relu",
         *,
-        solver: Literal["lbfgs", "sgd", "adam"] = "adam",
+        solver: Literal["lbfgs", "sgd", "adam", "adamw"] = "adam",
         alpha: float = 0.0001,
         batch_size: int | Literal["auto"] = "auto",
         learning_rate: Literal["constant", "invscaling", "adaptive"] = "constant",
@@ -80,8 +80,10 @@ class MLPRegressor(RegressorMixin, Perceptron):
         max_fun: int = 15000,
         dropout: float | Sequence[float] = 0.0,
         batch_norm: Literal["none", "before", "after"] = "none",
+        weight_decay: float = 0.0,
         clip: float | None = None,
         schedule: str | None = None,
+        scoring: str | Callable[..., float] | None = None,
         callbacks: Sequence[Callback] | None = None,
     ) -> None:
         self._set_parameters(locals())
@@ -109,10 +111,12 @@ class MLPRegressor(RegressorMixin, Perceptron):
             Numbers; with the loss ``"poisson"``, 0 or more.
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
-        X_val, y_val : as X and y, optional
+        X_val : as X, optional
             Samples to validate on after each epoch; with ``early_stopping``, they replace
             ``validation_fraction`` of the training samples. A pipeline transforms ``X_val`` as it
             does X if it has ``transform_input=["X_val"]``.
+        y_val : as y, optional
+            What they are.
         sample_weight_val : array-like of shape (n_val,), optional
             How much each of them counts.
 
@@ -138,8 +142,10 @@ class MLPRegressor(RegressorMixin, Perceptron):
 
         Parameters
         ----------
-        X, y, sample_weight : array-like
-            As for `fit`.
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+        y : array-like of shape (n_samples,), or (n_samples, n_outputs)
+        sample_weight : array-like of shape (n_samples,), optional
+            How much each sample counts.
 
         Returns
         -------
@@ -180,6 +186,9 @@ class MLPRegressor(RegressorMixin, Perceptron):
     def _targets(self, y: Any, dtype: np.dtype[np.floating[Any]]) -> Floats:
         targets: Floats = y.reshape(len(y), -1).astype(dtype)
         return targets
+
+    def _answers(self, targets: Labels | Floats) -> NDArray[Any]:
+        return targets.ravel() if targets.shape[1] == 1 else targets
 
     def _outputs(self, y: Any) -> tuple[int, str]:
         return 1 if y.ndim == 1 else y.shape[1], "exp" if self.loss == "poisson" else "identity"

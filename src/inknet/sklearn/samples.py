@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,6 +11,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_sample_weight
 
 from inknet.nn.arrays import Floats, Labels
+from inknet.sklearn.calling import warn_caller
 from inknet.sklearn.rows import Matrix
 
 MOST_OUTSIDE = 0.25
@@ -90,12 +90,11 @@ def given_for_validation(
         raise ValueError("validation_data and X_val, y_val are the same; pass one of them.")
     if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
         raise ValueError("validation_data must be (X, y) or (X, y, sample_weight).")
-    warnings.warn(
+    warn_caller(
         "validation_data is deprecated: in a pipeline, the steps before do not transform it. Pass "
         "X_val, y_val and sample_weight_val, and make the pipeline with "
         'transform_input=["X_val"].',
         FutureWarning,
-        stacklevel=4,
     )
     X, y, *rest = validation_data
     return ForValidation(X, y, rest[0] if rest else None)
@@ -112,10 +111,9 @@ def warn_of_another_scale(train: Samples, validation: Samples) -> None:
     low, high = train.features.min(axis=0), train.features.max(axis=0)
     outside = ((validation.features < low) | (validation.features > high)).mean()
     if outside > MOST_OUTSIDE + 2 / (len(train) + 1):
-        warnings.warn(
+        warn_caller(
             f"{outside:.0%} of the validation features lie outside of the range of the training "
-            'features. A pipeline transforms X_val only with transform_input=["X_val"].',
-            stacklevel=6,
+            'features. A pipeline transforms X_val only with transform_input=["X_val"].'
         )
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any, ClassVar
 
 import numpy as np
 from pydantic.fields import FieldInfo
+from sklearn.utils._param_validation import InvalidParameterError
 
+from inknet.errors import InputError
 from inknet.nn.architecture import Architecture
 from inknet.nn.optimizers import Nesterov
 from inknet.recipes import TrainingRecipe, training_recipe
-from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS
+from inknet.sklearn.calling import warn_caller
+from inknet.sklearn.parameters import ACTIVATIONS, OUTPUTS, for_each_layer
 from inknet.sklearn.record import Record
-from inknet.sklearn.solvers import EpsilonHatAdam, Stepper
+from inknet.sklearn.solvers import EpsilonHatAdam, EpsilonHatAdamW, Stepper
+from inknet.training.callbacks import checked_callbacks
 
 OPTIMIZER_PARAMETERS = (
     "solver",
@@ -25,6 +28,7 @@ OPTIMIZER_PARAMETERS = (
     "beta_1",
     "beta_2",
     "epsilon",
+    "weight_decay",
 )
 """The parameters of the optimizer; `partial_fit` continues with it until one of them changes."""
 
@@ -53,6 +57,21 @@ class Settings(Record):
             raise ValueError(f"hidden_layer_sizes must be > 0, got {widths}.")
         return widths
 
+    def _check_callbacks(self) -> None:
+        try:
+            checked_callbacks(self.callbacks)
+        except InputError as error:
+            raise InvalidParameterError(
+                f"The 'callbacks' parameter of {type(self).__name__} must be a list of "
+                f"inknet.Callback, each once, or None: {error}"
+            ) from None
+
+    def _check_weight_decay(self) -> None:
+        if self.weight_decay and self.solver != "adamw":
+            raise ValueError(
+                f"weight_decay={self.weight_decay!r} needs the solver 'adamw', not {self.solver!r}"
+            )
+
     def _check_lbfgs(self, has_validation: bool) -> None:
         """Refuse what L-BFGS cannot do: it has no epochs, and an objective that stays the same."""
         for name, is_on in (
@@ -66,23 +85,20 @@ class Settings(Record):
         ):
             if is_on:
                 raise ValueError(
-                    f"{name}={getattr(self, name)!r} needs the solver 'sgd' or 'adam', not 'lbfgs'"
+                    f"{name}={getattr(self, name)!r} needs the solver 'sgd', 'adam' or 'adamw', "
+                    "not 'lbfgs'"
                 )
         if self.early_stopping:
-            warnings.warn(
-                "early_stopping has no effect with the solver 'lbfgs', as in scikit-learn.",
-                stacklevel=6,
-            )
+            warn_caller("early_stopping has no effect with the solver 'lbfgs', as in scikit-learn.")
 
     def _settings(self, n_samples: int, epochs: int) -> TrainingRecipe:
         if self.batch_size == "auto":
             batch_size = min(200, n_samples)
         else:
             if self.batch_size > n_samples:
-                warnings.warn(
+                warn_caller(
                     "Got `batch_size` less than 1 or larger than sample size. It is going to be "
-                    "clipped",
-                    stacklevel=4,
+                    "clipped"
                 )
             batch_size = min(int(self.batch_size), n_samples)
         if self.batch_norm != "none" and batch_size < 2:
@@ -93,7 +109,8 @@ class Settings(Record):
             epochs=epochs,
             batch_size=batch_size,
             shuffle=bool(self.shuffle),
-            optimizer="adam" if self.solver == "adam" else "momentum",
+            optimizer="momentum" if self.solver == "sgd" else self.solver,
+            weight_decay=float(self.weight_decay),
             learning_rate=float(self.learning_rate_init),
             schedule=self.schedule or "constant",
             l2_lambda=float(self.alpha),
@@ -107,10 +124,12 @@ class Settings(Record):
 
     def _new_optimizer(self) -> Stepper:
         parameters = self._network.parameters
-        if self.solver == "adam":
-            adam = EpsilonHatAdam(
-                parameters, epsilon=self.epsilon, beta1=self.beta_1, beta2=self.beta_2
-            )
+        if self.solver != "sgd":
+            options = {"epsilon": self.epsilon, "beta1": self.beta_1, "beta2": self.beta_2}
+            adam = EpsilonHatAdam(parameters, **options)
+            if self.solver == "adamw":
+                options |= {"weight_decay": self.weight_decay, "n_weights": self._network.n_weights}
+                adam = EpsilonHatAdamW(parameters, **options)
             return Stepper(adam, self.learning_rate_init, "constant", self.power_t)
         sgd = Nesterov(parameters, beta=self.momentum, ahead=self.nesterovs_momentum)
         return Stepper(sgd, self.learning_rate_init, self.learning_rate, self.power_t)
@@ -132,7 +151,10 @@ class Settings(Record):
         keep_probs = [1.0 - float(rate) for rate in np.broadcast_to(dropout, n_hidden)]
         return Architecture(
             layer_dims=dims,
-            activations=[ACTIVATIONS[self.activation]] * n_hidden + [OUTPUTS[self.out_activation_]],
+            activations=[
+                *(ACTIVATIONS[name] for name in for_each_layer(self.activation, n_hidden)),
+                OUTPUTS[self.out_activation_],
+            ],
             keep_probs=[*keep_probs, 1.0],
             batch_norm=self.batch_norm,
         )

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from math import sqrt
 from time import perf_counter
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 import numpy as np
@@ -23,7 +23,7 @@ from sklearn.base import BaseEstimator
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch, NumpyOps
-from inknet.nn.optimizers import Adam, Nesterov
+from inknet.nn.optimizers import Adam, AdamW, Nesterov
 from inknet.output import print_if_possible
 from inknet.sklearn.measuring import measure, outputs_of_loss
 from inknet.sklearn.rows import Rows
@@ -106,14 +106,26 @@ class EpsilonHatAdam(Adam):
     Kingma and Ba 2015, at the end of section 2, call it epsilon-hat.
     """
 
-    def __init__(self, parameters: Floats, *, beta1: float, beta2: float, epsilon: float) -> None:
-        super().__init__(parameters, beta1=beta1, beta2=beta2)
+    def __init__(self, parameters: Floats, *, epsilon: float, **options: Any) -> None:
+        super().__init__(parameters, **options)
         self.epsilon_hat = epsilon
 
     def step(self, parameters: Floats, gradients: Floats, learning_rate: float) -> None:
         """Take a step; see `Adam`."""
         self.epsilon = self.epsilon_hat / sqrt(1 - self.beta2 ** (self.steps_taken + 1))
         super().step(parameters, gradients, learning_rate)
+
+
+class EpsilonHatAdamW(EpsilonHatAdam, AdamW):
+    """The same with weight decay; see `AdamW`."""
+
+
+class Validated(NamedTuple):
+    """Loss and accuracy (or R²) on validation data, and the score by which training ends."""
+
+    loss: float
+    accuracy: float
+    score: float
 
 
 class StochasticTraining(Training):
@@ -135,6 +147,8 @@ class StochasticTraining(Training):
         Draw the order of the samples, and the dropout masks.
     callbacks
         Called at each event.
+    score
+        Returns the score of validation samples, given these and what `measure` says of them.
     ops
         The operations to compute with.
     """
@@ -150,6 +164,7 @@ class StochasticTraining(Training):
         random_state: np.random.RandomState,
         generator: np.random.Generator,
         callbacks: Sequence[Callback],
+        score: Callable[[Samples, float, float], float],
         ops: NumpyOps,
     ) -> None:
         assert settings.batch_size != "all"
@@ -173,7 +188,8 @@ class StochasticTraining(Training):
         self._validation_rows = None if validation is None else Rows(validation.features, ops)
         self._context = ExitStack()
         self._interrupt = InterruptFlag()
-        self._validated: tuple[int, tuple[float, float]] | None = None
+        self._score = score
+        self._validated: tuple[int, Validated] | None = None
         self._measured_weights: tuple[Floats, Floats] | None = None
 
     @property
@@ -252,13 +268,14 @@ class StochasticTraining(Training):
         loss = self.learn(batch, self.train.targets[rows], sample_weight)
         return loss / outputs_of_loss(self.network) + penalty
 
-    def validated(self) -> tuple[float, float]:
-        """Return loss and accuracy on the validation data, measured at most once per step."""
+    def validated(self) -> Validated:
+        """Return what validation data say, measured at most once per step."""
         assert self.validation is not None
         assert self._validation_rows is not None
         if self._validated is None or self._validated[0] != self.step:
             found = measure(self.network, self.validation, self._validation_rows)
-            self._validated = self.step, found
+            score = self._score(self.validation, *found)
+            self._validated = self.step, Validated(*found, score)
             self._measured_weights = None
             self._measured_weights = self.measured_weights() if self.callbacks else None
         return self._validated[1]
@@ -274,7 +291,7 @@ class StochasticTraining(Training):
     def _measure(self) -> Measured:
         """Return loss and accuracy on training and validation data."""
         on_train = measure(self.network, self.train, self._rows)
-        return on_train, self.validated() if self.validation else (None, None)
+        return on_train, self.validated()[:2] if self.validation else (None, None)
 
 
 def minimize_lbfgs(

@@ -6,6 +6,8 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from inknet.training.threads import allowed_threads
+
 ROWS_AHEAD = 1024
 """How many rows are loaded at a time."""
 
@@ -19,12 +21,12 @@ def prefetch(
     """Yield ``load(slot, part)`` for each part; slots 0 and 1 take turns.
 
     While one part is in use, a thread loads the next one into the other slot. A single part is
-    loaded without a thread. A caller that stops early must close the generator, which ends the
-    thread.
+    loaded without a thread, and so are all if only one may compute. A caller that stops early must
+    close the generator, which ends the thread.
     """
-    if len(parts) < 2:
-        for part in parts:
-            yield load(0, part)
+    if len(parts) < 2 or allowed_threads() < 2:
+        for number, part in enumerate(parts):
+            yield load(number % 2, part)
         return
     with ThreadPoolExecutor(1, "inknet-batches") as thread:
         coming = thread.submit(load, 0, parts[0])

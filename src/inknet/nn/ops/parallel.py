@@ -48,12 +48,12 @@ def in_parts(part: Callable[[int, int], None], n: int, n_multiplications: int) -
 
 @contextmanager
 def at_most(n_threads: int) -> Iterator[None]:
-    """Split the work of the calling thread among no more threads than that.
+    """Split the work of the calling thread among no more threads than that; a bound can be lowered.
 
     For several trainings in parallel, each with its share of the cores. Also for the same bits on
     machines with different numbers of cores: the last bits of a product depend on its split.
     """
-    token = _share.set(n_threads)
+    token = _share.set(min(n_threads, _share.get()))
     try:
         yield
     finally:
@@ -62,10 +62,19 @@ def at_most(n_threads: int) -> Iterator[None]:
 
 @cache
 def n_cores() -> int:
-    """Return how many cores this process may use."""
+    """Return how many cores this process may use: those of the system, at most OMP_NUM_THREADS.
+
+    joblib sets that variable for its processes, as do the schedulers of clusters.
+    """
     if sys.platform == "linux":
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        n_available = len(os.sched_getaffinity(0))
+    else:
+        n_available = os.cpu_count() or 1
+    # OpenMP 5.2, section 21.1.2: one number for each level of nesting, the first is the outermost
+    bound = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    if bound.isdecimal() and int(bound) > 0:
+        return min(n_available, int(bound))
+    return n_available
 
 
 @cache
