@@ -363,8 +363,8 @@ def labels_probably_wrong(case: Case) -> Seen | None:
         f"the nearest samples of {k} of {opinion.n} validation samples have one other label, "
         f"such as those of rows {', '.join(map(str, rows[:5]))}"
     )
-    advice = "look at these samples; label smoothing makes a network less sure of wrong labels"
-    return Seen("warning", evidence, advice, ("training.label_smoothing=0.1",), rows)
+    advice = "look at these samples, and correct or remove those that are wrong"
+    return Seen("warning", evidence, advice, rows=rows)
 
 
 def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:

@@ -211,11 +211,12 @@ def vanishing_gradients(case: Case) -> Seen | None:
     return Seen(
         "warning",
         f"the gradient of the first layer is {ratio:.1e} of that of the last, weight by weight",
-        "use leaky ReLU with He's start, batch normalization, or fewer layers",
+        "use leaky ReLU with He's start, batch normalization and Adam, or fewer layers",
         (
             'network.activations="leaky_relu"',
             'network.initializer="he"',
             'network.batch_norm="before"',
+            'training.optimizer="adam"',
         ),
     )
 

@@ -11,6 +11,8 @@ from inknet.doctor.rule import Seen, rule
 from inknet.doctor.rules_of_layers import are_dead, is_stuck_at_start
 from inknet.doctor.signs import FIRST_LOOKS, Signs
 
+USUAL = {"adam": 0.003, "adamw": 0.003, "momentum": 0.05, "gradient_descent": 0.1}
+"""Learning rates that usually work for networks like these, with each optimizer."""
 LONG = 0.3
 STILL = 2e-4
 FEW_STEPS = 300
@@ -195,8 +197,15 @@ def batch_too_small(case: Case) -> Seen | None:
     size = case.settings.batch_size
     if case.architecture.batch_norm == "none" or size == "all" or size >= 8:
         return None
+    steps = case.settings.epochs * case.steps_per_epoch
+    epochs = max(
+        case.settings.epochs, min(steps, 1_000) * 32 // max(1, size * case.steps_per_epoch)
+    )
     return Seen(
-        "warning", f"{size} samples in a batch", "take larger batches", ("training.batch_size=32",)
+        "warning",
+        f"{size} samples in a batch",
+        "take larger batches, and epochs enough for as many steps",
+        ("training.batch_size=32", f"training.epochs={epochs}"),
     )
 
 
@@ -385,13 +394,13 @@ def _is_held_back(case: Case) -> bool:
 
 def _lower(case: Case) -> tuple[str, ...]:
     """Return the rate that usually works with an optimizer, or a tenth if that is lower."""
-    usual = 0.003 if case.settings.optimizer in ("adam", "adamw") else 0.03
+    usual = USUAL[case.settings.optimizer]
     return (f"training.learning_rate={_round(min(usual, case.settings.learning_rate / 10))}",)
 
 
 def _usual(case: Case, rate: float) -> float:
     """Return a rate, or the one that usually works if it is on the other side of it."""
-    usual = 0.003 if case.settings.optimizer in ("adam", "adamw") else 0.1
+    usual = USUAL[case.settings.optimizer]
     return usual if rate > usual or rate < usual / 3 else rate
 
 
