@@ -27,9 +27,10 @@ class EpochRecord:
         Counted from 1.
     train_loss, val_loss : float
         Mean cross-entropy, without label smoothing and L2; ``val_loss`` is None when there is no
-        validation data.
+        validation data. That of the training is taken over a fixed part of its samples, see
+        ``measured_samples`` of `inknet.recipes.TrainingRecipe`.
     train_accuracy, val_accuracy : float
-        Fractions, 0 to 1.
+        Fractions, 0 to 1, of the same samples.
     learning_rate : float
         The rate of the epoch's last step.
     seconds : float
@@ -99,6 +100,10 @@ class History:
         Wall time of the training so far, without the time from an interruption to resuming.
     rollbacks : int
         How often it diverged and went back.
+    train_loss, train_accuracy : float or None
+        Of the network that the training left, on all training samples; None if a signal or an error
+        ended it, or the loss is not finite. ``history["train_loss"]`` has what each epoch measured
+        on a part of them.
     """
 
     records: list[EpochRecord] = field(default_factory=list)
@@ -107,6 +112,8 @@ class History:
     ops: str = "numpy"
     seconds: float = 0.0
     rollbacks: int = 0
+    train_loss: float | None = None
+    train_accuracy: float | None = None
 
     @property
     def stopped(self) -> str:

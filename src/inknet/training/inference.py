@@ -9,9 +9,8 @@ from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset
 from inknet.errors import InputError
-from inknet.nn.arrays import Floats, Labels
+from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
-from inknet.nn.ops import Batch
 from inknet.training.augmentation import Augmentation
 from inknet.training.batches import BatchMaker
 from inknet.training.temperature import to_probabilities
@@ -26,30 +25,6 @@ SUREST = 1 - 1e-9
 """A guard is never surer than this."""
 BATCH_SIZE = 1024
 """Large enough that the matrix products dominate, small enough to stay in the cache."""
-
-
-@np.errstate(under="ignore")
-def measure(
-    network: Network, dataset: Dataset, loaded: tuple[Batch, Labels] | None = None
-) -> tuple[float, float]:
-    """Return the mean cross-entropy and the accuracy over a dataset, in inference mode.
-
-    Plain cross-entropy, without label smoothing and L2, so that trainings can be compared.
-    ``loaded`` is the whole dataset as one batch, if it is loaded already: otherwise full-batch
-    training would spend more time on fetching its samples again than on the step itself.
-    """
-    if loaded is None:
-        maker = _batch_maker(network, dataset)
-        batch_size, batches = maker.batch_size, maker.batches(np.arange(len(dataset)))
-    else:
-        batch_size, batches = len(dataset), iter([loaded])
-    scratch = np.empty((batch_size, dataset.n_classes), network.dtype)
-    loss, right = 0.0, 0
-    for x, labels in batches:
-        logits = network.infer(x)
-        right += int(np.count_nonzero(logits.argmax(axis=1) == labels))
-        loss += len(x) * network.ops.softmax_cross_entropy(logits, labels, 0.0, scratch[: len(x)])
-    return loss / len(dataset), right / len(dataset)
 
 
 @np.errstate(over="ignore", under="ignore", invalid="ignore")

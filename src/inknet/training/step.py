@@ -202,3 +202,8 @@ class Training:
             for event in ("on_train_end", "on_choose_weights", "on_measure_begin"):
                 for listen in reversed(self.listeners[event]):
                     stack.callback(listen, self)
+                if event == "on_train_end":  # the stack is emptied from its end
+                    stack.callback(self.conclude)
+
+    def conclude(self) -> None:
+        """Measure what is measured once, when the network has the weights to be used."""
