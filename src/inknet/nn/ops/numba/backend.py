@@ -23,7 +23,7 @@ from inknet.nn.ops.contract import FoldedLayer
 from inknet.nn.ops.formulas import NumpyOps, random_bits
 from inknet.nn.ops.notice import notice
 from inknet.nn.ops.numba import images, loops, prediction
-from inknet.nn.ops.numba.sparse import SparseBatch, SparseGroup, SparseRows
+from inknet.nn.ops.numba.sparse import KeptRows, SparseBatch, SparseGroup, SparseRows
 
 
 class NumbaOps(NumpyOps):
@@ -49,6 +49,15 @@ class NumbaOps(NumpyOps):
     ) -> BatchGroup:
         """Return empty batches that are loaded in one call."""
         return SparseGroup(self, n_batches, batch_size, n_features, dtype, sample)
+
+    def keep_rows(
+        self,
+        features: NDArray[Any],
+        rows: NDArray[np.intp] | None,
+        dtype: np.dtype[np.floating[Any]],
+    ) -> ListedRows | None:
+        """Keep the nonzero values, if they are few enough; see `NumpyOps.keep_rows`."""
+        return KeptRows.of(self, dtype, features, rows)
 
     def list_rows(self, features: NDArray[Any]) -> ListedRows | None:
         """List the nonzero values, if they are few enough; see `NumpyOps.list_rows`."""
