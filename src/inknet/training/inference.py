@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset
+from inknet.data.mapped import file_rows
 from inknet.errors import InputError
 from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
+from inknet.nn.ops import Batch
 from inknet.training.augmentation import Augmentation
 from inknet.training.batches import BatchMaker
 from inknet.training.temperature import to_probabilities
@@ -37,11 +40,10 @@ def predict_logits(network: Network, dataset: Dataset) -> Floats:
         If the largest logit of a sample is infinite or not a number: features or weights are too
         large for the network's type.
     """
-    maker = _batch_maker(network, dataset)
     n_classes = network.architecture.layer_dims[-1]
     logits: np.ndarray[Any, Any] = np.empty((len(dataset), n_classes), network.dtype)
     start = 0
-    for x, _ in maker.batches(np.arange(len(dataset))):
+    for x in _batches(network, dataset):
         logits[start : start + len(x)] = network.infer(x)
         start += len(x)
     has_answer = np.isfinite(logits.max(axis=1))  # a class with -inf is only impossible
@@ -127,5 +129,15 @@ def _probabilities(logits: Floats, temperature: float) -> NDArray[np.float64]:
     return probabilities
 
 
-def _batch_maker(network: Network, dataset: Dataset) -> BatchMaker:
-    return BatchMaker(dataset, BATCH_SIZE, network.dtype, network.ops, training=False)
+def _batches(network: Network, dataset: Dataset) -> Iterator[Batch]:
+    """Go through all samples; each batch is valid until the next one is asked for."""
+    features = dataset.features
+    if dataset.rows is None and file_rows(features) is None:  # they lie there in order
+        batch = network.ops.new_batch(network.dtype)
+        for start in range(0, len(features), BATCH_SIZE):
+            batch.load(np.asarray(features[start : start + BATCH_SIZE]), training=False)
+            yield batch
+        return
+    maker = BatchMaker(dataset, BATCH_SIZE, network.dtype, network.ops, training=False)
+    for batch, _ in maker.batches(np.arange(len(dataset))):
+        yield batch

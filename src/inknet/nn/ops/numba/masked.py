@@ -40,12 +40,23 @@ class Masked(NamedTuple):
     @classmethod
     def of(cls, features: NDArray[Any], dtype: np.dtype[np.floating[Any]]) -> Masked:
         """Return rows ``(n, d)`` of bytes or numbers in this form."""
+        masked = cls.of_few(features, dtype, features.size)
+        assert masked is not None
+        return masked
+
+    @classmethod
+    def of_few(
+        cls, features: NDArray[Any], dtype: np.dtype[np.floating[Any]], at_most: int
+    ) -> Masked | None:
+        """Do the same; return None if there are more nonzero values than ``at_most``."""
         kind = np.dtype(np.uint8) if features.dtype == np.uint8 else dtype
         features = np.ascontiguousarray(features, kind).view()
         features.flags.writeable = False  # as mapped files are: another type to the compiler
         n, d = features.shape
         marks, starts = np.empty((n, -(-d // masks.BITS)), np.uint64), np.empty(n + 1, np.int64)
         masks.mark(features, _eights(features), marks, starts)
+        if starts[-1] > at_most:
+            return None
         values = np.empty(int(starts[-1]), dtype)
         scale = dtype.type(1 / 255 if kind == np.uint8 else 1)
         masks.gather(features, marks, scale, values)
@@ -77,8 +88,8 @@ class Masked(NamedTuple):
 
 
 def _eights(features: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return the same bytes, eight in one number; none if the rows cannot be cut into eights."""
-    if features.dtype == np.uint8 and features.shape[1] % 8 == 0 and sys.byteorder == "little":
+    """Return the same memory as numbers of 64 bits; none if rows cannot be cut into eights."""
+    if features.shape[1] % 8 == 0 and sys.byteorder == "little":
         eights = features.view(np.uint64)
         if eights.flags.aligned:
             return eights

@@ -50,21 +50,33 @@ def mark(
 ) -> None:
     """Set the bits of ``masks``, ``(n, words)``, and say where the values of each row begin.
 
-    ``eights`` are the same features if they are bytes, eight in one number; else ``(n, 0)``.
+    ``eights`` is the same memory as numbers of 64 bits, as many for eight features as a feature has
+    bytes: most eights are 0 and are skipped. Where rows cannot be cut like this it is ``(n, 0)``.
     """
-    d, n_eights = features.shape[1], eights.shape[1]
+    d, size = features.shape[1], features.itemsize
+    n_eights = eights.shape[1] // size
     k = np.int64(0)
     for i in range(len(features)):
         starts[i] = k
         masks[i] = 0
-        for w in range(n_eights):
-            pixels = eights[i, w]
-            if pixels != 0:
+        for e in range(n_eights):
+            any_bit = eights[i, e * size]
+            for q in range(1, size):
+                any_bit |= eights[i, e * size + q]
+            if any_bit == 0:
+                continue
+            bits = np.uint64(0)
+            if size == 1:
                 # the highest bit of a byte is set by a carry, or was set: then it is not 0
-                found = ((((pixels & LOW_BITS) + LOW_BITS) | pixels) >> BYTE) & EACH_BYTE
+                found = ((((any_bit & LOW_BITS) + LOW_BITS) | any_bit) >> BYTE) & EACH_BYTE
                 bits = (found * TO_ONE_BYTE) >> HIGHEST_BYTE
-                masks[i, w // 8] |= bits << np.uint64(8 * (w % 8))
                 k += np.int64((found * EACH_BYTE) >> HIGHEST_BYTE)
+            else:
+                for j in range(8):
+                    bit = np.uint64(features[i, 8 * e + j] != 0)  # not so for -0.0
+                    bits |= bit << np.uint64(j)
+                    k += np.int64(bit)
+            masks[i, e // 8] |= bits << np.uint64(8 * (e % 8))
         for w in range(8 * n_eights // BITS, masks.shape[1]):
             word = masks[i, w]
             for j in range(max(BITS * w, 8 * n_eights), min(BITS * (w + 1), d)):

@@ -59,11 +59,12 @@ class SparseBatch(Batch):
         if features.dtype != np.uint8 and features.dtype != self.dtype:
             features = features.astype(self.dtype)
         n, d = features.shape
-        n_nonzero = int(np.count_nonzero(features))
         # a pair has as many places as its two samples together, or down to half as many
-        if _is_sparse(n_nonzero // 2, n, d):
-            lists = _ListBuffers(1, n, d, self.dtype, n_nonzero)
-            lists.list(Masked.of(features, self.dtype), np.arange(n), n, training=training)
+        at_most = 2 * int(SPARSE * (-(-n // 2) * d)) + 1
+        masked = Masked.of_few(features, self.dtype, at_most)
+        if masked is not None:
+            lists = _ListBuffers(1, n, d, self.dtype, len(masked.values))
+            lists.list(masked, np.arange(n), n, training=training)
             if lists.give(0, n, self, training=training):
                 return
         self.load_dense(features)
