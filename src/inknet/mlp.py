@@ -230,9 +230,9 @@ class MLP:
         before = self.facts, self.history
         trainer = None
         try:
-            trainer = Trainer(
-                self.network, train, validation, settings, self._streams, callbacks, augment
-            )
+            data, streams = (train, validation), self._streams
+            began_on = checkpoint.ops if checkpoint else ""
+            trainer = Trainer(self.network, *data, settings, streams, callbacks, augment, began_on)
             trainer.schedule = schedule or trainer.schedule
             if checkpoint is not None:
                 restore(trainer, checkpoint.arrays, checkpoint.values)

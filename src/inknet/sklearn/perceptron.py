@@ -228,6 +228,7 @@ class Perceptron(Settings):
                 train, self.validation_fraction, random_state, stratified=not self._has_numbers
             )
         epochs = 1 if incremental else self.max_iter
+        of_epoch = len(train) * network.n_parameters
         if validation is not None and self.validation_scores_ is None:
             self.validation_scores_, self.validation_loss_curve_ = [], []
         return StochasticTraining(
@@ -240,7 +241,8 @@ class Perceptron(Settings):
             random_state,
             self._generator,
             self.callbacks or (),
-            ops_for(len(train) * network.n_parameters * epochs),
+            # partial_fit is called again and again
+            ops_for(of_epoch * epochs, of_epoch * self.max_iter),
         )
 
     def _fit_by_steps(self, training: StochasticTraining, incremental: bool) -> None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inknet.data.dataset import Dataset
 from inknet.errors import DivergedError, InputError
 from inknet.nn.network import Network
+from inknet.nn.ops import NumpyOps
 from inknet.nn.optimizers import OPTIMIZERS, Optimizer
 from inknet.recipes import AugmentRecipe, TrainingRecipe
 from inknet.seeds import Streams
@@ -22,7 +23,7 @@ from inknet.training.batches import BatchMaker
 from inknet.training.callbacks import Callback, EarlyStopping, checked_callbacks
 from inknet.training.divergence import ReturnPoint, diverged
 from inknet.training.ending import FAILED, FINISHED, Ending
-from inknet.training.fastest import fastest_ops
+from inknet.training.fastest import ops_for
 from inknet.training.history import History
 from inknet.training.interrupt import InterruptFlag
 from inknet.training.layer_monitor import LayerMonitor
@@ -49,6 +50,8 @@ class Trainer(Training):
         Called in addition to those that the settings ask for.
     augment
         How the training images are distorted.
+    began_on
+        The operations that a training began on which is resumed; see `ops_for_training`.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class Trainer(Training):
         streams: Streams,
         callbacks: Sequence[Callback] | None = None,
         augment: AugmentRecipe | None = None,
+        began_on: str = "",
     ) -> None:
         callbacks = checked_callbacks(callbacks)
         uses_batch_norm = network.architecture.batch_norm != "none"
@@ -74,7 +78,7 @@ class Trainer(Training):
         if settings.patience is not None and validation is None:
             raise InputError("patience needs validation data: give X_val and y_val too")
         self.train, self.validation, self.streams = train, validation, streams
-        network.use(fastest_ops())
+        network.use(ops_for_training(settings, network, len(train), began_on))
         batch_size = len(train) if settings.batch_size == "all" else settings.batch_size
         self.augmentation = (
             Augmentation(augment, train, network.ops) if augment and augment.is_on else None
@@ -238,6 +242,16 @@ class Trainer(Training):
     def _check_finite(self, loss: float, what: str) -> None:
         if not isfinite(loss):
             raise diverged(self, loss, what)
+
+
+def ops_for_training(
+    settings: TrainingRecipe, network: Network, n_samples: int, began_on: str = ""
+) -> NumpyOps:
+    """Return the operations that such a training runs on, see `inknet.training.fastest`."""
+    size = n_samples if settings.batch_size == "all" else settings.batch_size
+    n_steps = -(-n_samples // size)
+    epochs = settings.epochs
+    return ops_for(network.n_weights, n_samples * epochs, n_steps * epochs, began_on)
 
 
 def callbacks_for(settings: TrainingRecipe) -> list[Callback]:

@@ -103,7 +103,6 @@ class Training:
         self.listeners = listeners(())  # nobody is told of a training that is refused
         self._ownership = Ownership(self.callbacks, self.identity)
         self.listeners = listeners(self.callbacks)
-        self.network.ops.prepare(self.network.dtype)
         self.tell("on_train_begin")
 
     def tell(self, event: str, *details: object) -> None:

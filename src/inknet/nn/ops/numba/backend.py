@@ -21,7 +21,6 @@ from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
 from inknet.nn.ops.contract import FoldedLayer
 from inknet.nn.ops.formulas import NumpyOps, random_bits
-from inknet.nn.ops.notice import notice
 from inknet.nn.ops.numba import images, loops, prediction
 from inknet.nn.ops.numba.sparse import KeptRows, SparseBatch, SparseGroup, SparseRows
 
@@ -37,7 +36,10 @@ class NumbaOps(NumpyOps):
     name = "numba"
 
     def prepare(self, dtype: np.dtype[np.floating[Any]]) -> None:
-        """Compile every kernel for this type, or load it from disk; say so if it takes long."""
+        """Compile every kernel for this type, or load it from disk.
+
+        Otherwise each is compiled when it is used for the first time.
+        """
         _compile(self, np.dtype(dtype))
 
     def new_batch(self, dtype: np.dtype[np.floating[Any]]) -> Batch:
@@ -291,11 +293,7 @@ class NumbaOps(NumpyOps):
 def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     """Call every kernel once with arguments of the types that training has."""
     vector, matrix = np.zeros(8, dtype), np.zeros((8, 8), dtype)
-    n_kept = loops.add_scaled.stats.cache_hits.total()
     ops.add_scaled(vector, 0.0, vector)
-    # where this one is not found on disk, the others are not
-    if loops.add_scaled.stats.cache_hits.total() == n_kept:
-        notice(f"compiling the fast loops for {dtype} …")
     ops.momentum_step(vector, vector, vector, 0.0, 0.9)
     ops.velocity_step(vector, vector, vector, 0.0, 0.9, True)
     ops.adam_step(vector, vector, vector, vector, 0.0, 0.9, 0.999, 1e-8, 1)
@@ -318,6 +316,8 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     batch.transposed_times(matrix, matrix.copy())
     for features in (pixels, matrix):
         ops.new_batch(dtype).load(features)
+        layers = [FoldedLayer(matrix, vector, ACTIVATIONS["relu"])]
+        ops.answers(layers)(features)
     listed = ops.list_rows(matrix)
     if listed is not None:
         listed.load(np.arange(8), 8, 0)
