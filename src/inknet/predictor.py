@@ -86,8 +86,8 @@ class Predictor:
         if isinstance(x, np.ma.MaskedArray):
             raise InputError("x is a masked array; fill in or leave out what is masked")
         if x.shape == (self.n_features,):
-            (of_one,) = self._of_rows(x[None], True)
-            return np.asarray(of_one)
+            of_one: Floats = self._of_rows(x[None], True)[0]
+            return of_one
         if x.ndim != 2 or x.shape[1] != self.n_features:
             raise ValueError(
                 f"x is {x.shape}; expected one sample, ({self.n_features},), or (n, "
