@@ -18,8 +18,8 @@ class Masked(NamedTuple):
 
     Attributes
     ----------
-    values : (n_values,)
-        On the scale of the network.
+    values : (n_values + SPARE,)
+        On the scale of the network; the last ones mean nothing.
     masks : (n, words)
     starts : (n + 1,)
         Where the values of each row begin.
@@ -35,7 +35,9 @@ class Masked(NamedTuple):
     def none(cls, d: int, dtype: np.dtype[np.floating[Any]]) -> Masked:
         """Return no rows of ``d`` features."""
         words = -(-d // masks.BITS)
-        return cls(np.empty(0, dtype), np.empty((0, words), np.uint64), np.zeros(1, np.int64), d)
+        return cls(
+            np.zeros(masks.SPARE, dtype), np.empty((0, words), np.uint64), np.zeros(1, np.int64), d
+        )
 
     @classmethod
     def of(cls, features: NDArray[Any], dtype: np.dtype[np.floating[Any]]) -> Masked:
@@ -57,7 +59,7 @@ class Masked(NamedTuple):
         masks.mark(features, _eights(features), marks, starts)
         if starts[-1] > at_most:
             return None
-        values = np.empty(int(starts[-1]), dtype)
+        values = np.zeros(int(starts[-1]) + masks.SPARE, dtype)
         scale = dtype.type(1 / 255 if kind == np.uint8 else 1)
         masks.gather(features, marks, scale, values)
         return cls(values, marks, starts, d)
@@ -65,9 +67,10 @@ class Masked(NamedTuple):
     @classmethod
     def joined(cls, parts: Sequence[Masked]) -> Masked:
         """Return the rows of all parts, one after the other."""
+        spare = parts[-1].values[-masks.SPARE :]
         lengths = np.concatenate([np.diff(part.starts) for part in parts])
         return cls(
-            np.concatenate([part.values for part in parts]),
+            np.concatenate([*(part.values[: -masks.SPARE] for part in parts), spare]),
             np.concatenate([part.masks for part in parts]),
             np.concatenate([[0], lengths.cumsum()]),
             parts[0].n_features,

@@ -20,6 +20,8 @@ from inknet.nn.ops.numba.kernel import Real, kernel
 
 BITS = 64
 """Features in a word of a mask."""
+SPARE = 2
+"""How many more values there are than nonzero ones: some are read before it is known which."""
 ONE, BYTE = np.uint64(1), np.uint64(7)
 LOW_BITS = np.uint64(0x7F7F7F7F7F7F7F7F)
 EACH_BYTE = np.uint64(0x0101010101010101)
@@ -124,9 +126,10 @@ def pair_by_samples(
             while word != 0:
                 j = lowest(word)
                 in_even, in_odd = (of_even >> np.uint64(j)) & ONE, (of_odd >> np.uint64(j)) & ONE
-                # the other of the two may be past the last value, and is not read then
-                values[k, 0] = all_values[a] if in_even != 0 else zero
-                values[k, 1] = all_values[b] if in_odd != 0 else zero
+                # both are read in any case: a branch would be taken at random
+                of_a, of_b = all_values[a], all_values[b]
+                values[k, 0] = of_a if in_even != 0 else zero
+                values[k, 1] = of_b if in_odd != 0 else zero
                 a, b = a + np.int64(in_even), b + np.int64(in_odd)
                 columns[k] = BITS * w + j
                 k += 1
@@ -168,10 +171,10 @@ def pair_by_pixels(
                 k = starts[p + 1]
                 starts[p + 1] = k + 1
                 left, right = (of_row >> np.uint64(j)) & ONE, (of_row >> np.uint64(j + 1)) & ONE
-                values[k, 0] = all_values[a] if left != 0 else zero
-                a += np.int64(left)
-                values[k, 1] = all_values[a] if right != 0 else zero
-                a += np.int64(right)
+                of_left, of_right = all_values[a], all_values[a + np.int64(left)]
+                values[k, 0] = of_left if left != 0 else zero
+                values[k, 1] = of_right if right != 0 else zero
+                a += np.int64(left) + np.int64(right)
                 samples[k] = i
                 word &= word - ONE
 
