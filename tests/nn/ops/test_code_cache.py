@@ -54,6 +54,7 @@ def flip(content):
     return content[:middle] + bytes([content[middle] ^ 255]) + content[middle + 1 :]
 
 
+@pytest.mark.first
 def test_damaged_files_are_passed_over_and_mended(tmp_path):
     assert run(tmp_path) == NOTICE
     for suffix, damage in (("nbc", cut), ("nbc", flip), ("nbi", cut), ("nbi", empty)):
