@@ -12,10 +12,10 @@ TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTE
 .PHONY: train fast test format reference figures experiments bench stale record doctor handwriting pretrained test-all notebooks docs clean
 
 train: $(VENV)/installed ## train the digit network; DATA=fashion on other data; ARGS="--seed 1" passes options on
+	@$(MAKE) --no-print-directory fast || echo "numba cannot be installed here; training with NumPy alone"
 	$(BIN)/inknet train $(if $(DATA),--data $(DATA)) $(ARGS)
 
-fast: $(VENV)/installed ## install the compiled loops
-	$(BIN)/pip install --quiet --editable '.[fast]'
+fast: $(VENV)/installed-fast ## install the loops that numba compiles, and compile them
 
 test: $(VENV)/installed-dev ## check style and types, run the tests
 	$(BIN)/ruff check .
@@ -79,6 +79,11 @@ $(VENV)/installed: pyproject.toml
 		|| { echo "inknet needs Python 3.11 or newer; set PYTHON=/path/to/python3"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/installed-fast: $(VENV)/installed
+	$(BIN)/pip install --quiet --editable '.[fast]'
+	$(BIN)/python -c 'from inknet.nn.ops import fastest; fastest().prepare("float32")'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

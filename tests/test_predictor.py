@@ -1,3 +1,4 @@
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -72,11 +73,70 @@ def test_it_is_a_copy_and_safe_from_many_threads(ops):
 @pytest.mark.parametrize("ops", OPS)
 def test_what_is_no_sample_is_refused(ops):
     predict = Predictor(trained("relu", "none"), ops)
-    for shape in ((8,), (1, 9), (9, 1), ()):
+    for shape in ((8,), (1, 8), (9, 1), (1, 1, 9), ()):
         with pytest.raises(ValueError, match=r"expected one sample, \(9,\)"):
             predict(np.zeros(shape))
     with pytest.raises(ValueError, match="not finite numbers"):
         predict(np.full(9, np.nan))
+    with pytest.raises(ValueError, match="no samples"):
+        predict(np.zeros((0, 9)))
+    rows = np.zeros((70, 9))
+    rows[69, 3] = np.inf
+    with pytest.raises(ValueError, match="not finite numbers"):
+        predict(rows)
+
+
+@pytest.mark.parametrize("ops", OPS)
+@pytest.mark.parametrize("batch_norm", ["none", "before", "after"])
+@pytest.mark.parametrize("activation", ["relu", "leaky_relu", "sigmoid", "tanh"])
+@pytest.mark.parametrize("share_of_zeros", [0.0, 0.8])
+@pytest.mark.parametrize("n", [1, 2, 31, 300, 1000])
+def test_many_samples_get_the_probabilities_of_each(n, share_of_zeros, activation, batch_norm, ops):
+    network = trained(activation, batch_norm)
+    generator = np.random.default_rng(n)
+    x = generator.normal(size=(n, 9)) * (generator.random((n, 9)) >= share_of_zeros)
+    found = Predictor(network, ops)(x)
+    assert_allclose(found, softmax(network.infer(x), axis=1), rtol=1e-11, atol=1e-300)
+    pixels = np.abs(x * 100).astype(np.uint8)
+    expected = softmax(network.infer(pixels / 255), axis=1)
+    assert_allclose(Predictor(network, ops)(pixels), expected, rtol=1e-11, atol=1e-300)
+    assert_allclose(
+        Predictor(network, ops)(pixels[:, ::-1]), Predictor(network, ops)(pixels[:, ::-1].copy())
+    )
+
+
+@pytest.mark.parametrize("ops", OPS)
+def test_a_network_too_large_for_the_cache(ops):
+    network = trained("relu", "before", "float32", (30, 1100, 300, 3))
+    x = np.random.default_rng(0).normal(size=(40, 30)).astype(np.float32)
+    expected = softmax(network.infer(x).astype(float), axis=1)
+    assert_allclose(Predictor(network, ops)(x), expected, rtol=1e-3, atol=1e-6)
+    assert_allclose(Predictor(network, ops)(x[0]), expected[0], rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 5, 12, 200])
+@pytest.mark.parametrize("factor", [1 / 255, 1, 0.5 / 255, 8 / 255, -1])
+@pytest.mark.parametrize("kind", ["float32", "float64", "uint8", "int64"])
+def test_many_samples_stand_for_what_they_do_in_predict(kind, factor, n):
+    generator = np.random.default_rng(0)
+    X = generator.integers(0, 256, (300, 64)) * (generator.random((300, 64)) < 0.4)
+    model = MLP([64, 8, 3])
+    model.train(X.astype(np.uint8), np.arange(300) % 3, num_epochs=1)
+    rows = (X[:n] * factor).astype(kind)
+
+    def said(predict):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                answer = predict(rows)
+            except InputError as error:
+                return str(error).split(":", 1)[1], None
+        return [str(one.message).split(":", 1)[1] for one in caught], answer
+
+    (words, answer), (theirs, expected) = said(model.predictor()), said(model.predict_proba)
+    assert words == theirs
+    if expected is not None:
+        assert_allclose(answer, expected, rtol=1e-4, atol=1e-6)
 
 
 def test_the_predictor_of_a_model(monkeypatch):

@@ -72,19 +72,18 @@ class Predictor:
 
 
 class InknetPredictor(Predictor):
-    """`MLP.predict_proba`; for one image, `MLP.predictor`."""
+    """What `MLP.predictor` returns."""
 
     def __init__(self, task: Task, model: str, pixels: bool) -> None:
         super().__init__(task)
         from inknet import MLP
 
         self.takes_pixels = pixels
-        mlp = MLP.load(model)
-        self.predict, self.predictor = mlp.predict_proba, mlp.predictor()
+        self.predict = MLP.load(model).predictor()
 
     def predict_one(self, batch: Any) -> Any:
         """Return the probabilities of a batch of one image."""
-        return self.predictor(batch[0])
+        return self.predict(batch[0])
 
     def prepare(self, pixels: np.ndarray[Any, Any]) -> Any:
         """Return the pixels as they are, or as float32."""

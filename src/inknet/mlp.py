@@ -296,9 +296,9 @@ class MLP:
             validation = validation and standardizing.apply(validation)
             standardizing.begin(is_new=self.facts.scale is None)
         try:
-            trainer = Trainer(
-                self.network, train, validation, settings, self._streams, callbacks, augment
-            )
+            data, streams = (train, validation), self._streams
+            began_on = checkpoint.ops if checkpoint else ""
+            trainer = Trainer(self.network, *data, settings, streams, callbacks, augment, began_on)
             trainer.schedule = schedule or trainer.schedule
             if checkpoint is not None:
                 restore(trainer, checkpoint.arrays, checkpoint.values)
@@ -422,16 +422,17 @@ class MLP:
         return np.array(self.facts.class_names)[self.predict(X)]
 
     def predictor(self) -> Predictor:
-        """Return a function from one sample ``(n_features,)`` to the probabilities of its classes.
+        """Return a function from samples to the probabilities of their classes.
 
-        It answers in microseconds, for programs that get samples one at a time. It is a copy of the
-        current model, and safe from many threads. With numba installed, the first answer may wait
-        for the compiler.
+        It takes one sample ``(n_features,)`` or many ``(n, n_features)``, and answers in
+        microseconds. It is a copy of the current model, and safe from many threads. Its last digits
+        may differ from those of `predict_proba`, which gives the same bits wherever a model is
+        loaded. With numba installed, the first answer may wait for the compiler.
 
         Returns
         -------
         Predictor
-            To be called with a sample.
+            To be called with a sample, or with many.
 
         Raises
         ------

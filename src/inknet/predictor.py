@@ -1,4 +1,4 @@
-"""Prediction of one sample at a time, as fast as possible.
+"""Prediction of one sample, or of many, as fast as possible.
 
 A network is simpler at inference than in training. Batch normalization multiplies and adds fixed
 numbers, which can be folded into the weights and biases next to it; dropout does nothing. Only
@@ -22,11 +22,13 @@ from inknet.nn.ops.contract import FoldedLayer
 from inknet.scale import PIXELS, Scale
 
 BYTES = np.dtype(np.uint8)
-OneSample: TypeAlias = Callable[[NDArray[Any]], Floats]
+SURE, LEVEL = 16, 31
+"""If one of the first samples has a larger level than this, all are surely pixels."""
+Answers: TypeAlias = Callable[[NDArray[Any]], Floats]
 
 
 class Predictor:
-    """Predicts the probabilities of single samples; safe from many threads.
+    """Predicts the probabilities of samples; safe from many threads.
 
     It is a copy: it does not change when the network learns more.
 
@@ -54,19 +56,27 @@ class Predictor:
         self.n_features, self.n_classes = dims[0], dims[-1]
         self._dtype, self._scale = network.dtype, scale
         layers = fold(network, temperature)
-        self._predict: OneSample = ops.one_sample(layers)
+        self._predict: Answers = ops.answers(layers)
         self._takes_bytes = scale is None or scale == PIXELS
         # what is surely on the scale is predicted at once; all else goes through the whole rule
         low, high, factor = (
             (-np.inf, np.inf, 1.0) if scale is None else (*scale.usual, scale.factor)
         )
         self._factor = None if factor == 1 else self._dtype.type(factor)
-        self._predict_usual = ops.one_sample(layers, low * factor, high * factor)
+        self._predict_usual = ops.answers(layers, low * factor, high * factor)
 
     def __call__(self, x: NDArray[Any]) -> Floats:
-        """Return the probability of each class, ``(n_classes,)``, for a sample ``(n_features,)``.
+        """Return the probability of each class, for one sample or for many.
 
         Features stand for what they stand for in `MLP.predict`.
+
+        Parameters
+        ----------
+        x : (n_features,), or (n, n_features)
+
+        Returns
+        -------
+        (n_classes,), or (n, n_classes)
 
         Raises
         ------
@@ -75,38 +85,59 @@ class Predictor:
         """
         if isinstance(x, np.ma.MaskedArray):
             raise InputError("x is a masked array; fill in or leave out what is masked")
-        if x.shape != (self.n_features,):
-            raise ValueError(f"x is {x.shape}; expected one sample, ({self.n_features},)")
-        if x.dtype == self._dtype:
-            probabilities = self._predict_usual(x if self._factor is None else x * self._factor)
-            if probabilities[0] == probabilities[0]:  # only NaN differs from itself
+        if x.shape == (self.n_features,):
+            of_one: Floats = self._of_rows(x[None], True)[0]
+            return of_one
+        if x.ndim != 2 or x.shape[1] != self.n_features:
+            raise ValueError(
+                f"x is {x.shape}; expected one sample, ({self.n_features},), or (n, "
+                f"{self.n_features})"
+            )
+        return self._of_rows(x, False)
+
+    def _of_rows(self, X: NDArray[Any], is_one: bool) -> Floats:
+        if X.dtype == self._dtype:
+            probabilities = self._predict_usual(X if self._factor is None else X * self._factor)
+            # only NaN differs from itself
+            if (probabilities[0, 0] == probabilities[0, 0]) if is_one else _is_whole(probabilities):
                 return probabilities
-        # bytes that are only 0 and 1 are in doubt; this is the fastest way to see it
-        if x.dtype != BYTES or not (self._takes_bytes and x.tobytes().lstrip(b"\0\1")):
-            x = self._rescaled(x)
-        probabilities = self._predict(x)
-        if probabilities[0] != probabilities[0]:
+        # bytes that are only 0 and 1 are in doubt, and so are many that are all dark
+        is_sure = X.dtype == BYTES and self._takes_bytes
+        if is_sure and is_one:  # this is the fastest way to see it
+            is_sure = bool(X.tobytes().lstrip(b"\0\1"))
+        elif is_sure:
+            is_sure = bool((X[:SURE] > LEVEL).any())
+        if not is_sure:
+            X = self._rescaled(X)
+        probabilities = self._predict(X)
+        if not _is_whole(probabilities):
             raise ValueError("the probabilities of x are not numbers; expected finite features")
         return probabilities
 
-    def _rescaled(self, x: NDArray[Any]) -> NDArray[Any]:
-        """Return a sample on the scale of the network, of its type or uint8."""
-        if x.dtype.kind not in "biuf":
-            raise ValueError(f"x is of type {x.dtype}; expected numbers")
+    def _rescaled(self, X: NDArray[Any]) -> NDArray[Any]:
+        """Return samples on the scale of the network, of its type or uint8."""
+        if X.dtype.kind not in "biuf":
+            raise ValueError(f"x is of type {X.dtype}; expected numbers")
+        if len(X) == 0:
+            raise ValueError("x holds no samples")
         largest = np.finfo(self._dtype).max
-        if x.dtype.kind == "f" and not (np.isfinite(x).all() and np.abs(x).max() <= largest):
+        if X.dtype.kind == "f" and not (np.isfinite(X).all() and np.abs(X).max() <= largest):
             raise ValueError(
                 f"x has features that are not finite numbers within the range of {self._dtype}"
             )
         if self._scale is not None:
             try:
-                rows, doubt = self._scale.apply(x[None], self._dtype)
+                X, doubt = self._scale.apply(X, self._dtype)
             except ValueError as error:
                 raise InputError(f"x: {error}") from None
             if doubt:
-                warnings.warn(f"x: {doubt}", InputWarning, stacklevel=3)
-            x = rows[0]
-        return x if x.dtype == np.uint8 else x.astype(self._dtype, copy=False)
+                warnings.warn(f"x: {doubt}", InputWarning, stacklevel=4)
+        return X if X.dtype == np.uint8 else X.astype(self._dtype, copy=False)
+
+
+def _is_whole(probabilities: Floats) -> bool:
+    """Return whether there are rows, and none of them is NaN."""
+    return len(probabilities) > 0 and bool((probabilities[:, 0] == probabilities[:, 0]).all())
 
 
 @np.errstate(under="ignore")

@@ -51,7 +51,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 def ops(request, monkeypatch):
     """Train on these operations, however little there is to do."""
     monkeypatch.setenv("INKNET_OPS", request.param)
-    monkeypatch.setattr(solvers, "LEAST_WORK_TO_COMPILE", 0)
+    monkeypatch.setattr(solvers, "LEAST_WORK_TO_LIMIT", 0)
 
 
 on_both = pytest.mark.parametrize("ops", ["numpy", "numba"], indirect=True)

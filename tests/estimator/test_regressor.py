@@ -126,7 +126,7 @@ def test_sparse_rows_and_float32_are_learned_from_as_well():
 def test_compiled_loops_give_the_same_up_to_rounding(monkeypatch):
     theirs, mine = both(hidden_layer_sizes=(50,))
     monkeypatch.setenv("INKNET_OPS", "numba")
-    monkeypatch.setattr(solvers, "LEAST_WORK_TO_COMPILE", 0)
+    monkeypatch.setattr(solvers, "LEAST_WORK_TO_LIMIT", 0)
     assert_allclose(mine.fit(X, y).predict(X), theirs.fit(X, y).predict(X), rtol=1e-6, atol=1e-9)
 
 

@@ -9,7 +9,7 @@ from inknet.errors import DivergedError, InputError
 from inknet.training import averaging
 from inknet.training.averaging import WeightAverage
 from inknet.training.callbacks import Callback, EarlyStopping
-from inknet.training.inference import measure
+from inknet.training.measuring import measure
 
 N = 40  # 5 batches of 8
 

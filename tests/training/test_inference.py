@@ -5,7 +5,8 @@ from samples import clouds, logits_in_use, make_trainer
 from scipy.special import softmax
 from sklearn.metrics import accuracy_score, log_loss
 
-from inknet.training.inference import BATCH_SIZE, measure, predict_logits
+from inknet.training.inference import BATCH_SIZE, predict_logits
+from inknet.training.measuring import measure
 
 
 @pytest.fixture(scope="module")

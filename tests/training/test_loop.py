@@ -15,7 +15,7 @@ from inknet.errors import InputError
 from inknet.nn.schedules import SCHEDULES
 from inknet.training.batches import BatchMaker
 from inknet.training.callbacks import Callback
-from inknet.training.inference import measure
+from inknet.training.measuring import measure
 
 EVERYTHING = {
     "batch_norm": "before",
@@ -314,19 +314,6 @@ def test_a_limit_on_norms_holds_for_every_hidden_neuron_after_every_step():
         assert max(norm.max() for norm in hidden) <= 0.7 + 1e-6
     assert max(norm.max() for norm in hidden) > 0.69
     assert norms[-1][-1].max() > 0.75, "the output layer has no such limit"
-
-
-def test_part_of_the_training_data_may_be_measured_for_all():
-    train = clouds(30, spread=2.0)
-    trainer = make_trainer(train, measured_samples=7, epochs=2)
-    trainer.run()
-    some = train.subset(np.arange(7))
-    loss = log_loss(
-        some.targets,
-        softmax(logits_in_use(trainer.network, some.stored()), axis=1),
-        labels=[0, 1, 2],
-    )
-    assert trainer.history[-1].train_loss == pytest.approx(loss)
 
 
 @pytest.mark.parametrize("clip", [{"clip_norm": 0.05}, {"clip_value": 0.01}])

@@ -8,7 +8,7 @@ from samples import clouds, make_trainer
 from inknet import MLP, InputError
 from inknet.data import Dataset, load
 from inknet.nn.ops import NUMPY, VARIABLE
-from inknet.training.inference import measure
+from inknet.training.measuring import measure
 
 OPS = ("numpy", "numba")
 NETWORKS = {

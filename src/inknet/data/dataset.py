@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -73,16 +74,8 @@ class Dataset:
             raise InputError(
                 f"{self.name}: {len(self.features):,} images but {len(self.labels):,} labels"
             )
-        if len(set(self.class_names)) < self.n_classes:
-            raise InputError(f"{self.name}: two classes have the same name")
-        if (n_characters := sum(map(len, self.class_names))) > MOST_NAME_CHARACTERS:
-            raise InputError(
-                f"{self.name}: the names of the classes have {n_characters:,} characters together, "
-                f"expected at most {MOST_NAME_CHARACTERS:,}"
-            )
-        for name in self.class_names:
-            if printable(name) != name:
-                raise InputError(f"{self.name}: the class name {name!a} cannot be printed")
+        if problem := _problem_of(tuple(self.class_names)):
+            raise InputError(f"{self.name}: {problem}")
         if len(self.labels) == 0:
             raise InputError(f"{self.name}: holds no samples")
         if self.labels.dtype.kind not in "iu":
@@ -143,9 +136,10 @@ class Dataset:
         """
         if self.image_shape is None or not self.is_grey:
             return None
-        sample = self.images(np.arange(0, len(self), 1 + len(self) // 1000))
-        edges = (sample[:, 0], sample[:, -1], sample[:, :, 0], sample[:, :, -1])
-        background = np.concatenate(edges, axis=1)
+        some = self.subset(np.arange(0, len(self), 1 + len(self) // 1000)).stored()
+        places = np.arange(self.n_features).reshape(self.image_shape)
+        edges = np.concatenate([places[0], places[-1], places[:, 0], places[:, -1]])
+        background = _grey(some[:, edges])
         dark, light = np.mean(background < DARK), np.mean(background > 255 - DARK)
         return bool(light > dark) if max(dark, light) >= CLEAR_SHARE else None
 
@@ -196,10 +190,31 @@ class Dataset:
         """
         if self.image_shape is None:
             raise InputError(f"{self.name}: its {self.n_features} features are not an image")
-        grey = self.subset(positions).stored().reshape(-1, *self.image_shape)
-        if grey.dtype != np.uint8:  # fractions
-            grey = np.rint(255 * grey.clip(0, 1)).astype(np.uint8)
-        return grey
+        return _grey(self.subset(positions).stored()).reshape(-1, *self.image_shape)
+
+
+@lru_cache(maxsize=16)  # predictions make a dataset each, with the names of the model
+def _problem_of(class_names: tuple[str, ...]) -> str:
+    """Return what is wrong with the names of classes, or an empty text."""
+    if len(set(class_names)) < len(class_names):
+        return "two classes have the same name"
+    if (n_characters := sum(map(len, class_names))) > MOST_NAME_CHARACTERS:
+        return (
+            f"the names of the classes have {n_characters:,} characters together, "
+            f"expected at most {MOST_NAME_CHARACTERS:,}"
+        )
+    for name in class_names:
+        if printable(name) != name:
+            return f"the class name {name!a} cannot be printed"
+    return ""
+
+
+def _grey(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return grey levels of pixels that may be fractions."""
+    if pixels.dtype == np.uint8:
+        return pixels
+    levels: NDArray[np.uint8] = np.rint(255 * pixels.clip(0, 1)).astype(np.uint8)
+    return levels
 
 
 def square_shape(n_features: int) -> tuple[int, int] | None:

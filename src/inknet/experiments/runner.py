@@ -9,15 +9,12 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from types import FrameType
 
-import numpy as np
-
 from inknet.errors import StudyStopped
 from inknet.experiments.backends import Backend
 from inknet.experiments.plan import Plan
 from inknet.experiments.results import Result, StudyFolder
 from inknet.experiments.same_data import SameData
 from inknet.training.ending import HUNG_UP, SIGNALS, listened_to
-from inknet.training.fastest import fastest_ops
 
 Report = Callable[[Plan, Result, int, int], object]
 """Called with plan and result of a finished run, how many of all are done, and of how many."""
@@ -81,7 +78,6 @@ def run_plans(
         done = total - len(jobs)
         if not jobs:
             return list(folders.values())
-        fastest_ops().prepare(np.dtype(np.float32))  # compiled once, before many processes want it
         results = stack.enter_context(closing(backend(jobs)))
         for result in results:
             if result["outcome"] in {ending.text for ending in SIGNALS.values()}:

@@ -128,13 +128,15 @@ def _train(prepared: Prepared) -> dict[str, Any]:
 
 
 def _at_the_end(history: History) -> dict[str, Any]:
-    """Return the figures of the epoch whose weights were kept, and of the first one."""
+    """Return the figures of the weights that were kept, and of the first epoch."""
     if not len(history):
         return {}
     kept: EpochRecord = history[(history.best_epoch or len(history)) - 1]
     active = history[0].active_fractions
+    # a training that diverged has only what its epochs measured
+    of_all = history.train_accuracy
     return {
-        "train_accuracy": kept.train_accuracy,
+        "train_accuracy": kept.train_accuracy if of_all is None else of_all,
         "validation_accuracy": kept.val_accuracy,
         "active": mean(active) if active else None,
     }

@@ -30,6 +30,6 @@ class TrainingOptions(StepOptions, total=False):
     clip_value: float | None
     max_norm: float | None
     average_decay: float
-    measured_samples: int | None
+    measured_samples: int | Literal["all"] | None
     monitor: Literal["val_loss", "val_accuracy"]
     on_divergence: Literal["stop", "go_back"]

@@ -243,8 +243,10 @@ class TrainingRecipe(Part):
     """The largest Euclidean norm of the weights into a hidden neuron; without it, any."""
     average_decay: Fraction = 0.0
     """Use a running average of the weights, with this decay per step; 0 uses no average."""
-    measured_samples: Annotated[Count | None, Unset] = None
-    """After an epoch, measure loss and accuracy on this many training samples; without it, all."""
+    measured_samples: Annotated[Count | Literal["all"] | None, Unset] = None
+    """After an epoch, measure loss and accuracy on so many training samples, drawn once, or on
+    ``"all"``; without it, as many as there are to validate on, or a tenth (up to 10,000) if there
+    are none, but at least 1,000. At the end of the training, all are measured."""
     patience: Annotated[Count | None, Unset] = None
     """Stop after this many epochs without a better `monitor`, and keep the best weights."""
     monitor: Literal["val_loss", "val_accuracy"] = "val_accuracy"

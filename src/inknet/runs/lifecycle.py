@@ -20,7 +20,6 @@ from inknet.runs.unfinished import BEST_SO_FAR, Unfinished
 from inknet.training.callbacks import checked_callbacks
 from inknet.training.checkpoint import Checkpoint
 from inknet.training.ending import INTERRUPTED
-from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
 
 if TYPE_CHECKING:
@@ -138,7 +137,7 @@ def resume_run(
         prepared = prepare(recipe)
         checkpoint = unfinished.checkpoint(prepared.origin(), previous=previous)
         began_on = checkpoint.ops
-        if began_on != (now := fastest_ops().name):
+        if began_on != (now := prepared.ops_name(began_on)):
             warn(f"began on {began_on} ops, continues on {now}: the last bits may differ")
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)

@@ -63,6 +63,13 @@ class Prepared:
         """Return what writes the checkpoints of this training."""
         return Checkpointer(unfinished.folder, self.origin(), seconds, warn)
 
+    def ops_name(self, began_on: str = "") -> str:
+        """Return which operations it runs on, if it began on these."""
+        from inknet.training.loop import ops_for_training
+
+        settings, n = self.recipe.training, len(self.parts.train)
+        return ops_for_training(settings, self.model.network, n, began_on).name
+
     def train(
         self, callbacks: Sequence[Callback] | None = None, checkpoint: Checkpoint | None = None
     ) -> History:

@@ -99,6 +99,7 @@ def _metrics(trained: Prepared, history: History, evaluation: Evaluation) -> dic
         "test": evaluation.to_dict(),
         "calibration": None if calibration is None else calibration.to_dict(),
         "validation": {"accuracy": validation.accuracy, "loss": validation.loss},
+        "train": {"accuracy": history.train_accuracy, "loss": history.train_loss},
         "training": {
             "seconds": round(history.seconds, 3),
             "epochs": len(history),
@@ -212,6 +213,7 @@ def _write_report(
         pictures=pictures,
         changes=metrics["changes"],
         summary={
+            **_learned(metrics["train"]["accuracy"]),
             "Validation accuracy": f"{metrics['validation']['accuracy']:.2%}",
             **_trust(metrics["calibration"]),
             "Training time": f"{training['seconds']:.1f} s",
@@ -220,6 +222,11 @@ def _write_report(
             f"{data['test']:,} to test",
         },
     )
+
+
+def _learned(accuracy: float | None) -> dict[str, str]:
+    """Return how many of all training samples the model gets right, for the head of the report."""
+    return {} if accuracy is None else {"Training accuracy": f"{accuracy:.2%}"}
 
 
 def _trust(calibration: dict[str, float] | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ def is_whole(X: NDArray[Any]) -> bool:
     """Return whether all values ``(n, d)`` are whole numbers."""
     if X.dtype.kind != "f":
         return True
-    parts = (X[i : i + 1024] for i in range(0, len(X), 1024))  # the first shows most fractions
+    parts = [X[:16], *(X[i : i + 1024] for i in range(0, len(X), 1024))]  # fractions show soon
     return all((part == np.rint(part)).all() for part in parts)
 
 

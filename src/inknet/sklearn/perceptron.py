@@ -241,6 +241,7 @@ class Perceptron(CallbackSupport, ClassNamePrefixFeaturesOutMixin, TransformerMi
                 train, self.validation_fraction, random_state, stratified=not self._has_numbers
             )
         epochs = 1 if incremental else self.max_iter
+        of_epoch = len(train) * network.n_parameters
         if validation is not None and self.validation_scores_ is None:
             self.validation_scores_, self.validation_loss_curve_ = [], []
         return StochasticTraining(
@@ -254,7 +255,8 @@ class Perceptron(CallbackSupport, ClassNamePrefixFeaturesOutMixin, TransformerMi
             self._generator,
             self._callbacks_with_doctor(incremental),
             partial(score, self, self._answers),
-            ops_for(len(train) * network.n_parameters * epochs),
+            # partial_fit is called again and again
+            ops_for(of_epoch * epochs, of_epoch * self.max_iter),
         )
 
     def _callbacks_with_doctor(self, incremental: bool) -> Sequence[Callback]:

@@ -28,9 +28,9 @@ from inknet.output import print_if_possible
 from inknet.sklearn.measuring import measure, outputs_of_loss
 from inknet.sklearn.rows import Rows
 from inknet.sklearn.samples import Samples
+from inknet.training import fastest
 from inknet.training.callbacks import Callback, checked_callbacks
 from inknet.training.ending import FINISHED, INTERRUPTED, Ending
-from inknet.training.fastest import fastest_ops
 from inknet.training.interrupt import InterruptFlag
 from inknet.training.layer_monitor import LayerMonitor
 from inknet.training.step import Measured, Training
@@ -39,8 +39,9 @@ from inknet.training.threads import one_blas_thread
 if TYPE_CHECKING:
     from inknet.recipes import TrainingRecipe
 
-LEAST_WORK_TO_COMPILE = 1_000_000_000
-"""Multiplications of a training, about 0.3 s, from which compiled loops are worth loading."""
+LEAST_WORK_TO_LIMIT = 1_000_000_000
+"""Multiplications of a training, about 0.3 s, from which other operations than NumPy's are asked
+for, which have their own threads."""
 
 SMALLEST_RATE = 1e-6
 
@@ -318,7 +319,6 @@ def minimize_lbfgs(
     on_iteration
         Called after each iteration, with the objective.
     """
-    ops.prepare(network.dtype)
     network.use(ops)
     l2, n = network.l2(alpha), train.total_weight
     generator = np.random.default_rng(0)  # draws nothing: there is no dropout
@@ -361,9 +361,14 @@ def quiet_arithmetic() -> np.errstate:
     return np.errstate(all="ignore")
 
 
-def ops_for(work: float) -> NumpyOps:
-    """Return the fastest operations for a training of so many multiplications."""
-    return fastest_ops() if work >= LEAST_WORK_TO_COMPILE else NUMPY
+def ops_for(work: float, of_all: float | None = None) -> NumpyOps:
+    """Return the operations for a training of so many multiplications, forward.
+
+    It may be a part of a longer one, which has ``of_all``.
+    """
+    if work < LEAST_WORK_TO_LIMIT:
+        return NUMPY
+    return fastest.ops_for(n_weights=int(of_all or work), n_samples=1, n_steps=0)
 
 
 def threads_for(ops: NumpyOps) -> AbstractContextManager[None]:

@@ -13,6 +13,7 @@ from inknet.data.mapped import file_rows
 from inknet.errors import InputError
 from inknet.nn.arrays import Labels
 from inknet.nn.ops import Batch, NumpyOps
+from inknet.nn.ops.batch import ListedRows
 from inknet.nn.ops.reading import reader_for
 from inknet.training.augmentation import Augmentation, Draw
 from inknet.training.prefetch import ROWS_AHEAD, prefetch
@@ -20,6 +21,8 @@ from inknet.training.prefetch import ROWS_AHEAD, prefetch
 Part = tuple[NDArray[np.intp], Draw]
 """Positions of several batches, and how the images of the first of them are distorted."""
 
+CONVERTED_BYTES = 256 * 2**20
+"""The largest features, in the network's type, that are converted to it once for all epochs."""
 SAMPLE = 256
 """Rows of the data that are examined to see whether they are mostly zeros."""
 
@@ -68,15 +71,31 @@ class BatchMaker:
         # one group in use and one being loaded; if all batches fit into one, only that one
         n_groups = 1 if batches_ahead >= len(self) else 2
         batches_ahead = min(batches_ahead, len(self))
+        self._rows_ahead = batches_ahead * self.batch_size
+        self._features, self._rows = dataset.features, dataset.rows
+        self._kept: ListedRows | None = None
+        if training and augmentation is None and self._file is None:  # the same in each epoch
+            self._keep(dtype)
         self._groups = [
             ops.new_group(batches_ahead, self.batch_size, dataset.n_features, dtype, sample)
             for _ in range(n_groups)
+            if self._kept is None
         ]
-        shape = (batches_ahead * self.batch_size, dataset.n_features)
+        shape = (self._rows_ahead, dataset.n_features)
         if self._file is not None:
             self._read = np.empty(shape, dataset.features.dtype)
         if augmentation is not None:
             self._distorted = np.empty(shape, np.uint8)
+
+    def _keep(self, dtype: np.dtype[np.floating]) -> None:
+        """Prepare what does not change between epochs."""
+        features = self._features
+        self._kept = self._ops.keep_rows(features, self._rows, dtype)
+        is_other = features.dtype.kind == "f" and features.dtype != dtype
+        n_bytes = len(self.dataset) * self.dataset.n_features * dtype.itemsize
+        if self._kept is None and is_other and n_bytes <= CONVERTED_BYTES:
+            taken = features if self._rows is None else features[self._rows]
+            self._features, self._rows = taken.astype(dtype), None
 
     def __len__(self) -> int:
         """Return the number of batches in the dataset; the last may be short."""
@@ -91,10 +110,9 @@ class BatchMaker:
         ``strength`` decide how images are distorted, together with the number of their batch,
         counted from ``first``; see `Draw`.
         """
-        group = self._groups[0]
-        n_rows = group.n_batches * group.batch_size
+        n_rows = self._rows_ahead
         parts = [
-            (order[i : i + n_rows], Draw(key, first + i // group.batch_size, strength))
+            (order[i : i + n_rows], Draw(key, first + i // self.batch_size, strength))
             for i in range(0, len(order), n_rows)
         ]
         if len(parts) < 2:
@@ -122,8 +140,12 @@ class BatchMaker:
     def _load(self, group: int, part: Part) -> list[tuple[Batch, Labels]]:
         """Fill one of the two groups."""
         positions, draw = part
-        rows = positions if self.dataset.rows is None else self.dataset.rows[positions]
-        features = self.dataset.features
+        labels, size = self._targets[positions], self.batch_size
+        if self._kept is not None:
+            kept = self._kept.load(positions, size, group, training=self.training)
+            return [(batch, labels[i * size : (i + 1) * size]) for i, batch in enumerate(kept)]
+        rows = positions if self._rows is None else self._rows[positions]
+        features = self._features
         if self._file is not None:
             features = self._read[: len(rows)]
             try:
@@ -131,8 +153,6 @@ class BatchMaker:
             except ValueError as error:
                 raise InputError(f"{self.dataset.name}: {error}") from None
             rows = np.arange(len(rows))
-        labels = self._targets[positions]
-        size = self.batch_size
         if self._augmentation is not None:
             for i, start in enumerate(range(0, len(rows), size)):
                 rows_of_batch = slice(start, start + size)

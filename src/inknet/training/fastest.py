@@ -8,6 +8,11 @@ from importlib.util import find_spec
 from inknet.errors import InputError
 from inknet.nn.ops import VARIABLE, NumpyOps, fastest
 
+LEAST_WORK = 100_000_000_000
+"""The multiplications of a training from which compiled operations are worth their loading, and
+their compiling where nothing is kept: NumPy takes some three seconds for so many."""
+WORK_OF_STEP = 3_000_000
+"""What a step takes besides its products of matrices, in multiplications that take as long."""
 NEEDED = 400 << 20
 """Bytes of address space that the compiled operations take when they are loaded, and a training."""
 
@@ -27,6 +32,32 @@ def fastest_ops() -> NumpyOps:
         return fastest()
     except ValueError as error:
         raise InputError(str(error)) from None
+
+
+def ops_for(n_weights: int, n_samples: int, n_steps: int, began_on: str = "") -> NumpyOps:
+    """Return the operations for a training: NumPy's if it is short, or what ``INKNET_OPS`` says.
+
+    The work alone decides, not what is kept on disk: so do the bits of the result.
+
+    Parameters
+    ----------
+    n_weights
+        Of the network.
+    n_samples, n_steps
+        How many samples, counted in each epoch, are learned from in how many steps.
+    began_on
+        The operations that a training began on which is resumed.
+
+    Raises
+    ------
+    InputError, MemoryError
+        As `fastest_ops`.
+    """
+    work = 3 * n_weights * n_samples + WORK_OF_STEP * n_steps
+    is_short = work < LEAST_WORK and began_on != "numba"
+    if is_short and not os.environ.get(VARIABLE):
+        return NumpyOps(parallel=True)
+    return fastest_ops()
 
 
 def _refuse_little_memory() -> None:

@@ -29,9 +29,10 @@ class EpochRecord:
         Counted from 1.
     train_loss, val_loss : float
         Mean cross-entropy, without label smoothing and L2; ``val_loss`` is None when there is no
-        validation data.
+        validation data. That of the training is taken over a fixed part of its samples, see
+        ``measured_samples`` of `inknet.recipes.TrainingRecipe`.
     train_accuracy, val_accuracy : float
-        Fractions, 0 to 1.
+        Fractions, 0 to 1, of the same samples.
     learning_rate : float
         The rate of the epoch's last step.
     seconds : float
@@ -109,6 +110,10 @@ class History:
         How often it diverged and went back.
     findings : list of Finding
         What the doctor says of it, the worst first.
+    train_loss, train_accuracy : float or None
+        Of the network that the training left, on all training samples; None if a signal or an error
+        ended it, or the loss is not finite. ``history["train_loss"]`` has what each epoch measured
+        on a part of them.
     """
 
     records: list[EpochRecord] = field(default_factory=list)
@@ -118,6 +123,8 @@ class History:
     seconds: float = 0.0
     rollbacks: int = 0
     findings: list[Finding] = field(default_factory=list)
+    train_loss: float | None = None
+    train_accuracy: float | None = None
 
     @property
     def stopped(self) -> str:

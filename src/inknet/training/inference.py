@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inknet.data.dataset import Dataset
+from inknet.data.mapped import file_rows
 from inknet.errors import InputError
-from inknet.nn.arrays import Floats, Labels
+from inknet.nn.arrays import Floats
 from inknet.nn.network import Network
 from inknet.nn.ops import Batch
 from inknet.training.augmentation import Augmentation
@@ -28,30 +30,6 @@ BATCH_SIZE = 1024
 """Large enough that the matrix products dominate, small enough to stay in the cache."""
 
 
-@np.errstate(under="ignore")
-def measure(
-    network: Network, dataset: Dataset, loaded: tuple[Batch, Labels] | None = None
-) -> tuple[float, float]:
-    """Return the mean cross-entropy and the accuracy over a dataset, in inference mode.
-
-    Plain cross-entropy, without label smoothing and L2, so that trainings can be compared.
-    ``loaded`` is the whole dataset as one batch, if it is loaded already: otherwise full-batch
-    training would spend more time on fetching its samples again than on the step itself.
-    """
-    if loaded is None:
-        maker = _batch_maker(network, dataset)
-        batch_size, batches = maker.batch_size, maker.batches(np.arange(len(dataset)))
-    else:
-        batch_size, batches = len(dataset), iter([loaded])
-    scratch = np.empty((batch_size, dataset.n_classes), network.dtype)
-    loss, right = 0.0, 0
-    for x, labels in batches:
-        logits = network.infer(x)
-        right += int(np.count_nonzero(logits.argmax(axis=1) == labels))
-        loss += len(x) * network.ops.softmax_cross_entropy(logits, labels, 0.0, scratch[: len(x)])
-    return loss / len(dataset), right / len(dataset)
-
-
 @np.errstate(over="ignore", under="ignore", invalid="ignore")
 def predict_logits(network: Network, dataset: Dataset) -> Floats:
     """Return the logits of each class for every sample, ``(n, n_classes)``.
@@ -62,11 +40,10 @@ def predict_logits(network: Network, dataset: Dataset) -> Floats:
         If the largest logit of a sample is infinite or not a number: features or weights are too
         large for the network's type.
     """
-    maker = _batch_maker(network, dataset)
     n_classes = network.architecture.layer_dims[-1]
     logits: np.ndarray[Any, Any] = np.empty((len(dataset), n_classes), network.dtype)
     start = 0
-    for x, _ in maker.batches(np.arange(len(dataset))):
+    for x in _batches(network, dataset):
         logits[start : start + len(x)] = network.infer(x)
         start += len(x)
     has_answer = np.isfinite(logits.max(axis=1))  # a class with -inf is only impossible
@@ -152,5 +129,15 @@ def _probabilities(logits: Floats, temperature: float) -> NDArray[np.float64]:
     return probabilities
 
 
-def _batch_maker(network: Network, dataset: Dataset) -> BatchMaker:
-    return BatchMaker(dataset, BATCH_SIZE, network.dtype, network.ops, training=False)
+def _batches(network: Network, dataset: Dataset) -> Iterator[Batch]:
+    """Go through all samples; each batch is valid until the next one is asked for."""
+    features = dataset.features
+    if dataset.rows is None and file_rows(features) is None:  # they lie there in order
+        batch = network.ops.new_batch(network.dtype)
+        for start in range(0, len(features), BATCH_SIZE):
+            batch.load(np.asarray(features[start : start + BATCH_SIZE]), training=False)
+            yield batch
+        return
+    maker = BatchMaker(dataset, BATCH_SIZE, network.dtype, network.ops, training=False)
+    for batch, _ in maker.batches(np.arange(len(dataset))):
+        yield batch

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from inknet.data.dataset import Dataset
 from inknet.errors import DivergedError, InputError
 from inknet.nn.network import Network
+from inknet.nn.ops import NumpyOps
 from inknet.nn.optimizers import OPTIMIZERS, Optimizer
 from inknet.recipes import AugmentRecipe, TrainingRecipe
 from inknet.seeds import Streams
@@ -21,12 +22,12 @@ from inknet.training.averaging import WeightAverage
 from inknet.training.batches import BatchMaker
 from inknet.training.callbacks import Callback, EarlyStopping, checked_callbacks
 from inknet.training.divergence import ReturnPoint, diverged
-from inknet.training.ending import FINISHED, Ending
-from inknet.training.fastest import fastest_ops
+from inknet.training.ending import FAILED, FINISHED, Ending
+from inknet.training.fastest import ops_for
 from inknet.training.history import History
-from inknet.training.inference import measure
 from inknet.training.interrupt import InterruptFlag
 from inknet.training.layer_monitor import LayerMonitor
+from inknet.training.measuring import Measuring, measured_part
 from inknet.training.state import Arrays, Moment
 from inknet.training.step import Measured, Training
 from inknet.training.threads import one_blas_thread
@@ -49,6 +50,8 @@ class Trainer(Training):
         Called in addition to those that the settings ask for.
     augment
         How the training images are distorted.
+    began_on
+        The operations that a training began on which is resumed; see `ops_for_training`.
 
     Raises
     ------
@@ -66,6 +69,7 @@ class Trainer(Training):
         streams: Streams,
         callbacks: Sequence[Callback] | None = None,
         augment: AugmentRecipe | None = None,
+        began_on: str = "",
     ) -> None:
         callbacks = checked_callbacks(callbacks)
         uses_batch_norm = network.architecture.batch_norm != "none"
@@ -74,7 +78,7 @@ class Trainer(Training):
         if settings.patience is not None and validation is None:
             raise InputError("patience needs validation data: give X_val and y_val too")
         self.train, self.validation, self.streams = train, validation, streams
-        network.use(fastest_ops())
+        network.use(ops_for_training(settings, network, len(train), began_on))
         batch_size = len(train) if settings.batch_size == "all" else settings.batch_size
         self.augmentation = (
             Augmentation(augment, train, network.ops) if augment and augment.is_on else None
@@ -90,9 +94,9 @@ class Trainer(Training):
             len(self.batch_maker),
             [*callbacks_for(settings), *callbacks],
         )
-        self._measured = train
-        if settings.measured_samples is not None:
-            self._measured = train.subset(np.arange(len(train))[: settings.measured_samples])
+        self.measured = measured_part(train, validation, settings.measured_samples)
+        self._on_validation = Measuring(network, validation) if validation else None
+        self._on_train: Measuring | None = None  # made when it is known how batches are loaded
         self.epoch_seconds = 0.0
         self.safe: tuple[Arrays, Moment] | None = None
         self._return_point = ReturnPoint()
@@ -192,27 +196,43 @@ class Trainer(Training):
         return int(self.streams.augmentation.integers(2**63)), strength
 
     def _measure(self) -> Measured:
-        """Return loss and accuracy on training and validation data; refuse what is not finite."""
-        # if every step has the same samples in the same order, they are loaded already
-        is_loaded = (
-            len(self.batch_maker) == 1
-            and not self.settings.shuffle
-            and self.augmentation is None
-            and self._measured is self.train
-        )
-        on_train = measure(
-            self.network, self._measured, self.batch_maker.whole() if is_loaded else None
-        )
+        """Return loss and accuracy on a part of the training data, and on validation data.
+
+        Refuse what is not finite.
+        """
+        self._on_train = self._on_train or self._measuring(self.measured)
+        on_train = self._on_train()
         self._check_finite(on_train[0], "the training loss")
         on_validation = None
-        if self.validation:
-            on_validation = measure(self.network, self.validation)
+        if self._on_validation:
+            on_validation = self._on_validation()
             self._check_finite(on_validation[0], "the validation loss")
         # an infinite weight before a sigmoid or tanh does not show in any loss
         for values in (self.network.parameters, self.network.statistics):
             if not np.isfinite(values).all():
                 self._check_finite(float(np.abs(values).max()), "the largest number learned")
         return on_train, on_validation or (None, None)
+
+    def _measuring(self, part: Dataset) -> Measuring:
+        """Return what measures a part of the training data, or all of it."""
+        # if every step has the same samples in the same order, they are loaded already
+        is_loaded = (
+            len(self.batch_maker) == 1
+            and not self.settings.shuffle
+            and self.augmentation is None
+            and part is self.train
+        )
+        return Measuring(self.network, part, self.batch_maker.whole() if is_loaded else None)
+
+    def conclude(self) -> None:
+        """Measure the network that the training leaves on all training samples."""
+        history = self.history
+        if history.ending is FAILED or history.ending.by_signal:
+            return
+        with one_blas_thread(), np.errstate(all="ignore"):
+            loss, accuracy = self._measuring(self.train)()
+        if isfinite(loss):
+            history.train_loss, history.train_accuracy = loss, accuracy
 
     def check_loss(self, loss: float) -> None:
         """Raise `DivergedError` unless the loss of the current step is finite."""
@@ -223,6 +243,16 @@ class Trainer(Training):
         if not isfinite(loss):
             self.loss = loss
             raise diverged(self, loss, what)
+
+
+def ops_for_training(
+    settings: TrainingRecipe, network: Network, n_samples: int, began_on: str = ""
+) -> NumpyOps:
+    """Return the operations that such a training runs on, see `inknet.training.fastest`."""
+    size = n_samples if settings.batch_size == "all" else settings.batch_size
+    n_steps = -(-n_samples // size)
+    epochs = settings.epochs
+    return ops_for(network.n_weights, n_samples * epochs, n_steps * epochs, began_on)
 
 
 def callbacks_for(settings: TrainingRecipe) -> list[Callback]:

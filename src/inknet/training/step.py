@@ -104,7 +104,6 @@ class Training:
         self.listeners = listeners(())  # nobody is told of a training that is refused
         self._ownership = Ownership(self.callbacks, self.identity)
         self.listeners = listeners(self.callbacks)
-        self.network.ops.prepare(self.network.dtype)
         self.tell("on_train_begin")
 
     def tell(self, event: str, *details: object) -> None:
@@ -204,3 +203,8 @@ class Training:
             for event in ("on_train_end", "on_choose_weights", "on_measure_begin"):
                 for listen in reversed(self.listeners[event]):
                     stack.callback(listen, self)
+                if event == "on_train_end":  # the stack is emptied from its end
+                    stack.callback(self.conclude)
+
+    def conclude(self) -> None:
+        """Measure what is measured once, when the network has the weights to be used."""

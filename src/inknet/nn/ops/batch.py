@@ -101,17 +101,22 @@ class BatchGroup:
 
         The batches are buffers, valid until the next call.
         """
+        stored = self._taken(features, rows)
+        starts = range(0, len(rows), self.batch_size)
+        batches = self._batches[: len(starts)]
+        for batch, start in zip(batches, starts, strict=True):
+            batch.load(stored[start : start + self.batch_size], training=training)
+        return batches
+
+    def _taken(self, features: NDArray[Any], rows: NDArray[np.intp]) -> NDArray[Any]:
+        """Return these rows, in a buffer that is valid until the next call."""
         if self._stored.dtype != features.dtype or len(self._stored) < len(rows):
             shape = (self.n_batches * self.batch_size, self.n_features)
             self._stored = np.empty(shape, features.dtype)
         stored = self._stored[: len(rows)]
         # mode="clip" lets take() write straight into `stored`; "raise" would go through a copy
         np.take(features, rows, axis=0, out=stored, mode="clip")
-        starts = range(0, len(rows), self.batch_size)
-        batches = self._batches[: len(starts)]
-        for batch, start in zip(batches, starts, strict=True):
-            batch.load(stored[start : start + self.batch_size], training=training)
-        return batches
+        return stored
 
 
 class ListedRows(ABC):
@@ -144,6 +149,19 @@ class Loading(Ops):
     ) -> BatchGroup:
         """Return empty batches that are loaded together."""
         return BatchGroup(self, n_batches, batch_size, n_features, dtype, sample)
+
+    def keep_rows(
+        self,
+        features: NDArray[Any],
+        rows: NDArray[np.intp] | None,
+        dtype: np.dtype[np.floating[Any]],
+    ) -> ListedRows | None:
+        """Return rows of the features ``(n, d)`` prepared for all epochs; all without ``rows``.
+
+        They are then known by their place among them. Batches of them have the same bits as those
+        of a `BatchGroup`. None if nothing is won by that, or if they take too much memory.
+        """
+        return None
 
     def list_rows(self, features: NDArray[Any]) -> ListedRows | None:
         """Return the rows ``(n, d)``, of the network's type, as lists of their nonzero values.

@@ -292,12 +292,12 @@ class Ops(ABC):
     # -- inference --------------------------------------------------------------------------------
 
     @abstractmethod
-    def one_sample(
+    def answers(
         self, layers: list[FoldedLayer], low: float = -np.inf, high: float = np.inf
     ) -> Callable[[NDArray[Any]], Floats]:
-        """Return a function from one sample, ``(d,)``, to its probabilities, ``(K,)``.
+        """Return a function from samples, ``(n, d)``, to their probabilities, ``(n, K)``.
 
         ``signal = f(signal @ weight + bias)`` for each of the ``layers``, and softmax at the end.
-        uint8 pixels are scaled to 0–1. If a feature is then not in ``[low, high]``, the answer is
-        NaN.
+        uint8 pixels are scaled to 0–1. If a feature is then not in ``[low, high]``, the answer to
+        its sample is NaN.
         """

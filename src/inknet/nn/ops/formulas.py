@@ -28,6 +28,10 @@ CHUNK = 65536
 many enough that the calls cost next to nothing."""
 
 
+ROWS_AT_ONCE = 256
+"""Rows that go through all layers together: what is between two layers stays in the cache."""
+
+
 class NumpyOps(Loading):
     """The definitions; another backend overrides what it does faster.
 
@@ -307,20 +311,18 @@ class NumpyOps(Loading):
         for a, x in chunks(average, values):
             a += rate * (x - a)
 
-    def one_sample(
+    def answers(
         self, layers: list[FoldedLayer], low: float = -np.inf, high: float = np.inf
     ) -> Callable[[NDArray[Any]], Floats]:
-        """Go through the layers one by one."""
+        """Go through the layers one by one, some rows at a time."""
         dtype = layers[0].weight.dtype
         is_limited = low > -np.inf or high < np.inf
 
-        @np.errstate(under="ignore")
-        def predict(x: NDArray[Any]) -> Floats:
-            x = self.xp.asarray(x)
+        def of_some(x: NDArray[Any]) -> Floats:
             signal: Floats = x * dtype.type(1 / 255) if x.dtype == np.uint8 else x
-            if is_limited and not (signal.min() >= low and signal.max() <= high):
-                nothing: Floats = self.xp.full_like(layers[-1].bias, np.nan)
-                return nothing
+            outside = None
+            if is_limited:
+                outside = ~((signal.min(axis=1) >= low) & (signal.max(axis=1) <= high))
             for weight, bias, function in layers:
                 z = signal @ weight
                 z += bias
@@ -328,10 +330,23 @@ class NumpyOps(Loading):
                 if function is not None:
                     signal = self.xp.empty_like(z)
                     function.value(z, signal)
-            softmax(signal[None], signal[None])
+            softmax(signal, signal)
+            if outside is not None and outside.any():
+                signal[outside] = np.nan
             return signal
 
-        return predict
+        @np.errstate(over="ignore", under="ignore", invalid="ignore")
+        def answer(X: NDArray[Any]) -> Floats:
+            X = self.xp.asarray(X)
+            if len(X) <= ROWS_AT_ONCE:
+                return of_some(X)
+            found: Floats = self.xp.empty((len(X), len(layers[-1].bias)), dtype)
+            for start in range(0, len(X), ROWS_AT_ONCE):
+                rows = slice(start, start + ROWS_AT_ONCE)
+                found[rows] = of_some(X[rows])
+            return found
+
+        return answer
 
 
 def random_bits(generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint16]:

@@ -16,14 +16,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inknet.nn.activations import ACTIVATIONS, LEAKY_SLOPE, ActivationFunction
+from inknet.nn.activations import ACTIVATIONS, ActivationFunction
 from inknet.nn.arrays import Floats, Labels
 from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
 from inknet.nn.ops.contract import FoldedLayer
 from inknet.nn.ops.formulas import NumpyOps, random_bits
-from inknet.nn.ops.notice import notice
 from inknet.nn.ops.numba import images, loops, prediction
-from inknet.nn.ops.numba.sparse import SparseBatch, SparseGroup, SparseRows
+from inknet.nn.ops.numba.sparse import KeptRows, SparseBatch, SparseGroup, SparseRows
+
+FEW = 32
+"""So many samples are predicted one by one, also if few of their features are 0."""
+CACHE_BYTES = 2**20
+"""The largest weights for which that may be faster than products of matrices."""
 
 
 class NumbaOps(NumpyOps):
@@ -32,7 +36,10 @@ class NumbaOps(NumpyOps):
     name = "numba"
 
     def prepare(self, dtype: np.dtype[np.floating[Any]]) -> None:
-        """Compile every kernel for this type, or load it from disk; say so if it takes long."""
+        """Compile every kernel for this type, or load it from disk.
+
+        Otherwise each is compiled when it is used for the first time.
+        """
         _compile(self, np.dtype(dtype))
 
     def new_batch(self, dtype: np.dtype[np.floating[Any]]) -> Batch:
@@ -49,6 +56,15 @@ class NumbaOps(NumpyOps):
     ) -> BatchGroup:
         """Return empty batches that are loaded in one call."""
         return SparseGroup(self, n_batches, batch_size, n_features, dtype, sample)
+
+    def keep_rows(
+        self,
+        features: NDArray[Any],
+        rows: NDArray[np.intp] | None,
+        dtype: np.dtype[np.floating[Any]],
+    ) -> ListedRows | None:
+        """Keep the nonzero values, if they are few enough; see `NumpyOps.keep_rows`."""
+        return KeptRows.of(self, dtype, features, rows)
 
     def list_rows(self, features: NDArray[Any]) -> ListedRows | None:
         """List the nonzero values, if they are few enough; see `NumpyOps.list_rows`."""
@@ -72,8 +88,8 @@ class NumbaOps(NumpyOps):
 
     def activate(self, function: ActivationFunction, z: Floats, out: Floats, slope: Floats) -> None:
         """Use one pass for the ReLU family; NumPy's tanh is as fast as a loop could be."""
-        if function.name in _SLOPES_BELOW:
-            loops.rectify(z, z.dtype.type(_SLOPES_BELOW[function.name]), out, slope)
+        if function.name in prediction.SLOPES_BELOW:
+            loops.rectify(z, z.dtype.type(prediction.SLOPES_BELOW[function.name]), out, slope)
         else:
             super().activate(function, z, out, slope)
 
@@ -99,9 +115,9 @@ class NumbaOps(NumpyOps):
         slope: Floats,
     ) -> None:
         """Do both in one pass for the ReLU family."""
-        if function.name in _SLOPES_BELOW:
+        if function.name in prediction.SLOPES_BELOW:
             real = z.dtype.type
-            below, scale = real(_SLOPES_BELOW[function.name]), real(1 / keep_prob)
+            below, scale = real(prediction.SLOPES_BELOW[function.name]), real(1 / keep_prob)
             limit = round(keep_prob * 2**16)
             bits = random_bits(generator, z.shape)
             loops.rectify_and_drop(z, below, bits, limit, scale, out, slope)
@@ -250,45 +266,34 @@ class NumbaOps(NumpyOps):
 
         self.in_parts(part, len(average), 10 * len(average))
 
-    def one_sample(
+    def answers(
         self, layers: list[FoldedLayer], low: float = -np.inf, high: float = np.inf
     ) -> Callable[[NDArray[Any]], Floats]:
-        """Compute all layers in one call, and skip zeros: with ReLU, often half of each layer."""
-        dtype = layers[0].weight.dtype
-        real = dtype.type
-        parameters = np.concatenate([part.ravel() for layer in layers for part in layer[:2]])
-        widths = np.array([len(layers[0].weight), *(len(layer.bias) for layer in layers)])
-        functions = [layer.function or ACTIVATIONS["identity"] for layer in layers]
-        if any(ACTIVATIONS.get(function.name) is not function for function in functions):
-            return super().one_sample(layers, low, high)  # the loop below has no others
-        names = [function.name for function in functions]
-        curves = np.array([{"tanh": 1, "sigmoid": 2}.get(name, 0) for name in names])
-        slopes_below = np.array([_SLOPES_BELOW.get(name, 1.0) for name in names], dtype)
+        """Compute all layers in one call, unless products of matrices are faster."""
+        plain = super().answers(layers, low, high)
+        if not prediction.knows(layers):
+            return plain
+        answer = prediction.predictor(layers, low, high)
+        n_weights, dtype = sum(layer.weight.size for layer in layers), layers[0].weight.dtype
+        few = FEW if n_weights * dtype.itemsize <= CACHE_BYTES else 1
+        n_classes = len(layers[-1].bias)
 
-        limits = real(low), real(high)
-
-        def predict(x: NDArray[Any]) -> Floats:
-            scale = real(1 / 255) if x.dtype == np.uint8 else real(1)
-            probabilities: Floats = prediction.predict(
-                x, scale, *limits, parameters, widths, curves, slopes_below
-            )
-            return probabilities
+        def predict(X: NDArray[Any]) -> Floats:
+            some = X[:few]
+            if len(X) > few and (few == 1 or np.count_nonzero(some) > some.size // 2):
+                return plain(X)
+            found: Floats = np.empty((len(X), n_classes), dtype)
+            self.in_parts(lambda a, b: answer(X[a:b], found[a:b]), len(X), len(X) * n_weights)
+            return found
 
         return predict
-
-
-_SLOPES_BELOW = {"relu": 0.0, "leaky_relu": LEAKY_SLOPE}
 
 
 @cache
 def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     """Call every kernel once with arguments of the types that training has."""
     vector, matrix = np.zeros(8, dtype), np.zeros((8, 8), dtype)
-    n_kept = loops.add_scaled.stats.cache_hits.total()
     ops.add_scaled(vector, 0.0, vector)
-    # where this one is not found on disk, the others are not
-    if loops.add_scaled.stats.cache_hits.total() == n_kept:
-        notice(f"compiling the fast loops for {dtype} …")
     ops.momentum_step(vector, vector, vector, 0.0, 0.9)
     ops.velocity_step(vector, vector, vector, 0.0, 0.9, True)
     ops.adam_step(vector, vector, vector, vector, 0.0, 0.9, 0.999, 1e-8, 1)
@@ -311,6 +316,8 @@ def _compile(ops: NumbaOps, dtype: np.dtype[np.floating[Any]]) -> None:
     batch.transposed_times(matrix, matrix.copy())
     for features in (pixels, matrix):
         ops.new_batch(dtype).load(features)
+        layers = [FoldedLayer(matrix, vector, ACTIVATIONS["relu"])]
+        ops.answers(layers)(features)
     listed = ops.list_rows(matrix)
     if listed is not None:
         listed.load(np.arange(8), 8, 0)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
 from typing import Any, TypeAlias
 
 import numba
@@ -13,7 +15,7 @@ Real: TypeAlias = np.floating[Any]
 
 
 def kernel(function: Callable[..., Any], *, exact: bool = False) -> Any:
-    """Compile at the first call, and keep the result on disk if the disk is writable.
+    """Compile at the first call, and keep the result on disk if that is possible: `code_cache`.
 
     Kernels release Python's global lock. ``error_model="numpy"`` lets a division by 0 give what
     IEEE 754 says instead of an exception; without that branch LLVM can vectorise loops that divide.
@@ -26,7 +28,15 @@ def kernel(function: Callable[..., Any], *, exact: bool = False) -> Any:
         "fastmath": False if exact else {"contract", "nsz", "reassoc"},
         "nogil": True,
     }
+    compiled = numba.njit(**options)(function)
     try:
-        return numba.njit(cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder to write to
-        return numba.njit(**options)(function)
+        cache = import_module("inknet.nn.ops.numba.code_cache")
+    except (ImportError, AttributeError):  # a version of numba in which its parts have moved
+        with suppress(RuntimeError):  # numba found no folder to write to
+            compiled.enable_caching()
+        return compiled
+    try:
+        compiled._cache = cache.CodeCache(function)
+    except RuntimeError:
+        compiled._cache = cache.NoCache()
+    return compiled

@@ -10,6 +10,7 @@ samples, in the backward pass those of two neighbouring pixels, which mostly hav
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -18,12 +19,20 @@ from numpy.typing import NDArray
 from inknet.nn.arrays import Floats
 from inknet.nn.ops.batch import Batch, BatchGroup, ListedRows
 from inknet.nn.ops.formulas import NumpyOps
-from inknet.nn.ops.numba import listing
+from inknet.nn.ops.numba import listing, masks
+from inknet.nn.ops.numba.masked import Masked
 from inknet.nn.ops.numba.product import product_for
 
 SPARSE = 0.5
 """Up to this fraction of places, listing is faster. A place is a feature of a pair of samples in
 which at least one of the two is nonzero."""
+SAMPLE = 256
+"""Rows that are examined to see whether all are mostly zeros."""
+MOST_KEPT = 2**27
+"""Features, zeros too, of the rows that are prepared for all epochs: of images of 28×28, 171,000.
+They take about as much memory as their pixels."""
+ROWS_AT_ONCE = 2048
+"""Rows that are prepared in one call."""
 
 _Lists: TypeAlias = tuple[Floats, NDArray[np.uint32], NDArray[np.uint32]]
 """By pairs of samples (or pixels): both values ``(k, 2)``, their pixel (or sample) ``(k,)``, and
@@ -50,15 +59,19 @@ class SparseBatch(Batch):
         if features.dtype != np.uint8 and features.dtype != self.dtype:
             features = features.astype(self.dtype)
         n, d = features.shape
-        n_nonzero = int(np.count_nonzero(features))
         # a pair has as many places as its two samples together, or down to half as many
-        if _is_sparse(n_nonzero // 2, n, d):
-            # one element to spare: a zero is written too, and then overwritten
-            lists = _ListBuffers(1, n, d, self.dtype, n_nonzero + 1)
-            lists.list(features, np.arange(n), n, training=training)
+        at_most = 2 * int(SPARSE * (-(-n // 2) * d)) + 1
+        masked = Masked.of_few(features, self.dtype, at_most)
+        if masked is not None:
+            lists = _ListBuffers(1, n, d, self.dtype, len(masked.values))
+            lists.list(masked, np.arange(n), n, training=training)
             if lists.give(0, n, self, training=training):
                 return
-        self._n, self._by_samples, self._by_pixels = n, None, None
+        self.load_dense(features)
+
+    def load_dense(self, features: NDArray[Any]) -> None:
+        """Take in rows that are not sparse, or too few to list."""
+        self._n, self._by_samples, self._by_pixels = len(features), None, None
         super().load(features)
 
     def hold(self, n: int, by_samples: _Lists, by_pixels: _Lists | None) -> None:
@@ -107,6 +120,7 @@ class SparseGroup(BatchGroup):
         sample: NDArray[Any] | None,
     ) -> None:
         super().__init__(ops, n_batches, batch_size, n_features, dtype, sample)
+        self._dtype = dtype
         self._looks_sparse = sample is None or _looks_sparse(sample)
         if self._looks_sparse:
             self._buffers = _ListBuffers(n_batches, batch_size, n_features, dtype)
@@ -115,18 +129,62 @@ class SparseGroup(BatchGroup):
         self, features: NDArray[Any], rows: NDArray[np.intp], *, training: bool = True
     ) -> list[Batch]:
         """Fetch rows and return them cut into batches; see `BatchGroup.load`."""
-        is_listed = features.dtype == np.uint8 and features.flags.c_contiguous
-        if not (self._looks_sparse and is_listed):
+        if not self._looks_sparse:
             return super().load(features, rows, training=training)
-        self._buffers.list(features, rows, self.batch_size, training=training)
-        batches = self._batches[: -(-len(rows) // self.batch_size)]
-        for b, batch in enumerate(batches):
-            assert isinstance(batch, SparseBatch)
-            of_batch = rows[b * self.batch_size : (b + 1) * self.batch_size]
-            # decided for each batch by itself, so it does not matter which ones are loaded together
-            if not self._buffers.give(b, len(of_batch), batch, training=training):
-                batch.load(features[of_batch], training=training)
-        return batches
+        masked = Masked.of(self._taken(features, rows), self._dtype)
+        every = np.arange(len(rows))
+        return self._buffers.load(masked, every, self.batch_size, self._batches, training=training)
+
+
+class KeptRows(ListedRows):
+    """Rows in the form that lists are made of, prepared once for all epochs.
+
+    Parameters
+    ----------
+    ops, dtype
+        As for a `Batch`.
+    masked
+        The rows.
+    """
+
+    def __init__(self, ops: NumpyOps, dtype: np.dtype[np.floating[Any]], masked: Masked) -> None:
+        self._ops, self._dtype, self._masked = ops, dtype, masked
+        self._slots: list[tuple[_ListBuffers, list[SparseBatch]] | None] = [None, None]
+
+    @classmethod
+    def of(
+        cls,
+        ops: NumpyOps,
+        dtype: np.dtype[np.floating[Any]],
+        features: NDArray[Any],
+        rows: NDArray[np.intp] | None,
+    ) -> KeptRows | None:
+        """Prepare rows of the features, if they are few and sparse enough."""
+        n, d = len(features) if rows is None else len(rows), features.shape[1]
+        if n * d > MOST_KEPT or not _looks_sparse(np.asarray(features[:SAMPLE])):
+            return None
+        starts = range(0, n, ROWS_AT_ONCE)
+        parts: list[Masked] = [Masked.none(d, dtype)] * len(starts)
+
+        def part(first: int, last: int) -> None:
+            for i in range(first, last):
+                stop = min(starts[i] + ROWS_AT_ONCE, n)
+                which = slice(starts[i], stop) if rows is None else rows[starts[i] : stop]
+                parts[i] = Masked.of(np.asarray(features[which]), dtype)
+
+        ops.in_parts(part, len(parts), n * d)
+        return cls(ops, dtype, Masked.joined(parts))
+
+    def load(
+        self, rows: NDArray[np.intp], batch_size: int, slot: int, *, training: bool = True
+    ) -> list[Batch]:
+        """Take rows; see `ListedRows.load`."""
+        n_batches, found = -(-len(rows) // batch_size), self._slots[slot]
+        if found is None or len(found[1]) < n_batches or found[0].batch_size < batch_size:
+            buffers = _ListBuffers(n_batches, batch_size, self._masked.n_features, self._dtype)
+            batches = [SparseBatch(self._ops, self._dtype) for _ in range(n_batches)]
+            self._slots[slot] = found = buffers, batches
+        return found[0].load(self._masked, rows, batch_size, found[1], training=training)
 
 
 class SparseRows(ListedRows):
@@ -230,7 +288,7 @@ class _ListBuffers:
         dtype: np.dtype[np.floating[Any]],
         n_places: int | None = None,
     ) -> None:
-        self._n_features, self._dtype = n_features, dtype
+        self._n_features, self.batch_size = n_features, batch_size
         n_rows, n_columns = -(-batch_size // 2), -(-n_features // 2)
         n_by_samples = n_places or n_rows * n_features
         n_by_pixels = n_places or n_columns * batch_size
@@ -245,27 +303,40 @@ class _ListBuffers:
             np.empty((n_batches, n_columns + 2), np.uint32),
         )
 
+    def load(
+        self,
+        masked: Masked,
+        rows: NDArray[np.intp],
+        batch_size: int,
+        batches: Sequence[Batch],
+        *,
+        training: bool,
+    ) -> list[Batch]:
+        """List these rows, cut into batches; those that are not sparse hold them as they are."""
+        self.list(masked, rows, batch_size, training=training)
+        loaded: list[Batch] = []
+        for b, start in enumerate(range(0, len(rows), batch_size)):
+            batch, of_batch = batches[b], rows[start : start + batch_size]
+            assert isinstance(batch, SparseBatch)
+            # decided for each batch by itself, so it does not matter which ones are loaded together
+            if not self.give(b, len(of_batch), batch, training=training):
+                batch.load_dense(masked.dense(of_batch))
+            loaded.append(batch)
+        return loaded
+
     def list(
-        self, features: NDArray[Any], rows: NDArray[np.intp], batch_size: int, *, training: bool
+        self, masked: Masked, rows: NDArray[np.intp], batch_size: int, *, training: bool
     ) -> None:
         """List these rows, cut into batches."""
-        blank = np.zeros((1, features.shape[1]), features.dtype)
-        features = np.ascontiguousarray(features).view()
-        for array in (features, blank):
-            array.flags.writeable = False  # as mapped files are: another type to the compiler
         values, samples, starts = self._by_pixels
-        listing.list_group(
-            features,
-            _eights(features),
+        masks.pair_group(
+            *masked[:3],
             rows,
             batch_size,
-            self._dtype.type(1 / 255 if features.dtype == np.uint8 else 1),
             *self._by_samples,
             values,
             samples,
             starts if training else starts[:0],
-            blank,
-            _eights(blank),
         )
 
     def give(self, b: int, n: int, batch: SparseBatch, *, training: bool) -> bool:
@@ -292,14 +363,3 @@ def _looks_sparse(sample: NDArray[Any]) -> bool:
     something = sample != 0
     either = something[: n - n % 2].reshape(n // 2, 2, d).any(axis=1)
     return _is_sparse(int(either.sum()), n, d)
-
-
-def _eights(pixels: NDArray[Any]) -> NDArray[np.uint64]:
-    """Return the same pixels, eight in one number; none if the rows cannot be cut into eights."""
-    if pixels.dtype == np.uint8 and pixels.shape[1] % 8 == 0:
-        eights = pixels.view(np.uint64)
-        if eights.flags.aligned:
-            return eights
-    eights = np.empty((len(pixels), 0), np.uint64)
-    eights.flags.writeable = False
-    return eights
