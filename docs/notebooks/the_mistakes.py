@@ -14,9 +14,9 @@
 # %% [markdown]
 # # The mistakes
 #
-# The study that inknet grew out of ends with an honest list of mistakes, each found after a long time.
-# Here each is made on purpose. The doctor, which looks at every training, names it; then it is mended.
-# This needs the extra `sklearn`, for its digits.
+# The study that inknet grew out of ends with an honest list of mistakes, each found after a long
+# time. Here each is made on purpose. The doctor, which looks at every training, names it; then it
+# is mended. This needs the extra `sklearn`, for its digits.
 
 # %%
 import numpy as np
@@ -79,8 +79,8 @@ assert history[-1].val_accuracy < sound[-1].val_accuracy
 # %% [markdown]
 # ## Too large a network, and no regularization
 #
-# 156,000 weights for 1,200 digits learn each by heart. It costs time, and here not much accuracy: both
-# findings are notes.
+# 156,000 weights for 1,200 digits learn each by heart. It costs time, and here not much accuracy:
+# both findings are notes.
 
 # %%
 history = learn(PARTS, hidden=(512, 256), num_epochs=10)
@@ -99,8 +99,8 @@ print(said(history)["zero-biases"])
 # %% [markdown]
 # ## Exploding gradients
 #
-# Weights that start twelve times too large send gradients back that are larger still. The doctor sees
-# it before the first step.
+# Weights that start twelve times too large send gradients back that are larger still. The doctor
+# sees it before the first step.
 
 # %%
 model = MLP([64, 32, 32, 32, 32, 10], ["relu"] * 4 + ["softmax"])
@@ -118,12 +118,13 @@ assert "exploding-gradients" not in said(history)
 # %% [markdown]
 # ## A test set that is too small
 #
-# With few samples to judge by, a difference of a point may be chance. The doctor gives the interval.
+# With few samples to judge by, a difference of a point may be chance. The doctor gives the
+# interval.
 
 # %%
 history = learn((*PARTS[:2], X[n : n + 150], y[n : n + 150]))
 print(said(history)["small-part"])
 
 # %% [markdown]
-# All findings, and how each is decided: the page *What the doctor finds*. How often they are right:
-# *The doctor, measured*.
+# All findings, and how each is decided: the page *What the doctor finds*. How often they are
+# right: *The doctor, measured*.

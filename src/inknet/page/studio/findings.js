@@ -42,7 +42,7 @@ function drawn({ identifier, severity, title, evidence, reason, advice, settings
     "details",
     { className: `finding ${severity}`, open: isOpen },
     element("summary", {}, element("span", { className: "severity" }, severity), ` ${title}`),
-    element("p", {}, `${evidence}.`),
+    element("p", {}, `${evidence[0].toUpperCase()}${evidence.slice(1)}.`),
     element("p", {}, element("b", {}, "Why it matters: "), `${reason}.`),
     element("p", {}, element("b", {}, "What helps: "), advice, ...paste),
   );
