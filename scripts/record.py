@@ -31,6 +31,7 @@ from statistics import mean, median
 from typing import Any
 
 import numpy as np
+import tomli_w
 
 from inknet.errors import InputError, StudyStopped
 from inknet.experiments import backends
@@ -232,8 +233,12 @@ def settings_of(changed: Results) -> str:
 
 
 def digest(recipe: str) -> str:
-    """Return a short digest of a recipe, which shows whether it was changed."""
-    return hashlib.sha256(load_recipe(recipe).to_toml().encode()).hexdigest()[:12]
+    """Return a short digest of a recipe, which shows whether it was changed.
+
+    Keys that have their default do not count, so that a new one changes no digest.
+    """
+    changed = load_recipe(recipe).model_dump(exclude_defaults=True)
+    return hashlib.sha256(tomli_w.dumps(changed).encode()).hexdigest()[:12]
 
 
 def measure_speed(rounds: int = 15) -> Results:

@@ -20,6 +20,7 @@ def cells(path):
 
 def test_there_are_these():
     names = ["back_propagation_by_hand", "from_scikit_learn", "read_my_own_handwriting"]
+    names.append("the_mistakes")
     assert [path.stem for path in NOTEBOOKS] == names
 
 

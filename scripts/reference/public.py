@@ -60,6 +60,7 @@ GROUPS_OF_NAMES = (
         (
             *_of("inknet.training.history", "History", "EpochRecord"),
             *_of("inknet.training.ending", "Ending"),
+            *_of("inknet.training.findings", "Finding"),
             *_of("inknet.report.evaluation", "Evaluation"),
             *_of("inknet.report.calibration", "Calibration", "Reliability"),
             *_of("inknet.photo.reading", "Reading"),
@@ -90,6 +91,8 @@ GROUPS_OF_NAMES = (
         "`Session`. [Writing a callback](../howto/callback.md) shows how.",
         (
             *_of("inknet.training.callbacks", "Callback"),
+            *_of("inknet.training.notebook", "LivePlot"),
+            *_of("inknet.doctor.doctor", "Doctor"),
             *_of("inknet.training.session", "Session"),
         ),
     ),

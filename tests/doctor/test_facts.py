@@ -58,7 +58,7 @@ def test_neighbours_answer_as_those_of_scikit_learn() -> None:
     theirs = KNeighborsClassifier(5).fit((X[:400] - mean) / deviation, y[:400])
     accuracy = theirs.score((X[400:] - mean) / deviation, y[400:])
     assert opinion.nearest == pytest.approx(accuracy, abs=0.02)  # ties are broken otherwise
-    assert opinion.linear > 0.8
+    assert opinion.linear > 0.7
 
 
 def test_wrong_labels_are_contradicted_by_their_neighbours() -> None:

@@ -68,6 +68,7 @@ def test_it_has_every_parameter_of_scikit_learns_with_its_default():
         "schedule",
         "scoring",
         "callbacks",
+        "doctor",
         *StepOptions.__annotations__,
     }
 

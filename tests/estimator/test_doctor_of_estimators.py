@@ -49,5 +49,5 @@ def test_a_sound_fit_gets_no_warning_and_the_same_weights() -> None:
 
 
 def test_l_bfgs_has_no_doctor() -> None:
-    with pytest.raises(ValueError, match="doctor=True needs the solver 'sgd' or 'adam'"):
+    with pytest.raises(ValueError, match="doctor=True needs the solver 'sgd', 'adam' or 'adamw'"):
         MLPClassifier(solver="lbfgs", doctor=True).fit(Z, y)

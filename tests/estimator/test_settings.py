@@ -88,7 +88,7 @@ WITH = {
 
 @pytest.mark.parametrize("solver", ["lbfgs", "sgd", "adam", "adamw"])
 def test_each_setting_changes_the_result_or_is_refused(solver):
-    documented = {*OTHER, "solver", "verbose", "warm_start"}
+    documented = {*OTHER, "solver", "verbose", "warm_start", "doctor"}
     assert documented == set(MLPClassifier().get_params())
     for name, value in OTHER.items():
         if name in PASSED_OVER[solver]:

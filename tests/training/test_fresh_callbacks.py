@@ -363,7 +363,7 @@ def test_what_is_no_list_of_callbacks_is_refused_in_one_line(wrong, says):
         with pytest.raises(InputError, match=says):
             MLP([4, 3]).train(data.features, data.labels, print_interval=interval, callbacks=wrong)
     if isinstance(wrong, list):
-        with pytest.raises(InputError, match=says):
+        with pytest.raises(ValueError, match=says):  # of scikit-learn's own kind
             MLPClassifier(callbacks=wrong).fit(data.features, data.labels)
 
 

@@ -18,7 +18,7 @@ def doctor(
     ] = None,
     other: Annotated[
         Path | None,
-        typer.Argument(metavar="[OTHER]", help="A second run: do the two differ?"),
+        typer.Argument(metavar="[OTHER]", help="A second run: says whether the two differ."),
     ] = None,
     data: Annotated[
         str | None,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from inknet.doctor import rules_of_data, rules_of_layers, rules_of_results, rules_of_steps
+from inknet.doctor import (
+    rules_of_data,
+    rules_of_layers,
+    rules_of_restraints,
+    rules_of_results,
+    rules_of_steps,
+)
 from inknet.doctor.case import Case
 from inknet.doctor.rule import Rule
 from inknet.training.findings import Finding, ranked
@@ -12,6 +18,8 @@ from inknet.training.findings import Finding, ranked
 RULES: tuple[Rule, ...] = (
     *rules_of_data.RULES,
     *rules_of_layers.AT_THE_START,
+    *rules_of_steps.FIRST,
+    *rules_of_restraints.RULES,
     *rules_of_steps.RULES,
     *rules_of_layers.LATER,
     *rules_of_results.RULES,

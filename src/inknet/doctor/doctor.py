@@ -42,9 +42,9 @@ class Doctor(Callback):
 
     Parameters
     ----------
-    on_finding
+    on_finding : callable, optional
         Called with each finding once, when it is found: what prints or logs it.
-    augment
+    augment : AugmentRecipe, optional
         How the training images are distorted.
 
     Attributes

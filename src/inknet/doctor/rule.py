@@ -80,6 +80,11 @@ class Rule:
         )
 
 
+def rounded(value: float) -> str:
+    """Return a number with one digit, as a recipe has it."""
+    return f"{float(f'{value:.1g}'):.10f}".rstrip("0") if value < 1 else f"{value:g}"
+
+
 def rule(
     identifier: str, title: str, reason: str, explains: tuple[str, ...] = ()
 ) -> Callable[[Look], Rule]:

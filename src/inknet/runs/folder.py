@@ -139,7 +139,13 @@ class Run:
 
     @property
     def findings(self) -> list[Finding]:
-        """What the doctor said of the training, the worst first; of older runs, nothing."""
+        """What the doctor said of the training, the worst first; of older runs, nothing.
+
+        Raises
+        ------
+        InputError
+            If they are not what a run writes.
+        """
         try:
             return [Finding.from_dict(values) for values in self.metrics.get("findings", [])]
         except (KeyError, TypeError, ValueError):

@@ -174,7 +174,9 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
         y : array-like of shape (n_samples,), or (n_samples, n_labels) of 0 and 1
+            Labels; or for each label whether a sample has it.
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
         classes : array-like of shape (n_classes,)

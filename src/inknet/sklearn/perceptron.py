@@ -346,6 +346,7 @@ class Perceptron(CallbackSupport, ClassNamePrefixFeaturesOutMixin, TransformerMi
         Returns
         -------
         ndarray of shape (n_samples, width of the last hidden layer)
+            The outputs of the neurons of that layer.
 
         Raises
         ------

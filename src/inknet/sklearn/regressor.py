@@ -143,7 +143,9 @@ class MLPRegressor(RegressorMixin, Perceptron):
         Parameters
         ----------
         X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Features.
         y : array-like of shape (n_samples,), or (n_samples, n_outputs)
+            Numbers.
         sample_weight : array-like of shape (n_samples,), optional
             How much each sample counts.
 

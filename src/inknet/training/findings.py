@@ -60,8 +60,16 @@ class Finding:
     def lines(self, words: Callable[[Sequence[str]], str] | None = None) -> tuple[str, str, str]:
         """Return what is wrong, why it matters, and what helps.
 
-        ``words`` returns the settings as whoever trains writes them; without it, as options of
-        ``inknet train``.
+        Parameters
+        ----------
+        words : callable, optional
+            Returns settings as whoever trains writes them; without it, as options of
+            ``inknet train``.
+
+        Returns
+        -------
+        tuple of str
+            Three lines.
         """
         setting = self.setting if words is None else words(self.settings)
         paste = f": {setting}" if setting else ""
@@ -82,12 +90,34 @@ class Finding:
         return f"<p><b>{first}</b><br>{'<br>'.join(others)}</p>"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the finding as values that JSON can hold."""
+        """Return the finding as values that JSON can hold.
+
+        Returns
+        -------
+        dict
+            The attributes by their names.
+        """
         return {**asdict(self), "settings": list(self.settings), "rows": list(self.rows)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Finding:
-        """Return the finding that `to_dict` wrote; raise `ValueError` if it is none."""
+        """Return the finding that `to_dict` wrote.
+
+        Parameters
+        ----------
+        values : dict
+            The attributes by their names.
+
+        Returns
+        -------
+        Finding
+            The same finding.
+
+        Raises
+        ------
+        ValueError
+            If they are not those of a finding.
+        """
         known = {field.name for field in fields(cls)}
         texts = ("identifier", "title", "evidence", "reason", "advice")
         settings, rows = values.get("settings"), values.get("rows")

@@ -111,9 +111,9 @@ class History:
     findings : list of Finding
         What the doctor says of it, the worst first.
     train_loss, train_accuracy : float or None
-        Of the network that the training left, on all training samples; None if a signal or an error
-        ended it, or the loss is not finite. ``history["train_loss"]`` has what each epoch measured
-        on a part of them.
+        Mean cross-entropy in nats, and accuracy as a fraction of 1, of the network that the
+        training left, on all training samples; None if a signal or an error ended it, or the loss
+        is not finite. ``history["train_loss"]`` has what each epoch measured on a part of them.
     """
 
     records: list[EpochRecord] = field(default_factory=list)

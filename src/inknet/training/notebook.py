@@ -98,7 +98,7 @@ class LivePlot(Callback):
     Parameters
     ----------
     seconds : float
-        The shortest time between two drawings.
+        The shortest time between two drawings, in seconds.
     """
 
     def __init__(self, seconds: float = 1.0) -> None:

@@ -62,4 +62,4 @@ class Session(Protocol):
 
     @property
     def loss(self) -> float:
-        """The mean loss of the newest batch before its step, without the penalty."""
+        """Mean cross-entropy, in nats, of the newest batch before its step; without the penalty."""
