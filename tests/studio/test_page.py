@@ -282,6 +282,22 @@ def test_a_training_is_started_paused_resumed_and_stopped_and_the_curves_move(pa
     assert done < rows.count() < 400
 
 
+def test_what_is_wrong_with_a_training_is_said_beside_its_curves(page):
+    open_place(page, "train", run="one")
+    page.locator("#source").select_option("sample")
+    page.locator("[id='set-training.epochs']").fill("4")
+    page.locator("[id='set-network.hidden']").fill("24")
+    page.locator("[id='set-training.learning_rate']").fill("30.0")
+    page.locator("#start:enabled").click()
+    findings = page.locator("#findings")
+    expect(findings).to_contain_text("the learning rate is too high", timeout=30_000)
+    expect(findings).to_contain_text("--set training.learning_rate=0.00")
+    expect(page.locator("#training")).to_contain_text("of its test data right", timeout=30_000)
+    expect(findings.locator(".warning, .error").first).to_have_attribute("open", "")
+    page.reload()  # of the finished run
+    expect(findings).to_contain_text("the learning rate is too high")
+
+
 def test_a_rate_ten_times_too_high_is_one_button(page):
     open_place(page, "train", run="one")
     page.locator("#start:enabled").wait_for()

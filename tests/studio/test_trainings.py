@@ -115,6 +115,14 @@ def test_it_begins_with_what_is_trained_and_shows_the_first_layer(watched):
     assert np.sum(picture["confusion"]) == min(n_val, 500)
 
 
+def test_what_the_doctor_finds_is_told_once_each(watched):
+    studio, root, run = watched
+    found = [data for _, event, data in told(studio, run) if event == "finding"]
+    identifiers = [one["identifier"] for one in found]
+    assert len(set(identifiers)) == len(identifiers)
+    assert {one.identifier for one in Run.open(root / run).findings} == set(identifiers) != set()
+
+
 def test_it_leaves_the_same_run_as_the_command_would(watched, trained, tmp_path):
     _, root, run = watched
     ours, theirs = (

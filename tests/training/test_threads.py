@@ -153,7 +153,8 @@ def test_a_bound_on_the_threads_of_blas_holds_for_those_of_a_training(
         monkeypatch.setattr(parallel, name, value)
     monkeypatch.setattr(threads, "n_cores", lambda: 4)
     monkeypatch.setattr("inknet.training.prefetch.allowed_threads", threads.allowed_threads)
-    monkeypatch.setattr("inknet.sklearn.solvers.LEAST_WORK_TO_COMPILE", 0)
+    monkeypatch.setattr("inknet.training.fastest.LEAST_WORK", 0)
+    monkeypatch.setattr("inknet.sklearn.solvers.LEAST_WORK_TO_LIMIT", 0)
     count = CountParts()
     with threadpool_limits(n_allowed, user_api="blas"):
         train(count)

@@ -1,7 +1,7 @@
 """Compiled kernels on disk: compiled by one process for all, and never trusted when damaged.
 
 numba keeps what it compiles in files, and trusts them: one that is damaged is an error, or ends the
-process, each time again; and so does a disk that is full. Here a file begins with the digest of the
+process, each time again; and so does a disk that is full. Here a file ends with the digest of the
 rest. What does not fit is passed over, and written again. While one process compiles a kernel, the
 others wait for it.
 """
@@ -18,6 +18,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 from inknet.nn.ops.notice import notice
 
+DIGEST_SIZE = sha256().digest_size
 LONGEST_WAIT = 60.0
 """Seconds that a process waits for another one that compiles the same kernel."""
 
@@ -56,26 +57,19 @@ class CheckedFiles(IndexDataCacheFile):
     def _load_index(self) -> Any:
         try:
             return super()._load_index()
-        except Exception:  # whatever a damaged file makes of `pickle`
+        except Exception:  # whatever numba makes of a damaged file
             return {}  # it is written anew with the next signature
 
     def _load_data(self, name: str) -> Any:
         content = Path(self._data_path(name)).read_bytes()
-        digest, content = content[:32], content[32:]
-        if sha256(content).digest() != digest:
+        if sha256(content[:-DIGEST_SIZE]).digest() != content[-DIGEST_SIZE:]:
             raise OSError(f"{name} is damaged")  # numba takes it for missing
-        return self._loads(content)
+        return super()._load_data(name)  # which passes over what follows its own
 
     def _save_data(self, name: str, data: Any) -> None:
         content = self._dump(data)
         with self._open_for_write(self._data_path(name)) as file:
-            file.write(sha256(content).digest() + content)
-
-    @staticmethod
-    def _loads(content: bytes) -> Any:
-        import pickle
-
-        return pickle.loads(content)
+            file.write(content + sha256(content).digest())
 
 
 class CodeCache(FunctionCache):
