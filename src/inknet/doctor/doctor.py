@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from inknet.recipes import AugmentRecipe
     from inknet.training.session import Session
 
-MOST_LOOKS = 30
+MOST_LOOKS = 24
 """So many steps of a training are looked at, evenly spread, and the first few besides."""
 MOST_CLASSES = 200
 """For more classes, no simple models are fitted."""

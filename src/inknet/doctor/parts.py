@@ -12,7 +12,7 @@ from inknet.data import Dataset
 from inknet.doctor.facts import Rows, evenly
 
 MOST_HASHED = 60_000
-MOST_COLUMNS = 24
+MOST_COLUMNS = 12
 """Rows are compared by so many columns first, and in whole if these are equal."""
 
 
