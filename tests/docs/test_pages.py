@@ -56,7 +56,9 @@ def drawing(monkeypatch: pytest.MonkeyPatch) -> None:
         matplotlib.use("agg")
         monkeypatch.setattr("matplotlib.figure.Figure.show", lambda figure: None)
         yield
-        matplotlib.pyplot.close("all")
+        import matplotlib.pyplot as plt
+
+        plt.close("all")
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if fenced(p, "{code-cell}")], ids=name_of)
