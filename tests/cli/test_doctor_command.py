@@ -114,6 +114,8 @@ def test_fix_mends_as_it_goes_and_tells_what_it_changed(folder: Path) -> None:
     assert run.recipe.training.standardize
     assert run.recipe.training.learning_rate < 300
     assert run.metrics["validation"]["accuracy"] > 0.9
+    said = finish("doctor", "fixed", folder=folder).stdout
+    assert "changed by --doctor fix: training.standardize=true" in said
     assert "It changed the recipe" in (run.folder / "report.html").read_text("utf-8")
 
 
@@ -125,11 +127,15 @@ def test_data_and_recipe_are_examined_before_a_training(folder: Path) -> None:
     assert "checked: its gradients differ from finite differences by " in result.stdout
     result = finish("doctor", "--data", "sample", folder=folder)
     assert result.stdout.splitlines()[-1] == "nothing wrong was found"
+    for rate, identifier in (("30.0", "rate-too-high"), ("1e-9", "rate-too-low")):
+        words = ["--data", "sample", "--set", f"training.learning_rate={rate}"]
+        assert f"warning [{identifier}]" in finish("doctor", *words, folder=folder).stdout
 
 
 def test_two_runs_that_differ_by_chance_are_told_so(folder: Path, trained: str) -> None:
     result = finish("doctor", "run", "run", folder=folder)
     assert result.stdout.startswith("note [same-but-for-noise] these two are not different: ")
+    assert "nothing wrong" not in result.stdout
 
 
 def test_an_unfinished_training_can_be_asked_about(folder: Path) -> None:

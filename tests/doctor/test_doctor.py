@@ -7,16 +7,18 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.datasets import load_wine
 
 from benchmarks.doctor_cases import Trial, broken_trials, sound
-from inknet import MLP, InputError
+from inknet import MLP, Callback, InputError
 from inknet.doctor import Doctor
 from inknet.doctor import doctor as module
 from inknet.training.findings import Finding, Severity, ranked
 from inknet.training.history import History
+from inknet.training.session import Session
 
 
 def wine() -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]]:
@@ -194,6 +196,26 @@ def test_a_training_that_diverges_is_told_with_a_rate_that_works() -> None:
     assert mlp.history is not None
     assert mlp.history.findings[0].severity == "error"
     assert "diverged" in named(mlp.history)
+
+
+class Enough(Callback):
+    def on_epoch_end(self, trainer: Session) -> None:
+        trainer.stop_reason = "enough"
+
+
+def test_a_training_that_a_callback_ended_is_not_told_to_last_longer() -> None:
+    history = MLP([13, 8, 3]).train(*wine(), 1e-4, 100, 32, callbacks=[Enough()])
+    assert len(history) == 1
+    assert not {"too-few-epochs", "batch-too-large", "still-falling"} & set(named(history))
+
+
+def test_a_column_is_called_by_its_name() -> None:
+    X, y, *_ = wine()
+    frame = pd.DataFrame(X, columns=[f"measure {i}" for i in range(13)])
+    frame["measure 4"] *= 5000
+    history = MLP([13, 8, 3]).train(frame, y, num_epochs=2)
+    (finding,) = (one for one in history.findings if one.identifier == "features-not-scaled")
+    assert finding.evidence.startswith("column 'measure 4' has a standard deviation of ")
 
 
 def test_dead_neurons_are_counted_as_they_are() -> None:

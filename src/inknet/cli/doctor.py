@@ -43,7 +43,7 @@ def doctor(
 ) -> None:
     """Say what is wrong with a training, or with data and recipe before one."""
     from inknet.recipes import load_recipe
-    from inknet.runs.doctoring import compared, examine, findings_of_run
+    from inknet.runs.doctoring import changed_by_doctor, compared, examine, findings_of_run
 
     checks: list[str] = []
     if run is not None:
@@ -73,8 +73,10 @@ def doctor(
 
     for check in checks:
         say(f"checked: {check}")
+    for change in changed_by_doctor(run):
+        say(f"changed by --doctor fix: {change}")
     console = Terminal(soft_wrap=True)
     for finding in findings:
         print_finding(console, finding)
-    if not any(finding.is_alarm for finding in findings):
+    if other is None and not any(finding.is_alarm for finding in findings):
         say("nothing wrong was found")

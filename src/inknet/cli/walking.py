@@ -275,6 +275,12 @@ class Page(Paper):
             f"recipe {self.subject.recipe.name}: {self._settings(taken)}.",
             2,
         )
+        if self.subject.recipe.training.standardize:
+            self.words(
+                "The run standardized its features while it trained. Here they are as they are, so "
+                "this is no step of that training, and its rate may be too high for it.",
+                2,
+            )
         self.words(tidy(taken.loss.formula), 2, "bold")
         self.head_of_checks()
         for change in taken.changes:

@@ -148,6 +148,12 @@ class Case:
         return self.history[-1 if best is None else best - 1].train_accuracy
 
     @property
+    def was_ended(self) -> bool:
+        """Whether a callback or a signal ended it before its last epoch: more were wanted."""
+        ending = self.history.ending
+        return ending.own_words or ending.by_signal
+
+    @property
     def falls_short(self) -> bool:
         """Whether a simple model is better by more than chance explains."""
         if self.opinion is None or self.reached is None:

@@ -12,10 +12,12 @@ from inknet.doctor.case import Case
 from inknet.doctor.diagnosis import diagnose
 from inknet.doctor.doctor import add_samples, start_of
 from inknet.doctor.parts import Part, part_of
+from inknet.doctor.rule import rounded
+from inknet.doctor.rules_of_steps import USUAL
 from inknet.doctor.signs import Signs, norm, signs_of_layers
 from inknet.nn.gradcheck import both_gradients, worst_array
 from inknet.nn.network import Network
-from inknet.nn.optimizers import Adam
+from inknet.nn.optimizers import Adam, clip_by_norm
 from inknet.training.findings import Finding, ranked
 from inknet.training.history import History
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 ONE_BATCH = 64
 STEPS, RATE = 300, 0.01
 ENOUGH = 0.95
+TRIAL_STEPS = 40
+TOO_LONG, TOO_SHORT = 0.5, 1e-5
+"""How far a step moves the weights of a layer, over their norm; healthy steps are near 1e-3."""
 MOST_CHECKED = 3_000
 """Parameters of the small network whose gradients are compared with differences."""
 LARGEST_ERROR = 1e-4
@@ -64,6 +69,10 @@ def checkup(
     checks.append(f"of one batch of {len(rows)} samples it learned {learned:.1%} in {steps} steps")
     if learned < ENOUGH:
         found.append(_cannot_learn(learned, len(rows), steps))
+    ratio = _step_ratio(deepcopy(network), part, settings)
+    checks.append(f"a step at the rate of {settings.learning_rate:g} moves weights by {ratio:.1e}")
+    if not TOO_SHORT < ratio < TOO_LONG:
+        found.append(_wrong_rate(ratio, settings))
     error, name = _gradient_error(network, part)
     how_far = f"by {error:.1e} at most, in {name}" if error else "by no more than rounding"
     checks.append(f"its gradients differ from finite differences {how_far}")
@@ -100,6 +109,32 @@ def _learn_one_batch(network: Network, x: np.ndarray, labels: np.ndarray) -> tup
     return right, STEPS
 
 
+def _step_ratio(network: Network, part: Part, settings: TrainingRecipe) -> float:
+    """Return how far a step at the highest rate moves a layer, over its initial norm: the median.
+
+    Of the layer that it moves farthest; the first steps, which are longer with Adam, do not count.
+    """
+    from inknet.training.loop import optimizer_for
+
+    optimizer, generator = optimizer_for(settings, network), np.random.default_rng(0)
+    batch = len(part) if settings.batch_size == "all" else min(settings.batch_size, len(part))
+    ratios, first = [], [max(norm(dense.weight), 1e-30) for dense in network.dense_layers]
+    with np.errstate(all="ignore"):
+        for step in range(TRIAL_STEPS):
+            rows = generator.integers(len(part), size=min(batch, 256))
+            x = part.take(rows).astype(network.dtype)
+            network.loss_and_gradients(x, part.targets[rows], generator)
+            if settings.clip_norm is not None:
+                clip_by_norm(network.gradients, settings.clip_norm)
+            before = [dense.weight.copy() for dense in network.dense_layers]
+            optimizer.step(network.parameters, network.gradients, settings.learning_rate)
+            if step >= TRIAL_STEPS // 2:
+                layers = zip(network.dense_layers, before, first, strict=True)
+                ratios.append(max(norm(d.weight - weight) / size for d, weight, size in layers))
+    ratio = float(np.median(ratios))
+    return ratio if np.isfinite(ratio) else float("inf")
+
+
 def _gradient_error(network: Network, part: Part) -> tuple[float, str]:
     """Compare the gradients of a narrow network of the same kinds of layers with differences."""
     from dataclasses import replace
@@ -123,6 +158,23 @@ def _cannot_learn(learned: float, n: int, steps: int) -> Finding:
         f"{learned:.1%} of {n} samples are right after {steps} steps of Adam on these alone",
         "what does not learn 64 samples by heart will not learn the others",
         "scale the features, make the network wider, and weaken dropout",
+    )
+
+
+def _wrong_rate(ratio: float, settings: TrainingRecipe) -> Finding:
+    is_high = ratio >= TOO_LONG
+    rate = f"training.learning_rate={rounded(USUAL[settings.optimizer])}"
+    return Finding(
+        "rate-too-high" if is_high else "rate-too-low",
+        "warning",
+        f"the learning rate is too {'high' if is_high else 'low'}",
+        f"steps at the rate of {settings.learning_rate:g} move weights by {ratio:.1e} of their "
+        "norm; healthy ones are near 1e-3",
+        "steps that are too long undo what was learned"
+        if is_high
+        else "so small steps lead nowhere",
+        "lower it" if is_high else "raise it",
+        (rate,),
     )
 
 

@@ -38,9 +38,10 @@ def comparison(
     alone, other_alone = int((right & ~right_too).sum()), int((right_too & ~right).sum())
     p = sign_test(alone, other_alone)
     accuracies = f"{right.mean():.2%} and {right_too.mean():.2%} of {len(right):,} samples"
+    chance = f"{p:.1%}" if p >= 0.001 else "less than 0.1%"
     evidence = (
         f"{name} and {other} have {accuracies} right; {alone} only the first, {other_alone} only "
-        f"the second, which chance does in {p:.1%} of such pairs"
+        f"the second, which chance does in {chance} of such pairs"
     )
     if p >= LEVEL:
         return Finding(

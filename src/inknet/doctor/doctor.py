@@ -212,7 +212,9 @@ def add_samples(case: Case, samples: Any, others: Any) -> None:
         return
     n_classes = max(case.n_classes, 2)
     case.train_rows = rows = train.some()
-    case.train = facts_of(rows, train.targets, n_classes, are_images=train.are_images)
+    case.train = facts_of(
+        rows, train.targets, n_classes, are_images=train.are_images, names=train.names
+    )
     if not train.are_images and rows.features.size <= MOST_COMPARED:
         case.columns = duplicated_columns(rows.features)
     if validation is None:

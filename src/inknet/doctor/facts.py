@@ -46,6 +46,8 @@ class Facts:
         How often neighbours are of different classes, as a share of what a random order gives.
     are_images : bool
         Whether the columns are pixels, which share one scale.
+    names : tuple of str
+        Of the columns, or none.
     """
 
     n: int
@@ -55,6 +57,11 @@ class Facts:
     largest: NDArray[Any]
     order: float
     are_images: bool
+    names: tuple[str, ...] = ()
+
+    def column(self, number: int) -> str:
+        """Return what a column is called: its name, or its number among the features, from 0."""
+        return f"column {self.names[number]!r}" if self.names else f"column {number}"
 
     @property
     def shares(self) -> NDArray[Any]:
@@ -63,7 +70,12 @@ class Facts:
 
 
 def facts_of(
-    rows: Rows, targets: NDArray[np.intp], n_classes: int, *, are_images: bool = False
+    rows: Rows,
+    targets: NDArray[np.intp],
+    n_classes: int,
+    *,
+    are_images: bool = False,
+    names: tuple[str, ...] = (),
 ) -> Facts:
     """Return the facts about a part of the data.
 
@@ -75,6 +87,8 @@ def facts_of(
         The classes of all its samples, in their order.
     n_classes
     are_images
+    names
+        Of the columns, or none.
     """
     X, n = rows.features, len(targets)
     counts = np.bincount(targets, minlength=n_classes)
@@ -88,6 +102,7 @@ def facts_of(
         largest=np.abs(X).max(axis=0).astype(np.float64),
         order=changes / expected if expected > 0 else 1.0,
         are_images=are_images,
+        names=names,
     )
 
 

@@ -28,6 +28,8 @@ class Part:
         Which stored rows they are.
     are_images
         Whether the columns are pixels.
+    names
+        Of the columns, or none.
     """
 
     def __init__(
@@ -37,9 +39,10 @@ class Part:
         rows: NDArray[np.intp] | None = None,
         *,
         are_images: bool = False,
+        names: tuple[str, ...] = (),
     ) -> None:
         self.features, self.targets, self._rows = features, targets, rows
-        self.are_images = are_images
+        self.are_images, self.names = are_images, names
 
     def __len__(self) -> int:
         """Return the number of samples."""
@@ -81,7 +84,8 @@ def part_of(samples: Any) -> tuple[Part | None, float]:
         return None, 0.0
     if isinstance(samples, Dataset):
         are_images = samples.image_shape is not None
-        return Part(samples.features, samples.targets, samples.rows, are_images=are_images), 0.0
+        arrays, names = (samples.features, samples.targets, samples.rows), samples.feature_names
+        return Part(*arrays, are_images=are_images, names=names), 0.0
     targets = np.asarray(samples.targets)
     if targets.ndim == 1:
         return Part(samples.features, targets.astype(np.intp)), 0.0

@@ -57,8 +57,8 @@ def features_not_scaled(case: Case) -> Seen | None:
     if ratio > UNEVEN:
         column = int(facts.spread.argmax())
         evidence = (
-            f"column {column} has a standard deviation of {facts.spread[column]:.3g}, the median "
-            f"column one of {float(np.median(varied)):.3g}"
+            f"{facts.column(column)} has a standard deviation of {facts.spread[column]:.3g}, the "
+            f"median column one of {float(np.median(varied)):.3g}"
         )
         return Seen("warning", evidence, advice, remedy)
     if size > LARGE:
@@ -82,7 +82,11 @@ def constant_columns(case: Case) -> Seen | None:
     constant = np.flatnonzero(case.train.spread == 0)
     if not len(constant):
         return None
-    return Seen("note", f"{_columns(constant)} the same in all samples", "leave them out")
+    if len(constant) == 1:
+        evidence = f"{case.train.column(int(constant[0]))} is the same in all samples"
+    else:
+        evidence = f"columns {_listed(constant)} are the same in all samples"
+    return Seen("note", evidence, "leave them out")
 
 
 @rule(
@@ -377,10 +381,6 @@ def wilson(share: float, n: int, z: float = 1.96) -> tuple[float, float]:
 def _listed(numbers: NDArray[np.intp]) -> str:
     some = ", ".join(map(str, numbers[:5]))
     return f"{some} and {len(numbers) - 5} more" if len(numbers) > 5 else some
-
-
-def _columns(numbers: NDArray[np.intp]) -> str:
-    return f"column {numbers[0]} is" if len(numbers) == 1 else f"columns {_listed(numbers)} are"
 
 
 RULES = (

@@ -214,7 +214,7 @@ def still_falling(case: Case) -> Seen | None:
     """The validation loss (without validation data, the training loss) of the last epoch is the
     lowest, and below 97 % of the one three epochs before. A note.
     """
-    if not case.is_over or case.epoch < 5:
+    if not case.is_over or case.epoch < 5 or case.was_ended:
         return None
     name = "val_loss" if case.history[-1].val_loss is not None else "train_loss"
     losses = case.history.column(name)

@@ -127,7 +127,7 @@ def too_few_epochs(case: Case) -> Seen | None:
     training samples; and these are not learned (below 90 %, or a simple model is better), while
     the loss falls in the last epoch.
     """
-    if not stays_behind(case) or _is_held_back(case) or case.train is None:
+    if case.was_ended or not stays_behind(case) or _is_held_back(case) or case.train is None:
         return None
     steps = case.epoch * case.steps_per_epoch
     if steps >= FEW_STEPS and not (case.epoch <= 3 and steps < 4 * FEW_STEPS):
@@ -154,7 +154,7 @@ def batch_too_large(case: Case) -> Seen | None:
     """An epoch has three steps or fewer, there were fewer than 300 in all, and the training
     samples are not learned (below 90 %, or a simple model is better).
     """
-    if not stays_behind(case) or case.train is None:
+    if case.was_ended or not stays_behind(case) or case.train is None:
         return None
     steps = case.epoch * case.steps_per_epoch
     if case.steps_per_epoch > 3 or steps >= FEW_STEPS:

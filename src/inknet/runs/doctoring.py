@@ -78,6 +78,13 @@ def findings_of_run(folder: str | Path) -> list[Finding]:
     return ranked([*saved, *more])
 
 
+def changed_by_doctor(folder: str | Path | None) -> list[str]:
+    """Return what ``--doctor fix`` changed in the recipe of a finished run, a line each."""
+    if folder is None or not (as_path(folder) / "metrics.json").is_file():
+        return []
+    return [str(change) for change in Run.open(folder).metrics.get("changes", [])]
+
+
 def examine(recipe: Recipe) -> tuple[list[Finding], list[str]]:
     """Return what is wrong with data and recipe before a training, and what was checked."""
     from inknet.training.arguments import on_one_scale
@@ -176,6 +183,6 @@ def _surest_mistakes(model: MLP, train: Any) -> Finding | None:
         "training samples that the model finds next to impossible",
         f"{len(found):,} of {len(targets):,}, the surest first: {listed}",
         "a label that a good model contradicts after it was told so often is probably wrong",
-        "look at them: inknet data show, and correct the labels",
+        "look at them, each by inknet data show SOURCE --number ROW, and correct the labels",
         rows=tuple(int(row) for row in stored[:MOST_LISTED]),
     )

@@ -43,8 +43,11 @@ def mend_and_train(
     """
     check_folder(folder, force)
     changes: list[str] = []
-    findings, _ = examine(recipe)
-    while (remedy := safe_remedy(findings, recipe, changes)) is not None:
+    for _ in range(MOST_ROUNDS):
+        findings = examine(recipe)[0]
+        remedy = safe_remedy(findings, recipe, changes)
+        if remedy is None:
+            break
         recipe = _apply(remedy, recipe, changes, tell)
     for _ in range(MOST_ROUNDS):
         try:
