@@ -11,8 +11,8 @@ from inknet import MLP, InputError
 from inknet.nn.architecture import Architecture
 from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY
-from inknet.nn.ops.numba import NumbaOps
-from inknet.predictor import Predictor
+from inknet.nn.ops.numba import NumbaOps, prediction
+from inknet.predictor import Predictor, fold
 
 OPS = [pytest.param(NUMPY, id="numpy"), pytest.param(NumbaOps(), id="numba")]
 
@@ -152,3 +152,49 @@ def test_the_predictor_of_a_model(monkeypatch):
     monkeypatch.setenv("INKNET_OPS", "fortran")
     with pytest.raises(InputError, match="INKNET_OPS is 'fortran'; expected numpy or numba"):
         model.predictor()
+
+
+@pytest.mark.parametrize("pairs", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("dims", [(9, 3), (40, 16, 2), (33, 17, 130, 3), (20, 300, 8, 5)])
+def test_layers_of_any_width_are_predicted_in_pairs(monkeypatch, dims, dtype, pairs):
+    if not pairs:
+        monkeypatch.setattr(prediction, "pairs_for", lambda dtype: None)
+    network = trained("leaky_relu", "before", dtype, dims)
+    generator = np.random.default_rng(2)
+    x = (generator.normal(size=(31, dims[0])) * (generator.random((31, dims[0])) < 0.3)).astype(
+        dtype
+    )
+    expected = softmax(network.infer(x).astype(float), axis=1)
+    tolerance = 1e-3 if dtype == "float32" else 1e-10
+    assert_allclose(Predictor(network, NumbaOps())(x), expected, rtol=tolerance, atol=tolerance)
+
+
+def test_an_answer_does_not_depend_on_the_partner_in_a_pair():
+    network = trained("tanh", "after", "float32", (60, 20, 5))
+    generator = np.random.default_rng(3)
+    x = (generator.normal(size=(51, 60)) * (generator.random((51, 60)) < 0.3)).astype("float32")
+    predict = Predictor(network, NumbaOps())
+    order = generator.permutation(51)
+    assert_array_equal(predict(x[order]), predict(x)[order])
+
+
+@pytest.mark.parametrize("row", [0, 1, 6])
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1.5, -0.1])
+def test_only_the_sample_beyond_the_limits_gets_no_answer(value, row):
+    network = trained("relu", "none", "float32")
+    x = np.random.default_rng(4).random((7, 9)).astype("float32")
+    answers = NumbaOps().answers(fold(network), 0.0, 1.0)
+    expected = answers(x)
+    x[row, 5] = value
+    found = answers(x)
+    assert np.isnan(found[row]).all()
+    assert_array_equal(np.delete(found, row, axis=0), np.delete(expected, row, axis=0))
+
+
+def test_zeros_are_beyond_limits_that_leave_them_out():
+    network = trained("relu", "none", "float32")
+    x = np.full((8, 9), 2, "float32")
+    x[3, 4] = 0
+    found = NumbaOps().answers(fold(network), 1.0, 3.0)(x)
+    assert_array_equal(np.isnan(found[:, 0]), np.arange(8) == 3)

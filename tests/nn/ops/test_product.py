@@ -86,12 +86,14 @@ def without_what_it_imports(patch):
 
 
 def without_what_it_looks_up_to_compile(patch):
+    patch.setattr(vectors, "one_pair", compiled_here(vectors.one_pair))
     patch.setattr(vectors, "product", compiled_here(vectors.product))
     patch.delattr(ir, "VectorType")
     return "has no attribute 'VectorType'"
 
 
 def with_another_meaning_of_what_it_calls(patch):
+    patch.setattr(vectors, "one_pair", compiled_here(vectors.one_pair))
     patch.setattr(vectors, "product", compiled_here(vectors.product))
     patch.setattr(vectors, "as_array", lambda kind: lambda *args: "nonsense")
     return "'str' object has no attribute"

@@ -143,6 +143,51 @@ add_pair_8, add_pair_4, add_pair_2, add_pair_1 = (_adder(n) for n in (8, 4, 2, 1
 
 
 @kernel
+def one_pair(
+    values: Floats,
+    indices: NDArray[np.uint32],
+    first: int,
+    last: int,
+    matrix: Floats,
+    start: Floats,
+    left: int,
+    right: int,
+    even: Floats,
+    odd: Floats,
+) -> None:
+    """Write columns ``left`` to ``right`` of ``start + sparse @ matrix``, for one pair of rows.
+
+    It goes by blocks, as large as possible. The last block may overlap the one before, and then
+    writes the same numbers again.
+    """
+    d = matrix.shape[1]
+    lanes = VECTOR_BYTES // matrix.itemsize
+    j = left
+    if LARGEST_BLOCK == 8:
+        while right - j >= 8 * lanes:
+            add_pair_8(values, indices, first, last, matrix, start, j, even, odd)
+            j += 8 * lanes
+        if right - j >= 4 * lanes:
+            add_pair_4(values, indices, first, last, matrix, start, j, even, odd)
+            j += 4 * lanes
+    while right - j >= 2 * lanes:
+        add_pair_2(values, indices, first, last, matrix, start, j, even, odd)
+        j += 2 * lanes
+    while right - j > 0 and d >= lanes:
+        j = min(j, d - lanes)
+        add_pair_1(values, indices, first, last, matrix, start, j, even, odd)
+        j += lanes
+    if d < lanes:
+        for j in range(d):
+            even[j] = odd[j] = start[j]
+        for k in range(first, last):
+            row = matrix[indices[k]]
+            for j in range(d):
+                even[j] += values[k, 0] * row[j]
+                odd[j] += values[k, 1] * row[j]
+
+
+@kernel
 def product(
     values: Floats,
     indices: NDArray[np.uint32],
@@ -156,11 +201,9 @@ def product(
     """Write pairs of rows of ``start + sparse @ matrix``; see `product.plain`.
 
     It goes by strips of columns, so that the part of the matrix that is fetched repeatedly stays in
-    the cache; and in a strip by blocks, as large as possible. The last block may overlap the one
-    before, and then writes the same numbers again.
+    the cache.
     """
     d = matrix.shape[1]
-    lanes = VECTOR_BYTES // matrix.itemsize
     strip = STRIP_BYTES // matrix.itemsize
     unused = np.empty(d, out.dtype)
     for left in range(0, d, strip):
@@ -170,26 +213,4 @@ def product(
             even, odd = out[2 * p], unused
             if 2 * p + 1 < len(out):
                 odd = out[2 * p + 1]
-            j = left
-            if LARGEST_BLOCK == 8:
-                while right - j >= 8 * lanes:
-                    add_pair_8(values, indices, a, b, matrix, start, j, even, odd)
-                    j += 8 * lanes
-                if right - j >= 4 * lanes:
-                    add_pair_4(values, indices, a, b, matrix, start, j, even, odd)
-                    j += 4 * lanes
-            while right - j >= 2 * lanes:
-                add_pair_2(values, indices, a, b, matrix, start, j, even, odd)
-                j += 2 * lanes
-            while right - j > 0 and d >= lanes:
-                j = min(j, d - lanes)
-                add_pair_1(values, indices, a, b, matrix, start, j, even, odd)
-                j += lanes
-            if d < lanes:
-                for j in range(d):
-                    even[j] = odd[j] = start[j]
-                for k in range(a, b):
-                    row = matrix[indices[k]]
-                    for j in range(d):
-                        even[j] += values[k, 0] * row[j]
-                        odd[j] += values[k, 1] * row[j]
+            one_pair(values, indices, a, b, matrix, start, left, right, even, odd)

@@ -1,0 +1,90 @@
+"""Many samples through all layers, two at a time.
+
+As in `sparse`, each row of a weight that is fetched serves two sums; what both samples have 0 at is
+skipped. All layers of a pair come one after the other, so what is between them stays in the fastest
+cache. The answer to a sample does not depend on its partner: it is added to in the same order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inknet.nn.arrays import Floats
+from inknet.nn.ops.numba.kernel import Real, kernel
+from inknet.nn.ops.numba.prediction import LINE
+from inknet.nn.ops.numba.vectors import one_pair
+
+
+@kernel
+def predict(
+    X: NDArray[Any],
+    scale: Real,
+    low: Real,
+    high: Real,
+    parameters: Floats,
+    widths: NDArray[np.intp],
+    curves: NDArray[np.intp],
+    slopes_below: Floats,
+    probabilities: Floats,
+) -> None:
+    """Do what `prediction.predict` does, for many samples."""
+    one, half = parameters.dtype.type(1), parameters.dtype.type(0.5)
+    lanes = LINE // parameters.itemsize
+    n, d = X.shape
+    widest = d
+    for width in widths:
+        widest = max(widest, width + lanes)
+    values = np.empty((widest + 1, 2), parameters.dtype)
+    places = np.empty(widest + 1, np.uint32)
+    every = np.arange(widest).astype(np.uint32)
+    sums = np.empty((2, widest), parameters.dtype)
+    even_sum, odd_sum = sums[0], sums[1]
+    for row in range(0, n, 2):
+        even, odd = X[row], X[min(row + 1, n - 1)]
+        m = 0
+        for i in range(d):
+            # always written, kept if nonzero: faster than a branch that is hard to predict
+            values[m, 0], values[m, 1], places[m] = even[i] * scale, odd[i] * scale, i
+            m += (even[i] != 0) | (odd[i] != 0)
+        even_out = odd_out = False
+        for k in range(m):
+            even_out |= not (low <= values[k, 0] <= high)
+            odd_out |= not (low <= values[k, 1] <= high)
+        indices, place, fan_in = places, 0, d
+        for layer in range(len(curves)):
+            width = widths[layer]
+            fan_out = (width + lanes - 1) // lanes * lanes
+            bias_at = place + fan_in * fan_out
+            weight = parameters[place:bias_at].reshape(fan_in, fan_out)
+            bias = parameters[bias_at : bias_at + fan_out]
+            one_pair(values, indices, 0, m, weight, bias, 0, fan_out, even_sum, odd_sum)
+            if curves[layer] == 0:
+                below = slopes_below[layer]
+                for j in range(width):
+                    values[j, 0] = even_sum[j] * (one if even_sum[j] > 0 else below)
+                    values[j, 1] = odd_sum[j] * (one if odd_sum[j] > 0 else below)
+            elif curves[layer] == 1:
+                for j in range(width):
+                    values[j, 0], values[j, 1] = np.tanh(even_sum[j]), np.tanh(odd_sum[j])
+            else:
+                for j in range(width):
+                    values[j, 0] = half + half * np.tanh(half * even_sum[j])
+                    values[j, 1] = half + half * np.tanh(half * odd_sum[j])
+            indices, place, m, fan_in = every, bias_at + fan_out, width, width
+        for which in range(min(2, n - row)):
+            answer = probabilities[row + which]
+            if even_out if which == 0 else odd_out:
+                answer[:] = np.nan
+                continue
+            largest = values[0, which]
+            for k in range(1, fan_in):
+                largest = max(largest, values[k, which])
+            total = parameters.dtype.type(0)
+            for k in range(fan_in):
+                answer[k] = np.exp(values[k, which] - largest)
+                total += answer[k]
+            for k in range(fan_in):
+                answer[k] /= total
