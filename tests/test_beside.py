@@ -18,6 +18,7 @@ from benchmarks.beside.installing import size
 from benchmarks.beside.ways import PROGRAMS, WAYS, Way
 from inknet import load_arrays
 from inknet.data import load
+from inknet.experiments.measured import MeasuredFile
 
 IMPORTED = {"scikit-learn": "sklearn", "keras": "jax", "pytorch": "torch"}
 """What the program of a way imports besides NumPy and Matplotlib."""
@@ -272,6 +273,16 @@ def one_run(*curve, seed=0, test=98.0, done=20.0, right=1):
     }
 
 
+def test_the_page_in_docs_is_what_its_figures_say_and_these_are_of_the_programs_as_they_are():
+    figures = MeasuredFile(beside.FIGURES).entries()
+    assert page.PAGE.read_text("utf-8") == page.render(figures)
+    assert (page.PAGE.parent / "pictures" / "beside.png").is_file()
+    assert list(figures) == list(WAYS)
+    for name, one in figures.items():
+        assert one["program"] == WAYS[name].digest(), f'make beside ARGS="{name}"'
+        assert [run["seed"] for run in one["runs"]] == list(WAYS[name].seeds)
+
+
 @pytest.fixture
 def results():
     first = one_run((3.0, 97.0, "epoch 1"), (6.0, 98.0, "epoch 2"), done=7.0, right=2)
@@ -296,10 +307,11 @@ def test_the_page_has_medians_means_and_what_was_not_reached(results):
     text = page.render(results)
     table = rows(text)
     lines = [str(count_lines(WAYS[name].source)) for name in ("keras", "micrograd")]
-    expected = ["2", "1,234", "5.0 (2 of 3 runs)", "7.0", "98.00 %", "1 of 10"]
+    expected = ["2", "1,234", "5.0 (2 of 3 runs)", "7.0", "98.00 %", "1"]
     assert table["Keras, on JAX"] == [lines[0], *expected]
-    expected = ["2", "100", "not reached (80.0 %)", "20.0", "79.50 %", "1 of 10"]
+    expected = ["2", "100", "not reached (80.0 %)", "20.0", "79.50 %", "1"]
     assert table["micrograd's style"] == [lines[1], *expected]
+    assert table[""][-1] == "notes read, of 10"
     assert "PyTorch" not in table
     assert "Left out: PyTorch (no matching distribution found)." in text
     assert "*Photographs*" not in text
@@ -310,12 +322,14 @@ def test_the_page_has_medians_means_and_what_was_not_reached(results):
 
 def test_one_number_at_a_time_is_extrapolated_by_its_speed_and_its_weights(results):
     text = page.render(results)
-    said = re.search(r"from 6000 images, (\d+) a second.*\((\d+) epochs\).*take (\d+) hours", text)
-    assert said is not None and said.groups() == ("100", "2", "0")
+    said = re.search(
+        r"from 6000 images, (\d+) a second.*\((\d+) epochs\).*take ([\d.]+) hours", text
+    )
+    assert said is not None and said.groups() == ("100", "2", "0.3")
     assert "32 times as many weights, about 0 days" in text  # 407,050 / 12,730
     assert page.parameters(784, 512, 10) == 785 * 512 + 513 * 10
     results["nielsen"]["runs"][0]["curve"] *= 36
-    assert "(72 epochs) would take 10 hours" in page.render(results)
+    assert "(72 epochs) would take 10.0 hours" in page.render(results)
     assert "about 13 days" in page.render(results)
 
 

@@ -122,7 +122,8 @@ def _table(ways: Results, kinds: list[str]) -> list[str]:
                 *(_share(runs, kind) for kind in kinds),
             )
         )
-    return table([*head, *(f"{kind} read" for kind in kinds)], rows)
+    first = next(iter(ways.values()))["runs"][0]
+    return table([*head, *(f"{kind} read, of {first['read'][kind][1]}" for kind in kinds)], rows)
 
 
 def reached(run: Results) -> float | None:
@@ -141,9 +142,8 @@ def _until(runs: list[Results]) -> str:
 
 
 def _share(runs: list[Results], kind: str) -> str:
-    """Return how many pictures of a kind were read, the mean of the runs, of how many."""
-    counts = [run["read"][kind] for run in runs]
-    return f"{mean(right for right, _ in counts):.0f} of {counts[0][1]}"
+    """Return how many pictures of a kind were read, the mean of the runs."""
+    return f"{mean(run['read'][kind][0] for run in runs):.0f}"
 
 
 def _left_out(results: Results) -> list[str]:
@@ -174,7 +174,7 @@ def _micrograd(ways: Results) -> list[str]:
     return [
         "One number at a time, as in micrograd's style, is for understanding. In its minute it "
         f"learned from {run['curve'][-1][2]}, {speed:.0f} a second, with 16 hidden neurons. As "
-        f"many images as in Nielsen's style ({epochs} epochs) would take {hours:.0f} hours at this "
+        f"many images as in Nielsen's style ({epochs} epochs) would take {hours:.1f} hours at this "
         f"speed; with 512 hidden neurons, {larger:.0f} times as many weights, about "
         f"{hours * larger / 24:.0f} days. That is computed, not measured."
     ]
@@ -206,13 +206,18 @@ def _machine(ways: Results) -> list[str]:
         f"On {'; '.join(machines)}. *Load* is the average load of the minute before the runs of a "
         "way began: of other work, and from the second way on of the way before too.",
         "",
-        *table(["", "measured", "seeds", "load", "versions"], rows),
+        *_words(table(["", "measured", "seeds", "load", "versions"], rows)),
     ]
 
 
+def _words(lines: list[str]) -> list[str]:
+    """Return a table with its columns set to the left."""
+    return [lines[0], lines[1].replace("---:", "---"), *lines[2:]]
+
+
 def _versions(name: str, packages: dict[str, str]) -> list[str]:
-    """Return the versions of the packages that a way was asked to install, and of NumPy."""
-    asked = {package.split("==")[0] for package in WAYS[name].packages}
+    """Return the versions of the packages that compute in a way."""
+    asked = {package.split("==")[0] for package in WAYS[name].packages} - {"matplotlib"}
     asked |= {"inknet", "numba", "numpy"}
     return [f"{p} {version}" for p, version in sorted(packages.items()) if p.lower() in asked]
 
@@ -252,7 +257,7 @@ def draw(results: Results, path: Path) -> None:
 
     path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context(fname=ROOT / "docs" / "_static" / "matplotlibrc"):
-        figure, axes = pyplot.subplots(figsize=(6, 3.6))
+        figure, axes = pyplot.subplots(figsize=(5, 3.8))
         for name in WAYS:
             for number, run in enumerate(results.get(name, {}).get("runs", [])):
                 seconds, errors = zip(*((s, 100 - a) for s, a, _ in run["curve"]), strict=True)
@@ -274,6 +279,6 @@ def draw(results: Results, path: Path) -> None:
             axis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("seconds since the start")
         axes.set_ylabel("validation error, %")
-        figure.legend(loc="outside upper center", ncols=4, fontsize=8)
+        figure.legend(loc="outside upper center", ncols=3, fontsize=9)
         figure.savefig(path)
         pyplot.close(figure)

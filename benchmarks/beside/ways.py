@@ -57,7 +57,7 @@ class Way:
 PICTURES_ALONE = (
     "Nothing prepares a photograph: a few lines expect white paper and a digit in the middle."
 )
-SCALE_OUTSIDE = "The saved file does not know that pixels are divided by 255."
+SCALE_OUTSIDE = "It does not know that pixels are divided by 255."
 
 WAYS = {
     "nielsen": Way(
@@ -89,11 +89,12 @@ WAYS = {
         "with_scikit_learn",
         ("scikit-learn", "matplotlib"),
         (
-            "Dropout, batch normalization, distortions, other activations for each layer, and a "
+            "Dropout, batch normalization, distortions, an activation for each layer, and a "
             "schedule for Adam.",
             "A training on a GPU.",
-            "The file is a pickle: to load it is to run code, and another version may refuse it. "
-            + SCALE_OUTSIDE,
+            "The file is a pickle: loading it runs code, and another version need not read it. "
+            + SCALE_OUTSIDE
+            + " A pipeline would know it, but cannot be trained an epoch at a time.",
             PICTURES_ALONE,
         ),
     ),
@@ -105,7 +106,7 @@ WAYS = {
             "The computation is that of a backend, here JAX, which is chosen and installed "
             "separately.",
             "The derivatives are not there to read: the backend finds them.",
-            SCALE_OUTSIDE + " A layer `Rescaling`, if it is added, does.",
+            "The file has the network. " + SCALE_OUTSIDE + " A layer `Rescaling` would know it.",
             PICTURES_ALONE,
         ),
         environment={"KERAS_BACKEND": "jax"},
@@ -133,7 +134,8 @@ WAYS = {
             "Automatic differentiation: a new layer needs its backward pass written, which "
             "`inknet gradcheck` checks.",
             "A training on a GPU, or on several machines.",
-            "Users, years and models by others: it is new.",
+            "Few packages: those for pictures, commands and data by name are always installed.",
+            "Users, years of use, and models by others: inknet is new.",
         ),
     ),
     "inknet-fast": Way(
