@@ -9,7 +9,7 @@ DOCS_VENV := .venv-docs
 # interpreters; none shall compile again what another has compiled, whatever the user has set.
 TEST_ENVIRONMENT := OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 
-.PHONY: train fast test format reference figures experiments bench stale record doctor handwriting pretrained test-all notebooks docs clean
+.PHONY: train fast test format reference figures experiments bench beside stale record doctor handwriting pretrained test-all notebooks docs clean
 
 train: $(VENV)/installed ## train the digit network; DATA=fashion on other data; ARGS="--seed 1" passes options on
 	@$(MAKE) --no-print-directory fast || echo "numba cannot be installed here; training with NumPy alone"
@@ -45,6 +45,9 @@ experiments: fast ## run what is missing of all studies, and write docs/experime
 
 bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (half an hour; ARGS="--again" for all)
 	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
+
+beside: $(VENV)/installed ## do the same task in six ways, and write docs/beside.md (10 minutes; ARGS="keras" for one of them)
+	$(BIN)/python -m benchmarks.beside $(ARGS)
 
 stale: $(VENV)/installed ## say which figures of docs/performance.md are older than the operations
 	@$(BIN)/python -m benchmarks.stale
