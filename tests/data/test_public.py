@@ -282,3 +282,18 @@ def test_numbers_that_may_be_other_classes_are_refused(known, labels):
     dataset = Dataset(rows, np.arange(len(labels)), labels, None, "table.csv")
     with pytest.raises(InputError, match="is not among the model's classes"):
         matched(dataset, model)
+
+
+@pytest.mark.parametrize("place", ["fashion", "fashion-mnist"])
+def test_fashion_is_found_where_the_how_to_says(tmp_path, monkeypatch, place):
+    page = Path(__file__).parents[2] / "docs/howto/own-images.md"
+    text = " ".join(page.read_text("utf-8").split())
+    assert f"lays the four files in `{PUBLISHED['fashion'].system}`" in text
+    assert f"`DIR/{place}`" in text and "`INKNET_DATA_DIR=DIR`" in text
+    small_fashion(tmp_path / place, monkeypatch)
+    own = replace(PUBLISHED["fashion"], system=tmp_path / "debian")
+    monkeypatch.setitem(PUBLISHED, "fashion", own)
+    monkeypatch.setenv("INKNET_DATA_DIR", str(tmp_path))
+    assert len(load("fashion")) == 200
+    (tmp_path / place).rename(tmp_path / "debian")  # then Debian's place is the only one
+    assert len(load("fashion")) == 200
