@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 import inknet
-from inknet.cli.paper import Paper
+from inknet.cli.paper import Paper, error_of
 from inknet.data.example import write_example
+from inknet.explain.checking import LIMIT, checked
 from inknet.nn.layers import Dense
 from inknet.recipes import load_recipe
 from inknet.runs import train_run
@@ -73,6 +74,34 @@ def test_all_gradients_agree_and_all_lines_fit(called, here, words):
     assert "✗" not in printed
     titles = [line.split("──")[1].strip() for line in lines if line.startswith("── ")]
     assert len(titles) == 3 + ("--step" in words)
+
+
+def test_no_error_that_is_printed_is_larger_than_the_last_line_says(called, here):
+    for words in (("runs/digits", "--step"), ("runs/plants", "--step")):
+        _, printed, _ = called("explain", *words)
+        errors = [float(e) for e in re.findall(r" (\d+e-\d+) ✓$", printed, re.MULTILINE)]
+        assert len(errors) > 10
+        assert max(errors) <= float(re.search(r"within (\S+) of their size", printed)[1])
+
+
+def test_an_error_that_rounding_leaves_is_called_so():
+    value, gradient = np.array([1.0]), np.array([1e-9])
+    # of a sum as large as 1, differences of 2e-5 show 5 or 6 digits of a slope of 1e-9 at most
+    check = checked("x", lambda: float(1 + 1e-9 * value[0]), value, gradient, np.arange(1))
+    assert check.error > LIMIT and check.is_right
+    assert error_of(check) == "rounding"
+    clear = checked("x", lambda: float(1 + value[0]), value, np.array([1.0]), np.arange(1))
+    assert float(error_of(clear)) < LIMIT
+
+
+def test_layers_have_one_number_everywhere(called, here):
+    _, printed, _ = called("explain", "runs/digits", "--step")
+    blocks = re.split(r"^ layer (\d): ", printed, flags=re.MULTILINE)[1:]
+    assert [int(number) for number in blocks[::2]] == [1, 1, 2, 2, 3, 3, 2, 2, 1, 1]
+    for number, text in list(zip(blocks[::2], blocks[1::2], strict=True))[:4]:
+        title = text.split("\n")[2]
+        assert f"in layer {number} = " in title
+    assert set(re.findall(r"of layer (\d)", printed)) == {"1", "2", "3"}
 
 
 def test_each_line_of_code_is_in_its_file_where_it_is_said_to_be(called, here):

@@ -15,10 +15,14 @@ from test_mnist import cache, serve  # noqa: F401
 
 from commands import inknet
 from inknet import MLP
-from inknet.data import load, public
+from inknet.data import Dataset, load, public
 from inknet.data.emnist import CLASS_NAMES
 from inknet.data.public import PUBLISHED
+from inknet.errors import InputError, InputWarning
+from inknet.recipes import load_recipe
 from inknet.recipes.schema import DataRecipe
+from inknet.runs import train_run
+from inknet.runs.other_data import load_as_trained, matched
 from inknet.runs.submission import write_submission
 
 SAMPLE = load("sample")
@@ -222,3 +226,74 @@ def test_fashion_is_found_where_debian_has_it(fashion):
     first = fashion.features[0].reshape(28, 28)
     assert fashion.class_names[fashion.targets[0]] == "Ankle boot"
     assert not first[:3].any()
+
+
+def small_fashion(folder: Path, monkeypatch) -> None:
+    """Write 20 images for each class as Fashion-MNIST has them: a fourth of them for testing."""
+    labels = np.arange(10).repeat(20).astype(np.uint8)
+    images = SAMPLE.features[labels * np.intp(500) + np.arange(200) % 20].reshape(-1, 28, 28)
+    test = np.arange(200) % 4 == 0
+    folder.mkdir()
+    for part, rows in (("train", ~test), ("t10k", test)):
+        write_idx(folder / f"{part}-images-idx3-ubyte.gz", images[rows])
+        write_idx(folder / f"{part}-labels-idx1-ubyte.gz", labels[rows])
+    monkeypatch.setitem(PUBLISHED, "fashion", replace(PUBLISHED["fashion"], counts=(150, 50)))
+
+
+def test_files_of_a_set_without_names_of_classes_fit_a_model_that_knows_them(
+    tmp_path, monkeypatch, no_pictures
+):
+    folder = tmp_path / "fashion"
+    small_fashion(folder, monkeypatch)
+    monkeypatch.setenv("INKNET_DATA_DIR", str(tmp_path))
+    run = train_run(
+        load_recipe("digits", ["training.epochs=3"], source="fashion"), tmp_path / "run"
+    )
+    model, named = run.model(), load("fashion")
+    assert named.class_names[6] == "Shirt"
+    plain = load(folder)
+    assert plain.class_names[6] == "6"
+    with pytest.warns(InputWarning, match="numbers without names; .* 0 for 'T-shirt/top'"):
+        fitted = matched(plain, model)
+    np.testing.assert_array_equal(fitted.targets, named.targets)
+    assert fitted.class_names == named.class_names
+    assert model.evaluate_on(fitted).loss == model.evaluate_on(matched(named, model)).loss
+    # some classes alone: the number is still the position
+    some = np.flatnonzero((named.targets == 3) | (named.targets == 8))
+    np.savez(tmp_path / "some.npz", x=plain.stored()[some], y=plain.targets[some])
+    with pytest.warns(InputWarning, match="3 for 'Dress'"):
+        fitted = matched(load_as_trained(str(tmp_path / "some.npz"), model, run.recipe), model)
+    np.testing.assert_array_equal(fitted.targets, named.targets[some])
+
+
+@pytest.mark.parametrize(
+    ("known", "labels"),
+    [
+        (("one", "two", "three"), ("1", "2", "3")),  # from 1: no position for the last
+        (("A", "B", "1"), ("0", "1")),  # numbers among the names are other numbers
+        (("cat", "dog"), ("0", "fish")),
+        (("1", "7"), ("0", "1")),
+    ],
+)
+def test_numbers_that_may_be_other_classes_are_refused(known, labels):
+    rows = np.zeros((len(labels), 4), np.float32)
+    model = MLP([4, len(known)])
+    model.facts = replace(model.facts, class_names=known)
+    dataset = Dataset(rows, np.arange(len(labels)), labels, None, "table.csv")
+    with pytest.raises(InputError, match="is not among the model's classes"):
+        matched(dataset, model)
+
+
+@pytest.mark.parametrize("place", ["fashion", "fashion-mnist"])
+def test_fashion_is_found_where_the_how_to_says(tmp_path, monkeypatch, place):
+    page = Path(__file__).parents[2] / "docs/howto/own-images.md"
+    text = " ".join(page.read_text("utf-8").split())
+    assert f"lays the four files in `{PUBLISHED['fashion'].system}`" in text
+    assert f"`DIR/{place}`" in text and "`INKNET_DATA_DIR=DIR`" in text
+    small_fashion(tmp_path / place, monkeypatch)
+    own = replace(PUBLISHED["fashion"], system=tmp_path / "debian")
+    monkeypatch.setitem(PUBLISHED, "fashion", own)
+    monkeypatch.setenv("INKNET_DATA_DIR", str(tmp_path))
+    assert len(load("fashion")) == 200
+    (tmp_path / place).rename(tmp_path / "debian")  # then Debian's place is the only one
+    assert len(load("fashion")) == 200

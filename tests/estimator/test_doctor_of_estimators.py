@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 
 from inknet import MLPClassifier
 from inknet.errors import FindingWarning
+from inknet.training.findings import Finding
 
 X, y = load_wine(return_X_y=True)
 Z = StandardScaler().fit_transform(X)
@@ -26,6 +28,28 @@ def test_a_fault_is_a_warning_with_the_parameter_that_mends_it() -> None:
     assert model.findings_[0].identifier == "features-not-scaled"
     with pytest.warns(FindingWarning, match="learning_rate_init=0.00"):
         MLPClassifier(**SETTINGS, learning_rate_init=300.0, doctor=True).fit(Z, y)
+
+
+def test_a_warning_is_three_sentences_and_the_name_of_the_finding() -> None:
+    with pytest.warns(FindingWarning) as caught:
+        model = MLPClassifier(**SETTINGS, doctor=True).fit(X, y)
+        MLPClassifier(**SETTINGS, learning_rate_init=300.0, doctor=True).fit(Z, y)
+    found = [str(one.message) for one in caught if one.category is FindingWarning]
+    assert len(found) >= 2
+    for message in found:
+        text = re.fullmatch(r"(.+) \[[a-z-]+\]", message)[1]
+        sentences = re.split(r"(?<=[.?!]) (?=[A-Z])", text)
+        assert len(sentences) == 3
+        assert all(re.fullmatch(r"[A-Z].*[^.:;,\s][.?!]", sentence) for sentence in sentences)
+        assert "  " not in text and ".." not in text
+    evidence = model.findings_[0].evidence
+    assert found[0].startswith(f"The features are not scaled: {evidence}. Columns with large ")
+    assert found[0].endswith(" a StandardScaler before it, in a pipeline. [features-not-scaled]")
+
+
+def test_names_at_the_start_of_a_sentence_keep_their_letters() -> None:
+    found = Finding("x", "note", "y is text", "10 of 20.", "l2_lambda is 0", "is it so?")
+    assert found.sentences() == "y is text: 10 of 20. l2_lambda is 0. Is it so? [x]"
 
 
 def test_labels_that_exclude_each_other_are_told_from_several_labels() -> None:

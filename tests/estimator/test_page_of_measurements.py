@@ -10,7 +10,7 @@ from sklearn.datasets import load_iris
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks import from_scikit_learn
+from benchmarks import from_scikit_learn, real_tables
 from inknet import MLP, MLPClassifier
 
 PAGE = (Path(__file__).parents[2] / "docs/from-scikit-learn.md").read_text("utf-8")
@@ -62,3 +62,15 @@ def test_its_figures_come_from_the_script_and_keep_what_is_promised():
     ratios = re.findall(r"until it stops \| as installed \|.*\| (\d+\.\d) ×", figures)
     assert len(ratios) == 2
     assert min(map(float, ratios)) >= from_scikit_learn.LEAST_RATIO
+
+
+def test_on_ten_real_tables_of_each_kind_predictions_are_those_of_scikit_learn():
+    tables = PAGE.split(real_tables.MARKS[0])[1].split(real_tables.MARKS[1])[0]
+    assert "Compared by `python -m benchmarks.real_tables`" in tables
+    rows = re.findall(r"^\| ([^|]+) \| [\d,]+ × \d+ \| (.+) \|$", tables, re.MULTILINE)
+    found = [[float(one) for one in figures.split(", ")] for _, figures in rows]
+    counts = [row for row in found if len(row) == len(real_tables.SOLVERS_FOR_CLASSES)]
+    apart = [row for row in found if len(row) == len(real_tables.SOLVERS_FOR_NUMBERS)]
+    assert len(counts) >= 10 and len(apart) >= 10
+    assert max(map(max, counts)) == 0
+    assert max(map(max, apart)) <= real_tables.LARGEST_DIFFERENCE

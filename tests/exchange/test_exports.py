@@ -301,3 +301,52 @@ def test_pytorch_loads_the_model_file_into_a_sequential(model, samples, tmp_path
     logits = network.eval()(x) / model.facts.temperature
     found = logits.softmax(dim=1).detach().numpy()
     assert_allclose(found, model.predict_proba(samples[0]), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file or directory"),
+        ("folder", "Is a directory"),
+        (b"", "not a .npy file"),
+        (b"a,b\n1,2\n", "not a .npy file"),
+        ("npz", "not a .npy file"),
+        (b"\x93NUMPY\x01\x00v\x00{", "header"),
+        (np.zeros((3, 8)), "X is (3, 8); expected (n_samples, *(7,))"),
+        (np.zeros((0, 7)), "X is (0, 7)"),
+        (np.float32(1), "X is ()"),
+        (np.full((2, 7), np.nan), "expected finite numbers"),
+        (np.array([["a"] * 7]), "expected finite numbers"),
+        (np.array([[object] * 7]), "allow_pickle=False"),
+    ],
+    ids=str,
+)
+def test_the_script_says_in_one_line_what_is_wrong_with_its_file(tabular, tmp_path, content, said):
+    export_numpy(tabular[0], tmp_path / "model.py")
+    path = tmp_path / "X.npy"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, np.ndarray | np.generic):
+        np.save(path, content)
+    elif content == "folder":
+        path.mkdir()
+    elif content == "npz":
+        np.savez(tmp_path / "X", x=tabular[1])
+        (tmp_path / "X.npz").rename(path)
+    command = [sys.executable, "model.py", "X.npy"]
+    ended = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("X.npy: ") and said in line
+
+
+def test_a_file_that_ends_early_is_refused_in_one_line(tabular, tmp_path):
+    model, X = tabular
+    export_numpy(model, tmp_path / "model.py")
+    np.save(tmp_path / "X.npy", X)
+    whole = (tmp_path / "X.npy").read_bytes()
+    (tmp_path / "X.npy").write_bytes(whole[:-5])
+    command = [sys.executable, "model.py", "X.npy"]
+    ended = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True)
+    assert ended.returncode == 2
+    assert len(ended.stderr.splitlines()) == 1

@@ -1,7 +1,11 @@
 """What is said of a claim follows from the numbers, whichever way they come out."""
 
+import csv
+import io
 import re
+from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,7 +14,7 @@ from inknet.experiments.catalogue import grid_study, load_studies, read_study, s
 from inknet.experiments.claims import choice_lines, claim_lines
 from inknet.experiments.results import Result
 from inknet.experiments.summary import RowSummary, StudySummary
-from inknet.experiments.tables import markdown
+from inknet.experiments.tables import csv_text, markdown
 
 TEXT = """
 title = "t"
@@ -177,11 +181,38 @@ def test_validation_chooses_a_row_of_ones_own_study():
         "Every run of it is above every run of all others: that is no chance.",
     ]
     close = own(a=[0.5, 0.6, 0.83], b=[0.8, 0.81, 0.82], c=[0.1] * 3)
-    assert choice_lines(close)[1] == "Its runs overlap with those of 1: that may be chance."
+    assert choice_lines(close)[1:] == ["A tie with 1: their runs overlap, so that may be chance."]
+    equal = own(a=[0.8] * 3, b=[0.8] * 3)
+    assert choice_lines(equal)[1] == "A tie with 2: their runs overlap, so that may be chance."
+    lost = own(a=[0.5, 0.51, 0.52], b=[0.8, 0.81, 0.82])
+    diverged = (
+        lost.rows[0]
+        .results[0]
+        .model_copy(update={"outcome": "diverged", "validation_accuracy": None})
+    )
+    row = replace(lost.rows[0], results=(diverged, *lost.rows[0].results[1:]))
+    lost = replace(lost, rows=(row, lost.rows[1]))
+    assert choice_lines(lost)[1:] == ["Not compared with 1: fewer than 3 runs finished."]
+    for study, expected in (
+        (clear, ["below", "chosen"]),
+        (close, ["tie", "chosen", "below"]),
+        (equal, ["chosen", "tie"]),
+        (lost, ["open", "chosen"]),
+    ):
+        written = list(csv.DictReader(io.StringIO(csv_text([study]))))
+        assert [line["verdict"] for line in written] == expected
+        for line, kept in zip(written, study.rows, strict=True):
+            values = [one.validation_accuracy for one in kept.results]
+            values = [value for value in values if value is not None]
+            assert float(line["validation_mean"]) == pytest.approx(np.mean(values))
+            deviation = np.std(values, ddof=1)
+            assert float(line["validation_deviation"]) == pytest.approx(deviation)
     few = own(a=[0.5, 0.51], b=[0.8, 0.81])
     assert choice_lines(few) == []  # no row is complete
     assert choice_lines(own(a=[0.5, 0.5], b=[0.8] * 3))[1] == "Not all runs are there yet."
     assert choice_lines(own(a=[0.5] * 3)) == []
     assert choice_lines(summary(a=[0.5] * 3, b=[0.1] * 3)) == []
+    assert clear.study.what == "Recipe digits, batch_size varied"
+    assert grid_study("digits", [], [0]).what == "Recipe digits"
     assert "| batch_size | validation | test accuracy | training |" in markdown(clear)
     assert "| 81.00 ± 1.00 | 80.00 ± 1.00 |" in markdown(clear)

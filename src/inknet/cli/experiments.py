@@ -54,9 +54,9 @@ def list_studies(root: Root = DEFAULT_ROOT) -> None:
             try:
                 done = f"{_summary(study, folder).n_done} of {study.n_runs}"
             except InputError:
-                table.add_row(study.name, study.group, study.title, "not readable")
+                table.add_row(study.name, study.group, study.what, "not readable")
                 raise
-            table.add_row(study.name, study.group, study.title, done)
+            table.add_row(study.name, study.group, study.what, done)
     print_rich(table)
 
 
@@ -193,15 +193,17 @@ def table(
     ),
 ) -> None:
     """Print the tables of studies: ours next to the published figures."""
+    from inknet.experiments.claims import choice_lines
     from inknet.experiments.tables import csv_text, markdown, markdown_text
 
     summaries, n_broken = _begun(names or [], root)
     if form is TableFormat.CSV:
         say_text(csv_text(summaries))
     elif form is TableFormat.MARKDOWN:
-        say_text(
-            "\n\n".join(f"## {markdown_text(s.study.title)}\n\n{markdown(s)}" for s in summaries)
-        )
+        for number, summary in enumerate(summaries):
+            choice = " ".join(map(markdown_text, choice_lines(summary)))
+            parts = [f"## {markdown_text(summary.study.title)}", markdown(summary), choice]
+            say_text("\n" * (number > 0) + "\n\n".join(filter(None, parts)))
     else:
         for summary in summaries:
             _print_study(summary)

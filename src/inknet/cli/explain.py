@@ -74,6 +74,5 @@ def explain(
         taken = learned(walk)
         page.step(taken)
         checks += [change.check for change in taken.changes]
-    page.verdict(checks)
-    if not all(check.is_right for check in checks):
+    if not page.verdict(checks):
         raise typer.Exit(EXIT_WRONG)

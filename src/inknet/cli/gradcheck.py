@@ -77,6 +77,7 @@ def _check(recipe: Recipe, n_samples: int, most: int) -> bool:
     """Print the table of a recipe's checks; return whether all gradients are right."""
     import numpy as np
 
+    from inknet.cli.paper import error_of
     from inknet.data.inputs import on_scale, scale_of
     from inknet.explain.checking import LIMIT, checks_of, inputs_of
     from inknet.explain.tracing import double
@@ -95,7 +96,7 @@ def _check(recipe: Recipe, n_samples: int, most: int) -> bool:
         shape = " × ".join(map(str, check.shape))
         verdict = "right" if check.is_right else "WRONG"
         largest = np.abs(check.analytic).max()
-        figures = ("0", "–") if check.is_zero else (f"{largest:.1e}", f"{check.error:.0e}")
+        figures = ("0", "–") if check.is_zero else (f"{largest:.1e}", error_of(check))
         table.add_row(f"{layer} {array}", shape, f"{len(check.places):,}", *figures, verdict)
     print_rich(table)
     wrong = [check for check in checks if not check.is_right]

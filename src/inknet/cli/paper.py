@@ -105,8 +105,15 @@ class Paper:
 
 def verdict_on(check: Check) -> tuple[str | tuple[str, str], ...]:
     """Return the relative error, and a mark that says whether it is small enough."""
-    error = "–" if check.is_zero else f"{check.error:.0e}"
+    error = error_of(check)
     return f"{error:>10} ", ("✓", RIGHT) if check.is_right else ("✗", WRONG)
+
+
+def error_of(check: Check) -> str:
+    """Return the relative error with one digit, or that there is none but rounding."""
+    if check.is_zero:
+        return "–"
+    return "rounding" if check.is_rounding else f"{check.error:.0e}"
 
 
 def signed(value: float, words: str | None = None) -> Text:

@@ -11,8 +11,17 @@ from inknet.data.splits import split
 from inknet.seeds import Streams
 
 
-class Arrays(NamedTuple):
-    """Features and labels of the three parts of a source.
+class _Six(NamedTuple):
+    X_train: NDArray[Any]
+    y_train: NDArray[np.intp]
+    X_val: NDArray[Any]
+    y_val: NDArray[np.intp]
+    X_test: NDArray[Any]
+    y_test: NDArray[np.intp]
+
+
+class Arrays(_Six):
+    """Features and labels of the three parts of a source: a tuple of six arrays.
 
     Attributes
     ----------
@@ -20,14 +29,11 @@ class Arrays(NamedTuple):
         Features, in the type of the source.
     y_train, y_val, y_test : (n,) intp
         Labels from 0.
+    class_names : tuple of str
+        What the labels stand for, as `MLP` takes it; not one of the six.
     """
 
-    X_train: NDArray[Any]
-    y_train: NDArray[np.intp]
-    X_val: NDArray[Any]
-    y_val: NDArray[np.intp]
-    X_test: NDArray[Any]
-    y_test: NDArray[np.intp]
+    class_names: tuple[str, ...] = ()
 
 
 def load_arrays(
@@ -56,7 +62,8 @@ def load_arrays(
     Returns
     -------
     Arrays
-        ``X_train, y_train, X_val, y_val, X_test, y_test``; pixels are uint8.
+        ``X_train, y_train, X_val, y_val, X_test, y_test``; pixels are uint8. Its ``class_names``
+        name the classes: ``MLP(…, class_names=arrays.class_names)``.
 
     Raises
     ------
@@ -65,4 +72,6 @@ def load_arrays(
     """
     dataset = load(source, label=label, transpose=transpose)
     splits = split(dataset, Streams.from_seed(random_seed).split, **parts)
-    return Arrays(*(array for part in splits for array in (part.stored(), part.targets)))
+    arrays = Arrays(*(array for part in splits for array in (part.stored(), part.targets)))
+    arrays.class_names = dataset.class_names
+    return arrays

@@ -135,6 +135,14 @@ class Study(_Part):
         return self
 
     @property
+    def what(self) -> str:
+        """What it is about, for a list of studies."""
+        if self.group != "own":
+            return self.title
+        varied = "" if self.varies == "recipe" else f", {self.varies} varied"
+        return f"Recipe {Path(self.recipe).stem}{varied}"
+
+    @property
     def n_runs(self) -> int:
         """How many runs it takes."""
         return len(self.rows) * len(self.seeds)

@@ -65,16 +65,41 @@ def choice_lines(summary: StudySummary) -> list[str]:
     assert validation is not None, "a row without it is not chosen"
     if min(len(row.results) for row in summary.rows) < LEAST_RUNS:
         return [*lines, f"With fewer than {LEAST_RUNS} runs of a row, that may be chance."]
-    close = [
-        row.row.name
-        for row in others
-        if row.validation is None or _verdict(validation.values, row.validation.values) != "for"
-    ]
-    if close:
-        lines.append(f"Its runs overlap with those of {', '.join(close)}: that may be chance.")
-    else:
+    verdicts = choice_verdicts(summary)
+    ties = [row.row.name for row in others if verdicts[row.row.name] == "tie"]
+    unknown = [row.row.name for row in others if verdicts[row.row.name] == "open"]
+    if ties:
+        lines.append(f"A tie with {', '.join(ties)}: their runs overlap, so that may be chance.")
+    if unknown:
+        lines.append(
+            f"Not compared with {', '.join(unknown)}: fewer than {LEAST_RUNS} runs finished."
+        )
+    if not ties and not unknown:
         lines.append("Every run of it is above every run of all others: that is no chance.")
     return lines
+
+
+def choice_verdicts(summary: StudySummary) -> dict[str, str]:
+    """Return what validation data say of each row of a study of one's own, by its name.
+
+    ``chosen``; ``below``, if every run is below every run of the chosen row; ``tie``, if runs of
+    the two overlap; ``open``, if one has too few runs that finished for the rule of claims; or
+    nothing, as long as runs are missing.
+    """
+    chosen, verdicts = summary.chosen, {row.row.name: "" for row in summary.rows}
+    if not summary.is_own or chosen is None or len(summary.rows) < 2 or not summary.is_complete:
+        return verdicts
+    assert chosen.validation is not None, "a row without it is not chosen"
+    for row in summary.rows:
+        values = row.validation.values if row.validation else ()
+        if row is chosen:
+            verdict = "chosen"
+        elif min(len(values), len(chosen.validation.values)) < LEAST_RUNS:
+            verdict = "open"
+        else:
+            verdict = "below" if _verdict(chosen.validation.values, values) == "for" else "tie"
+        verdicts[row.row.name] = verdict
+    return verdicts
 
 
 def _compare(summary: StudySummary, pair: Pair, figure: Figure) -> Comparison | None:

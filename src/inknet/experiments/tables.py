@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from inknet.errors import printable
 from inknet.experiments.catalogue import Figure
+from inknet.experiments.claims import choice_verdicts
 from inknet.experiments.summary import RowSummary, Spread, StudySummary, percent
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ _SHORT_NAMES: dict[Figure, str] = {"gap": "gap", "active": "active", "finished":
 
 FORMULA = re.compile(r"'*(\s*[=+\-@＝＋－＠]|[\t\r\n])")
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+
+WIDEST_UNCUT = 16
+"""The heading of the rows is not cut if it has so many letters."""
 
 LEGEND = (
     "Test and training accuracy in percent, mean ± standard deviation over the seeds;\n"
@@ -78,22 +82,27 @@ def csv_cell(text: str) -> str:
 
 
 def csv_text(summaries: list[StudySummary]) -> str:
-    """Return all rows of some studies as CSV, every figure as a plain number or empty."""
+    """Return all rows of some studies as CSV, every figure as a plain number or empty.
+
+    The verdict compares a row with what was published, or with the row that validation chose.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     figures: list[Figure] = ["test", "train", "gap", "active", "finished"]
-    measured = [f"{figure}_{what}" for figure in figures for what in ("mean", "deviation")]
+    named = ["validation", *figures]
+    measured = [f"{figure}_{what}" for figure in named for what in ("mean", "deviation")]
     reported = ["published_test", "published_train", "published_epochs"]
     counts = ["runs", "planned", "diverged", "failed"]
     others = ["epochs_mean", "seconds_mean", *counts, "verdict"]
     writer.writerow(["study", "row", *reported, *measured, *others])
     for summary in summaries:
+        verdicts = choice_verdicts(summary)
         for row in summary.rows:
             published = row.row.published
             reported_values = (
                 (published.test, published.train, published.epochs) if published else [None] * 3
             )
-            spreads = [row.figure(figure) for figure in figures]
+            spreads = [row.validation, *(row.figure(figure) for figure in figures)]
             values = [
                 value
                 for spread in spreads
@@ -111,7 +120,7 @@ def csv_text(summaries: list[StudySummary]) -> str:
                     row.n_planned,
                     row.n_diverged,
                     len(row.failures),
-                    row.verdict,
+                    verdicts[row.row.name] if summary.is_own else row.verdict,
                 ]
             )
     return text.getvalue()
@@ -122,9 +131,9 @@ def terminal(summary: StudySummary) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    first, *others = headings(summary)
-    table.add_column(printable(first), overflow="fold")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    first, *others = map(printable, headings(summary))
+    table.add_column(first, overflow="fold", min_width=min(len(first), WIDEST_UNCUT))
     for name in others:
         table.add_column(name, justify="right", no_wrap=name != "runs")
     for row in cells(summary):

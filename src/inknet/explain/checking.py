@@ -77,6 +77,11 @@ class Check:
         """Whether both agree, but for what rounding explains."""
         return self._relative(_excess(self.analytic, self.numerical, self.rounding)) <= LIMIT
 
+    @property
+    def is_rounding(self) -> bool:
+        """Whether it is right although its error is larger than `LIMIT`: rounding explains it."""
+        return self.is_right and self.error > LIMIT
+
     def _relative(self, distances: Values) -> float:
         distance = float(np.linalg.norm(distances))
         if not np.isfinite(distance):

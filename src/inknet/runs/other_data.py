@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from inknet.data.classes import renamed
 from inknet.data.feature_names import in_order
 from inknet.data.layout import image_facts
 from inknet.data.sources import is_table
-from inknet.errors import InputError, quoted
+from inknet.errors import InputError, InputWarning, quoted
 from inknet.mlp import MLP
 from inknet.recipes import Recipe
 from inknet.runs.folder import Run
@@ -80,15 +81,8 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
     if dataset.image_shape and known.image_shape and dataset.image_shape != known.image_shape:
         theirs, ours = (f"{h}×{w}" for h, w in (dataset.image_shape, known.image_shape))
         raise InputError(f"{dataset.name}: has images of {theirs}; the model was trained on {ours}")
-    number_of = {name: number for number, name in enumerate(known.class_names)}
-    unknown = [name for name in dataset.class_names if name not in number_of]
-    if unknown:
-        raise InputError(
-            f"{dataset.name}: class {unknown[0]!r} is not among the model's classes "
-            f"({quoted(', '.join(known.class_names))})"
-        )
+    numbers = np.array(_numbers_of(dataset, known.class_names))
     dataset = model.scaled(dataset)
-    numbers = np.array([number_of[name] for name in dataset.class_names])
     features = dataset.features
     # only pictures have a background: None for tables, and where neither light nor dark is clear
     if {image_facts(dataset)["light_background"], known.light_background} == {False, True}:
@@ -99,3 +93,35 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
         labels=numbers[dataset.labels],
         class_names=known.class_names,
     )
+
+
+def _numbers_of(dataset: Dataset, known: tuple[str, ...]) -> list[int]:
+    """Return which of a model's classes each class of a dataset is: by name, or by number.
+
+    Files of a public set have numbers for labels, and a model of that set may know names for them.
+    A number then is the position of a class, unless names of the model are other numbers.
+    """
+    number_of = {name: number for number, name in enumerate(known)}
+    unknown = [name for name in dataset.class_names if name not in number_of]
+    if not unknown:
+        return [number_of[name] for name in dataset.class_names]
+    are_positions = all(
+        _is_number(name) and int(name) < len(known) for name in dataset.class_names
+    ) and all(int(name) == number for name, number in number_of.items() if _is_number(name))
+    if not are_positions:
+        raise InputError(
+            f"{dataset.name}: class {unknown[0]!r} is not among the model's classes "
+            f"({quoted(', '.join(known))})"
+        )
+    numbers = [int(name) for name in dataset.class_names]
+    warnings.warn(
+        f"{dataset.name}: its labels are numbers without names; taken for the model's classes in "
+        f"their order, {numbers[0]} for {quoted(known[numbers[0]])!r}",
+        InputWarning,
+        stacklevel=3,
+    )
+    return numbers
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdecimal() and len(name) < 19

@@ -275,8 +275,7 @@ class Perceptron(CallbackSupport, ClassNamePrefixFeaturesOutMixin, TransformerMi
         self.findings_ = list(training.history.findings)
         for finding in self.findings_:
             if finding.is_alarm:
-                said = " ".join(finding.lines(for_estimator))
-                warn_caller(said, FindingWarning)
+                warn_caller(finding.sentences(for_estimator), FindingWarning)
 
     def _fit_by_steps(self, training: StochasticTraining, incremental: bool, tasks: Tasks) -> None:
         """Find the weights by steps on batches."""

@@ -17,6 +17,9 @@ from inknet.training.prefetch import ROWS_AHEAD, prefetch
 Matrix: TypeAlias = Any
 """Features ``(n, d)``: a NumPy array, or one of SciPy's sparse matrices and arrays."""
 
+BYTES_AHEAD = 1 << 20
+"""Of dense rows that are copied together: more of them leave the cache before they are used."""
+
 
 class CsrBatch(Batch):
     """A batch of sparse rows whose products are SciPy's."""
@@ -72,7 +75,10 @@ class Rows:
 
         If there are many, a separate thread prepares the next ones.
         """
-        n_rows = max(1, ROWS_AHEAD // batch_size) * batch_size
+        n_ahead = ROWS_AHEAD
+        if self._listed is None and not self._is_sparse:
+            n_ahead = min(n_ahead, BYTES_AHEAD // max(1, self._features[:1].nbytes))
+        n_rows = max(1, n_ahead // batch_size) * batch_size
         parts = [order[i : i + n_rows] for i in range(0, len(order), n_rows)]
 
         def load(slot: int, part: NDArray[np.intp]) -> list[Batch]:

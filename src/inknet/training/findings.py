@@ -71,13 +71,31 @@ class Finding:
         tuple of str
             Three lines.
         """
-        setting = self.setting if words is None else words(self.settings)
-        paste = f": {setting}" if setting else ""
         return (
             f"{self.severity} [{self.identifier}] {self.title}: {self.evidence}",
             f"why it matters: {self.reason}",
-            f"what helps: {self.advice}{paste}",
+            f"what helps: {self._help(words)}",
         )
+
+    def sentences(self, words: Callable[[Sequence[str]], str] | None = None) -> str:
+        """Return what is wrong, why it matters, and what helps, as three sentences on one line.
+
+        Parameters
+        ----------
+        words : callable, optional
+            As for `lines`.
+
+        Returns
+        -------
+        str
+            With the identifier in brackets after them.
+        """
+        parts = (f"{self.title}: {self.evidence}", self.reason, self._help(words))
+        return f"{' '.join(map(_sentence, parts))} [{self.identifier}]"
+
+    def _help(self, words: Callable[[Sequence[str]], str] | None) -> str:
+        setting = self.setting if words is None else words(self.settings)
+        return f"{self.advice}: {setting}" if setting else self.advice
 
     def __str__(self) -> str:
         return "\n".join(self.lines())
@@ -133,6 +151,14 @@ class Finding:
         if not is_finding:
             raise ValueError("not a finding of the doctor")
         return cls(**{**values, "settings": tuple(settings or ()), "rows": tuple(rows or ())})
+
+
+def _sentence(text: str) -> str:
+    """Return a text with a large first letter and a full stop; a name keeps its own letter."""
+    first = text.partition(" ")[0].rstrip(",:;")
+    is_word = first.isalpha() and (len(first) > 1 or first == "a")
+    text = text[:1].upper() + text[1:] if is_word else text
+    return text if text.endswith((".", "?", "!", "…")) else f"{text}."
 
 
 def _for_a_shell(setting: str) -> str:
