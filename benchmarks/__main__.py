@@ -19,6 +19,7 @@ from benchmarks.studies import (
     learning,
     many_images,
     predicting,
+    racing,
     scaling,
     starting,
     step,
@@ -30,6 +31,9 @@ from inknet.experiments.measured import MeasuredFile, measured
 
 STUDIES: dict[str, Callable[[int], dict[str, Any]]] = {
     "epoch": training.measure_epoch,
+    "user": training.measure_user,
+    "user wide": training.measure_user_wide,
+    "race": racing.measure,
     "step": step.measure,
     "bn": training.measure_batch_norm,
     "wide": training.measure_wide,

@@ -77,6 +77,9 @@ class Task:
         return ", ".join(parts)
 
 
+N_MEASURED = 4_200
+"""Images that each measures itself on after an epoch: as many learned from as held back."""
+
 EPOCH = Task(
     layer_dims=(784, 128, 64, 32, 10),
     batch_size=128,
@@ -106,6 +109,12 @@ def load_images(n_images: int) -> Images:
     if n_images > n_train:
         raise ValueError(f"n_images is {n_images:,}; MNIST has {n_train:,} to learn from")
     return Images(X[:n_images].copy(), y[:n_images].copy(), X[n_train:].copy(), y[n_train:].copy())
+
+
+def held_back(task: Task) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return `N_MEASURED` images of MNIST's training set that the task does not learn from."""
+    images = load_images(task.n_images + N_MEASURED)
+    return images.X_train[task.n_images :], images.y_train[task.n_images :]
 
 
 def scaled(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -16,6 +16,7 @@ from benchmarks.claims import best_of, claims
 from benchmarks.conductor import Company, Entry, Worker, WorkerError
 from benchmarks.page import render, write_page
 from benchmarks.statistics import fastest, paired_ratio, spread
+from benchmarks.studies import racing
 from benchmarks.task import BATCH_NORM, EPOCH, Task
 from inknet.errors import InputError
 from inknet.experiments.measured import MeasuredFile
@@ -117,6 +118,89 @@ def test_the_claims_are_the_ratios_and_say_whether_they_hold(results: dict[str, 
         "epoch, NumPy ops, against the fastest peer": (1.5, True),
         "epoch, numba ops, over the matrix products alone": (2, False),
     }
+
+
+USER = {
+    "inknet, numba ops, float32": [0.21, 0.42, 0.21],
+    "inknet, numba ops, uint8": [0.2, 0.4, 0.2],
+    "inknet, NumPy ops, float32": [0.4, 0.8, 0.4],
+    "PyTorch fused, 1 thread": [0.63, 1.26, 0.63],
+    "JAX, rbg": [0.42, 0.84, 0.42],
+    "scikit-learn, 1 thread": [0.84, 1.68, 0.84],
+}
+
+
+def test_an_epoch_as_a_user_gets_it_counts_for_floats_and_with_its_measuring() -> None:
+    families = {
+        "inknet, numba ops, float32": "inknet numba",
+        "inknet, numba ops, uint8": "inknet numba uint8",
+        "inknet, NumPy ops, float32": "inknet NumPy",
+    }
+    shares = {"inknet, numba ops, float32": [0.1, 0.12, 0.3]}
+    user = study(EPOCH, {name: SECONDS.get(name, []) for name in FAMILIES})
+    user |= {
+        "seconds": USER,
+        "families": {name: families.get(name, FAMILIES.get(name)) for name in USER},
+        "accuracy": dict.fromkeys(USER, 0.97),
+        "measuring_share": shares,
+        "measured_images": 4200,
+    }
+    measured = {c.what: (round(c.measured, 6), c.held) for c in claims({"user": user})}
+    what = "epoch as a user gets it, numba ops"
+    assert measured == {
+        f"{what}, against the fastest peer": (2, True),
+        f"{what}, against PyTorch": (3, False),
+        f"{what}, against scikit-learn": (4, True),
+        "epoch as a user gets it, NumPy ops, against the fastest peer": (1.05, True),
+        f"{what}, float32 over uint8": (1.05, True),
+        "measuring, as a share of that epoch": (12, True),
+    }
+    page = render({"user": user}, set())
+    assert "- inknet, numba ops, float32: 12.0% of its epoch is what follows" in page
+    assert rows(page)["JAX, rbg"][0] == "0.420"
+
+
+def racer(who: str, settings: str, seconds: list[float], accuracy: list[float]) -> dict[str, Any]:
+    return {"who": who, "settings": settings, "seconds": seconds, "accuracy": accuracy}
+
+
+def test_the_race_is_won_by_the_soonest_whose_mean_is_high_enough() -> None:
+    race = study(EPOCH, {}) | {
+        "seeds": [0, 1],
+        "racers": [
+            racer("inknet", "1 epoch", [1.0, 1.2], [0.979, 0.980]),
+            racer("inknet", "2 epochs", [2.0, 2.2], [0.981, 0.982]),
+            racer("JAX", "2 epochs", [6.2, 6.4], [0.98, 0.981]),
+            racer("PyTorch", "2 epochs", [5.0, 5.2], [0.97, 0.98]),
+            racer("scikit-learn", "9 epochs", [], []),
+        ],
+    }
+    measured = {c.what: (round(c.measured, 6), c.held) for c in claims({"race": race})}
+    what = "98 % on the official test images, from process start, warm"
+    assert measured == {what: (2.1, True), f"{what}, against the best peer": (3, True)}
+    table = rows(render({"race": race}, set()))
+    assert table["97 %"] == ["1.1 s (inknet, 1 epoch)", "5.1 s (PyTorch, 2 epochs)"]
+    assert table["98.5 %"] == ["not reached", "not reached"]
+
+
+def test_programs_of_the_race_say_what_they_reach(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """scikit-learn's, whose package is here, on images of one dot."""
+    generator = np.random.default_rng(0)
+    for part, n in (("train", 500), ("t10k", 100)):
+        labels = generator.integers(0, 10, n).astype(np.uint8)
+        images = np.zeros((n, 784), np.uint8)
+        images[np.arange(n), 70 * labels] = 255
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(bytes(16) + images.tobytes())
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(bytes(8) + labels.tobytes())
+    settings = {"epochs": 20, "rate": 0.01, "batch_size": 32}
+    monkeypatch.setenv("INKNET_DATA_DIR", str(tmp_path))
+    seconds, accuracy = racing.run("sklearn", settings, 0)
+    assert accuracy == 1
+    assert seconds > 0
+    with pytest.raises(WorkerError, match="learning_rate_init"):
+        racing.run("sklearn", {**settings, "rate": -1}, 0)
 
 
 def test_the_page_has_every_figure_and_says_by_how_much_one_is_missed(

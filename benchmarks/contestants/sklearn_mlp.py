@@ -5,10 +5,11 @@ from __future__ import annotations
 from time import perf_counter
 
 import numpy as np
+from sklearn.metrics import log_loss
 from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits
 
-from benchmarks.task import Task, load_images, scaled
+from benchmarks.task import N_MEASURED, Task, held_back, load_images, scaled
 
 
 class SklearnTraining:
@@ -17,6 +18,11 @@ class SklearnTraining:
     def __init__(self, task: Task, threads: int) -> None:
         self.images = load_images(task.n_images)
         self.X_train = scaled(self.images.X_train)
+        X_val, y_val = held_back(task)
+        self.measured = [
+            (self.X_train[:N_MEASURED], self.images.y_train[:N_MEASURED]),
+            (scaled(X_val), y_val),
+        ]
         self.limits = threadpool_limits(threads, "blas")
         self.model = MLPClassifier(
             hidden_layer_sizes=task.layer_dims[1:-1],
@@ -34,6 +40,16 @@ class SklearnTraining:
         """Train for one epoch; return its seconds."""
         started = perf_counter()
         self.model.partial_fit(self.X_train, self.images.y_train, classes=self.classes)
+        return perf_counter() - started
+
+    def measured_epoch(self) -> float:
+        """Train for one epoch and measure; return its seconds."""
+        started = perf_counter()
+        self.epoch()
+        for x, labels in self.measured:
+            probabilities = self.model.predict_proba(x)
+            log_loss(labels, probabilities, labels=self.classes)
+            (probabilities.argmax(axis=1) == labels).mean()
         return perf_counter() - started
 
     def accuracy(self) -> float:

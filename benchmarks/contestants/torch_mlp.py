@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.task import Task, load_images, scaled
+from benchmarks.task import N_MEASURED, Task, held_back, load_images, scaled
 
 PIXEL_SCALE = 1 / 255
 
@@ -54,6 +54,11 @@ class TorchTraining:
         self.y_train, self.y_test = (
             torch.from_numpy(y.astype(np.int64)) for y in (images.y_train, images.y_test)
         )
+        X_val, y_val = held_back(task)
+        self.measured = [
+            (self.X_train[:N_MEASURED], self.y_train[:N_MEASURED]),
+            (torch.from_numpy(X_val), torch.from_numpy(y_val.astype(np.int64))),
+        ]
         self.network = build_network(task)
         self.adam = torch.optim.Adam(
             self.network.parameters(), lr=task.learning_rate, fused=mode != "eager"
@@ -77,6 +82,18 @@ class TorchTraining:
             self.adam.zero_grad(set_to_none=True)
             loss.backward()
             self.adam.step()
+        return perf_counter() - started
+
+    def measured_epoch(self) -> float:
+        """Train for one epoch and measure; return its seconds."""
+        started = perf_counter()
+        self.epoch()
+        self.network.eval()
+        with torch.inference_mode():
+            for x, labels in self.measured:
+                logits = self.network(x.float().mul_(PIXEL_SCALE))
+                functional.cross_entropy(logits, labels).item()
+                (logits.argmax(dim=1) == labels).float().mean().item()
         return perf_counter() - started
 
     def accuracy(self) -> float:

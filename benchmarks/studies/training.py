@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from benchmarks.conductor import Company, Entry
-from benchmarks.task import BATCH_NORM, EPOCH, WIDE, Task
+from benchmarks.task import BATCH_NORM, EPOCH, N_MEASURED, WIDE, Task
 
 THREADS = (1, 2)
 WARM_UP = [("epoch",), ("epoch",)]
@@ -25,6 +25,18 @@ INKNET = [
     )
     for ops, label in (("numba", "numba"), ("numpy", "NumPy"))
 ]
+USER = [
+    Entry(
+        f"{entry.name}, {kind}",
+        entry.family if kind == "float32" else f"{entry.family} {kind}",
+        entry.make,
+        {"kind": kind, "measured": True},
+        environment=entry.environment,
+    )
+    for entry in INKNET
+    for kind in ("float32", "uint8")
+]
+"""With validation; the family that counts takes pixels scaled in advance, as most people do."""
 FLOOR = [
     Entry(
         f"matrix products alone, {threads_label(n)}",
@@ -99,11 +111,32 @@ def measure_wide(rounds: int) -> dict[str, Any]:
     return measure(WIDE, [*INKNET, *FLOOR, *TORCH], rounds)
 
 
-def measure(task: Task, entries: list[Entry], rounds: int) -> dict[str, Any]:
+def measure_user(rounds: int) -> dict[str, Any]:
+    """Measure an epoch as a user gets it, with loss and accuracy of images held back."""
+    entries = [*USER, *SKLEARN, *TORCH, *JAX]
+    study = measure(EPOCH, entries, rounds, "measured_epoch")
+    return study | {"measured_images": N_MEASURED}
+
+
+def measure_user_wide(rounds: int) -> dict[str, Any]:
+    """Measure the same for the network whose matrix products are nearly all its work."""
+    study = measure(WIDE, [*USER, *TORCH], rounds, "measured_epoch")
+    return study | {"measured_images": N_MEASURED}
+
+
+def measure(task: Task, entries: list[Entry], rounds: int, call: str = "epoch") -> dict[str, Any]:
     """Return the seconds of each epoch by name, and what each had learned in the end."""
     with Company(entries, task, WARM_UP) as company:
-        seconds = company.rounds(rounds, "epoch")
+        if call != "epoch":
+            company.rounds(1, call)  # whatever is compiled for it
+        seconds = company.rounds(rounds, call)
+        shares = {
+            name: [worker.call("measuring_share") for _ in range(rounds)]
+            for name, worker in company.workers.items()
+            if call != "epoch" and name.startswith("inknet")
+        }
         return {
+            "measuring_share": shares,
             "task": task.to_json(),
             "seconds": seconds,
             "families": {entry.name: entry.family for entry in entries if entry.name in seconds},
