@@ -223,7 +223,11 @@ def leak(case: Case) -> Seen | None:
     if share <= max(LEAKED, 5 * found.within) or found.across < 3:
         return None
     evidence = f"{found.across:,} of {found.compared:,} that were compared, {share:.1%}"
-    return Seen("warning", evidence, "remove repeated rows before the parts are made")
+    advice = (
+        "remove repeated rows before the parts are made; if they are of one person or machine, "
+        "hold back whole groups: data.groups"
+    )
+    return Seen("warning", evidence, advice)
 
 
 @rule(
