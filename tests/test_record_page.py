@@ -53,6 +53,7 @@ def row(page, name):
 def test_the_page_is_what_its_figures_say():
     figures = MeasuredFile(record.RESULTS).entries()
     assert record.PAGE.read_text("utf-8") == record.render(figures)
+    assert record.TRIALS.read_text("utf-8") == record.render_trials(figures)
     for picture in re.findall(r"\]\((pictures/[^)]+)\)", record.render(figures)):
         assert (record.DOCS / picture).is_file()
 
@@ -124,7 +125,7 @@ def test_what_was_measured_of_the_same_recipe_is_kept(tmp_path, monkeypatch, cap
 
     monkeypatch.setattr(record, "train", train)
     monkeypatch.setattr(record, "draw", lambda results: None)
-    for name in ("RESULTS", "PAGE"):
+    for name in ("RESULTS", "PAGE", "TRIALS"):
         monkeypatch.setattr(record, name, tmp_path / name)
     MeasuredFile(tmp_path / "RESULTS").put("quick-1", run("quick", 1, 70))
     expected = []
@@ -189,11 +190,11 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
     assert trial["settings"].startswith("hidden 32, rotation 15.0")
     other = trial | {"errors": 290, "settings": trial["settings"].replace("epochs 4", "epochs 5")}
     again = trial | {"errors": 2, "loss": trial["loss"] + 2, "seed": 0}
-    page = record.render({"a": trial, "b": again, "c": other})
+    page = record.render_trials({"a": trial, "b": again, "c": other})
     told = page.split("**For `quick`**: ")[1].split("; and")[0]
     assert told.startswith("hidden 32, distortions 15.0 / 15.0 / 0.15 / 1.0 / 36.0, ")
     unmoved = trial | {"settings": trial["settings"].replace("shift 1.0, ", "")}
-    assert "distortions 15.0 / 15.0 / 0.15 / 0.0 / 36.0" in record.render({"a": unmoved})
+    assert "distortions 15.0 / 15.0 / 0.15 / 0.0 / 36.0" in record.render_trials({"a": unmoved})
     assert "epochs" not in told and told.endswith(trial["settings"].split("batch size")[1])
     assert "| settings | seed 0 | seed 1 | mean loss |" in page
     rows = [line.split(" | ")[:4] for line in page.splitlines() if line.startswith("| epochs")]
@@ -201,3 +202,53 @@ def test_what_was_tried_is_listed_by_its_errors_and_without_the_test_images(monk
         ["| epochs 4", "2", str(trial["errors"]), f"{trial['loss'] + 1:.4f}"],
         ["| epochs 5", "", "290", f"{trial['loss']:.4f}"],
     ]
+
+
+def test_known_writers_are_counted_and_misread_images_are_said_to_be_by_whom(monkeypatch):
+    n_train, n_test = 60, 12
+    hands = {
+        "train": np.zeros((n_train, 8), np.int64),
+        "test": np.zeros((n_test, 8), np.int64),
+    }
+    hands["train"][:, 1] = np.arange(n_train) % 2 * 4  # every other image is by a student
+    hands["train"][:, 2] = np.where(np.arange(n_train) % 2, 100 + np.arange(n_train) % 3, 0)
+    hands["train"][0::2, 2] = np.arange(n_train)[0::2] // 10  # an employee for each part
+    hands["test"][:, 1] = np.arange(n_test) // 6 * 4
+    hands["test"][:, 2] = 500 + np.arange(n_test) // 3
+    sample = load("sample").subset(np.arange(n_train + n_test))
+    whole = np.concatenate([hands["train"], hands["test"]])
+    mnist = replace(
+        sample,
+        features=sample.stored(),
+        labels=sample.targets,
+        rows=None,
+        n_official_test=n_test,
+        groups=whole[:, 2].astype(np.intp),
+    )
+    monkeypatch.setattr("inknet.data.load", lambda source, groups: mnist)
+    monkeypatch.setattr("inknet.data.writers.hands_of", hands.__getitem__)
+    one = run("quick", 0, 9)
+    found = record.measure_writers({"quick-0": one})
+    assert found["known_in_a_row"] == [5] * 6, "the students of each part"
+    assert (found["train"], found["test"]) == (
+        {"writers": 9, "by_students": 30},
+        {"writers": 4, "by_students": 6},
+    )
+    assert found["in_both"] == 0
+    monkeypatch.setattr(record, "REJECTED", frozenset((2, 7, 11)))
+    page = record.render({"quick-0": one, "writers": found})
+    assert "| `quick` | 9 | 3 | 6 | 2 | 0.07 % |" in page
+
+
+def test_the_second_figure_leaves_out_what_raters_rejected():
+    assert len(record.REJECTED) == 15
+    figures = MeasuredFile(record.RESULTS).entries()
+    for name in ("strong", "record"):
+        runs = record.runs_of(figures, name)
+        (line,) = (
+            line
+            for line in record.render(figures).splitlines()
+            if line.startswith(f"| `{name}` |") and line.endswith("% |")
+        )
+        left = [sum(one[0] not in record.REJECTED for one in run["mistakes"]) for run in runs]
+        assert line.endswith(f"| {np.mean(left) / 9985:.2%} |".replace("%", " %"))

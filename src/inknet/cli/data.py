@@ -71,14 +71,24 @@ def info(
     ],
     label: Annotated[str | None, LABEL] = None,
     transpose: Annotated[bool | None, TRANSPOSE] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="What has the group of each sample; or writers."),
+    ] = None,
 ) -> None:
     """Print what a source contains."""
     import numpy as np
 
     from inknet.data import load
 
-    dataset = load(source, label=label, transpose=transpose)
+    dataset = load(source, label=label, transpose=transpose, groups=groups)
     say(str(dataset))
+    if dataset.groups is not None:
+        sizes = np.bincount(dataset.groups[dataset.groups >= 0])
+        say(
+            f"groups: {len(sizes):,} of {dataset.group_name}, of {sizes.min():,} to "
+            f"{sizes.max():,} samples"
+        )
     if dataset.n_official_test:
         say(f"official test set: the last {dataset.n_official_test:,}")
     table = new_table(["class"], ["samples", "share"])

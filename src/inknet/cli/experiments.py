@@ -77,8 +77,13 @@ def run(
             help="What varies: training.batch_size=32,64. Repeatable: every combination.",
         ),
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(min=2, max=1000, help="Cross-validate: hold back each of so many parts."),
+    ] = None,
     seeds: Annotated[
-        str | None, typer.Option(metavar="N,…", help="The seeds; without it, 0,1,2.")
+        str | None,
+        typer.Option(metavar="N,…", help="The seeds; without it, 0,1,2, and 0 with --folds."),
     ] = None,
     name: Annotated[str | None, typer.Option(help="The name of your own study.")] = None,
     changes: Changes = None,
@@ -95,7 +100,7 @@ def run(
 
     if dask is not None and jobs > 1:
         raise InputError("--jobs and --dask cannot be combined: choose one of them")
-    studies = _studies(names or [], recipe, grid or [], _seeds(seeds), name)
+    studies = _studies(names or [], recipe, grid or [], _seeds(seeds), name, folds)
     plans = [plan_study(study, changes or []) for study in studies]
     with _backend(jobs, dask) as backend:
         folders = run_plans(
@@ -111,21 +116,31 @@ def run(
 
 
 def _studies(
-    names: list[str], recipe: str | None, grid: list[str], seeds: list[int] | None, name: str | None
+    names: list[str],
+    recipe: str | None,
+    grid: list[str],
+    seeds: list[int] | None,
+    name: str | None,
+    folds: int | None,
 ) -> list[Study]:
     """Return the studies that were asked for, by name or as a grid."""
     from inknet.experiments.catalogue import grid_study, load_studies
 
-    if recipe is None and not grid:
+    if recipe is None and not grid and folds is None:
         if not names:
-            raise InputError("no study is named; see inknet experiment list, or give a --grid")
+            raise InputError(
+                "no study is named; see inknet experiment list, or give a --grid or --folds"
+            )
         if name is not None:
             raise InputError("--name needs --recipe or --grid; other studies have a name")
         studies = load_studies(names)
         return [study.model_copy(update={"seeds": seeds}) if seeds else study for study in studies]
     if names:
-        raise InputError("--recipe and --grid make a study; they cannot be combined with a NAME")
-    return [grid_study(recipe or "digits", grid, seeds or [0, 1, 2], name)]
+        raise InputError(
+            "--recipe, --grid and --folds make a study; they cannot be combined with a NAME"
+        )
+    default = [0, 1, 2] if folds is None else [0]
+    return [grid_study(recipe or "digits", grid, seeds or default, name, folds)]
 
 
 def _seeds(listed: str | None) -> list[int] | None:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from inknet.data.sources import load
-from inknet.data.splits import split
+from inknet.data.splits import split, with_groups
 from inknet.seeds import Streams
 
 
@@ -42,6 +42,7 @@ def load_arrays(
     *,
     label: str | None = None,
     transpose: bool | None = None,
+    groups: str | ArrayLike | None = None,
     **parts: Any,
 ) -> Arrays:
     """Load a source, split it at random and return copies of the parts.
@@ -56,6 +57,9 @@ def load_arrays(
         Which column of a table has the labels: its name, ``first`` or ``last``.
     transpose : bool, optional
         Whether rows and columns of images are exchanged, see `inknet.data.load`.
+    groups : str or (n,) of numbers or text, optional
+        The group of each sample, whose samples stay together in one part: the name of a column or
+        an array of the source, see `inknet.data.load`, or the groups themselves.
     **parts
         How to split: the keyword arguments of `inknet.data.split`.
 
@@ -70,7 +74,10 @@ def load_arrays(
     InputError
         If the source cannot be read, or cannot be split as ``parts`` say.
     """
-    dataset = load(source, label=label, transpose=transpose)
+    if groups is None or isinstance(groups, str):
+        dataset = load(source, label=label, transpose=transpose, groups=groups)
+    else:
+        dataset = with_groups(load(source, label=label, transpose=transpose), groups)
     splits = split(dataset, Streams.from_seed(random_seed).split, **parts)
     arrays = Arrays(*(array for part in splits for array in (part.stored(), part.targets)))
     arrays.class_names = dataset.class_names

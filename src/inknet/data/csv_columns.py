@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from inknet.data.layout import PIXEL_NAME
 from inknet.errors import InputError, InputWarning, quoted
+from inknet.groups.dividing import NoGroupsError
 
 SEPARATORS = (";", "\t", ",")
 """In this order: in a table separated by semicolons, the commas are those of decimals."""
@@ -55,6 +56,8 @@ class Columns:
         The column of the label; None if only the values can tell.
     left_out : set of int
         Columns that are neither features nor the label.
+    group : int or None
+        The column of the groups, one of those left out.
     """
 
     separator: str
@@ -63,6 +66,7 @@ class Columns:
     n: int
     label: int | None = None
     left_out: set[int] = field(default_factory=set)
+    group: int | None = None
 
     def split(self, line: str) -> list[str]:
         """Return the fields of a line."""
@@ -104,6 +108,7 @@ def find_columns(
     label: str | None,
     *,
     has_label: bool = True,
+    groups: str | None = None,
 ) -> tuple[Columns, bool]:
     """Decide by the first lines of a file what its columns are.
 
@@ -117,6 +122,8 @@ def find_columns(
         The name of the column with the labels, ``first`` or ``last``; None if it must be found.
     has_label
         False if all columns are features.
+    groups
+        The name of the column with the groups, if there is one.
 
     Returns
     -------
@@ -151,8 +158,14 @@ def find_columns(
         elif widths == {n + 1} and 1 < len(rows) == len({row[0] for row in rows}):
             names, n = ["", *names], n + 1  # write.table of R leaves names of rows without a name
     columns = Columns(separator, commas, names, n, left_out=left_out)
+    if groups is not None:
+        columns.group = _named(path, columns, groups, NoGroupsError)
+        columns.left_out.add(columns.group)
     if has_label:
         columns.label = _named_label(path, columns, label)
+        if columns.label is not None and columns.label == columns.group:
+            called = columns.called(columns.label)
+            raise InputError(f"{path}: {called} cannot be both the label and the groups")
     if _names_index(columns) and columns.label != 0:
         columns.left_out.add(0)
         if names[0] and not names[0].lower().startswith("unnamed"):
@@ -229,18 +242,12 @@ def _named_label(path: object, columns: Columns, label: str | None) -> int | Non
     """Return the column of the label, if it is given or the names say it."""
     lower = [name.lower() for name in columns.names]
     if label is not None:
-        if label in columns.names:
-            if columns.names.count(label) > 1:
-                raise InputError(f"{path}: {columns.names.count(label)} columns are called {label}")
-            return columns.names.index(label)
-        if label.lower() in lower and lower.count(label.lower()) == 1:
-            return lower.index(label.lower())
-        if label in ("first", "last"):
+        is_name = label.lower() in lower
+        if not is_name and label in ("first", "last"):
             skipped = columns.left_out | ({0} if _names_index(columns) else set())
             inner = [i for i in range(columns.n) if i not in skipped]
             return inner[0 if label == "first" else -1]
-        names = quoted(", ".join(columns.names)[:200]) or "no header"
-        raise InputError(f"{path}: no column is called {quoted(label)!r}; found {names}")
+        return _named(path, columns, label, InputError)
     found = [i for i, name in enumerate(lower) if name in LABEL_NAMES]
     exact = [i for i in found if lower[i] == "label"]
     if len(exact) == 1 or len(found) == 1:
@@ -255,6 +262,19 @@ def _named_label(path: object, columns: Columns, label: str | None) -> int | Non
         say(path, f"{columns.called(likely[0])} is taken for the label")
         return likely[0]
     return None
+
+
+def _named(path: object, columns: Columns, name: str, error: type[InputError]) -> int:
+    """Return the column of a name, without regard to case if that is clear."""
+    names, lower = columns.names, [known.lower() for known in columns.names]
+    if name in names:
+        if names.count(name) > 1:
+            raise InputError(f"{path}: {names.count(name)} columns are called {name}")
+        return names.index(name)
+    if lower.count(name.lower()) == 1:
+        return lower.index(name.lower())
+    found = quoted(", ".join(names)[:200]) or "no header"
+    raise error(f"{path}: no column is called {quoted(name)!r}; found {found}")
 
 
 def _check_text(

@@ -30,6 +30,7 @@ from inknet.data.csv_columns import (
     say,
     split_fields,
 )
+from inknet.data.csv_groups import Groups, field_of
 from inknet.data.dataset import MOST_CLASSES, Dataset
 from inknet.data.layout import image_shape_of
 from inknet.errors import InputError, quoted
@@ -42,7 +43,7 @@ NOT_WHOLE = re.compile(r"\d?\.\d*|\de[+-]?\d", re.IGNORECASE)
 NOT_UTF8 = re.compile("[\ud800-\udfff]")  # what Python makes of a byte that is not UTF-8
 
 
-def load_csv(path: Path, label: str | None = None) -> Dataset:
+def load_csv(path: Path, label: str | None = None, groups: str | None = None) -> Dataset:
     """Read a CSV file, gzipped or not.
 
     Columns are separated by commas, semicolons or tabs. The label is the column called ``label``,
@@ -57,6 +58,8 @@ def load_csv(path: Path, label: str | None = None) -> Dataset:
     path
     label
         The name of the column with the labels, ``first`` or ``last``.
+    groups
+        The name of the column with the group of each sample, numbers or text; it is no feature.
 
     Raises
     ------
@@ -66,8 +69,8 @@ def load_csv(path: Path, label: str | None = None) -> Dataset:
     """
     with open_unpacked(path) as binary, _as_text(binary) as file:
         lines = _Lines(path, file)
-        columns = lines.find_columns(label)
-        table, labels = _read_table(lines, columns)
+        columns = lines.find_columns(label, groups=groups)
+        table, labels, of_group = _read_table(lines, columns)
     if labels is None:
         features = columns.features
         position = label_by_values(path, columns, table)
@@ -87,11 +90,13 @@ def load_csv(path: Path, label: str | None = None) -> Dataset:
         image_shape=image_shape_of(table, names),
         name=str(path),
         feature_names=tuple(names),
+        groups=of_group,
+        group_name="" if columns.group is None else columns.names[columns.group],
     )
 
 
-def load_rows(path: Path) -> tuple[NDArray[Any], list[str]]:
-    """Read a CSV without labels, as Kaggle's ``test.csv``.
+def load_rows(path: Path, groups: str | None = None) -> tuple[NDArray[Any], list[str]]:
+    """Read a CSV without labels, as Kaggle's ``test.csv``; a column of groups is left out.
 
     Returns
     -------
@@ -106,8 +111,8 @@ def load_rows(path: Path) -> tuple[NDArray[Any], list[str]]:
     """
     with open_unpacked(path) as binary, _as_text(binary) as file:
         lines = _Lines(path, file)
-        columns = lines.find_columns(None, has_label=False)
-        table, _ = _read_table(lines, columns)
+        columns = lines.find_columns(None, has_label=False, groups=groups)
+        table, _, _ = _read_table(lines, columns)
     return table, feature_names(columns)
 
 
@@ -167,7 +172,9 @@ class _Lines:
             if not line.isspace():
                 yield number, line
 
-    def find_columns(self, label: str | None, *, has_label: bool = True) -> Columns:
+    def find_columns(
+        self, label: str | None, *, has_label: bool = True, groups: str | None = None
+    ) -> Columns:
         """Look at the first lines, and return the columns; what follows is read from the first row.
 
         Raises
@@ -184,7 +191,9 @@ class _Lines:
                 break
         if not looked_at:
             raise InputError(f"{self.path}: empty; expected a table with a sample per line")
-        columns, has_header = find_columns(self.path, looked_at, label, has_label=has_label)
+        columns, has_header = find_columns(
+            self.path, looked_at, label, has_label=has_label, groups=groups
+        )
         self.n_columns, self.separator = columns.n, columns.separator
         self.reference = "header" if has_header else "first line"
         self._lines = chain(looked_at[1:] if has_header else looked_at, self._lines)
@@ -220,17 +229,23 @@ class _Lines:
             raise InputError(f"{self.path}: line {number}: {error}") from None
 
 
-def _read_table(lines: _Lines, columns: Columns) -> tuple[NDArray[Any], NDArray[Any] | None]:
-    """Return the features ``(n, n_features)``, and the labels ``(n,)`` if their column is known."""
+def _read_table(
+    lines: _Lines, columns: Columns
+) -> tuple[NDArray[Any], NDArray[Any] | None, NDArray[np.intp] | None]:
+    """Return the features ``(n, n_features)``, and labels and groups ``(n,)`` of known columns."""
     tables: list[NDArray[Any]] = []
     labels = _Labels(lines.path, columns)
+    of_group = None if columns.group is None else Groups(lines.path, columns, columns.group)
     for block in lines.blocks():
         labels.add(block)
+        if of_group is not None:
+            of_group.add(block)
         tables.append(_parsed(lines.path, columns, block))
     if not tables:
         raise InputError(f"{lines.path}: no lines of numbers after the header")
     table = _joined(tables)
-    return table, labels.values() if columns.label is not None else None
+    known = labels.values() if columns.label is not None else None
+    return table, known, None if of_group is None else np.array(of_group.codes, np.intp)
 
 
 def _joined(tables: list[NDArray[Any]]) -> NDArray[Any]:
@@ -265,18 +280,11 @@ class _Labels:
 
     def add(self, block: list[tuple[int, str]]) -> None:
         """Take the labels of some lines; refuse a line without one."""
-        column, separator, known = self.columns.label, self.columns.separator, self.known
+        column, known = self.columns.label, self.known
         if column is None:
             return
         for number, line in block:
-            if '"' in line:
-                value = self.columns.split(line)[column]
-            elif column == 0:
-                value = line[: line.index(separator)].strip()
-            elif column == self.columns.n - 1:
-                value = line[line.rindex(separator) + 1 :].strip()
-            else:
-                value = line.split(separator, column + 1)[column].strip()
+            value = field_of(self.columns, line, column)
             if value == "":
                 where = self.columns.called(column)
                 raise InputError(f"{self.path}: line {number}, {where}: no label, it is empty")

@@ -46,6 +46,10 @@ class Dataset:
         their values decide what they stand for, see `inknet.scale`.
     feature_names : tuple of str
         The names of the columns of a table, or none.
+    groups : (n_stored,) intp or None
+        The group of each row, such as the person whom it is of; -1 where it is not known.
+    group_name : str
+        What the groups are called, such as ``subject``.
     """
 
     features: NDArray[Any]
@@ -57,6 +61,8 @@ class Dataset:
     rows: NDArray[np.intp] | None = None
     is_scaled: bool = False
     feature_names: tuple[str, ...] = ()
+    groups: NDArray[np.intp] | None = None
+    group_name: str = ""
 
     def __post_init__(self) -> None:
         """Check that the parts fit together; raise an `InputError` naming the source if not."""
@@ -73,6 +79,10 @@ class Dataset:
         if len(self.features) != len(self.labels):
             raise InputError(
                 f"{self.name}: {len(self.features):,} images but {len(self.labels):,} labels"
+            )
+        if self.groups is not None and len(self.groups) != len(self.labels):
+            raise InputError(
+                f"{self.name}: {len(self.groups):,} groups for {len(self.labels):,} samples"
             )
         if problem := _problem_of(tuple(self.class_names)):
             raise InputError(f"{self.name}: {problem}")
@@ -119,6 +129,11 @@ class Dataset:
         """The labels of the selected rows, ``(n,)``."""
         labels = self.labels if self.rows is None else self.labels[self.rows]
         return labels.astype(np.intp)
+
+    @property
+    def own_groups(self) -> NDArray[np.intp] | None:
+        """The groups of the selected rows, ``(n,)``; None if the data have none."""
+        return self.groups if self.groups is None or self.rows is None else self.groups[self.rows]
 
     @property
     def is_grey(self) -> bool:

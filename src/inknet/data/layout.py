@@ -100,7 +100,9 @@ def image_facts(dataset: Dataset) -> dict[str, Any]:
         if not (features.min() >= 0 and features.max() <= 1):
             return {"image_shape": dataset.image_shape, "light_background": None, "crop": None}
         features = np.rint(255 * features.astype(np.float32)).astype(np.uint8)
-    images = as_images(replace(some, features=features, labels=some.targets, rows=None))
+    images = as_images(
+        replace(some, features=features, labels=some.targets, rows=None, groups=None)
+    )
     return {
         "image_shape": images.image_shape,
         "light_background": images.light_background,

@@ -17,6 +17,7 @@ from inknet.data.kept import kept
 from inknet.data.layout import image_shape_of
 from inknet.data.warning_filter import warnings_ignored
 from inknet.errors import InputError, quoted
+from inknet.groups.dividing import UNKNOWN, NoGroupsError, numbered_groups
 
 LAYOUTS = (
     (("x_train", "y_train"), ("x_test", "y_test")),  # Keras
@@ -40,6 +41,7 @@ VALIDATION = {
 }
 """Pairs that are joined to those for training, if they are there: a recipe divides its own."""
 
+GROUPS = "groups"
 LONGEST_HEADER = 10_012  # bytes before the values; NumPy reads header texts of up to 10,000
 GREY = np.array([299, 587, 114], np.uint32)  # thousandths of red, green and blue, as in pictures
 
@@ -52,14 +54,16 @@ class _Part(NamedTuple):
     labels: NDArray[Any]
 
 
-def load_npz(path: Path) -> Dataset:
+def load_npz(path: Path, groups: str | None = None) -> Dataset:
     """Read an ``.npz`` archive.
 
     It holds ``x_train, y_train, x_test, y_test`` (as Keras's mnist.npz; also with ``X``), or
     ``train_images, train_labels, …`` (as MedMNIST's), whose test arrays become the official test
     set and whose validation arrays are joined to those for training; or one pair ``X, y``, ``x,
     y``, ``images, labels``, ``features, labels``, ``data, labels`` or ``data, target``.
-    ``class_names`` is optional. Features are finite numbers ``(n, d)``, or images ``(n, height,
+    ``class_names`` is optional, and so is the array ``groups``, or another that is named: the group
+    of each sample, numbers or text, for those of training, validation and test in this order; those
+    of test may be left out. Features are finite numbers ``(n, d)``, or images ``(n, height,
     width)``, ``(n, height, width, 1)`` or in colour ``(n, height, width, 3)``, which become grey;
     ``(n, d)`` may be images too, if they look like it (`inknet.data.layout`). Labels are whole
     numbers, bool or text ``(n,)`` or ``(n, 1)``, or one-hot ``(n, n_classes)``.
@@ -71,7 +75,7 @@ def load_npz(path: Path) -> Dataset:
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            return _load(path, archive)
+            return _load(path, archive, groups)
     except InputError:
         raise
     except MemoryError:
@@ -82,10 +86,15 @@ def load_npz(path: Path) -> Dataset:
         raise InputError(f"{path}: not a valid .npz archive ({quoted(error)})") from error
 
 
-def _load(path: Path, archive: zipfile.ZipFile) -> Dataset:
+def _load(path: Path, archive: zipfile.ZipFile, groups: str | None) -> Dataset:
     keys = {name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")}
     pairs = _choose_pairs(path, keys)
+    if groups is not None and groups not in keys:
+        found = quoted(", ".join(sorted(keys)))
+        raise NoGroupsError(f"{path}: no array is called {quoted(groups)!r}; found {found}")
+    groups = GROUPS if groups is None and GROUPS in keys else groups
     wanted = [key for pair in pairs for key in pair] + ["class_names"] * ("class_names" in keys)
+    wanted += [] if groups is None else [groups]
     _check_sizes(path, [_entry(path, archive, key) for key in wanted])
     parts = [_read_part(path, archive, *pair) for pair in pairs]
     for pair, part in zip(pairs[1:], parts[1:], strict=True):
@@ -106,14 +115,29 @@ def _load(path: Path, archive: zipfile.ZipFile) -> Dataset:
         numbers = _numbers_of(labels, names, where)
     else:
         numbers, names = named_classes(labels, where)
+    n_test = n_last if has_test else 0
     return Dataset(
         features=features,
         labels=numbers,
         class_names=names,
         image_shape=image_shape,
         name=str(path),
-        n_official_test=n_last if has_test else 0,
+        n_official_test=n_test,
+        groups=None if groups is None else _read_groups(path, archive, groups, len(labels), n_test),
+        group_name=groups or "",
     )
+
+
+def _read_groups(
+    path: Path, archive: zipfile.ZipFile, key: str, n_samples: int, n_test: int
+) -> NDArray[np.intp]:
+    """Return the group of each sample; -1 for the test samples if the others alone have one."""
+    where = f"{path}: {key}"
+    values = as_text(where, _read_array(path, archive, key))
+    if n_test and len(values) == n_samples - n_test:
+        codes = numbered_groups(values, len(values), where)
+        return np.concatenate([codes, np.full(n_test, UNKNOWN, np.intp)])
+    return numbered_groups(values, n_samples, where)
 
 
 def _kind(part: _Part) -> tuple[Any, ...]:

@@ -18,8 +18,10 @@ from inknet.data.mnist import load_mnist
 from inknet.data.npz import load_npz
 from inknet.data.public import PUBLISHED, load_published
 from inknet.data.sample import load_sample
+from inknet.data.writers import KNOWN, WRITERS, with_writers
 from inknet.errors import InputError, quoted
 from inknet.files import as_path
+from inknet.groups.dividing import NoGroupsError
 
 PictureReader: TypeAlias = Callable[[Path], NDArray[np.uint8]]
 """From the file of a picture to an image ``(height, width)``."""
@@ -41,6 +43,7 @@ def load(
     label: str | None = None,
     transpose: bool | None = None,
     class_names: Sequence[str] | None = None,
+    groups: str | None = None,
 ) -> Dataset:
     """Load a SOURCE.
 
@@ -61,6 +64,10 @@ def load(
         files are known by their names.
     class_names : sequence of str, optional
         Names for the classes, in the order of their labels, or of the numbers from 0 on.
+    groups : str, optional
+        What has the group of each sample: the name of a column of a table, which is then no
+        feature, or of an array of an ``.npz``; or ``writers``, of ``"mnist"`` and ``"qmnist"``. An
+        ``.npz`` with an array ``groups`` needs no name.
 
     Returns
     -------
@@ -72,10 +79,12 @@ def load(
     SourceUnavailableError
         If the source is a name and its files can neither be found nor downloaded; for ``"mnist"``,
         `MnistUnavailableError`.
+    NoGroupsError
+        If the source has no such groups.
     InputError
         If there is no such source, or something is wrong with it.
     """
-    dataset = _load(source, read, label, transpose)
+    dataset = _load(source, read, label, transpose, groups)
     if transpose:
         dataset = transposed(dataset)
     if class_names is not None:
@@ -84,18 +93,26 @@ def load(
 
 
 def _load(
-    source: str | Path, read: PictureReader | None, label: str | None, transpose: bool | None
+    source: str | Path,
+    read: PictureReader | None,
+    label: str | None,
+    transpose: bool | None,
+    groups: str | None,
 ) -> Dataset:
     if isinstance(source, str) and source in source_names():
         _refuse_label(source, label)
+        if groups not in (None, WRITERS):
+            raise _no_groups(source, groups)
         if source in PUBLISHED:
-            return load_published(PUBLISHED[source], transpose)
-        return NAMED[source]()
+            dataset = load_published(PUBLISHED[source], transpose)
+        else:
+            dataset = NAMED[source]()
+        return dataset if groups is None else with_writers(dataset, source)
     if source == "":
         raise InputError(f"the source is empty; {EXPECTED}")
     path = as_path(source)
     try:
-        return _load_path(path, read, label, transpose)
+        return _load_path(path, read, label, transpose, groups)
     except MemoryError:
         raise InputError(f"{path}: does not fit in memory") from None
     except OSError as error:  # from listing a folder; the readers turn their own into InputError
@@ -117,34 +134,49 @@ def source_names() -> list[str]:
 
 
 def _load_path(
-    path: Path, read: PictureReader | None, label: str | None, transpose: bool | None
+    path: Path,
+    read: PictureReader | None,
+    label: str | None,
+    transpose: bool | None,
+    groups: str | None,
 ) -> Dataset:
     """Load a file or folder; EMNIST is known by the names of its files."""
     if path.is_dir():
         _refuse_label(path, label)
+        if groups is not None:
+            raise _no_groups(path, groups)
         names = [image.name for image in images_in(path)]
         dataset = load_idx(path) if names else load_image_folder(path, read)
     else:
-        names, dataset = [path.name], _load_file(path, label)
+        names, dataset = [path.name], _load_file(path, label, groups)
     split = split_in(names)
     return dataset if split is None else as_emnist(dataset, split, transpose)
 
 
-def _load_file(path: Path, label: str | None) -> Dataset:
+def _load_file(path: Path, label: str | None, groups: str | None) -> Dataset:
     """Choose the reader by the end of the name."""
     if not path.exists():
         raise InputError(f"{path}: no such file or folder; {EXPECTED}")
     if not path.is_file():
         raise InputError(f"{path}: neither a file nor a folder; {EXPECTED}")
     if is_table(path):
-        return load_csv(path, label)
+        return load_csv(path, label, groups)
     _refuse_label(path, label)
     name = _bare_name(path)
     if name.endswith(".npz"):
-        return load_npz(path)
+        return load_npz(path, groups)
+    if groups is not None:
+        raise _no_groups(path, groups)
     if "idx" in name:
         return load_idx(path)
     raise InputError(f"{path}: not a kind of file that inknet reads; {EXPECTED}")
+
+
+def _no_groups(source: object, groups: str | None) -> NoGroupsError:
+    return NoGroupsError(
+        f"{source}: has no groups {quoted(groups)!r}; a table has them in a column, an .npz in an "
+        f"array, and {' and '.join(KNOWN)} know their {WRITERS}"
+    )
 
 
 def _refuse_label(source: object, label: str | None) -> None:

@@ -223,7 +223,7 @@ def leak(case: Case) -> Seen | None:
     if share <= max(LEAKED, 5 * found.within) or found.across < 3:
         return None
     evidence = f"{found.across:,} of {found.compared:,} that were compared, {share:.1%}"
-    return Seen("warning", evidence, "remove repeated rows before the parts are made")
+    return Seen("warning", evidence, "remove repeated rows, or hold back groups: data.groups")
 
 
 @rule(

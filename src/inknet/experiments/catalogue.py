@@ -197,8 +197,16 @@ def read_study(text: str, name: str, where: str | None = None) -> Study:
         raise InputError(f"{where}: not valid TOML: {quoted(error)}") from None
 
 
+FOLD = "data.fold"
+"""The key that a cross-validation varies."""
+
+
 def grid_study(
-    recipe: str, grid: Sequence[str], seeds: Sequence[int], name: str | None = None
+    recipe: str,
+    grid: Sequence[str],
+    seeds: Sequence[int],
+    name: str | None = None,
+    folds: int | None = None,
 ) -> Study:
     """Return a study of one's own: every combination of values of some recipe keys.
 
@@ -212,12 +220,16 @@ def grid_study(
         Each combination is run once for each.
     name
         What the study is called; without it, the recipe and the keys.
+    folds
+        Validate each combination on each of so many parts of the data in turn, see `data.fold`.
 
     Raises
     ------
     InputError
         If a key has no values, or a name or number is not as it should be.
     """
+    if folds is not None:
+        grid = [*grid, f"{FOLD}=" + ",".join(f"{k}/{folds}" for k in range(1, folds + 1))]
     axes = [_axis(text) for text in grid]
     keys = [key for key, _ in axes]
     refuse_repeated("--grid", keys)

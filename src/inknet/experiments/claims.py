@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import sqrt
 from typing import Literal
 
-from inknet.experiments.catalogue import FIGURE_NAMES, Claim, Figure, Pair
-from inknet.experiments.summary import Spread, StudySummary, percent
+from inknet.experiments.catalogue import FIGURE_NAMES, FOLD, Claim, Figure, Pair
+from inknet.experiments.summary import RowSummary, Spread, StudySummary, percent
 
 Verdict = Literal["for", "against", "open"]
 
@@ -50,6 +51,8 @@ def choice_lines(summary: StudySummary) -> list[str]:
 
     It is compared with each other row by the rule of claims.
     """
+    if _is_of_folds(summary):
+        return _fold_lines(summary)
     chosen = summary.chosen
     if not summary.is_own or chosen is None or len(summary.rows) < 2:
         return []
@@ -84,10 +87,16 @@ def choice_verdicts(summary: StudySummary) -> dict[str, str]:
 
     ``chosen``; ``below``, if every run is below every run of the chosen row; ``tie``, if runs of
     the two overlap; ``open``, if one has too few runs that finished for the rule of claims; or
-    nothing, as long as runs are missing.
+    nothing, as long as runs are missing, and of folds, which are not to be chosen among.
     """
     chosen, verdicts = summary.chosen, {row.row.name: "" for row in summary.rows}
-    if not summary.is_own or chosen is None or len(summary.rows) < 2 or not summary.is_complete:
+    if (
+        _is_of_folds(summary)
+        or not summary.is_own
+        or chosen is None
+        or len(summary.rows) < 2
+        or not summary.is_complete
+    ):
         return verdicts
     assert chosen.validation is not None, "a row without it is not chosen"
     for row in summary.rows:
@@ -100,6 +109,36 @@ def choice_verdicts(summary: StudySummary) -> dict[str, str]:
             verdict = "below" if _verdict(chosen.validation.values, values) == "for" else "tie"
         verdicts[row.row.name] = verdict
     return verdicts
+
+
+def _is_of_folds(summary: StudySummary) -> bool:
+    return summary.is_own and all(FOLD in row.row.set for row in summary.rows)
+
+
+def _fold_lines(summary: StudySummary) -> list[str]:
+    """Return the mean over the folds of each combination, and its standard error.
+
+    A fold counts with the mean over its seeds; the standard error is the standard deviation of the
+    folds divided by the root of their number.
+    """
+    found: dict[str, list[RowSummary]] = {}
+    for row in summary.rows:
+        others = [f"{key}={value}" for key, value in row.row.set.items() if key != FOLD]
+        found.setdefault(", ".join(others), []).append(row)
+    lines = []
+    for settings, rows in found.items():
+        which = f" with {settings}" if settings else ""
+        means = [row.validation.mean for row in rows if row.is_complete and row.validation]
+        if len(means) < len(rows):
+            lines.append(f"Cross-validation{which}: {len(means)} of {len(rows)} folds are there.")
+            continue
+        spread = Spread(tuple(means))
+        error = spread.deviation / sqrt(len(means))
+        lines.append(
+            f"Cross-validation{which}: validation accuracy {spread.mean:.2%}, the mean of "
+            f"{len(means)} folds; its standard error is {100 * error:.2f} points."
+        )
+    return lines
 
 
 def _compare(summary: StudySummary, pair: Pair, figure: Figure) -> Comparison | None:

@@ -59,7 +59,9 @@ class SameData:
 def _source_of(job: Job) -> str:
     """Return the source of a run, and how it is read if that is not as usual."""
     data = _data_of(job)
-    how = data.model_dump(include={"label", "transpose", "class_names"}, exclude_none=True)
+    how = data.model_dump(
+        include={"label", "transpose", "class_names", "groups"}, exclude_none=True
+    )
     return f"{data.source} {how}" if how else data.source
 
 

@@ -22,6 +22,7 @@ NotNegative: TypeAlias = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 LARGEST_INTEGER = (1 << 63) - 1  # the range that TOML guarantees
 Count: TypeAlias = Annotated[int, Field(ge=1, le=LARGEST_INTEGER)]
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=1_000)]
+FoldText: TypeAlias = Annotated[str, Field(pattern=r"^[1-9]\d{0,3}/[1-9]\d{0,3}$")]
 Unset = BeforeValidator(lambda value: None if value == "none" else value)
 """Lets ``--set key=none`` unset a key, since TOML has no null."""
 HiddenActivation: TypeAlias = Literal["relu", "leaky_relu", "sigmoid", "tanh"]
@@ -81,6 +82,16 @@ class DataRecipe(Part):
     is known to need it."""
     class_names: Annotated[list[Name] | None, Unset] = None
     """Names for the classes, in the order of their labels; without it, those of the source."""
+    groups: Annotated[Name | None, Unset] = None
+    """What has the group of each sample, such as the person whom it is of: a column of a table,
+    which is then no feature, or an array of an ``.npz``; without it, the array ``groups`` if there
+    is one."""
+    holdout: Annotated[Literal["samples", "groups", "writers"] | None, Unset] = None
+    """What is held back to validate and to test: single samples, whole groups, or ``writers``, the
+    groups that ``mnist`` and ``qmnist`` know; without it, groups if there are any."""
+    fold: Annotated[FoldText | None, Unset] = None
+    """``2/6`` validates on the second of six parts of equal size, in place of the fraction
+    `validation`: with the same seed, the six are all samples that are not for testing."""
     validation: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Fraction of the samples held back to validate the training, and to stop it early."""
     test: Annotated[float, Field(gt=0, lt=1)] = 0.1
@@ -102,6 +113,20 @@ class DataRecipe(Part):
                 "to train on; expected a sum below 1"
             )
         return self
+
+    @model_validator(mode="after")
+    def _holds_back_what_there_is(self) -> DataRecipe:
+        if self.holdout == "writers" and self.groups not in (None, "writers"):
+            raise ValueError(
+                f"groups is {self.groups!r} and holdout writers; expected one of them, or holdout "
+                "groups"
+            )
+        return self
+
+    @property
+    def named_groups(self) -> str | None:
+        """What the groups are called in the source; None if nothing names them."""
+        return "writers" if self.holdout == "writers" else self.groups
 
 
 class AugmentRecipe(Part):

@@ -14,6 +14,7 @@ from inknet.data.feature_names import in_order
 from inknet.data.layout import image_facts
 from inknet.data.sources import is_table
 from inknet.errors import InputError, InputWarning, quoted
+from inknet.groups.dividing import NoGroupsError
 from inknet.mlp import MLP
 from inknet.recipes import Recipe
 from inknet.runs.folder import Run
@@ -49,7 +50,11 @@ def load_as_trained(
     if data is not None:
         label = data.label if label is None and is_table(source) else label
         transpose = data.transpose if transpose is None else transpose
-    samples = load(source, reader, label=label, transpose=transpose)
+    groups = data.named_groups if data is not None and is_table(source) else None
+    try:  # their column is no feature, in whatever table it is
+        samples = load(source, reader, label=label, transpose=transpose, groups=groups)
+    except NoGroupsError:
+        samples = load(source, reader, label=label, transpose=transpose)
     known = set(model.facts.class_names)
     if data is not None and data.class_names and not known.issuperset(samples.class_names):
         samples = renamed(samples, data.class_names)

@@ -108,7 +108,11 @@ def with_absolute_source(recipe: Recipe) -> Recipe:
 def load_source(data: DataRecipe) -> Dataset:
     """Load the source of a recipe, read as the recipe says."""
     return load(
-        data.source, label=data.label, transpose=data.transpose, class_names=data.class_names
+        data.source,
+        label=data.label,
+        transpose=data.transpose,
+        class_names=data.class_names,
+        groups=data.named_groups,
     )
 
 
@@ -124,6 +128,8 @@ def load_splits(recipe: Recipe, streams: Streams) -> Splits:
         official_test=data.official_test,
         stratified=data.stratified,
         limit=data.limit,
+        holdout="groups" if data.holdout == "writers" else data.holdout,
+        fold=data.fold,
     )
     if data.sorted_by_class:
         by_class = np.argsort(parts.train.targets, kind="stable")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 import inknet
-from inknet.data import Dataset
+from inknet.data import Dataset, Splits
 from inknet.data.digest import digest_of
 from inknet.errors import InputError, quoted
 from inknet.files import write_text_whole
@@ -118,6 +118,7 @@ def _metrics(trained: Prepared, history: History, evaluation: Evaluation) -> dic
             "test": len(parts.test),
             "digest": trained.digest,
             "test_digest": digest_of(parts.test),
+            "holdout": holdout_facts(recipe.data.holdout, recipe.data.fold, parts),
         },
         "versions": {
             "inknet": inknet.__version__,
@@ -125,6 +126,43 @@ def _metrics(trained: Prepared, history: History, evaluation: Evaluation) -> dic
             "python": platform.python_version(),
         },
     }
+
+
+def holdout_facts(holdout: str | None, fold: str | None, parts: Splits) -> dict[str, Any]:
+    """Return how the parts were made: by samples or by groups, and how many groups each has.
+
+    Groups in two parts are counted too; there are none if whole groups were held back.
+    """
+    by_groups = parts.train.groups is not None and holdout != "samples"
+    facts: dict[str, Any] = {"by": "groups" if by_groups else "samples", "fold": fold}
+    if parts.train.groups is None:
+        return facts
+    of_part = {}
+    for name, part in parts._asdict().items():
+        groups = part.own_groups
+        of_part[name] = set() if groups is None else set(np.unique(groups[groups >= 0]).tolist())
+    return facts | {
+        "name": parts.train.group_name,
+        "groups": {name: len(found) for name, found in of_part.items()},
+        "shared": {
+            "train and validation": len(of_part["train"] & of_part["validation"]),
+            "train and test": len(of_part["train"] & of_part["test"]),
+            "validation and test": len(of_part["validation"] & of_part["test"]),
+        },
+    }
+
+
+def _held_back(facts: dict[str, Any]) -> dict[str, str]:
+    """Return how the parts were made, for the head of the report, if there are groups."""
+    if "groups" not in facts:
+        return {}
+    counts, shared = facts["groups"], facts["shared"]["train and validation"]
+    said = (
+        f"{counts['train']:,} {facts['name']} to train, {counts['validation']:,} to validate, "
+        f"{counts['test']:,} to test"
+    )
+    both = f"; {shared:,} both to train and to validate" if shared else ""
+    return {f"Held back by {facts['by']}": said + both}
 
 
 def _draw(
@@ -220,6 +258,7 @@ def _write_report(
             "Parameters": f"{training['parameters']:,}",
             "Samples": f"{data['train']:,} to train, {data['validation']:,} to validate, "
             f"{data['test']:,} to test",
+            **_held_back(data["holdout"]),
         },
     )
 

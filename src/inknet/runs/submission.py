@@ -15,6 +15,7 @@ from inknet.data.feature_names import column_order
 from inknet.data.layout import numbers_in, transposed
 from inknet.errors import InputError, quoted
 from inknet.files import as_path, write_whole
+from inknet.groups.dividing import NoGroupsError
 from inknet.mlp import MLP
 from inknet.recipes.schema import DataRecipe
 
@@ -60,7 +61,11 @@ def write_submission(
     """
     test, out = as_path(test), as_path(out)
     _refuse_to_replace(out)
-    table, names = load_rows(test)
+    groups = data.named_groups if data else None
+    try:
+        table, names = load_rows(test, groups)
+    except NoGroupsError:
+        table, names = load_rows(test)
     known = model.facts.feature_names
     _check_header(test, names, data.label if data else None, has_names=bool(known))
     if (order := column_order(names, known, str(test))) is not None:

@@ -124,6 +124,7 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
         validation_data: tuple[Any, ...] | None = None,
+        groups: ArrayLike | None = None,
     ) -> MLPClassifier:
         """Learn from labelled samples.
 
@@ -146,6 +147,10 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         validation_data : (X, y) or (X, y, sample_weight), optional
             Deprecated: no pipeline can transform it. Use ``X_val``, ``y_val`` and
             ``sample_weight_val``.
+        groups : array-like of shape (n_samples,), optional
+            The group of each sample, such as the person whom it is of. With ``early_stopping``,
+            whole groups are held back to validate on; without it, they are not used. To get them
+            through a pipeline or a search, route them with ``set_fit_request(groups=True)``.
 
         Returns
         -------
@@ -157,8 +162,8 @@ class MLPClassifier(ClassifierMixin, Perceptron):
         ValueError
             If a parameter, the samples or their labels are not as described.
         """
-        validation = given_for_validation(X_val, y_val, sample_weight_val, validation_data)
-        return self._fit(X, y, sample_weight, validation, incremental=False)
+        validation = given_for_validation(X_val, y_val, sample_weight_val, validation_data, groups)
+        return self._fit(X, y, sample_weight, validation, incremental=False, groups=groups)
 
     @available_if(fits_by_steps)
     @_fit_context(prefer_skip_nested_validation=True)

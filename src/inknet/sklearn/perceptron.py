@@ -98,13 +98,14 @@ class Perceptron(CallbackSupport, ClassNamePrefixFeaturesOutMixin, TransformerMi
         given: ForValidation | None,
         *,
         incremental: bool,
+        groups: ArrayLike | None = None,
     ) -> Self:
         before = dict(self.__dict__)
         try:
             train, validation, random_state = self._prepare(X, y, sample_weight, given, incremental)
             training = None
             if self.solver != "lbfgs":
-                training = self._new_training(train, validation, random_state, incremental)
+                training = self._new_training(train, validation, random_state, incremental, groups)
         except BaseException:  # what is refused leaves a fitted estimator as it was
             self.__dict__.clear()
             self.__dict__.update(before)
@@ -227,6 +228,7 @@ class Perceptron(CallbackSupport, ClassNamePrefixFeaturesOutMixin, TransformerMi
         validation: Samples | None,
         random_state: np.random.RandomState,
         incremental: bool,
+        groups: ArrayLike | None,
     ) -> StochasticTraining:
         """Return a training by steps on batches."""
         network = self._network
@@ -237,8 +239,9 @@ class Perceptron(CallbackSupport, ClassNamePrefixFeaturesOutMixin, TransformerMi
             self._optimizer.made_for = settings
             self._generator = self._new_generator(random_state)
         if self.early_stopping and validation is None:
+            is_stratified, fraction = not self._has_numbers, self.validation_fraction
             train, validation = hold_back(
-                train, self.validation_fraction, random_state, stratified=not self._has_numbers
+                train, fraction, random_state, stratified=is_stratified, groups=groups
             )
         epochs = 1 if incremental else self.max_iter
         of_epoch = len(train) * network.n_parameters

@@ -100,6 +100,7 @@ class MLPRegressor(RegressorMixin, Perceptron):
         X_val: Matrix | None = None,
         y_val: ArrayLike | None = None,
         sample_weight_val: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
     ) -> MLPRegressor:
         """Learn from samples with numbers.
 
@@ -119,6 +120,10 @@ class MLPRegressor(RegressorMixin, Perceptron):
             What they are.
         sample_weight_val : array-like of shape (n_val,), optional
             How much each of them counts.
+        groups : array-like of shape (n_samples,), optional
+            The group of each sample, such as the person whom it is of. With ``early_stopping``,
+            whole groups are held back to validate on; without it, they are not used. To get them
+            through a pipeline or a search, route them with ``set_fit_request(groups=True)``.
 
         Returns
         -------
@@ -130,8 +135,8 @@ class MLPRegressor(RegressorMixin, Perceptron):
         ValueError
             If a parameter, the samples or their numbers are not as described.
         """
-        validation = given_for_validation(X_val, y_val, sample_weight_val, None)
-        return self._fit(X, y, sample_weight, validation, incremental=False)
+        validation = given_for_validation(X_val, y_val, sample_weight_val, None, groups)
+        return self._fit(X, y, sample_weight, validation, incremental=False, groups=groups)
 
     @available_if(fits_by_steps)
     @_fit_context(prefer_skip_nested_validation=True)

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.model_selection import train_test_split
 from sklearn.utils import compute_sample_weight
 
+from inknet.groups.dividing import divide, numbered_groups
 from inknet.nn.arrays import Floats, Labels
 from inknet.sklearn.calling import warn_caller
 from inknet.sklearn.rows import Matrix
@@ -74,9 +76,13 @@ class ForValidation(NamedTuple):
 
 
 def given_for_validation(
-    X_val: Matrix | None, y_val: Any, sample_weight_val: Any, validation_data: Any
+    X_val: Matrix | None, y_val: Any, sample_weight_val: Any, validation_data: Any, groups: Any
 ) -> ForValidation | None:
     """Return the validation samples of `MLPClassifier.fit`; refuse a part of them alone."""
+    if groups is not None and not (X_val is None and validation_data is None):
+        raise ValueError(
+            "groups decide what is held back, and X_val is given to validate on; pass one of them."
+        )
     if validation_data is None:
         if X_val is None and y_val is None:
             if sample_weight_val is not None:
@@ -123,17 +129,27 @@ def hold_back(
     random_state: np.random.RandomState,
     *,
     stratified: bool = True,
+    groups: ArrayLike | None = None,
 ) -> tuple[Samples, Samples]:
     """Return samples to learn from, and a fraction that is held back for validation.
 
-    If ``stratified``, both have as many of each of two classes, as in scikit-learn.
+    If ``stratified``, both have as many of each of two classes, as in scikit-learn. With groups,
+    the samples of each stay together, and with ``stratified`` any classes are balanced.
     """
-    targets = samples.targets
+    targets, numbers = samples.targets, np.arange(len(samples))
     are_two = stratified and targets.ndim == 2 and targets.shape[1] == 1
     stratify = targets.astype(bool) if are_two else None
-    rows = train_test_split(
-        np.arange(len(samples)), random_state=random_state, test_size=fraction, stratify=stratify
-    )
+    if groups is None:
+        rows = train_test_split(
+            numbers, random_state=random_state, test_size=fraction, stratify=stratify
+        )
+    else:
+        codes = numbered_groups(groups, len(samples), "groups")
+        are_labels = stratified and targets.ndim == 1
+        labels = stratify.ravel().astype(np.intp) if stratify is not None else None
+        labels = targets.astype(np.intp) if are_labels else labels
+        part = divide(codes, labels, [1 - fraction, fraction], random_state, "groups")
+        rows = [numbers[part == 0], numbers[part == 1]]
     if len(rows[1]) < 2:
         raise ValueError(
             "The validation set is too small. Increase 'validation_fraction' or the size of your "

@@ -195,6 +195,7 @@ def _with_corrections(
         labels=np.concatenate([old.targets, numbers]),
         rows=None,
         n_official_test=0,
+        groups=None,
         image_shape=train.image_shape or model.facts.image_shape,
     )
 

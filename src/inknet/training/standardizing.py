@@ -44,7 +44,9 @@ class Standardizing:
         for start in range(0, len(dataset), ROWS):
             part = _numbers(dataset, start)
             X[start : start + len(part)] = (part - self.mean) / self.deviation
-        return replace(dataset, features=X, labels=dataset.targets, rows=None, is_scaled=True)
+        return replace(
+            dataset, features=X, labels=dataset.targets, rows=None, groups=None, is_scaled=True
+        )
 
     def begin(self, *, is_new: bool) -> None:
         """Let a network that takes features as they are take standardized ones.

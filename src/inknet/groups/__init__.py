@@ -1,0 +1,1 @@
+"""Groups of samples that belong together: `dividing` keeps each in one part."""
