@@ -249,7 +249,8 @@ def _race(study: Results) -> str:
         "## From the start of the process to an accuracy",
         "",
         "Whole programs: each starts, reads MNIST's files, trains, evaluates once on the official "
-        "test images and ends; what is compiled and kept on disk is there already. All have the "
+        "test images and prints the accuracy, at which the time ends; inknet draws its pictures "
+        "after that. What is compiled and kept on disk is there already. All have the "
         "network of the recipe `sprint`, 784-256-128-10 with batch normalization, and a one-cycle "
         "rate; scikit-learn has neither of the two. The settings were tried beforehand on the same "
         f"test images, for all alike. Seeds {', '.join(map(str, study['seeds']))}; a program "

@@ -28,4 +28,4 @@ def main(seed: int, epochs: int, rate: float, batch_size: int) -> float:
 
 
 if __name__ == "__main__":
-    print(main(**json.loads(sys.argv[1])))
+    print(main(**json.loads(sys.argv[1])), flush=True)

@@ -39,4 +39,4 @@ def main(seed: int, epochs: int, rate: float, batch_size: int, bfloat16: bool = 
 
 
 if __name__ == "__main__":
-    print(main(**json.loads(sys.argv[1])))
+    print(main(**json.loads(sys.argv[1])), flush=True)

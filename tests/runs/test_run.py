@@ -227,3 +227,22 @@ def test_a_run_in_python_has_all_that_it_left(tmp_path, monkeypatch, no_pictures
     assert run.evaluate().accuracy == run.metrics["test"]["accuracy"]
     # what the source would give as test data otherwise, is not what this run kept out
     assert len(run.test_data()) == run.metrics["test"]["samples"] == 50
+
+
+def test_the_figures_are_told_before_a_picture_is_drawn(tmp_path):
+    told = []
+
+    def look(metrics):
+        drawn = list(tmp_path.rglob("*.png")) + list(tmp_path.rglob("report.html"))
+        told.append((metrics, drawn, len(list(tmp_path.rglob("metrics.json")))))
+
+    run = train_run(
+        load_recipe("quick", ["data.source=sample", "training.epochs=1", "network.hidden=[4]"]),
+        tmp_path / "run",
+        on_evaluated=look,
+    )
+    ((metrics, drawn, n_written),) = told
+    assert metrics == run.metrics
+    assert drawn == []
+    assert n_written == 1
+    assert (run.folder / "loss.png").exists()

@@ -113,6 +113,7 @@ def train(
             )
         with _complete_anyway(training):
             options["callbacks"] = training.callbacks
+            options["on_evaluated"] = training.evaluated
             training.conclude(resume_run(resume, previous=previous, **options))
         return
     if previous:
@@ -138,6 +139,7 @@ def train(
                 chosen, folder, training.callbacks, training.console.print, force=force, **options
             )
         callbacks = training.callbacks(chosen)
+        options["on_evaluated"] = training.evaluated
         return train_run(chosen, folder, force=force, callbacks=callbacks, **options)
 
     if ensemble is not None:
@@ -181,6 +183,7 @@ class _Training:
         from inknet.cli.terminal import Terminal
 
         self.console, self.doctor = Terminal(soft_wrap=True), doctor
+        self.has_evaluated = False
 
     def introduce(self, recipe: Recipe, model: MLP, parts: Splits) -> None:
         """Print what is about to be trained."""
@@ -215,15 +218,21 @@ class _Training:
         self.console.print("now the guard, which tells characters from all else")
         return [ProgressBar(self.console)]
 
-    def conclude(self, run: Run) -> None:
-        """Print the result, and where everything is."""
-        test, training = run.metrics["test"], run.metrics["training"]
-        folder = Path(shortest(run.folder))
+    def evaluated(self, metrics: dict[str, Any]) -> None:
+        """Print the result."""
+        test, training = metrics["test"], metrics["training"]
+        self.has_evaluated = True
         self.console.print(
             f"test accuracy {test['accuracy']:.2%} ({n_errors(test['errors'])} in "
             f"{test['samples']:,}), trained for {training['seconds']:.1f} s",
             style="bold",
         )
+
+    def conclude(self, run: Run) -> None:
+        """Print where everything is; and the result, if it was not yet."""
+        if not self.has_evaluated:
+            self.evaluated(run.metrics)
+        folder = Path(shortest(run.folder))
         report = folder / "report.html"
         look = f"; look at {report}" if report.exists() else ""
         self.console.print(f"everything is in {folder}{look}")

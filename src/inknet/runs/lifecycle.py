@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from inknet.data import Splits
 from inknet.errors import DivergedError, InputError, TrainingStopped, quoted
@@ -41,6 +41,7 @@ def train_run(
     on_guard: Callable[[], Sequence[Callback]] = tuple,
     start_from: Callable[[Recipe], Prepared] = prepare,
     changes: Sequence[str] = (),
+    on_evaluated: Callable[[dict[str, Any]], object] = lambda metrics: None,
 ) -> Run:
     """Train as a recipe says, evaluate the result, and leave everything in a run folder.
 
@@ -71,6 +72,8 @@ def train_run(
         are not those of the recipe.
     changes
         What the doctor changed in the recipe, a line each; the run tells it.
+    on_evaluated
+        Called with what will be in ``metrics.json``, before the pictures are drawn.
 
     Raises
     ------
@@ -94,7 +97,8 @@ def train_run(
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
         all_callbacks = [*callbacks, checkpointer]
-        _train_and_write(prepared, unfinished, all_callbacks, None, interrupt, warn, on_guard)
+        told = warn, on_guard, on_evaluated
+        _train_and_write(prepared, unfinished, all_callbacks, None, interrupt, *told)
     return _completed(folder, interrupt)
 
 
@@ -107,6 +111,7 @@ def resume_run(
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     warn: Callable[[str], object] = lambda line: None,
     on_guard: Callable[[], Sequence[Callback]] = tuple,
+    on_evaluated: Callable[[dict[str, Any]], object] = lambda metrics: None,
 ) -> Run:
     """Resume a training that was ended; the result has the same bits as without the interruption.
 
@@ -118,7 +123,7 @@ def resume_run(
         Resume from the checkpoint before the newest.
     callbacks
         Returns the callbacks, as many and of the same kinds as before.
-    on_start, checkpoint_seconds, warn, on_guard
+    on_start, checkpoint_seconds, warn, on_guard, on_evaluated
         As for `train_run`.
 
     Raises
@@ -142,7 +147,8 @@ def resume_run(
         on_start(recipe, prepared.model, prepared.parts)
         checkpointer = prepared.checkpointer(unfinished, checkpoint_seconds, warn)
         all_callbacks = [*checked_callbacks(callbacks(recipe)), checkpointer]
-        _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt, warn, on_guard)
+        told = warn, on_guard, on_evaluated
+        _train_and_write(prepared, unfinished, all_callbacks, checkpoint, interrupt, *told)
     return _completed(folder, interrupt)
 
 
@@ -161,6 +167,7 @@ def _train_and_write(
     interrupt: InterruptFlag,
     warn: Callable[[str], object],
     on_guard: Callable[[], Sequence[Callback]],
+    on_evaluated: Callable[[dict[str, Any]], object],
 ) -> None:
     """Train from the beginning or from a checkpoint; write the results and put them in place."""
     model = prepared.model
@@ -177,7 +184,8 @@ def _train_and_write(
         model.calibrate_on(prepared.parts.validation)
         has_guard = _has_guard(prepared, unfinished, interrupt, warn, on_guard)
         unfinished.make_results()
-        has_all = write_results(unfinished.results, prepared, history, warn) and has_guard
+        has_all = write_results(unfinished.results, prepared, history, warn, on_evaluated)
+        has_all = has_all and has_guard
         put_in_place(unfinished.results, unfinished.run_folder)
     except InputError as error:
         raise InputError(f"{error}{_keep_model(model, unfinished)}") from None

@@ -43,11 +43,13 @@ def write_results(
     trained: Prepared,
     history: History,
     warn: Callable[[str], object] = lambda line: None,
+    on_evaluated: Callable[[dict[str, Any]], object] = lambda metrics: None,
 ) -> bool:
     """Evaluate the trained model on the test data and write all files of the run.
 
     The model and the figures come first. A picture or a report that cannot be made is left out, and
-    ``warn`` is called with one line that says why. Returns whether nothing was left out.
+    ``warn`` is called with one line that says why. ``on_evaluated`` is called with the figures
+    before anything is drawn. Returns whether nothing was left out.
     """
     from inknet.report.evaluation import evaluate, json_text
 
@@ -63,6 +65,7 @@ def write_results(
     model.save(folder / "model.safetensors")
     history.save_csv(folder / "history.csv")
     write_text_whole(folder / "metrics.json", json_text(metrics) + "\n")
+    on_evaluated(metrics)  # whoever waits for them need not wait for the pictures too
     left_out: list[Path] = []
 
     def leave_out(path: Path, reason: str) -> None:
