@@ -32,27 +32,34 @@ def predict(
 ) -> None:
     """Do what `prediction.predict` does, for many samples."""
     one, half = parameters.dtype.type(1), parameters.dtype.type(0.5)
-    lanes = LINE // parameters.itemsize
+    lanes, last = LINE // parameters.itemsize, len(curves) - 1
+    is_limited = low > -np.inf or high < np.inf
     n, d = X.shape
     widest = d
     for width in widths:
         widest = max(widest, width + lanes)
     values = np.empty((widest + 1, 2), parameters.dtype)
-    places = np.empty(widest + 1, np.uint32)
+    places, is_listed = np.empty(widest + 1, np.uint32), np.empty(d, np.uint8)
     every = np.arange(widest).astype(np.uint32)
     sums = np.empty((2, widest), parameters.dtype)
     even_sum, odd_sum = sums[0], sums[1]
     for row in range(0, n, 2):
         even, odd = X[row], X[min(row + 1, n - 1)]
+        # in three loops, of which the first is one over vectors
+        for i in range(d):
+            is_listed[i] = (even[i] != 0) | (odd[i] != 0)
         m = 0
         for i in range(d):
             # always written, kept if nonzero: faster than a branch that is hard to predict
-            values[m, 0], values[m, 1], places[m] = even[i] * scale, odd[i] * scale, i
-            m += (even[i] != 0) | (odd[i] != 0)
-        even_out = odd_out = False
+            places[m] = i
+            m += is_listed[i]
         for k in range(m):
-            even_out |= not (low <= values[k, 0] <= high)
-            odd_out |= not (low <= values[k, 1] <= high)
+            values[k, 0], values[k, 1] = even[places[k]] * scale, odd[places[k]] * scale
+        even_outside = odd_outside = 0
+        if is_limited:
+            for k in range(m):
+                even_outside += not (low <= values[k, 0] <= high)
+                odd_outside += not (low <= values[k, 1] <= high)
         indices, place, fan_in = places, 0, d
         for layer in range(len(curves)):
             width = widths[layer]
@@ -61,6 +68,8 @@ def predict(
             weight = parameters[place:bias_at].reshape(fan_in, fan_out)
             bias = parameters[bias_at : bias_at + fan_out]
             one_pair(values, indices, 0, m, weight, bias, 0, fan_out, even_sum, odd_sum)
+            if layer == last:
+                break
             if curves[layer] == 0:
                 below = slopes_below[layer]
                 for j in range(width):
@@ -75,16 +84,17 @@ def predict(
                     values[j, 1] = half + half * np.tanh(half * odd_sum[j])
             indices, place, m, fan_in = every, bias_at + fan_out, width, width
         for which in range(min(2, n - row)):
-            answer = probabilities[row + which]
-            if even_out if which == 0 else odd_out:
+            logits, answer = sums[which], probabilities[row + which]
+            if (even_outside if which == 0 else odd_outside) > 0:
                 answer[:] = np.nan
                 continue
-            largest = values[0, which]
-            for k in range(1, fan_in):
-                largest = max(largest, values[k, which])
+            n_classes = widths[last]
+            largest = logits[0]
+            for k in range(1, n_classes):
+                largest = max(largest, logits[k])
             total = parameters.dtype.type(0)
-            for k in range(fan_in):
-                answer[k] = np.exp(values[k, which] - largest)
+            for k in range(n_classes):
+                answer[k] = np.exp(logits[k] - largest)
                 total += answer[k]
-            for k in range(fan_in):
+            for k in range(n_classes):
                 answer[k] /= total
