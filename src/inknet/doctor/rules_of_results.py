@@ -172,7 +172,7 @@ def large_network(case: Case) -> Seen | None:
     if ratio <= 30 or case.learned < 0.99 or case.learned - case.reached < 0.01:
         return None
     smaller = [max(16, width // 4) for width in case.architecture.layer_dims[1:-1]]
-    evidence = f"{case.n_parameters:,} weights for {case.train.n:,} training samples"
+    evidence = f"{case.n_parameters:,} parameters for {case.train.n:,} training samples"
     return Seen("note", evidence, "try a smaller one", (f"network.hidden={smaller}",))
 
 
