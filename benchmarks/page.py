@@ -116,11 +116,26 @@ def _age(results: Results) -> list[str]:
     """Return a paragraph on the figures that are older than the operations, if there are any."""
     old = stale(results, digest())
     if not old:
-        return []
+        return _other_machines(results)
     which = "All figures here" if len(old) == len(results) else f"The figures of {', '.join(old)}"
     return [
+        *_other_machines(results),
         f"**{which} are older than the operations they measured**: the code in "
-        "[`nn/ops`](../src/inknet/nn/ops) has changed since. `make bench` measures again."
+        "[`nn/ops`](../src/inknet/nn/ops) has changed since. `make bench` measures again.",
+    ]
+
+
+def _other_machines(results: Results) -> list[str]:
+    """Return a paragraph on the figures of another processor than that of the newest."""
+    newest = max(results.values(), key=lambda study: str(study["began"]))
+    others: dict[str, list[str]] = {}
+    for name, study in results.items():
+        processor = study["machine"]["processor"]
+        if processor != newest["machine"]["processor"]:
+            others.setdefault(processor, []).append(name)
+    return [
+        f"**The figures of {', '.join(names)} are of another machine**: {processor}."
+        for processor, names in others.items()
     ]
 
 

@@ -244,6 +244,14 @@ def test_the_page_names_the_figures_that_are_older_than_the_ops(results: dict[st
     assert "**All figures here are older than the operations" in render(results, set())
 
 
+def test_the_page_names_the_figures_of_another_processor(results: dict[str, Any]) -> None:
+    assert "another machine" not in render(results, set())
+    results["wide"] = study(EPOCH, SECONDS, began="2025-01-02T03:04:05+00:00")
+    results["wide"]["machine"]["processor"] = "an older one"
+    page = render(results, set())
+    assert "**The figures of wide are of another machine**: an older one." in page
+
+
 def test_words_do_not_change_the_digest_of_the_ops_and_code_does(tmp_path: Path) -> None:
     code = 'def f(x: int = 1) -> str:\n    return f"{x:>{3}}" + "text"\n'
     (tmp_path / "ops.py").write_text(code)
