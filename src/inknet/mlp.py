@@ -207,9 +207,10 @@ class MLP:
         **options
             The other keys of `inknet.recipes.TrainingRecipe`, with its defaults: ``shuffle``,
             ``standardize``, ``optimizer``, ``weight_decay``, ``schedule``, ``warmup``,
-            ``label_smoothing``, ``l2_on_biases``, ``clip_norm``, ``clip_value``, ``max_norm``,
-            ``average_decay``, ``measured_samples``, ``monitor`` and ``on_divergence``. The schedule
-            may also be a function from progress, 0 to 1, to a factor on the rate.
+            ``label_smoothing``, ``adversarial``, ``l2_on_biases``, ``clip_norm``, ``clip_value``,
+            ``max_norm``, ``average_decay``, ``measured_samples``, ``monitor`` and
+            ``on_divergence``. The schedule may also be a function from progress, 0 to 1, to a
+            factor on the rate.
 
         Returns
         -------

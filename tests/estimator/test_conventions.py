@@ -123,6 +123,8 @@ def test_a_parameter_that_scikit_learn_refuses_is_refused_with_the_same_words(wr
         ({"dropout": [1.5]}, r"dropout must be in \[0, 1\)"),
         ({"batch_norm": True}, "The 'batch_norm' parameter of MLPClassifier must be a str among"),
         ({"label_smoothing": -0.1}, "The 'label_smoothing' parameter of MLPClassifier must be"),
+        ({"adversarial": -1}, "The 'adversarial' parameter of MLPClassifier must be a float in"),
+        ({"solver": "lbfgs", "adversarial": 0.1}, "adversarial=0.1 needs the solver 'sgd'"),
         ({"clip": 0}, "The 'clip' parameter of MLPClassifier must be a float in the range"),
         ({"schedule": "weekly"}, "The 'schedule' parameter of MLPClassifier must be a str among"),
         ({"class_weight": "fair"}, "The 'class_weight' parameter of MLPClassifier must be"),

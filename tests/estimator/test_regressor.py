@@ -222,7 +222,7 @@ def test_another_number_of_outputs_is_not_continued_with():
 
 
 def test_what_is_for_classes_is_no_parameter():
-    for name in ("class_weight", "label_smoothing"):
+    for name in ("class_weight", "label_smoothing", "adversarial"):
         with pytest.raises(TypeError, match=name):
             MLPRegressor(**{name: 0.1})
 

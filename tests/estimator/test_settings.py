@@ -65,6 +65,7 @@ OTHER = {
     "scoring": "loss",
     "callbacks": [Halves()],
     "label_smoothing": 0.3,
+    "adversarial": 0.5,
 }
 # What scikit-learn says each solver passes over, in the documentation of the parameters.
 BY_STEPS = {"batch_size", "learning_rate_init", "shuffle", "early_stopping", "n_iter_no_change"}

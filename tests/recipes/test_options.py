@@ -29,6 +29,7 @@ OTHER = {
     "schedule": "step",
     "warmup": 0.25,
     "label_smoothing": 0.1,
+    "adversarial": 0.5,
     "l2_lambda": 0.5,
     "l2_on_biases": True,
     "clip_norm": 0.1,

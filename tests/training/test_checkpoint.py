@@ -158,6 +158,7 @@ LATER = {
     "warmup": 0.3,
     "average_decay": 0.9,
     "max_norm": 1.0,
+    "adversarial": 0.3,
     "measured_samples": 10,
 }
 

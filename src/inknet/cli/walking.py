@@ -340,6 +340,8 @@ class Page(Paper):
             parts.append("dropout")
         if s.label_smoothing:
             parts.append(f"label smoothing {say(s.label_smoothing)}")
+        if s.adversarial:
+            parts.append("virtual adversarial training, which is left out of this step")
         if s.l2_lambda:
             parts.append(f"L2 {say(s.l2_lambda)}")
         if s.weight_decay:

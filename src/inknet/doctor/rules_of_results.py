@@ -133,9 +133,9 @@ def overfitting(case: Case) -> Seen | None:
     "what is learned hold for new samples more often",
 )
 def no_regularization(case: Case) -> Seen | None:
-    """There is no dropout, batch normalization, penalty, weight decay, smoothing, averaging,
-    distortion or patience, and the training accuracy is above the validation accuracy by 1 point
-    or more. A note.
+    """There is no dropout, batch normalization, penalty, weight decay, smoothing, adversarial
+    training, averaging, distortion or patience, and the training accuracy is above the validation
+    accuracy by 1 point or more. A note.
     """
     settings, architecture = case.settings, case.architecture
     anything = (
@@ -144,6 +144,7 @@ def no_regularization(case: Case) -> Seen | None:
         or settings.l2_lambda
         or settings.weight_decay
         or settings.label_smoothing
+        or settings.adversarial
         or settings.average_decay
         or settings.max_norm is not None
         or settings.patience is not None

@@ -14,6 +14,7 @@ class StepOptions(TypedDict, total=False):
     """Options that `inknet.MLP.train` and `inknet.MLPClassifier` share under one name."""
 
     label_smoothing: float
+    adversarial: float
 
 
 class TrainingOptions(StepOptions, total=False):

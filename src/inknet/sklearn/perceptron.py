@@ -206,7 +206,7 @@ class Perceptron(CallbackSupport, ClassNamePrefixFeaturesOutMixin, TransformerMi
             network,
             train,
             self.alpha,
-            self._shared_options(),
+            self._loss_options(),
             {"maxfun": self.max_fun, "maxiter": self.max_iter, "gtol": self.tol},
             ops_for(len(train) * network.n_parameters * self.max_iter),
             after_iteration,

@@ -78,6 +78,7 @@ class Settings(Record):
             ("dropout", np.any(self.dropout)),
             ("batch_norm", self.batch_norm != "none"),
             ("clip", self.clip is not None),
+            ("adversarial", bool(getattr(self, "adversarial", 0))),
             ("schedule", self.schedule not in (None, "constant")),
             ("callbacks", bool(self.callbacks)),
             ("doctor", getattr(self, "doctor", False)),
@@ -122,6 +123,10 @@ class Settings(Record):
         """Return the options that have the same name in a recipe."""
         return {name: getattr(self, name) for name in self._shared}
 
+    def _loss_options(self) -> dict[str, Any]:
+        """Return those of them that are options of the loss."""
+        return {n: value for n, value in self._shared_options().items() if n != "adversarial"}
+
     def _new_optimizer(self) -> Stepper:
         parameters = self._network.parameters
         if self.solver != "sgd":
@@ -135,8 +140,9 @@ class Settings(Record):
         return Stepper(sgd, self.learning_rate_init, self.learning_rate, self.power_t)
 
     def _new_generator(self, random_state: np.random.RandomState) -> np.random.Generator:
-        """Return the generator of dropout; without dropout, ``random_state`` is not used."""
-        seed = random_state.randint(2**31) if np.any(self.dropout) else 0
+        """Return the generator of a step; if it draws nothing, ``random_state`` is not used."""
+        draws = bool(np.any(self.dropout)) or bool(getattr(self, "adversarial", 0))
+        seed = random_state.randint(2**31) if draws else 0
         return np.random.default_rng(seed)
 
     def _architecture(self, dims: list[int]) -> Architecture:

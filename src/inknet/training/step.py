@@ -19,6 +19,7 @@ from inknet.nn.network import Network
 from inknet.nn.ops import NUMPY, Batch
 from inknet.nn.optimizers import Optimizer, clip_by_norm, clip_by_value, limit_norms
 from inknet.nn.schedules import SCHEDULES
+from inknet.training.adversarial import Adversarial
 from inknet.training.callbacks import Callback, checked_callbacks, listeners
 from inknet.training.ending import FAILED, Ending
 from inknet.training.history import EpochRecord, History
@@ -46,7 +47,7 @@ class Training:
     settings
         How to train.
     generator
-        Draws the dropout masks.
+        Draws the dropout masks, and the random vectors of `inknet.training.adversarial`.
     steps_per_epoch
         How many batches an epoch has.
     callbacks
@@ -73,6 +74,8 @@ class Training:
         self.identity = identity or uuid4().hex
         self._ownership: Ownership | None = None
         self.history = History(ops=network.ops.name)
+        epsilon = settings.adversarial
+        self.objective = Adversarial(network, epsilon) if epsilon else network
         self.l2 = network.l2(settings.l2_lambda, on_biases=settings.l2_on_biases)
         self.schedule: Callable[[float], float] = SCHEDULES[settings.schedule]
         self.step = 0
@@ -124,7 +127,9 @@ class Training:
     def learn(
         self, x: Batch, targets: Labels | Floats, sample_weight: Floats | None = None
     ) -> float:
-        """Learn from one batch; return its mean loss, without the penalty.
+        """Learn from one batch; return its mean loss, with the adversarial term if there is one.
+
+        The penalty of L2 is not in it.
 
         Parameters
         ----------
@@ -135,7 +140,7 @@ class Training:
         """
         network, settings = self.network, self.settings
         self.learning_rate = self.base_rate * self.schedule_factor()
-        loss = network.loss_and_gradients(
+        loss = self.objective.loss_and_gradients(
             x,
             targets,
             self.generator,
