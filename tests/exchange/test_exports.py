@@ -171,7 +171,7 @@ def test_the_python_file_may_have_classes_of_any_name(tmp_path):
     assert_allclose(names["predict_proba"](x), model.predict_proba(x), atol=TOLERANCE)
 
 
-def test_the_python_file_imports_only_numpy_and_has_fewer_than_150_lines_of_code(model, tmp_path):
+def test_the_python_file_imports_only_numpy_and_has_fewer_than_170_lines_of_code(model, tmp_path):
     export_numpy(model, tmp_path / "model.py")
     text = (tmp_path / "model.py").read_text("utf-8")
     tree = ast.parse(text)
@@ -190,7 +190,7 @@ def test_the_python_file_imports_only_numpy_and_has_fewer_than_150_lines_of_code
     }
     lines = [line for number, line in enumerate(text.splitlines(), 1) if number not in texts]
     code = [line for line in lines if line.strip() and not line.strip().startswith("#")]
-    assert 60 < len(code) < 150
+    assert 60 < len(code) < 170
     assert max(map(len, text.splitlines())) <= 110
 
 
