@@ -20,6 +20,7 @@ PAGES = sorted(path for part in ("start", "understand") for path in (DOCS / part
 FRONT = ("index.md", "glossary.md")
 CHAPTERS = [p for p in PAGES if p.parent.name == "understand" and p.name not in FRONT]
 FENCED = re.compile(r"^```(\S*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+OPTIONS = re.compile(r"\A(---\n.*?^---\n|(:[\w-]+:[^\n]*\n)+)\n?", re.MULTILINE | re.DOTALL)
 
 
 def name_of(page: Path) -> str:
@@ -29,8 +30,7 @@ def name_of(page: Path) -> str:
 def fenced(page: Path, kind: str) -> list[str]:
     """Return the blocks of a kind, without the lines of their options."""
     blocks = [match[2] for match in FENCED.finditer(page.read_text("utf-8")) if match[1] == kind]
-    options = re.compile(r"\A(---\n.*?^---\n|(:[\w-]+:[^\n]*\n)+)\n?", re.MULTILINE | re.DOTALL)
-    return [options.sub("", block) for block in blocks]
+    return [OPTIONS.sub("", block) for block in blocks]
 
 
 def sources(page: Path) -> list[tuple[str, dict[str, str]]]:
@@ -69,6 +69,22 @@ def test_the_cells_of_a_page_run_one_after_the_other(page, drawing, tmp_path, mo
     for cell in fenced(page, "{code-cell}"):
         with contextlib.redirect_stdout(io.StringIO()):
             exec(compile(cell, name_of(page), "exec"), names)
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if fenced(p, "{code-cell}")], ids=name_of)
+def test_what_a_reader_copies_needs_neither_hidden_cells_nor_folded_answers(
+    page, drawing, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("INKNET_OPS", "numpy")
+    open_text = re.sub(r"<details.*?</details>", "", page.read_text("utf-8"), flags=re.DOTALL)
+    blocks = [match for match in FENCED.finditer(open_text) if match[1] == "{code-cell}"]
+    shown = [match[2] for match in blocks if "remove-input" not in match[2]]
+    assert shown
+    names: dict[str, object] = {"__name__": "__main__"}
+    for cell in shown:
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(OPTIONS.sub("", cell), name_of(page), "exec"), names)
 
 
 @pytest.mark.parametrize("page", [p for p in DOCS.rglob("*.md") if sources(p)], ids=name_of)
