@@ -107,7 +107,7 @@ def overfitting(case: Case) -> Seen | None:
     is_strong = (gap >= GAP and risen >= RISEN) or gap >= LARGE_GAP
     is_strong = is_strong and (case.validation is None or case.validation.n >= 50)
     ratio = 0.0 if case.train is None else case.n_parameters / case.train.n
-    samples = f", {ratio:,.0f} weights for each training sample" if ratio else ""
+    samples = f", {ratio:,.0f} parameters for each training sample" if ratio else ""
     evidence = (
         f"{learned:.1%} of the training samples are right and {reached:.1%} of the validation "
         f"samples; the validation loss is lowest after epoch {best + 1}, then rises to "
@@ -164,8 +164,8 @@ def no_regularization(case: Case) -> Seen | None:
     "it has room to learn each sample by heart, and takes longer than a smaller one",
 )
 def large_network(case: Case) -> Seen | None:
-    """It has more than 30 weights for each training sample, learns more than 99 % of them, and the
-    validation accuracy is lower by 1 point or more. A note.
+    """It has more than 30 parameters for each training sample, learns more than 99 % of them, and
+    the validation accuracy is lower by 1 point or more. A note.
     """
     if case.train is None or not case.is_over or case.learned is None or case.reached is None:
         return None
