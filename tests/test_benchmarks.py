@@ -1,5 +1,6 @@
 """The benchmarks' figures are computed and written right; no time is asserted here."""
 
+import gzip
 import json
 import re
 import sys
@@ -183,24 +184,25 @@ def test_the_race_is_won_by_the_soonest_whose_mean_is_high_enough() -> None:
     assert table["98.5 %"] == ["not reached", "not reached"]
 
 
-def test_programs_of_the_race_say_what_they_reach(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("opened", [open, gzip.open], ids=["as they are", "gzipped"])
+def test_programs_of_the_race_say_what_they_reach(opened: Any, tmp_path: Path) -> None:
     """scikit-learn's, whose package is here, on images of one dot."""
     generator = np.random.default_rng(0)
     for part, n in (("train", 500), ("t10k", 100)):
         labels = generator.integers(0, 10, n).astype(np.uint8)
         images = np.zeros((n, 784), np.uint8)
         images[np.arange(n), 70 * labels] = 255
-        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(bytes(16) + images.tobytes())
-        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(bytes(8) + labels.tobytes())
+        ending = ".gz" if opened is gzip.open else ""
+        with opened(tmp_path / f"{part}-images-idx3-ubyte{ending}", "wb") as file:
+            file.write(bytes(16) + images.tobytes())
+        with opened(tmp_path / f"{part}-labels-idx1-ubyte{ending}", "wb") as file:
+            file.write(bytes(8) + labels.tobytes())
     settings = {"epochs": 20, "rate": 0.01, "batch_size": 32}
-    monkeypatch.setenv("INKNET_DATA_DIR", str(tmp_path))
-    seconds, accuracy = racing.run("sklearn", settings, 0)
+    seconds, accuracy = racing.run("sklearn", settings, 0, tmp_path)
     assert accuracy == 1
     assert seconds > 0
     with pytest.raises(WorkerError, match="learning_rate_init"):
-        racing.run("sklearn", {**settings, "rate": -1}, 0)
+        racing.run("sklearn", {**settings, "rate": -1}, 0, tmp_path)
 
 
 def test_the_page_has_every_figure_and_says_by_how_much_one_is_missed(

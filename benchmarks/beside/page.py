@@ -167,13 +167,13 @@ def _micrograd(ways: Results) -> list[str]:
     if not {"micrograd", "nielsen"} <= set(ways):
         return []
     run = ways["micrograd"]["runs"][0]
-    speed = images_a_second(run)
+    n, speed = int(run["curve"][-1][2].split()[0]), images_a_second(run)
     epochs = round(mean(len(one["curve"]) for one in ways["nielsen"]["runs"]))
     hours = epochs * 50_000 / speed / 3600
     larger = parameters(784, 512, 10) / parameters(784, 16, 10)
     return [
         "One number at a time, as in micrograd's style, is for understanding. In its minute it "
-        f"learned from {run['curve'][-1][2]}, {speed:.0f} a second, with 16 hidden neurons. As "
+        f"learned from {n:,} images, {speed:.0f} a second, with 16 hidden neurons. As "
         f"many images as in Nielsen's style ({epochs} epochs) would take {hours:.1f} hours at this "
         f"speed; with 512 hidden neurons, {larger:.0f} times as many weights, about "
         f"{hours * larger / 24:.0f} days. That is computed, not measured."

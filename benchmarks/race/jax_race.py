@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax, nn
 
-from benchmarks.race.files import load
+from benchmarks.race import load
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 MOMENTUM = 0.1

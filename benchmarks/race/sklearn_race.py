@@ -9,7 +9,7 @@ import warnings
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
-from benchmarks.race.files import load
+from benchmarks.race import load
 
 
 def main(seed: int, epochs: int, rate: float, batch_size: int) -> float:

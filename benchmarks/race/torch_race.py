@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from benchmarks.race.files import load
+from benchmarks.race import load
 
 
 def main(seed: int, epochs: int, rate: float, batch_size: int, bfloat16: bool = False) -> float:

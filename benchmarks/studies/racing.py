@@ -9,6 +9,7 @@ for Adam.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -18,6 +19,7 @@ from time import perf_counter
 from typing import Any
 
 from benchmarks.conductor import ROOT, WorkerError, say
+from inknet.data.mnist import fetch_mnist
 
 SEEDS = (0, 1, 2, 3, 4)
 INKNET: list[dict[str, Any]] = [{"epochs": n} for n in (1, 2, 3, 5)]
@@ -28,7 +30,10 @@ PEERS: dict[str, list[dict[str, Any]]] = {
         {"epochs": 2, "rate": 0.02, "batch_size": 256, "bfloat16": True},
         {"epochs": 2, "rate": 0.01, "batch_size": 128},
     ],
-    "sklearn": [{"epochs": n, "rate": 0.002, "batch_size": 256} for n in (4, 7, 10)],
+    "sklearn": [
+        *({"epochs": n, "rate": 0.002, "batch_size": 256} for n in (4, 10)),
+        *({"epochs": n, "rate": 0.001, "batch_size": 128} for n in (8, 14)),
+    ],
 }
 NAMES = {"jax": "JAX", "torch": "PyTorch", "sklearn": "scikit-learn"}
 
@@ -42,13 +47,14 @@ def measure(rounds: int) -> dict[str, Any]:
         for who, settings in everyone
     ]
     missing: dict[str, str] = {}
-    run("inknet", {"epochs": 1}, 0)  # compiles what is not yet compiled
+    data = fetch_mnist()
+    run("inknet", {"epochs": 1}, 0, data)  # compiles what is not yet compiled
     for seed in SEEDS:
         for (who, settings), racer in zip(everyone, racers, strict=True):
             if racer["who"] in missing:
                 continue
             try:
-                seconds, accuracy = run(who, settings, seed)
+                seconds, accuracy = run(who, settings, seed, data)
             except WorkerError as error:
                 missing[racer["who"]] = str(error)
                 continue
@@ -67,8 +73,8 @@ def words(settings: dict[str, Any]) -> str:
     return ", ".join(parts + ["bfloat16"] * settings.get("bfloat16", False))
 
 
-def run(who: str, settings: dict[str, Any], seed: int) -> tuple[float, float]:
-    """Return the seconds until a program prints its accuracy, and that."""
+def run(who: str, settings: dict[str, Any], seed: int, data: Path) -> tuple[float, float]:
+    """Return the seconds until a program prints its accuracy, and that; ``data`` has the files."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         if who == "inknet":
@@ -82,7 +88,12 @@ def run(who: str, settings: dict[str, Any], seed: int) -> tuple[float, float]:
         with errors.open("wb") as said:
             started = perf_counter()
             with subprocess.Popen(
-                command, cwd=ROOT, stdout=PIPE, stderr=said, text=True
+                command,
+                cwd=ROOT,
+                stdout=PIPE,
+                stderr=said,
+                env={**os.environ, "INKNET_DATA_DIR": str(data)},
+                text=True,
             ) as process:
                 assert process.stdout is not None
                 lines = [(line, perf_counter() - started) for line in process.stdout]

@@ -11,20 +11,26 @@ from pathlib import Path
 import numpy as np
 
 
-def load(seed):
+def load(seed: int) -> tuple[np.ndarray, ...]:
     """Return ``X_train, y_train, X_val, y_val, X_test, y_test``; pixels are uint8, ``(n, 784)``.
 
     10,000 of the 60,000 training images are drawn for validation.
     """
-    X, y = _read("train")
+    X, y = read("train")
     rows = np.random.default_rng(seed).permutation(len(X))
     n = len(X) // 6
-    return X[rows[n:]], y[rows[n:]], X[rows[:n]], y[rows[:n]], *_read("t10k")
+    return X[rows[n:]], y[rows[n:]], X[rows[:n]], y[rows[:n]], *read("t10k")
 
 
-def _read(part):
-    folder = Path(os.environ["INKNET_DATA_DIR"])
-    images = gzip.decompress((folder / f"{part}-images-idx3-ubyte.gz").read_bytes())
-    labels = gzip.decompress((folder / f"{part}-labels-idx1-ubyte.gz").read_bytes())
-    pixels = np.frombuffer(images, np.uint8, offset=16).reshape(-1, 784)
-    return pixels, np.frombuffer(labels, np.uint8, offset=8)
+def read(part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return pixels ``(n, 784)`` and labels ``(n,)`` of ``"train"`` or ``"t10k"``, both uint8."""
+    pixels = np.frombuffer(_bytes(f"{part}-images-idx3-ubyte"), np.uint8, offset=16)
+    labels = np.frombuffer(_bytes(f"{part}-labels-idx1-ubyte"), np.uint8, offset=8)
+    return pixels.reshape(-1, 784), labels
+
+
+def _bytes(name: str) -> bytes:
+    packed = Path(os.environ["INKNET_DATA_DIR"]) / f"{name}.gz"
+    if packed.exists():
+        return gzip.decompress(packed.read_bytes())
+    return packed.with_suffix("").read_bytes()
