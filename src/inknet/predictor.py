@@ -63,7 +63,10 @@ class Predictor:
             (-np.inf, np.inf, 1.0) if scale is None else (*scale.usual, scale.factor)
         )
         self._factor = None if factor == 1 else self._dtype.type(factor)
-        self._predict_usual = ops.answers(layers, low * factor, high * factor)
+        is_limited = low > -np.inf or high < np.inf
+        self._predict_usual = (
+            ops.answers(layers, low * factor, high * factor) if is_limited else self._predict
+        )
 
     def __call__(self, x: NDArray[Any]) -> Floats:
         """Return the probability of each class, for one sample or for many.
