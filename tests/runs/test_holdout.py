@@ -45,7 +45,7 @@ def test_metrics_and_report_say_how_many_groups_each_part_has(run):
     assert set(holdout["shared"].values()) == {0}
     assert holdout == json.loads((run.folder / "metrics.json").read_text())["data"]["holdout"]
     counts = holdout["groups"]
-    said = f"{counts['train']} subject to train, {counts['validation']} to validate"
+    said = f"subject: {counts['train']} to train, {counts['validation']} to validate"
     assert said in (run.folder / "report.html").read_text("utf-8")
 
 
@@ -135,4 +135,4 @@ def test_folds_are_a_study_of_their_own(tmp_path):
 def test_info_counts_the_groups(tmp_path):
     write_table(tmp_path / "people.csv")
     words = ["data", "info", "people.csv", "--label", "kind", "--groups", "subject"]
-    assert "groups: 12 of subject, of 10 to 10 samples" in inknet(*words, folder=tmp_path).stdout
+    assert "groups by subject: 12, of 10 samples each" in inknet(*words, folder=tmp_path).stdout

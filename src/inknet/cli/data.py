@@ -85,10 +85,9 @@ def info(
     say(str(dataset))
     if dataset.groups is not None:
         sizes = np.bincount(dataset.groups[dataset.groups >= 0])
-        say(
-            f"groups: {len(sizes):,} of {dataset.group_name}, of {sizes.min():,} to "
-            f"{sizes.max():,} samples"
-        )
+        smallest, largest = int(sizes.min()), int(sizes.max())
+        each = f"{smallest:,}" if smallest == largest else f"{smallest:,} to {largest:,}"
+        say(f"groups by {dataset.group_name}: {len(sizes):,}, of {each} samples each")
     if dataset.n_official_test:
         say(f"official test set: the last {dataset.n_official_test:,}")
     table = new_table(["class"], ["samples", "share"])

@@ -161,7 +161,7 @@ def _held_back(facts: dict[str, Any]) -> dict[str, str]:
         return {}
     counts, shared = facts["groups"], facts["shared"]["train and validation"]
     said = (
-        f"{counts['train']:,} {facts['name']} to train, {counts['validation']:,} to validate, "
+        f"{facts['name']}: {counts['train']:,} to train, {counts['validation']:,} to validate, "
         f"{counts['test']:,} to test"
     )
     both = f"; {shared:,} both to train and to validate" if shared else ""
