@@ -1,5 +1,6 @@
 """What all tests share: no way to the outer network, and MNIST for those that need all of it."""
 
+import os
 import shutil
 import socket
 import subprocess
@@ -32,6 +33,11 @@ POSIX = [
 ]
 """Tests that start and signal processes as POSIX does, or limit them; left out on Windows."""
 collect_ignore = POSIX if sys.platform == "win32" else []
+
+# tests start commands in other folders, where a relative path would lead elsewhere
+for variable in ("INKNET_DATA_DIR", "INKNET_PHOTOS_DIR"):
+    if folder := os.environ.get(variable):
+        os.environ[variable] = str(Path(folder).expanduser().absolute())
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 

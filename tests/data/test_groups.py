@@ -2,9 +2,11 @@
 
 import gzip
 import itertools
+import os
 import struct
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -373,6 +375,9 @@ def test_without_the_file_one_line_says_where_to_get_it_and_to_put_it(tmp_path, 
 @pytest.mark.skipif(not has_mnist(), reason="needs MNIST in INKNET_DATA_DIR")
 def test_the_writers_of_mnist_are_as_published(monkeypatch):
     monkeypatch.setattr(writers, "fetch_file", lambda *_: ["not tried"])  # a test downloads nothing
+    beside = Path(os.environ.get("INKNET_DATA_DIR", ".")).parent
+    if (beside / "qmnist").is_dir():  # one folder has both
+        monkeypatch.setenv("INKNET_DATA_DIR", str(beside))
     try:
         whole = load("mnist", groups="writers")
     except InputError:
