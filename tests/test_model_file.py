@@ -313,13 +313,13 @@ def test_a_file_of_someone_else(path, parts, metadata):
     assert "not an inknet model" in refusal(path)
 
 
-@pytest.mark.parametrize("version", [0, 4, "1", None])
+@pytest.mark.parametrize("version", [0, 5, "1", None])
 def test_another_version_of_the_format(path, parts, version):
     tensors, description = parts
     save_file(tensors, path, {"inknet": json.dumps(description | {"format": version})})
     message = refusal(path)
     assert f"model format {version!r}" in message
-    assert "reads 1, 2, 3" in message
+    assert "reads 1, 2, 3, 4" in message
 
 
 def test_a_temperature_is_kept_and_has_a_format_that_older_versions_refuse(path, parts):
@@ -565,6 +565,7 @@ def test_facts_are_plain_data():
         "light_background": None,
         "crop": None,
         "scale": None,
+        "deslant": False,
         "temperature": 1.0,
         "feature_names": (),
         "guard": None,

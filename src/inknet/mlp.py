@@ -14,6 +14,7 @@ from inknet.data.dataset import Dataset
 from inknet.data.feature_names import in_order
 from inknet.data.inputs import checked_dataset, on_scale
 from inknet.data.layout import warn_of_other_background
+from inknet.data.upright import upright
 from inknet.errors import DivergedError, InputError
 from inknet.files import as_path
 from inknet.model_file import ModelFacts, check_layers, load_model, save_model
@@ -206,9 +207,9 @@ class MLP:
             ``history.findings``, and printed if lines are.
         **options
             The other keys of `inknet.recipes.TrainingRecipe`, with its defaults: ``shuffle``,
-            ``standardize``, ``optimizer``, ``weight_decay``, ``schedule``, ``warmup``,
-            ``label_smoothing``, ``adversarial``, ``l2_on_biases``, ``clip_norm``, ``clip_value``,
-            ``max_norm``, ``average_decay``, ``measured_samples``, ``monitor`` and
+            ``standardize``, ``deslant``, ``optimizer``, ``weight_decay``, ``schedule``,
+            ``warmup``, ``label_smoothing``, ``adversarial``, ``l2_on_biases``, ``clip_norm``,
+            ``clip_value``, ``max_norm``, ``average_decay``, ``measured_samples``, ``monitor`` and
             ``on_divergence``. The schedule may also be a function from progress, 0 to 1, to a
             factor on the rate.
 
@@ -286,8 +287,8 @@ class MLP:
         from inknet.training.standardizing import Standardizing
         from inknet.training.state import restore
 
-        dtype = self.network.dtype
-        train, validation, facts = on_one_scale(train, validation, self.facts, dtype)
+        dtype, deslants = self.network.dtype, settings.deslant
+        train, validation, facts = on_one_scale(train, validation, self.facts, dtype, deslants)
         before = self.facts, self.history
         trainer, standardizing = None, None
         if settings.standardize:
@@ -443,7 +444,8 @@ class MLP:
         from inknet.predictor import Predictor
 
         try:
-            return Predictor(self.network, fastest(), self.facts.scale, self.facts.temperature)
+            facts = self.facts
+            return Predictor(self.network, fastest(), facts.scale, facts.temperature, facts.upright)
         except ValueError as error:
             raise InputError(str(error)) from None
 
@@ -472,7 +474,7 @@ class MLP:
         return predict_logits(self.network, dataset)
 
     def scaled(self, dataset: Dataset) -> Dataset:
-        """Return a dataset in the order and on the scale of what the model learned from.
+        """Return a dataset as the network takes it: the order, the scale, and upright images.
 
         Parameters
         ----------
@@ -490,7 +492,8 @@ class MLP:
             If a column is missing, or the features are on a scale that cannot be the same.
         """
         ordered = in_order(dataset, self.facts.feature_names)
-        return on_scale(ordered, self.facts.scale, self.network.dtype)
+        scaled = on_scale(ordered, self.facts.scale, self.network.dtype)
+        return upright(scaled, self.facts.upright)
 
     def picture_reader(self) -> PictureReader:
         """Return how this model makes an image of a picture's file, see `read_images`.

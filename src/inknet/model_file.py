@@ -18,17 +18,17 @@ from inknet.errors import InputError, printable, quoted
 from inknet.files import refuse_link_out_of, refuse_other_format, write_whole
 from inknet.nn.architecture import Architecture
 from inknet.nn.network import Network
-from inknet.scale import PIXELS, Scale
+from inknet.scale import PIXELS, Deslanting, Scale
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from safetensors import safe_open
 
-FORMATS = (1, 2, 3)
-"""Written for models of pixels or unchanged numbers, for those with another full scale, and for
-those with what inknet 0.2 did not know, whatever their scale: weights of float16, a temperature,
-the names of columns, a guard.
+FORMATS = (1, 2, 3, 4)
+"""Written for models of pixels or unchanged numbers; for those with another full scale; for those
+with what inknet 0.2 did not know, whatever their scale: weights of float16, a temperature, the
+names of columns, a guard; and for those whose images are deslanted.
 
 Versions up to 0.2 read the first alone: they would not divide by another full scale, and know no
 temperature, so they would give other probabilities.
@@ -61,6 +61,8 @@ class ModelFacts:
         resized whole, as those without a clear background; None if it is not known.
     scale : Scale or None
         What the features that it learned from were divided by; None if it was not trained yet.
+    deslant : bool
+        Whether images are deslanted before the network gets them, see `inknet.scale.deslanting`.
     temperature : float
         What logits are divided by before they become probabilities; see
         `inknet.training.temperature`.
@@ -76,6 +78,7 @@ class ModelFacts:
     light_background: bool | None = None
     crop: bool | None = None
     scale: Scale | None = None
+    deslant: bool = False
     temperature: float = 1.0
     feature_names: tuple[str, ...] = ()
     guard: Network | None = field(default=None, compare=False)
@@ -84,6 +87,13 @@ class ModelFacts:
     def pixels(self) -> bool | None:
         """Whether it learned from pixels of 0 to 255; None if it was not trained yet."""
         return None if self.scale is None else self.scale.full == PIXELS.full
+
+    @property
+    def upright(self) -> Deslanting | None:
+        """How images are deslanted; None if they are not."""
+        if not self.deslant or self.image_shape is None:
+            return None
+        return Deslanting(self.image_shape, bool(self.light_background))
 
     @property
     def fitting(self) -> dict[str, Any] | None:
@@ -115,7 +125,7 @@ def save_model(
     is_new = dtype or facts.guard or facts.feature_names or facts.temperature != 1
     networks = {"": network, **({GUARD: facts.guard} if facts.guard else {})}
     header = {
-        "format": FORMATS[2 if is_new else int(has_other_scale)],
+        "format": FORMATS[3 if facts.deslant else 2 if is_new else int(has_other_scale)],
         "dtype": dtype or network.dtype.name,
         "architecture": asdict(network.architecture),
         **asdict(replace(facts, guard=None)),
@@ -238,7 +248,7 @@ def _read_header(path: Path, metadata: dict[str, str] | None) -> dict[str, Any]:
 
 def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelFacts]:
     try:
-        expected = tuple(STORED) if header["format"] == FORMATS[2] else ("float32", "float64")
+        expected = tuple(STORED) if header["format"] in FORMATS[2:] else ("float32", "float64")
         if header["dtype"] not in expected:
             raise ValueError(f"dtype is {header['dtype']!r}; expected {' or '.join(expected)}")
         architecture = Architecture(**header["architecture"])
@@ -250,9 +260,12 @@ def _described(path: Path, header: dict[str, Any]) -> tuple[Architecture, ModelF
             light_background=_one_of(header, "light_background", (False, True, None)),
             crop=_one_of({"crop": None, **header}, "crop", (False, True, None)),
             scale=_scale(header),
+            deslant=_one_of({"deslant": False, **header}, "deslant", (False, True)),
             temperature=_temperature(header.get("temperature", 1.0)),
             feature_names=_feature_names(header.get("feature_names", []), architecture),
         )
+        if facts.deslant and facts.fitting is None:
+            raise ValueError("its inputs are no images, and these cannot be deslanted")
         if len(facts.class_names) != architecture.layer_dims[-1]:
             raise ValueError(
                 f"{len(facts.class_names)} class names for {architecture.layer_dims[-1]} classes"

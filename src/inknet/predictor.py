@@ -19,7 +19,7 @@ from inknet.nn.layers import Affine, Scaling
 from inknet.nn.network import Network
 from inknet.nn.ops import NumpyOps
 from inknet.nn.ops.contract import FoldedLayer
-from inknet.scale import PIXELS, Scale
+from inknet.scale import PIXELS, Deslanting, Scale
 
 BYTES = np.dtype(np.uint8)
 SURE, LEVEL = 16, 31
@@ -43,6 +43,8 @@ class Predictor:
         255, and other numbers are used unchanged.
     temperature : float
         What the logits are divided by, see `inknet.training.temperature`.
+    deslanting : Deslanting, optional
+        How images are deslanted before the network gets them, if they are.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class Predictor:
         ops: NumpyOps,
         scale: Scale | None = None,
         temperature: float = 1.0,
+        deslanting: Deslanting | None = None,
     ) -> None:
         dims = network.architecture.layer_dims
         self.n_features, self.n_classes = dims[0], dims[-1]
-        self._dtype, self._scale = network.dtype, scale
+        self._dtype, self._scale, self._deslanting = network.dtype, scale, deslanting
         layers = fold(network, temperature)
         self._predict: Answers = ops.answers(layers)
         self._takes_bytes = scale is None or scale == PIXELS
@@ -99,7 +102,7 @@ class Predictor:
         return self._of_rows(x, False)
 
     def _of_rows(self, X: NDArray[Any], is_one: bool) -> Floats:
-        if X.dtype == self._dtype:
+        if X.dtype == self._dtype and self._deslanting is None:
             probabilities = self._predict_usual(X if self._factor is None else X * self._factor)
             # only NaN differs from itself
             if (probabilities[0, 0] == probabilities[0, 0]) if is_one else _is_whole(probabilities):
@@ -112,6 +115,8 @@ class Predictor:
             is_sure = bool((X[:SURE] > LEVEL).any())
         if not is_sure:
             X = self._rescaled(X)
+        if self._deslanting is not None:
+            X = self._deslanting.apply(X)
         probabilities = self._predict(X)
         if not _is_whole(probabilities):
             raise ValueError("the probabilities of x are not numbers; expected finite features")

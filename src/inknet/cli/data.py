@@ -125,6 +125,9 @@ def show(
 
     from inknet.data import load
     from inknet.data.inputs import on_scale, scale_of
+    from inknet.data.layout import image_facts
+    from inknet.data.upright import upright
+    from inknet.model_file import ModelFacts
     from inknet.nn.ops import NUMPY
     from inknet.recipes import load_recipe
     from inknet.report.images import plot_images, plot_versions
@@ -145,7 +148,11 @@ def show(
         names = [dataset.class_names[label] for label in dataset.subset(order).targets]
         plot_images(dataset.images(order), names, out)
     else:
-        settings = load_recipe(recipe).augment
+        chosen = load_recipe(recipe)
+        settings = chosen.augment
+        if chosen.training.deslant:
+            facts = ModelFacts(dataset.class_names, deslant=True, **image_facts(dataset))
+            dataset = upright(dataset, facts.upright)
         if not settings.is_on:
             raise InputError(f"the recipe {recipe} distorts nothing; choose one with [augment]")
         versions = Augmentation(settings, dataset, NUMPY).versions(

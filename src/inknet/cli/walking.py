@@ -80,7 +80,7 @@ class Page(Paper):
         lines: list[tuple[str | tuple[str, str] | Text, ...]] = [
             *[(line,) for line in wrap(subject.sample, 42)],
             (f"{subject.x.shape[1]:,} numbers{self._range()}",),
-            (),
+            ("of the image, deslanted" if self.facts.deslant else "",),
             ("The network answers",),
         ]
         widest = min(room, max(len(names[k]) for k in sure))

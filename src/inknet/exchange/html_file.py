@@ -71,6 +71,7 @@ def page_model(model: MLP) -> dict[str, Any]:
         "lightBackground": None if light is None else bool(light),
         "crop": bool(fitting["crop"]),
         "isPrepared": are_like_mnist(fitting),
+        "deslant": described.deslanting is not None,
         "isFolded": model.network.architecture.batch_norm != "none",
         "nParameters": model.network.architecture.n_parameters,
         "layers": _layers(described),

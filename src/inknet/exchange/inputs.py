@@ -8,7 +8,7 @@ from inknet.errors import InputError
 from inknet.mlp import MLP
 from inknet.nn.ops.contract import FoldedLayer
 from inknet.predictor import fold
-from inknet.scale import Scale
+from inknet.scale import Deslanting, Scale
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,15 @@ class InferenceModel:
         Of one sample: ``(height, width)`` of an image, or ``(n_features,)``.
     scale : Scale
         What the inputs stand for, see docs/inputs.md.
+    deslanting : Deslanting or None
+        How images are deslanted before the first layer, if they are.
     """
 
     layers: list[FoldedLayer]
     class_names: tuple[str, ...]
     input_shape: tuple[int, ...]
     scale: Scale
+    deslanting: Deslanting | None
 
 
 def inference_model(model: MLP) -> InferenceModel:
@@ -44,4 +47,5 @@ def inference_model(model: MLP) -> InferenceModel:
         class_names=model.facts.class_names,
         input_shape=model.facts.image_shape or (n_features,),
         scale=model.facts.scale or Scale(),
+        deslanting=model.facts.upright,
     )

@@ -18,10 +18,12 @@ from inknet.files import refuse_other_format, write_text_whole
 from inknet.mlp import MLP
 from inknet.nn.activations import ACTIVATIONS
 from inknet.nn.arrays import Floats
+from inknet.scale.deslanting import deslanted
 from inknet.scale.rescaling import doubt_of_numbers, doubt_of_pixels, is_whole, rescaled
 
 WIDTH = 96  # characters of weights in a line
 RULE = (is_whole, doubt_of_pixels, doubt_of_numbers, rescaled)
+UPRIGHT = "    X = deslanted(X, INPUT_SHAPE, {})  # as those of the training\n"
 
 
 def export_numpy(model: MLP, path: str | Path) -> None:
@@ -46,6 +48,10 @@ def export_numpy(model: MLP, path: str | Path) -> None:
     template = (resources.files("inknet.exchange") / "model.py.txt").read_text("utf-8")
     program, weights = template.split("# -- weights --\n")
     described = inference_model(model)
+    rule, upright = [getsource(function) for function in RULE], ""
+    if described.deslanting is not None:
+        rule.append(getsource(deslanted))
+        upright = UPRIGHT.format(described.deslanting.is_light)
     dtype = model.network.dtype.newbyteorder("<")
     functions, names, arrays = _functions(described)
     layers = [
@@ -57,7 +63,8 @@ def export_numpy(model: MLP, path: str | Path) -> None:
         "CLASSES": ascii(list(described.class_names)),
         "INPUT_SHAPE": repr(described.input_shape),
         "SCALE": repr(astuple(described.scale)),
-        "RULE": "\n\n".join(getsource(function) for function in RULE).rstrip(),
+        "RULE": "\n\n".join(rule).rstrip(),
+        "UPRIGHT": upright,
         "DTYPE": repr(dtype.str),
         "LAYERS": "\n".join(["[", *layers, "]"]),
         "FUNCTIONS": "\n\n\n".join(functions),

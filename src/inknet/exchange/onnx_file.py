@@ -21,7 +21,7 @@ from inknet.errors import InputError
 from inknet.exchange.inputs import InferenceModel, inference_model
 from inknet.files import as_path, refuse_other_format, write_whole
 from inknet.mlp import MLP
-from inknet.scale import PIXELS
+from inknet.scale import PIXELS, Deslanting
 
 if TYPE_CHECKING:
     import onnx
@@ -106,11 +106,13 @@ def _graph(model: InferenceModel) -> onnx.GraphProto:
         tensor = f"{operator.lower()}_{len(nodes)}"
         nodes.append(helper.make_node(operator, names, [tensor], **attributes))
 
-    if pixels:
+    if model.deslanting is not None:
+        tensor = _add_deslanting(model.deslanting, nodes, constants, tensor, pixels)
+    elif pixels:
         add("Cast", to=TensorProto.FLOAT)
     if model.scale.full != 1:
         add("Mul", 1 / model.scale.full)
-    if len(model.input_shape) > 1:
+    if len(model.input_shape) > 1:  # images
         add("Flatten", axis=1)
     for weight, bias, function in model.layers:
         add("Gemm", weight, bias)
@@ -122,3 +124,66 @@ def _graph(model: InferenceModel) -> onnx.GraphProto:
         "probabilities", TensorProto.FLOAT, ["N", len(model.class_names)]
     )
     return helper.make_graph(nodes, "inknet", [graph_input], [graph_output], constants)
+
+
+def _add_deslanting(
+    how: Deslanting, nodes: list[Any], constants: list[Any], images: str, pixels: bool
+) -> str:
+    """Append the nodes of `inknet.scale.deslanting.deslanted`; return the name of their output.
+
+    They compute in float64, and the names are those of the function. The output is float32.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    height, width = how.shape
+
+    def constant(value: Any, dtype: type = np.float64) -> str:
+        constants.append(numpy_helper.from_array(np.asarray(value, dtype), f"d{len(constants)}"))
+        return str(constants[-1].name)
+
+    def node(operator: str, *inputs: str, **attributes: Any) -> str:
+        nodes.append(helper.make_node(operator, inputs, [f"deslant_{len(nodes)}"], **attributes))
+        return str(nodes[-1].output[0])
+
+    def difference(first: str, second: str, third: str, fourth: str) -> str:
+        return node("Sub", node("Mul", first, second), node("Mul", third, fourth))
+
+    def or_one(value: str) -> str:
+        return node("Where", node("Greater", value, zero), value, one)
+
+    zero, one = constant(0.0), constant(1.0)
+    white = constant(255.0) if how.is_light or not pixels else ""
+    y, x = np.arange(height), np.arange(width)
+    levels = node("Cast", images, to=TensorProto.DOUBLE)
+    levels = node("Reshape", levels, constant([-1, height, width], np.int64))
+    if not pixels:
+        levels = node("Mul", levels, white)
+    ink = node("Sub", white, levels) if how.is_light else levels
+    by_row = node("MatMul", ink, constant(np.stack([x**0, x], axis=1)))
+    moments = node("MatMul", constant(np.stack([y**0, y, y**2])), by_row)
+    moments = node("Reshape", moments, constant([-1, 6], np.int64))
+    mass, mass_x, mass_y, mass_xy, mass_yy = (
+        node("Gather", moments, constant([i], np.int64), axis=1) for i in range(5)
+    )
+    lean = difference(mass, mass_xy, mass_y, mass_x)
+    tall = difference(mass, mass_yy, mass_y, mass_y)
+    slope = node("Clip", node("Div", lean, or_one(tall)), constant(-1.0), one)
+    centre = node("Div", mass_y, or_one(mass))
+    shift = node("Mul", slope, node("Sub", constant(y), centre))
+    shift = node("Reshape", shift, constant([-1, height, 1], np.int64))
+    whole = node("Floor", shift)
+    part = node("Sub", shift, whole)
+    padded = node("Pad", ink, constant([0, 0, 1, 0, 0, 1], np.int64))
+    columns = node("Cast", node("Add", whole, constant(x)), to=TensorProto.INT64)
+
+    def neighbour(offset: int) -> str:
+        moved = node("Add", columns, constant(offset, np.int64))
+        last = constant(width + 1, np.int64)
+        inside = node("Clip", moved, constant(0, np.int64), last)
+        return node("GatherElements", padded, inside, axis=2)
+
+    left, right = node("Mul", node("Sub", one, part), neighbour(1)), node("Mul", part, neighbour(2))
+    ink = node("Round", node("Add", left, right))
+    levels = node("Sub", white, ink) if how.is_light else ink
+    levels = levels if pixels else node("Div", levels, white)
+    return node("Cast", levels, to=TensorProto.FLOAT)

@@ -160,4 +160,7 @@ def _of_picture(model: MLP, path: Path) -> tuple[Values, int]:
     image, fitting = one.image, model.facts.fitting
     if are_like_mnist(fitting) and fitting is not None and fitting["light_background"]:
         image = 255 - image
-    return image.reshape(1, -1) / np.float64(255), int(one.probabilities.argmax())
+    row = image.reshape(1, -1)
+    if model.facts.upright is not None:
+        row = model.facts.upright.apply(row)
+    return row / np.float64(255), int(one.probabilities.argmax())

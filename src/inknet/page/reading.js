@@ -3,6 +3,7 @@
 // The answer is one of the classes, whatever is drawn. `MLP.read` also straightens sheets, and tells
 // by a guard and by rules of clutter what is no character; nothing of that is here.
 
+import { deslanted } from "./deslanting.js";
 import { fitImage, greyOf } from "./images.js";
 import { mapped } from "./photo/image.js";
 import { openPixels } from "./photo/opening.js";
@@ -32,10 +33,12 @@ export class Reader {
     return images.map((image) => this.network.probabilities(this.inputs(this.seen(image))));
   }
 
-  /** MNIST's images are light ink; a model may have learned from dark ink on light paper. */
+  /** MNIST's images are light ink; a model may have learned from dark ink on light paper. And it may
+   *  have learned from images that were deslanted. */
   seen(image) {
     const inverts = this.model.isPrepared && this.model.lightBackground;
-    return inverts ? image.map((level) => 255 - level) : image;
+    const levels = inverts ? image.map((level) => 255 - level) : image;
+    return this.model.deslant ? deslanted(levels, this.model) : levels;
   }
 
   /** Read pixels, of a draft while a stroke is drawn: rows, characters, verdict, text and more. */

@@ -22,6 +22,7 @@ class TrainingOptions(StepOptions, total=False):
 
     shuffle: bool
     standardize: bool
+    deslant: bool
     optimizer: Literal["gradient_descent", "momentum", "adam", "adamw"]
     weight_decay: float
     schedule: Literal["constant", "step", "cosine", "one_cycle"] | Callable[[float], float]

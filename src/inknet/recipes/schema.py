@@ -244,6 +244,9 @@ class TrainingRecipe(Part):
     """Subtract from each feature its mean in the training samples, and divide it by its standard
     deviation, while the network trains. Then this becomes part of the first layer: the network
     takes features as they are."""
+    deslant: bool = False
+    """Shear each image so that it stands upright, in training and ever after: the model keeps this,
+    and so does what is exported of it. For handwriting; see `inknet.scale.deslanting`."""
     optimizer: Literal["gradient_descent", "momentum", "adam", "adamw"] = "adam"
     """How gradients become steps."""
     weight_decay: Fraction = 0.0

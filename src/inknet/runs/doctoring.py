@@ -93,7 +93,9 @@ def examine(recipe: Recipe) -> tuple[list[Finding], list[str]]:
     prepared = prepare(recipe)
     model, parts = prepared.model, prepared.parts
     dtype = model.network.dtype
-    train, validation, _ = on_one_scale(parts.train, parts.validation, model.facts, dtype)
+    train, validation, _ = on_one_scale(
+        parts.train, parts.validation, model.facts, dtype, recipe.training.deslant
+    )
     present = np.unique(train.targets)
     if len(present) < 2:
         name = train.class_names[int(present[0])]

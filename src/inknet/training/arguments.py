@@ -12,6 +12,7 @@ import numpy as np
 from inknet.data.feature_names import in_order, kept_names
 from inknet.data.inputs import on_scale, scale_of
 from inknet.data.layout import image_facts, warn_of_other_background
+from inknet.data.upright import upright
 from inknet.errors import InputError, InputWarning
 from inknet.model_file import ModelFacts, check_class_names
 from inknet.nn.architecture import Architecture
@@ -141,14 +142,23 @@ def refuse_distortions(augment: AugmentRecipe | None) -> None:
 
 
 def on_one_scale(
-    train: Dataset, validation: Dataset | None, facts: ModelFacts, dtype: np.dtype[Any]
+    train: Dataset,
+    validation: Dataset | None,
+    facts: ModelFacts,
+    dtype: np.dtype[Any],
+    deslant: bool = False,
 ) -> tuple[Dataset, Dataset | None, ModelFacts]:
-    """Return the data on the scale that the model keeps, and what it will know of them.
+    """Return the data as the network takes them, and what the model will know of them.
 
     That is the scale that it has learned from, else the one that the training data decide. Columns
     that have names are brought into the order that it knows, or that of the training data. A
     temperature that was fitted to other weights is forgotten, and so is a guard that knows other
-    images.
+    images. A model that learned from deslanted images goes on to do so.
+
+    Raises
+    ------
+    InputError
+        If the data are not as the model needs them, or what shall be deslanted are no images.
     """
     train = in_order(train, facts.feature_names)
     names = facts.feature_names or kept_names(train.feature_names)
@@ -172,4 +182,11 @@ def on_one_scale(
         facts = replace(facts, guard=None)
     if validation:
         warn_of_other_background(validation, facts.image_shape, facts.light_background)
-    return train, validation, facts
+    if deslant and facts.fitting is None:
+        raise InputError(
+            f"{train.name}: deslant is for images of pixels, and these are features of another "
+            "kind; images may be given as (n, height, width)"
+        )
+    facts = replace(facts, deslant=deslant or facts.deslant)
+    how = facts.upright
+    return upright(train, how), validation and upright(validation, how), facts

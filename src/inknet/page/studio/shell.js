@@ -21,6 +21,7 @@ const AHEAD = [
   "answer.js",
   "bars.js",
   "cards.js",
+  "deslanting.js",
   "drawing.js",
   "follow.js",
   "grid.js",

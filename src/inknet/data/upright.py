@@ -1,0 +1,39 @@
+"""The images of a dataset, deslanted: see `inknet.scale.deslanting`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from inknet.data.dataset import Dataset
+from inknet.data.mapped import fetch
+from inknet.scale import Deslanting
+
+ROWS = 4096  # read at a time
+
+
+def upright(dataset: Dataset, deslanting: Deslanting | None) -> Dataset:
+    """Return a dataset whose selected images stand upright.
+
+    Parameters
+    ----------
+    dataset
+        On the scale of a network. One that was deslanted already is returned unchanged.
+    deslanting
+        Of the model; None returns the dataset unchanged.
+
+    Returns
+    -------
+    Dataset
+        With the same rows, so that each keeps its number. Those not selected stay empty.
+    """
+    if deslanting is None or dataset.is_deslanted:
+        return dataset
+    stored = dataset.features
+    rows = np.arange(len(stored)) if dataset.rows is None else dataset.rows
+    features = np.zeros(stored.shape, stored.dtype)
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        features[part] = deslanting.apply(fetch(stored, part))
+    return replace(dataset, features=features, is_deslanted=True)

@@ -1,0 +1,271 @@
+"""Images that are made upright: by SciPy's interpolation, and the same wherever a model is used."""
+
+import importlib.util
+import json
+import signal
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import onnxruntime
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
+from scipy import ndimage
+
+from commands import inknet
+from inknet import MLP, Run
+from inknet.data import load
+from inknet.errors import InputError
+from inknet.exchange import export_html, export_numpy, export_onnx
+from inknet.model_file import load_model
+from inknet.recipes import load_recipe
+from inknet.runs import train_run
+from inknet.scale.deslanting import deslanted
+from tests.page.conftest import from_base64, model_in, modules, served  # noqa: F401
+from tests.page.test_same_as_python import TO_BASE64
+from trainings import interrupted, options
+
+SIDE = (28, 28)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    data = load("sample")
+    return data.stored()[::5], data.targets[::5]
+
+
+def slant(image: np.ndarray) -> float:
+    """How many columns the ink leans in a row: the weighted regression of x on y, by NumPy."""
+    y, x = np.nonzero(image)
+    weights = np.sqrt(image[y, x].astype(float))  # polyfit squares them
+    return float(np.polyfit(y, x, 1, w=weights)[0])
+
+
+def test_the_pixels_are_those_of_scipys_interpolation(digits):
+    images = digits[0].reshape(-1, *SIDE)
+    upright = deslanted(digits[0], SIDE, False).reshape(images.shape)
+    for image, found in zip(images[:200], upright, strict=False):
+        y, x = np.mgrid[:28, :28]
+        (centre, _), lean = ndimage.center_of_mass(image.astype(float)), slant(image)
+        expected = ndimage.map_coordinates(
+            np.pad(image.astype(float), ((0, 0), (30, 30))),  # no ink beside it
+            [y, x + 30 + lean * (y - centre)],
+            order=1,
+        )
+        assert abs(found - expected).max() <= 0.5 + 1e-6
+
+
+@pytest.mark.parametrize("lean", [-0.6, -0.2, 0.1, 0.5])
+def test_a_bar_that_was_sheared_is_upright_again(lean):
+    y, x = np.mgrid[:28, :28]
+    profile = np.exp(-(((x - 13.5 - lean * (y - 13.5)) / 2.0) ** 2)) * (abs(y - 13.5) < 8)
+    bar = np.rint(255 * np.exp(-(((x - 13.5) / 2.0) ** 2)) * (abs(y - 13.5) < 8))
+    sheared = np.rint(255 * profile).astype(np.uint8)
+    assert slant(sheared) == pytest.approx(lean, abs=0.01)
+    found = deslanted(sheared.reshape(1, -1), SIDE, False).reshape(SIDE)
+    assert slant(found) == pytest.approx(0, abs=0.01)
+    # interpolation between two pixels flattens a Gaussian by at most f'' / 8 = 2 / (8 · 2²)
+    assert abs(found - bar).max() <= 255 / 16 + 2
+
+
+def test_what_has_no_slant_stays_as_it_is():
+    images = np.zeros((6, *SIDE), np.uint8)
+    images[1] = 255  # all ink
+    images[2, 5] = 90  # one row
+    images[3, 20, 3] = 1  # one pixel
+    images[4, 4:24, 10:14] = 200  # upright
+    images[5, ::2] = 7
+    rows = images.reshape(6, -1)
+    assert_array_equal(deslanted(rows, SIDE, False), rows)
+    assert_array_equal(deslanted(255 - rows, SIDE, True), 255 - rows)
+
+
+def test_dark_ink_is_treated_as_light_ink(digits):
+    images = digits[0]
+    assert_array_equal(255 - deslanted(255 - images, SIDE, True), deslanted(images, SIDE, False))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_levels_from_0_to_1_are_sheared_as_bytes_are(digits, dtype):
+    images = digits[0]
+    levels = images.astype(dtype) / np.dtype(dtype).type(255)
+    found = deslanted(levels, SIDE, False)
+    assert found.dtype == dtype
+    differences = abs(255 * found - deslanted(images, SIDE, False))
+    # a pixel half way between two levels may be rounded to the other one
+    assert differences.max() < 1.01 and (differences > 0.01).mean() < 1e-4
+
+
+def test_no_image_depends_on_the_others(digits):
+    images = digits[0] / np.float32(255)
+    together = deslanted(images, SIDE, False)
+    for i in (0, 7, 511, 512, 900):
+        assert_array_equal(deslanted(images[i : i + 1], SIDE, False)[0], together[i])
+
+
+def test_other_sizes_and_steep_strokes():
+    image = np.zeros((5, 40), np.uint8)
+    image[np.arange(5), np.arange(5) * 8 + 2] = 255  # leans by eight columns a row: one is the most
+    found = deslanted(image.reshape(1, -1), (5, 40), False).reshape(5, 40)
+    assert_array_equal(found.argmax(axis=1), [4, 11, 18, 25, 32])
+
+
+def trained(images, labels, **more):
+    model = MLP([784, 32, 10], ["relu", "softmax"], [1.0, 1.0], random_seed=1)
+    settings = {"num_epochs": 6, "learning_rate": 0.005, "deslant": True, **more}
+    half = len(images) // 2
+    model.train(images[:half], labels[:half], images[half:], labels[half:], **settings)
+    return model
+
+
+def as_(kind: str, images: np.ndarray) -> np.ndarray:
+    """The digits as other data may hold them."""
+    images = images.reshape(-1, *SIDE)
+    if "dark ink" in kind:
+        images = 255 - images
+    return images / np.float32(255) if "levels" in kind else images
+
+
+KINDS = ("bytes", "levels", "dark ink", "levels of dark ink")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_model_answers_the_same_wherever_it_is_used(digits, kind, tmp_path):
+    images, labels = as_(kind, digits[0]), digits[1]
+    model = trained(images, labels)
+    expected = model.predict_proba(images)
+    # the network itself, on images that were made upright before
+    ready = deslanted(images.reshape(len(images), -1), SIDE, "dark" in kind)
+    plain = MLP.from_parts(model.network, replace(model.facts, deslant=False), model._streams)
+    assert_array_equal(plain.predict_proba(ready), expected)
+    assert abs(plain.predict_proba(images) - expected).max() > 0.3
+
+    predictor = model.predictor()
+    assert_allclose(predictor(images.reshape(len(images), -1)), expected, atol=1e-5)
+    assert_allclose(predictor(images[3].ravel()), expected[3], atol=1e-5)
+
+    model.save(tmp_path / "m.safetensors")
+    again = MLP.load(tmp_path / "m.safetensors")
+    assert again.facts == model.facts
+    assert_array_equal(again.predict_proba(images), expected)
+
+    export_onnx(model, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    (given,) = session.get_inputs()
+    assert_allclose(session.run(None, {given.name: images})[0], expected, atol=1e-5)
+
+    export_numpy(model, tmp_path / "exported.py")
+    spec = importlib.util.spec_from_file_location("exported", tmp_path / "exported.py")
+    exported = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(exported)
+    assert_allclose(exported.predict_proba(images), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["bytes", "dark ink"])
+def test_a_page_makes_the_same_bytes(modules, digits, kind, tmp_path):  # noqa: F811
+    page, data = modules
+    images = as_(kind, digits[0])
+    odd = np.random.default_rng(0).integers(0, 256, (100, *SIDE)).astype(np.uint8)
+    model = trained(images, digits[1])
+    images = np.concatenate([images, odd, np.zeros_like(odd[:1]), 255 + np.zeros_like(odd[:1])])
+    export_html(model, tmp_path / "m.html")
+    described = model_in((tmp_path / "m.html").read_text())
+    assert described["deslant"] is True
+    data["images"] = images.tobytes
+    found = page.evaluate(
+        """async (model) => {"""
+        + TO_BASE64
+        + """
+            const { Reader } = await import("/reading.js");
+            const { Network } = await import("/network.js");
+            const bytes = new Uint8Array(await (await fetch("/data/images")).arrayBuffer());
+            const reader = new Reader(model, new Network(model));
+            reader.model.isPrepared = false; // the images are given as the model knows them
+            const n = bytes.length / 784;
+            const seen = new Uint8Array(bytes.length);
+            const probabilities = [];
+            for (let i = 0; i < n; i++) {
+                const image = bytes.subarray(784 * i, 784 * (i + 1));
+                seen.set(reader.seen(image), 784 * i);
+                probabilities.push(...reader.classify([image])[0]);
+            }
+            return [base64(seen), probabilities];
+        }""",
+        described,
+    )
+    rows = images.reshape(len(images), -1)
+    expected = deslanted(rows, SIDE, "dark" in kind)
+    assert_array_equal(from_base64(found[0], np.uint8).reshape(rows.shape), expected)
+    with warnings.catch_warnings(action="ignore"):  # half of the odd ones are light
+        assert_allclose(np.reshape(found[1], (-1, 10)), model.predict_proba(images), atol=1e-5)
+
+
+def test_what_older_versions_cannot_read_right_they_refuse(digits, tmp_path):
+    path = tmp_path / "m.safetensors"
+    trained(digits[0], digits[1], num_epochs=1).save(path)
+    with safe_open(path, framework="numpy") as file:
+        header = json.loads(file.metadata()["inknet"])
+    assert header["format"] == 4 and header["deslant"] is True
+    for change, words in (
+        ({"deslant": 1}, "deslant is 1"),
+        ({"deslant": None}, "deslant is None"),
+        ({"image_shape": None}, "no images"),
+        ({"scale": {"full": 1.0, "low": -2.0, "high": 2.0}, "pixels": False}, "no images"),
+    ):
+        damaged = tmp_path / "damaged.safetensors"
+        save_file(load_file(path), damaged, {"inknet": json.dumps(header | change)})
+        with pytest.raises(InputError, match=f"the network is damaged: .*{words}"):
+            load_model(damaged)
+
+
+def test_a_table_is_refused_and_the_model_stays_as_it_was():
+    X, y = np.random.default_rng(0).normal(size=(200, 784)), np.arange(200) % 10
+    model = MLP([784, 10], random_seed=0)
+    before, facts = model.network.parameters.copy(), model.facts
+    with pytest.raises(InputError, match=r"deslant is for images of pixels"):
+        model.train(X, y, deslant=True)
+    assert_array_equal(model.network.parameters, before)
+    assert model.facts == facts
+
+
+def test_a_model_goes_on_as_it_began(digits):
+    model = trained(digits[0], digits[1], num_epochs=1)
+    model.train(digits[0], digits[1], num_epochs=1)
+    assert model.facts.deslant
+    # and the other way: a further training may begin to
+    other = trained(digits[0], digits[1], num_epochs=1, deslant=False)
+    assert not other.facts.deslant
+    other.train(digits[0], digits[1], num_epochs=1, deslant=True)
+    assert other.facts.deslant
+
+
+def test_a_run_evaluates_what_it_validated_on(tmp_path):
+    changes = ["training.deslant=true", "training.epochs=2", "data.limit=1000"]
+    recipe = load_recipe("digits", [*changes, "augment.shift=1.0"], source="sample", seed=3)
+    run = Run.open(train_run(recipe, tmp_path / "run").folder)
+    model = run.model()
+    assert model.facts.deslant
+    test = run.test_data()
+    reached = (model.predict(test.stored()) == test.targets).mean()
+    assert run.metrics["test"]["accuracy"] == pytest.approx(reached)
+
+
+def test_an_interrupted_training_goes_on_to_the_same_bits(tmp_path):
+    changes = {"training__deslant": "true", "augment__shift": 1.0}
+    inknet("train", *options(**changes), "--out", "whole", folder=tmp_path)
+    interrupted(tmp_path / "run", signal.SIGINT, **changes)
+    inknet("train", "--resume", "run", folder=tmp_path)
+    whole, resumed = (tmp_path / name / "model.safetensors" for name in ("whole", "run"))
+    assert whole.read_bytes() == resumed.read_bytes()
+
+
+def test_the_command_line_refuses_a_table(tmp_path):
+    table = tmp_path / "table.csv"
+    lines = [f"{i % 7},{-i % 5}.5,{'ab'[i % 2]}" for i in range(60)]
+    table.write_text("width,height,kind\n" + "\n".join(lines) + "\n")
+    words = ["train", "--data", str(table), "--set", "training.deslant=true"]
+    asked = inknet(*words, folder=tmp_path, expect=2)
+    assert "deslant is for images of pixels" in asked.stderr.splitlines()[-1]
+    assert not (tmp_path / "runs").exists()
