@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import onnxruntime
 import pytest
+from matplotlib.image import BboxImage
 from numpy.testing import assert_allclose, assert_array_equal
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
@@ -20,6 +21,7 @@ from inknet.data import load
 from inknet.errors import InputError
 from inknet.exchange import export_html, export_numpy, export_onnx
 from inknet.model_file import load_model
+from inknet.photo.drawing import reading_figure
 from inknet.recipes import load_recipe
 from inknet.runs import train_run
 from inknet.scale.deslanting import deslanted
@@ -269,3 +271,15 @@ def test_the_command_line_refuses_a_table(tmp_path):
     asked = inknet(*words, folder=tmp_path, expect=2)
     assert "deslant is for images of pixels" in asked.stderr.splitlines()[-1]
     assert not (tmp_path / "runs").exists()
+
+
+def test_the_picture_of_a_reading_ends_with_what_the_network_gets(digits):
+    model = trained(digits[0], digits[1], num_epochs=1)
+    picture = 255 - np.kron(digits[0][7].reshape(SIDE), np.ones((8, 8), np.uint8))
+    reading = model.read(picture)
+    (one,) = reading.characters
+    drawn = reading_figure(reading).findobj(BboxImage)
+    expected = deslanted(one.image.reshape(1, -1), SIDE, False).reshape(SIDE)
+    assert any(np.array_equal(image.get_array(), expected) for image in drawn)
+    probabilities = model.predict_proba(one.image.reshape(1, -1))
+    assert_allclose(one.probabilities, probabilities[0], atol=1e-6)

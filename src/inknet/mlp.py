@@ -560,7 +560,8 @@ class MLP:
         """
         from inknet.photo.reading import read
 
-        return read(picture, self.facts.fitting, self.facts.class_names, self._recognize, grid)
+        facts = self.facts
+        return read(picture, facts.fitting, facts.class_names, self._recognize, grid, facts.upright)
 
     def _recognize(self, images: NDArray[np.uint8]) -> tuple[Floats, Floats, Floats]:
         """Return what the network and its guard say of images, see `inknet.photo.sheet`."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inknet.photo.sheet import Character
 from inknet.photo.verdicts import BLANK, DIGIT, NO_DIGIT, UNSURE, in_words
+from inknet.scale import Deslanting
 
 Picture = NDArray[np.uint8]
 
@@ -43,6 +44,8 @@ class Answer:
         Of the picture upright, in its own pixels.
     grid : (rows, columns) or None
         Of a sheet of squares.
+    deslanting : Deslanting or None
+        How the model deslants the images of the characters, if it does.
     """
 
     image: str | None
@@ -53,6 +56,7 @@ class Answer:
     picture: Picture = field(repr=False)
     shape: tuple[int, int] = field(repr=False)
     grid: tuple[int, int] | None = None
+    deslanting: Deslanting | None = field(repr=False, default=None)
 
     @property
     def characters(self) -> list[Character]:

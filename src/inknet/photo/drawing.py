@@ -61,6 +61,7 @@ NAMES = {
     "character": "the character",
     "stroke width": "strokes wide enough",
     "image": "the image, {} × {}",
+    "upright": "deslanted",
 }
 
 
@@ -100,6 +101,8 @@ def _of_one(reading: Answer) -> Figure:
         shown = shown[:-1]  # there is no image
     elif not np.array_equal(shown[-1][1], one.image):  # a model of other images has its own way
         shown = [shown[0], ("image", one.image)]
+    if one is not None and reading.deslanting is not None:
+        shown.append(("upright", _seen(reading, one)))
     width = len(shown) * (PANEL + GAP) - GAP + 2 * MARGIN + (GAP + BARS if one is not None else 0)
     figure = new_figure(max(width, 5.0), HEADING + PANEL + 0.3 + MARGIN)
     _draw_heading(figure, reading)
@@ -121,9 +124,17 @@ def _of_one(reading: Answer) -> Figure:
     return figure
 
 
+def _seen(reading: Answer, one: Character) -> NDArray[np.uint8]:
+    """Return the image of a character as the network gets it."""
+    if reading.deslanting is None:
+        return one.image
+    image: NDArray[np.uint8] = reading.deslanting.apply(one.image.reshape(1, -1))
+    return image.reshape(one.image.shape)
+
+
 def _pixels(name: str, values: Array, strokes: Array | None) -> tuple[NDArray[np.uint8], bool]:
     """Return what is drawn of a step, and whether it may be smoothed."""
-    if name in ("picture", "image"):
+    if name in ("picture", "image", "upright"):
         return values.astype(np.uint8), name == "picture"
     ink = values.astype(np.float32).clip(0, 1)
     pixels = np.repeat((255 - 219 * ink)[:, :, None], 3, axis=2)
@@ -194,7 +205,7 @@ def _of_several(reading: Answer) -> Figure:
 
 def _draw_tile(figure: Figure, reading: Answer, one: Character, left: float, top: float) -> None:
     """Draw the image of one of several characters, and its three most probable classes."""
-    spot = draw_image(figure, one.image, left, top, TILE)
+    spot = draw_image(figure, _seen(reading, one), left, top, TILE)
     _frame(figure, spot, _colour(reading, one), 1.6)
     for rank, (name, probability) in enumerate(reading.likeliest(one, N_ANSWERS)):
         text = f"{shorten(printable(name), 8)}  {percent(probability)}"

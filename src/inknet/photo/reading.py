@@ -41,6 +41,7 @@ from inknet.photo.verdicts import (
     verdict_of_character,
     verdict_of_picture,
 )
+from inknet.scale import Deslanting
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -141,6 +142,7 @@ def read(
     class_names: Sequence[str],
     recognize: Recognize,
     grid: tuple[int, int] | None = None,
+    deslanting: Deslanting | None = None,
 ) -> Reading:
     """Read a picture, see `MLP.read`.
 
@@ -157,6 +159,8 @@ def read(
     grid
         The number of rows and of columns of a sheet of squares, each with one character or none;
         see `inknet.photo.grid`.
+    deslanting
+        How the model deslants images, for the picture of the steps.
 
     Raises
     ------
@@ -185,7 +189,10 @@ def read(
         else:
             grey = grey_levels(as_image(np.asanyarray(picture)))
         sheet = _as_one(fit_image(grey, **fitting), colours.shape, recognize)
-    return replace(_judged(sheet, name, colours, shape, class_names), grid=grid)
+    if deslanting is not None and are_like_mnist(fitting):
+        deslanting = deslanting._replace(is_light=False)  # of characters, which are light ink here
+    judged = _judged(sheet, name, colours, shape, class_names)
+    return replace(judged, grid=grid, deslanting=deslanting)
 
 
 def _opened(
