@@ -35,7 +35,7 @@ format: $(VENV)/installed-dev ## bring the code into form
 reference: $(VENV)/installed-dev ## write docs/reference from the code
 	$(BIN)/python -m scripts.reference
 
-figures: fast ## measure what the README claims, and write it there (about 5 minutes)
+figures: fast ## measure what the README claims, and write it there (about 12 minutes)
 	$(BIN)/python scripts/figures.py
 
 experiments: fast ## run what is missing of all studies, and write docs/experiments.md (about half an hour)
@@ -52,7 +52,7 @@ beside: $(VENV)/installed ## do the same task in six ways, and write docs/beside
 stale: $(VENV)/installed ## say which figures of docs/performance.md are older than the operations
 	@$(BIN)/python -m benchmarks.stale
 
-record: fast ## train for the fewest errors, and write docs/record.md (about 3 hours; ARGS="quick" for a part)
+record: fast ## train for the fewest errors, and write docs/record.md (about an hour; ARGS="quick" for a part)
 	$(BIN)/python scripts/record.py $(ARGS)
 
 doctor: $(VENV)/installed-dev ## measure how often the doctor is right, and write docs/doctor.md (10 minutes)

@@ -40,6 +40,7 @@ from inknet.photo import open_picture, prepare  # noqa: E402
 from inknet.recipes import load_recipe  # noqa: E402
 from inknet.runs import train_run  # noqa: E402
 from inknet.runs.other_data import evaluation_part  # noqa: E402
+from record import digest  # noqa: E402
 from tests.photo import degradations  # noqa: E402
 from tests.photo import others as things  # noqa: E402
 from tests.photo.sheets import sheet  # noqa: E402
@@ -557,8 +558,30 @@ The pictures are from public repositories and belong to their authors, so they a
 repository, and nothing was trained on them. Who looks at a test often learns it by heart without
 wanting to: those of one digit were scored about {looks["one"]} times in all, those of several about
 {looks["several"]} times, {earlier} of these before this page counted.
-
+{changed_since(entries)}
 {chr(10).join(parts)}"""
+
+
+def changed_since(entries: Mapping[str, Entry]) -> str:
+    """Return a sentence about recipes that are no longer those that were measured, or nothing."""
+    now = recipe_digests()
+    changed = sorted(
+        {
+            name
+            for entry in entries.values()
+            for name, digest_then in entry.get("recipes", {}).items()
+            if name in now and digest_then != now[name]
+        }
+    )
+    if not changed:
+        return ""
+    listed = ", ".join(f"`{name}`" for name in changed)
+    return f"\nRecipes that were changed since these figures were measured: {listed}.\n"
+
+
+def recipe_digests() -> dict[str, str]:
+    """Return the digests of the recipes whose models are compared."""
+    return {name: digest(name) for name in MODELS[1:]}
 
 
 def main() -> None:
@@ -577,7 +600,7 @@ def main() -> None:
         print(section.name, flush=True)
         bench.looks = dict((before or {}).get("looks", {"one": 0, "several": 0}))
         entry = measured(partial(section.measure, bench))
-        kept.put(section.name, {**entry, "looks": bench.looks})
+        kept.put(section.name, {**entry, "looks": bench.looks, "recipes": recipe_digests()})
     write_text_whole(PAGE, page(kept.entries()))
     if not options.write:
         draw_example(DOCS / "pictures" / "reading.png")

@@ -24,6 +24,13 @@ def test_the_page_is_what_its_figures_say():
     assert f"scored about {handwriting.EARLIER_LOOKS['one'] + looks} times in all" in page
 
 
+def test_a_recipe_that_was_changed_since_is_named():
+    now = handwriting.recipe_digests()
+    assert handwriting.changed_since({"one": {"recipes": now}, "speed": {}}) == ""
+    changed = {"one": {"recipes": now | {"quick": "0"}}, "several": {"recipes": now}}
+    assert handwriting.changed_since(changed).endswith("were measured: `quick`.\n")
+
+
 @pytest.fixture
 def bench(tmp_path, monkeypatch):
     """Three pictures of one digit and one of several, and a model that reads some of them."""

@@ -118,5 +118,5 @@ def test_dark_ink_on_light_paper_is_changed_in_the_same_way():
 
 def test_the_recipe_for_handwriting_uses_them_and_the_others_do_not():
     assert load_recipe("handwriting").augment.changes_strokes
-    for name in ("digits", "quick", "strong", "record"):
+    for name in ("digits", "quick", "strong", "clothes"):
         assert not load_recipe(name).augment.changes_strokes
