@@ -183,7 +183,13 @@ class Company:
 
     def once(self, *call: Any) -> dict[str, Any]:
         """Let each make the call once; return the results by name."""
-        return {name: worker.call(*call) for name, worker in self.workers.items()}
+        results: dict[str, Any] = {}
+        for name, worker in list(self.workers.items()):
+            try:
+                results[name] = worker.call(*call)
+            except WorkerError as error:
+                self._leave_out(name, str(error))
+        return results
 
     def __enter__(self) -> Company:
         """Return the company."""

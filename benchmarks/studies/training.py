@@ -135,12 +135,13 @@ def measure(task: Task, entries: list[Entry], rounds: int, call: str = "epoch") 
             for name, worker in company.workers.items()
             if call != "epoch" and name.startswith("inknet")
         }
+        accuracy = company.once("accuracy")
         return {
             "measuring_share": shares,
             "task": task.to_json(),
-            "seconds": seconds,
-            "families": {entry.name: entry.family for entry in entries if entry.name in seconds},
-            "accuracy": company.once("accuracy"),
+            "seconds": {name: seconds[name] for name in accuracy},
+            "families": {entry.name: entry.family for entry in entries if entry.name in accuracy},
+            "accuracy": accuracy,
             "missing": company.missing,
             "busy_while_idle": company.busy_while_idle,
         }
