@@ -48,7 +48,7 @@ def render(results: Results, pictures: set[str]) -> str:
         "accuracy": _accuracy,
     }
     parts += [section(results[name]) for name, section in sections.items() if name in results]
-    parts.append(HOW)
+    parts.append("\n".join([HOW, *_how_peers(results)]))
     text = "\n\n".join(parts) + "\n"
     lines = text.splitlines(keepends=True)
     kept = (line for line in lines if not line.startswith("![") or any(p in line for p in pictures))
@@ -90,6 +90,19 @@ HOW = """\
 - The matrix products alone are those of all dense layers, `x @ weight` forward, `x.T @ dz` and,
   above the first layer, `dz @ weight.T` backward, in NumPy's BLAS, dense, with one batch that
   stays in the cache."""
+
+HOW_PEERS = {
+    "bfloat16": """\
+- PyTorch's bfloat16 is its autocast around network and loss, forward and backward; its weights and
+  Adam stay in float32. All that is not called bfloat16 is in float32.""",
+}
+"""On what not every page has: older figures lack it."""
+
+
+def _how_peers(results: Results) -> list[str]:
+    """Return how those entries were measured that not every page has."""
+    names = [name for study in results.values() for name in study.get("seconds", {})]
+    return [text for peer, text in HOW_PEERS.items() if any(peer in name for name in names)]
 
 
 def _head(results: Results) -> str:

@@ -220,6 +220,16 @@ def test_the_page_has_every_figure_and_says_by_how_much_one_is_missed(
     assert "would take 100 ms" in page
 
 
+def test_the_page_says_how_a_peer_was_measured_if_it_was(results: dict[str, Any]) -> None:
+    assert "bfloat16" not in render(results, set())
+    epoch = results["epoch"]
+    name = "PyTorch fused, bfloat16, 1 thread"
+    epoch["seconds"] = {**epoch["seconds"], name: [5.0, 6.0, 5.0]}
+    epoch["families"][name], epoch["accuracy"][name] = "PyTorch", 0.97
+    page = render(results, set())
+    assert "- PyTorch's bfloat16 is its autocast" in page
+
+
 def test_the_page_is_written_with_its_pictures(results: dict[str, Any], tmp_path: Path) -> None:
     write_page(results, tmp_path / "performance.md")
     page = (tmp_path / "performance.md").read_text("utf-8")

@@ -1,14 +1,127 @@
-"""Where a peer of the benchmarks cannot take part, it is left out."""
+"""Each peer that the benchmarks time trains the network that inknet trains.
+
+Where a peer cannot be installed, it is left out, here and there.
+"""
 
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from benchmarks import conductor
 from benchmarks.conductor import Entry
+from benchmarks.contestants.inknet_mlp import build_mlp
 from benchmarks.studies import training
-from benchmarks.task import EPOCH
+from benchmarks.task import EPOCH, Images, Task, scaled
+
+N_IMAGES = 40
+TASK = Task((12, 9, 7, 3), batch_size=N_IMAGES, n_images=N_IMAGES, label_smoothing=0.1)
+"""The batch is all images: their order changes nothing, and an epoch is a step."""
+
+Weights = list[tuple[NDArray[Any], NDArray[Any]]]
+
+
+def of_linear(layers: Any) -> Weights:
+    """Return the weights ``(fan_in, fan_out)`` and biases of what stores weights transposed."""
+    dense = [layer for layer in layers if hasattr(layer, "weight")]
+    return [(as_array(layer.weight).T, as_array(layer.bias)) for layer in dense]
+
+
+def as_array(values: Any) -> NDArray[Any]:
+    for method in ("detach", "numpy"):
+        values = getattr(values, method, lambda values=values: values)()
+    return np.array(values)
+
+
+WEIGHTS: dict[str, Callable[[Any], Weights]] = {
+    "jax": lambda it: [(np.array(weight), np.array(bias)) for weight, bias in it.state[0]],
+    "torch": lambda it: of_linear(it.network),
+}
+FUSED = {"mode": "fused", "threads": 1}
+CONTESTANTS = {
+    "JAX": ("jax", "JaxTraining", {"random_bits": "threefry2x32"}),
+    "PyTorch": ("torch", "TorchTraining", FUSED),
+    "PyTorch, bfloat16": ("torch", "TorchTraining", {**FUSED, "bfloat16": True}),
+}
+
+
+@pytest.fixture
+def images() -> Images:
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (N_IMAGES, 12), np.uint8)
+    labels = generator.integers(0, 3, N_IMAGES).astype(np.uint8)
+    return Images(pixels, labels, pixels, labels)
+
+
+@pytest.fixture(params=CONTESTANTS.items(), ids=lambda item: item[0])
+def build(
+    request: pytest.FixtureRequest, images: Images, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Task], Any]:
+    """Return what builds one of the contestants, for the images above."""
+    _, (package, kind, options) = request.param
+    pytest.importorskip(package)
+    module = import_module(f"benchmarks.contestants.{package}_mlp")
+    monkeypatch.setattr(module, "load_images", lambda n: images)
+    monkeypatch.setattr(module, "held_back", lambda task: (images.X_test, images.y_test))
+    make = getattr(module, kind)
+
+    def build(task: Task) -> Any:
+        contestant = make(task, **options)
+        contestant.weights = lambda: WEIGHTS[package](contestant)
+        contestant.tolerance = 0.1 if options.get("bfloat16") else 1e-3
+        return contestant
+
+    return build
+
+
+def test_a_contestant_takes_the_steps_that_inknet_takes(
+    build: Callable[[Task], Any], images: Images
+) -> None:
+    contestant = build(TASK)
+    before = contestant.weights()
+    mlp = build_mlp(TASK)
+    for layer, (weight, bias) in zip(mlp.network.dense_layers, before, strict=True):
+        layer.weight[:], layer.bias[:] = weight, bias
+    n_steps = 4
+    mlp.train(
+        scaled(images.X_train),
+        images.y_train,
+        learning_rate=TASK.learning_rate,
+        num_epochs=n_steps,
+        batch_size=N_IMAGES,
+        schedule="constant",
+        label_smoothing=TASK.label_smoothing,
+        print_interval=0,
+    )
+    seconds = [contestant.epoch(), *(contestant.measured_epoch() for _ in range(n_steps - 1))]
+    assert all(isinstance(value, float) for value in seconds)
+    tolerance = contestant.tolerance * n_steps * TASK.learning_rate
+    for layer, after, old in zip(
+        mlp.network.dense_layers, contestant.weights(), before, strict=True
+    ):
+        for ours, theirs, was in zip((layer.weight, layer.bias), after, old, strict=True):
+            moved, expected = theirs - was, ours - was
+            assert np.abs(expected).max() > TASK.learning_rate
+            assert np.median(np.abs(moved - expected)) < tolerance
+    expected = mlp.evaluate(scaled(images.X_test), images.y_test).accuracy
+    assert contestant.accuracy() == pytest.approx(expected, abs=0.03)
+
+
+def test_dropout_changes_the_steps_of_a_contestant(build: Callable[[Task], Any]) -> None:
+    after = []
+    for keep_prob in (1, 0.5):
+        task = Task(**{**TASK.to_json(), "keep_prob": keep_prob})
+        contestant = build(task)
+        for _ in range(3):
+            contestant.epoch()
+        after.append(contestant.weights()[0][0])
+    assert not np.allclose(*after, rtol=0, atol=TASK.learning_rate / 2)
+
 
 FAKES = """
 import os

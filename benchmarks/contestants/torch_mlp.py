@@ -1,4 +1,7 @@
-"""PyTorch: an eager loop, the same with fused Adam, and both halves of the step compiled."""
+"""PyTorch: an eager loop, the same with fused Adam, and both halves of the step compiled.
+
+The last two also in bfloat16.
+"""
 
 from __future__ import annotations
 
@@ -42,9 +45,12 @@ class TorchTraining:
         pass by ``torch.compile``, with fused Adam).
     threads
         How many PyTorch uses.
+    bfloat16
+        Whether forward and backward pass are in bfloat16 where autocast says so; the weights and
+        Adam stay in float32.
     """
 
-    def __init__(self, task: Task, mode: str, threads: int) -> None:
+    def __init__(self, task: Task, mode: str, threads: int, bfloat16: bool = False) -> None:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         images = load_images(task.n_images)
@@ -66,6 +72,10 @@ class TorchTraining:
         self.loss: Callable[..., Any] = self._loss
         if mode == "compiled":
             self.loss = torch.compile(self._loss)
+        self.logits: Callable[..., Any] = self.network
+        if bfloat16:
+            autocast = torch.autocast("cpu", torch.bfloat16)
+            self.loss, self.logits = autocast(self.loss), autocast(self.network.forward)
 
     def _loss(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return functional.cross_entropy(
@@ -91,7 +101,7 @@ class TorchTraining:
         self.network.eval()
         with torch.inference_mode():
             for x, labels in self.measured:
-                logits = self.network(x.float().mul_(PIXEL_SCALE))
+                logits = self.logits(x.float().mul_(PIXEL_SCALE))
                 functional.cross_entropy(logits, labels).item()
                 (logits.argmax(dim=1) == labels).float().mean().item()
         return perf_counter() - started
@@ -100,5 +110,5 @@ class TorchTraining:
         """Return the accuracy on the test images."""
         self.network.eval()
         with torch.inference_mode():
-            classes = self.network(self.X_test).argmax(dim=1)
+            classes = self.logits(self.X_test).argmax(dim=1)
         return float((classes == self.y_test).float().mean())

@@ -65,6 +65,16 @@ TORCH = [
     for mode in ("eager", "fused", "compiled")
     for n in THREADS
 ]
+TORCH_BFLOAT16 = [
+    Entry(
+        f"PyTorch {mode}, bfloat16, {threads_label(n)}",
+        "PyTorch",
+        "benchmarks.contestants.torch_mlp:TorchTraining",
+        {"mode": mode, "threads": n, "bfloat16": True},
+    )
+    for mode in ("fused", "compiled")
+    for n in THREADS
+]
 JAX = [
     Entry(
         f"JAX, {bits}", "JAX", "benchmarks.contestants.jax_mlp:JaxTraining", {"random_bits": bits}
@@ -98,7 +108,8 @@ KERAS = [
 
 def measure_epoch(rounds: int) -> dict[str, Any]:
     """Measure everyone on the network that speed is asked of."""
-    return measure(EPOCH, [*INKNET, *FLOOR, *SKLEARN, *TORCH, *JAX, *KERAS], rounds)
+    peers = [*SKLEARN, *TORCH, *TORCH_BFLOAT16, *JAX, *KERAS]
+    return measure(EPOCH, [*INKNET, *FLOOR, *peers], rounds)
 
 
 def measure_batch_norm(rounds: int) -> dict[str, Any]:
@@ -113,7 +124,7 @@ def measure_wide(rounds: int) -> dict[str, Any]:
 
 def measure_user(rounds: int) -> dict[str, Any]:
     """Measure an epoch as a user gets it, with loss and accuracy of images held back."""
-    entries = [*USER, *SKLEARN, *TORCH, *JAX]
+    entries = [*USER, *SKLEARN, *TORCH, *TORCH_BFLOAT16, *JAX]
     study = measure(EPOCH, entries, rounds, "measured_epoch")
     return study | {"measured_images": N_MEASURED}
 
