@@ -25,6 +25,8 @@ LABELS = {
     "floor": "matrix products alone",
 }
 PEER = "#9aa7b5"
+CUT = 8
+"""A bar that is this many times as long as the shortest is cut, so that the others can be seen."""
 DPI = 100  # 8 inches are 800 pixels
 
 
@@ -67,9 +69,13 @@ def draw_epoch(study: Results, path: Path) -> None:
     colours = [COLOURS[family] if family in NOT_PEERS else PEER for family in order]
     labels = [LABELS.get(family, names[family]) for family in order]
     axes.barh(labels, widths, xerr=errors, color=colours, height=0.65, capsize=3, ecolor="#444444")
+    edge = 1.15 * min(max(s.high for s in spreads.values()), CUT * min(widths))
     for position, family in enumerate(order):
-        end = spreads[family].high
-        axes.text(end, position, f"  {spreads[family].median:.3f} s", va="center")
+        text, end = f"  {spreads[family].median:.3f} s", spreads[family].high
+        if end < edge:
+            axes.text(end, position, text, va="center")
+        else:
+            axes.text(edge, position, f"{text} → ", va="center", ha="right", color="white")
     if "floor" in study["families"].values():
         floor = spread(study["seconds"][best_of(study, "floor")]).median
         axes.axvline(floor, color=COLOURS["floor"], linestyle="--", linewidth=1.2)
@@ -82,7 +88,7 @@ def draw_epoch(study: Results, path: Path) -> None:
             va="bottom",
             fontsize=10,
         )
-    axes.set_xlim(0, 1.15 * max(s.high for s in spreads.values()))
+    axes.set_xlim(0, edge)
     axes.set_xlabel("seconds an epoch: median, and the quartiles (less is better)")
     figure.savefig(path, dpi=DPI)
     pyplot.close(figure)
