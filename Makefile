@@ -43,7 +43,7 @@ experiments: fast ## run what is missing of all studies, and write docs/experime
 	$(BIN)/inknet experiment run all --jobs 2 $(ARGS)
 	$(BIN)/python scripts/experiments.py
 
-bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (50 minutes; ARGS="--again" for all)
+bench: $(BENCH_VENV)/installed ## measure inknet against its peers, and write docs/performance.md (70 minutes; ARGS="--again" for all)
 	$(BENCH_VENV)/bin/python -m benchmarks $(ARGS)
 
 beside: $(VENV)/installed ## do the same task in six ways, and write docs/beside.md (10 minutes; ARGS="keras" for one of them)

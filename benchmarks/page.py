@@ -95,8 +95,16 @@ HOW_PEERS = {
     "bfloat16": """\
 - PyTorch's bfloat16 is its autocast around network and loss, forward and backward; its weights and
   Adam stay in float32. All that is not called bfloat16 is in float32.""",
+    "tinygrad": """\
+- tinygrad captures the step, from fetching a batch to Adam, in a `TinyJit` for each size of a
+  batch, on its CPU device with Clang. `BEAM=2` is its search for faster kernels, for the step of a
+  full batch; it is over before the first round.""",
+    "MLX": """\
+- MLX runs on its CPU device; forward pass, backward pass and Adam are one function of `mx.compile`,
+  and the state is evaluated after each step. Its matrix products are in the BLAS of its wheel,
+  which on Linux is the reference BLAS, in one thread.""",
 }
-"""On what not every page has: older figures lack it."""
+"""On what not every page has: older figures lack them, and some machines the packages."""
 
 
 def _how_peers(results: Results) -> list[str]:

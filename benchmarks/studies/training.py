@@ -104,11 +104,29 @@ KERAS = [
     )
     for backend, label in (("jax", "JAX"), ("torch", "PyTorch"))
 ]
+TINYGRAD = [
+    Entry(
+        f"tinygrad, {label}",
+        "tinygrad",
+        "benchmarks.contestants.tinygrad_mlp:TinygradTraining",
+        options,
+        environment={"DEV": "CPU"},
+    )
+    for label, options in (
+        ("float32", {}),
+        ("uint8", {"pixels": True}),
+        ("uint8, BEAM=2", {"pixels": True, "beam": 2}),
+    )
+]
+MLX = [
+    Entry(f"MLX, {kind}", "MLX", "benchmarks.contestants.mlx_mlp:MlxTraining", {"pixels": pixels})
+    for kind, pixels in (("float32", False), ("uint8", True))
+]
 
 
 def measure_epoch(rounds: int) -> dict[str, Any]:
     """Measure everyone on the network that speed is asked of."""
-    peers = [*SKLEARN, *TORCH, *TORCH_BFLOAT16, *JAX, *KERAS]
+    peers = [*SKLEARN, *TORCH, *TORCH_BFLOAT16, *JAX, *KERAS, *TINYGRAD, *MLX]
     return measure(EPOCH, [*INKNET, *FLOOR, *peers], rounds)
 
 
@@ -124,7 +142,7 @@ def measure_wide(rounds: int) -> dict[str, Any]:
 
 def measure_user(rounds: int) -> dict[str, Any]:
     """Measure an epoch as a user gets it, with loss and accuracy of images held back."""
-    entries = [*USER, *SKLEARN, *TORCH, *TORCH_BFLOAT16, *JAX]
+    entries = [*USER, *SKLEARN, *TORCH, *TORCH_BFLOAT16, *JAX, *TINYGRAD, *MLX]
     study = measure(EPOCH, entries, rounds, "measured_epoch")
     return study | {"measured_images": N_MEASURED}
 

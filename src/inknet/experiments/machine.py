@@ -12,7 +12,7 @@ from inknet.nn.ops.parallel import n_cores
 
 PACKAGES = (
     "inknet", "numpy", "numba", "scipy", "scikit-learn", "torch", "jax", "jaxlib", "keras",
-    "onnxruntime",
+    "tinygrad", "mlx", "onnxruntime",
 )  # fmt: skip
 TITLES = {"numpy": "NumPy", "scipy": "SciPy"}
 
