@@ -132,12 +132,12 @@ def measure_epoch(rounds: int) -> dict[str, Any]:
 
 def measure_batch_norm(rounds: int) -> dict[str, Any]:
     """Measure the same network with batch normalization."""
-    return measure(BATCH_NORM, [*INKNET, *FLOOR, *TORCH], rounds)
+    return measure(BATCH_NORM, [*INKNET, *FLOOR, *TORCH, *TORCH_BFLOAT16], rounds)
 
 
 def measure_wide(rounds: int) -> dict[str, Any]:
     """Measure a network whose matrix products are nearly all its work."""
-    return measure(WIDE, [*INKNET, *FLOOR, *TORCH], rounds)
+    return measure(WIDE, [*INKNET, *FLOOR, *TORCH, *TORCH_BFLOAT16], rounds)
 
 
 def measure_user(rounds: int) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def measure_user(rounds: int) -> dict[str, Any]:
 
 def measure_user_wide(rounds: int) -> dict[str, Any]:
     """Measure the same for the network whose matrix products are nearly all its work."""
-    study = measure(WIDE, [*USER, *TORCH], rounds, "measured_epoch")
+    study = measure(WIDE, [*USER, *TORCH, *TORCH_BFLOAT16], rounds, "measured_epoch")
     return study | {"measured_images": N_MEASURED}
 
 
