@@ -153,7 +153,8 @@ def write(rows: list[Row], pictures: Path) -> None:
     )
     (DOCS / "pictures").mkdir(exist_ok=True)
     for picture in sorted(pictures.glob("*.png")):
-        shutil.copy(picture, DOCS / "pictures" / picture.name)
+        if f"pictures/{picture.name})" in after:  # shown in the README
+            shutil.copy(picture, DOCS / "pictures" / picture.name)
 
 
 def main() -> None:
