@@ -464,8 +464,8 @@ HISTORY = """\
   centred. With that a network learns faster, and had a third less loss after 9 of 90 epochs, but in
   the end it misreads as many.
 - Of `invariant` before virtual adversarial training there was one more, with neurons that drop out:
-  93, 92 and 91 errors in 4.8 minutes. While seed 0 trained as it is now, another program used a core
-  too; seeds 1 and 2 had the machine alone.
+  93, 92 and 91 errors in 4.8 minutes. While seed 0 trained as it is now, another program used a
+  core too; seeds 1 and 2 had the machine alone.
 - Virtual adversarial training together with distortions did harm: 95 errors in place of 84."""
 
 
