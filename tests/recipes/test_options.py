@@ -23,6 +23,7 @@ OTHER = {
     "batch_size": "all",
     "shuffle": False,
     "standardize": True,
+    "deslant": True,
     "optimizer": "momentum",
     "weight_decay": 0.1,
     "learning_rate": 0.5,

@@ -150,7 +150,7 @@ def test_a_wrong_key_or_value_is_named_with_what_is_allowed(change: str, says: s
 
 
 def test_an_unknown_recipe_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(InputError, match=r"no recipe is called 'digit'; expected digits, final"):
+    with pytest.raises(InputError, match=r"no recipe is called 'digit'; expected clothes, digits"):
         load_recipe("digit")
 
 
