@@ -14,6 +14,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 from scipy import ndimage
+from scipy.special import softmax
 
 from commands import inknet
 from inknet import MLP, Run
@@ -163,6 +164,28 @@ def test_a_model_answers_the_same_wherever_it_is_used(digits, kind, tmp_path):
     exported = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(exported)
     assert_allclose(exported.predict_proba(images), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("is_light", [False, True])
+def test_levels_from_0_to_16_are_sheared_on_the_scale_of_the_network(digits, is_light, tmp_path):
+    levels = np.rint(digits[0].reshape(-1, *SIDE) / 255 * 16)
+    images = (16 - levels if is_light else levels).astype(np.float32)
+    model = trained(images, digits[1])
+    assert (model.facts.scale.full, model.facts.light_background) == (16, is_light)
+    expected = model.predict_proba(images)
+    ready = deslanted(images.reshape(len(images), -1) / 16, SIDE, is_light)
+    assert_allclose(softmax(model.network.infer(ready), axis=1), expected, atol=1e-5)
+    export_onnx(model, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    assert_allclose(session.run(None, {"features": images})[0], expected, atol=1e-5)
+    assert_allclose(model.predictor()(images.reshape(len(images), -1)), expected, atol=1e-5)
+
+
+def test_rows_that_do_not_say_that_they_are_images_are_distorted_too(digits, tmp_path):
+    np.savez(tmp_path / "digits.npz", X=digits[0], y=digits[1])
+    changes = ["training.deslant=true", "training.epochs=1", "augment.shift=1.0"]
+    recipe = load_recipe("digits", changes, source=str(tmp_path / "digits.npz"))
+    assert Run.open(train_run(recipe, tmp_path / "run").folder).model().facts.deslant
 
 
 @pytest.mark.parametrize("kind", ["bytes", "dark ink"])

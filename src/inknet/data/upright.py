@@ -36,4 +36,5 @@ def upright(dataset: Dataset, deslanting: Deslanting | None) -> Dataset:
     for start in range(0, len(rows), ROWS):
         part = rows[start : start + ROWS]
         features[part] = deslanting.apply(fetch(stored, part))
-    return replace(dataset, features=features, is_deslanted=True)
+    # the shape is said, for it may not be seen in rows that are empty
+    return replace(dataset, features=features, image_shape=deslanting.shape, is_deslanted=True)

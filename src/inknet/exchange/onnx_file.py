@@ -106,11 +106,13 @@ def _graph(model: InferenceModel) -> onnx.GraphProto:
         tensor = f"{operator.lower()}_{len(nodes)}"
         nodes.append(helper.make_node(operator, names, [tensor], **attributes))
 
-    if model.deslanting is not None:
+    if not pixels and model.scale.full != 1:
+        add("Mul", 1 / model.scale.full)
+    if model.deslanting is not None:  # of bytes, or of what is from 0 to 1
         tensor = _add_deslanting(model.deslanting, nodes, constants, tensor, pixels)
     elif pixels:
         add("Cast", to=TensorProto.FLOAT)
-    if model.scale.full != 1:
+    if pixels:
         add("Mul", 1 / model.scale.full)
     if len(model.input_shape) > 1:  # images
         add("Flatten", axis=1)

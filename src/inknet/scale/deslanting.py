@@ -1,21 +1,21 @@
 """Deslanted images: sheared so that they stand upright, before a network sees them.
 
 People slant what they write, each in their own way, and that says nothing about which digit it is.
-Let the ink of an image, the grey level ``g`` of the pixel in row y and column x, be its mass. Its
-second moments about its centre say how far it leans: on the line through the centre that is nearest
-to the ink in the least squares along the rows, x grows by ::
+Take the grey level ``g`` of the pixel in row y and column x as its mass. The second moments about
+the centre of mass say how far an image leans. They are those of a regression of x on y, weighted by
+the grey levels: from one row to the next, the fitted line moves to the right by ::
 
     slope = mu_11 / mu_02,      mu_pq = sum of g · (x - x̄)^p · (y - ȳ)^q
 
-for each row downwards. So the pixel in row y and column x of the upright image is what was at
-``x + slope · (y - ȳ)``, between two pixels in proportion. Of the result, mu_11 is 0, but for
-rounding and for what left the image. (LeCun, Bottou, Bengio and Haffner 1998, "Gradient-based
-learning applied to document recognition", Proceedings of the IEEE 86(11), section III.A, shear
-images so and call them "deslanted".)
+The pixel in row y and column x of the upright image is what was at column ``x + slope · (y - ȳ)``
+of that row, interpolated between two pixels. Afterwards mu_11 is 0, except for rounding and for ink
+that was moved out of the image. (LeCun, Bottou, Bengio and Haffner 1998, "Gradient-based learning
+applied to document recognition", Proceedings of the IEEE 86(11), section III.A, "deslanted" images;
+they count ink as 1 and paper as 0.)
 
-All sums of grey levels are whole numbers that float64 holds exactly, and what follows is the same
-few operations everywhere, so a page in a browser makes the same bytes. Exported Python files hold a
-copy of `deslanted`, so it uses NumPy alone.
+Sums of bytes are whole numbers, which float64 holds exactly, and the rest is a few operations that
+IEEE 754 defines. So a page in a browser makes the same bytes. Exported Python files hold a copy of
+`deslanted`, so it uses NumPy alone.
 """
 
 from __future__ import annotations
