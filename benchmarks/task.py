@@ -120,3 +120,30 @@ def held_back(task: Task) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
 def scaled(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Return pixels as float32 from 0 to 1."""
     return np.multiply(pixels, PIXEL_SCALE, dtype=np.float32)
+
+
+class Arrays(NamedTuple):
+    """What a framework makes arrays of its own of; images ``(n, 784)``, labels ``(n,)`` int32."""
+
+    X_train: NDArray[Any]
+    y_train: NDArray[np.int32]
+    X_val: NDArray[Any]
+    y_val: NDArray[np.int32]
+    X_test: NDArray[np.float32]
+    y_test: NDArray[np.int32]
+
+
+def arrays_for(task: Task, pixels: bool) -> Arrays:
+    """Return what to learn from, measure and test on; all but tests uint8 if ``pixels``.
+
+    Raises
+    ------
+    ValueError
+        If the task has batch normalization, which those who call this do not do.
+    """
+    if task.batch_norm:
+        raise ValueError("this contestant has no batch normalization")
+    images, (X_val, y_val) = load_images(task.n_images), held_back(task)
+    labels = [y.astype(np.int32) for y in (images.y_train, y_val, images.y_test)]
+    kept: list[NDArray[Any]] = [X if pixels else scaled(X) for X in (images.X_train, X_val)]
+    return Arrays(kept[0], labels[0], kept[1], labels[1], scaled(images.X_test), labels[2])

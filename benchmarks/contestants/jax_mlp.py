@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax, nn, random
 
-from benchmarks.task import N_MEASURED, PIXEL_SCALE, Task, held_back, load_images, scaled
+from benchmarks.task import N_MEASURED, PIXEL_SCALE, Task, arrays_for
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
@@ -29,18 +29,12 @@ class JaxTraining:
     """
 
     def __init__(self, task: Task, random_bits: str, pixels: bool = False) -> None:
-        if task.batch_norm:
-            raise ValueError("this contestant has no batch normalization")
-        images = load_images(task.n_images)
+        *arrays, self.y_test = arrays_for(task, pixels)
         self.task = task
-        self.X_train = jnp.asarray(images.X_train if pixels else scaled(images.X_train))
-        self.X_test = jnp.asarray(scaled(images.X_test))
-        self.y_train = jnp.asarray(images.y_train.astype(np.int32))
-        self.y_test = images.y_test
-        X_val, y_val = held_back(task)
+        self.X_train, self.y_train, X_val, y_val, self.X_test = map(jnp.asarray, arrays)
         self.measured = [
             (self.X_train[:N_MEASURED], self.y_train[:N_MEASURED]),
-            (jnp.asarray(X_val if pixels else scaled(X_val)), jnp.asarray(y_val.astype(np.int32))),
+            (X_val, y_val),
         ]
         self.measure = jax.jit(self._measure)
         key = random.key(0, impl=random_bits)

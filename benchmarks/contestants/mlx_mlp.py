@@ -9,7 +9,7 @@ import mlx.core as mx
 import numpy as np
 from mlx import nn, optimizers
 
-from benchmarks.task import N_MEASURED, PIXEL_SCALE, Task, held_back, load_images, scaled
+from benchmarks.task import N_MEASURED, PIXEL_SCALE, Task, arrays_for
 
 
 def build_network(task: Task) -> nn.Sequential:
@@ -35,20 +35,14 @@ class MlxTraining:
     """
 
     def __init__(self, task: Task, pixels: bool = False) -> None:
-        if task.batch_norm:
-            raise ValueError("this contestant has no batch normalization")
         mx.set_default_device(mx.cpu)
         mx.random.seed(0)
-        images = load_images(task.n_images)
+        *arrays, self.y_test = arrays_for(task, pixels)
         self.task = task
-        self.X_train = mx.array(images.X_train if pixels else scaled(images.X_train))
-        self.X_test = mx.array(scaled(images.X_test))
-        self.y_train = mx.array(images.y_train.astype(np.int32))
-        self.y_test = images.y_test
-        X_val, y_val = held_back(task)
+        self.X_train, self.y_train, X_val, y_val, self.X_test = map(mx.array, arrays)
         self.measured = [
             (self.X_train[:N_MEASURED], self.y_train[:N_MEASURED]),
-            (mx.array(X_val if pixels else scaled(X_val)), mx.array(y_val.astype(np.int32))),
+            (X_val, y_val),
         ]
         self.network = build_network(task)
         self.adam = optimizers.Adam(task.learning_rate, bias_correction=True)

@@ -8,7 +8,7 @@ from time import perf_counter
 import numpy as np
 from tinygrad import Context, Tensor, TinyJit, UOp, Variable, dtypes, nn
 
-from benchmarks.task import N_MEASURED, PIXEL_SCALE, Task, held_back, load_images, scaled
+from benchmarks.task import N_MEASURED, PIXEL_SCALE, Task, arrays_for
 
 
 class TinygradTraining:
@@ -29,19 +29,15 @@ class TinygradTraining:
     """
 
     def __init__(self, task: Task, pixels: bool = False, beam: int = 0) -> None:
-        if task.batch_norm:
-            raise ValueError("this contestant has no batch normalization")
         Tensor.manual_seed(0)
         self.task, self.beam = task, beam
         self.generator = np.random.default_rng(0)
-        images = load_images(task.n_images)
-        X_train = images.X_train if pixels else scaled(images.X_train)
-        self.X_train, self.y_train = Tensor(X_train).realize(), _labels(images.y_train)
-        self.X_test, self.y_test = Tensor(scaled(images.X_test)).realize(), images.y_test
-        X_val, y_val = held_back(task)
+        *arrays, self.y_test = arrays_for(task, pixels)
+        tensors = [Tensor(array).realize() for array in arrays]
+        self.X_train, self.y_train, X_val, y_val, self.X_test = tensors
         self.measured = [
-            (Tensor(X_train[:N_MEASURED]).realize(), _labels(images.y_train[:N_MEASURED])),
-            (Tensor(X_val if pixels else scaled(X_val)).realize(), _labels(y_val)),
+            (Tensor(arrays[0][:N_MEASURED]).realize(), Tensor(arrays[1][:N_MEASURED]).realize()),
+            (X_val, y_val),
         ]
         self.layers = [nn.Linear(fan_in, fan_out) for fan_in, fan_out in task.fans]
         self.adam = nn.optim.Adam(nn.state.get_parameters(self.layers), lr=task.learning_rate)
@@ -98,7 +94,3 @@ class TinygradTraining:
         """Return the accuracy on the test images."""
         classes = self._logits(self.X_test).argmax(axis=1).numpy()
         return float((classes == self.y_test).mean())
-
-
-def _labels(y: np.ndarray) -> Tensor:
-    return Tensor(y.astype(np.int32)).realize()
