@@ -562,3 +562,10 @@ def test_what_is_given_twice_is_refused(tmp_path: Path) -> None:
         assert expected in refusal("train", *words, "--out", "run", folder=tmp_path)
     assert list(tmp_path.iterdir()) == []
     inknet("train", "--set", "data.source=sample", *QUICK[2:], folder=tmp_path)
+
+
+def test_the_command_line_is_a_module_too(tmp_path):
+    words = [sys.executable, "-m", "inknet", "train", "--data", "none.csv"]
+    result = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == refusal("train", "--data", "none.csv", folder=tmp_path) + "\n"
