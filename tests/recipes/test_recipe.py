@@ -34,6 +34,11 @@ def test_final_has_the_parameters_of_the_published_example() -> None:
     assert (final.data.validation, final.data.test) == (0.1, 0.1)
 
 
+def test_a_retired_recipe_is_read_as_the_one_that_takes_its_place() -> None:
+    with pytest.warns(FutureWarning, match="the recipe record is retired; strong takes its place"):
+        assert load_recipe("record") == load_recipe("strong")
+
+
 @given(
     seed=st.integers(0, 2**63 - 1),
     hidden=st.lists(st.integers(1, 2000), max_size=4),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import tomllib
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -22,6 +23,8 @@ LARGEST_RECIPE = 1 << 16  # bytes
 LONGEST_LINE = 10_000  # characters
 MOST_DOTS = 300  # in a line: the time to parse a key grows with the square of its parts
 DEEPEST_NESTING = 8
+RETIRED = {"record": "strong"}
+"""Recipes that are gone, and those that take their place until the version after the next."""
 
 PartType = TypeVar("PartType", bound=Part)
 
@@ -61,6 +64,13 @@ def load_recipe(
     InputError
         Naming the key, its value and what is allowed.
     """
+    if recipe in RETIRED:
+        warnings.warn(
+            f"the recipe {recipe} is retired; {RETIRED[recipe]} takes its place",
+            FutureWarning,
+            stacklevel=2,
+        )
+        recipe = RETIRED[recipe]
     if recipe in recipe_names():
         where = recipe
         text = (resources.files("inknet.recipes") / f"{recipe}.toml").read_text("utf-8")
