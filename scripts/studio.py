@@ -88,7 +88,7 @@ def watched(folder: Path) -> None:
         recipe,
         folder,
         callbacks=[live],
-        on_start=lambda _, m, parts: live.watch(m, parts.validation),
+        on_start=lambda _, m, parts: live.watch(m),
     )
     seconds = run.metrics["training"]["seconds"]
     print(

@@ -23,6 +23,7 @@ from inknet.mlp import MLP
 from inknet.training.callbacks import Callback
 from inknet.training.findings import Finding
 from inknet.training.inference import predict_logits
+from inknet.training.loop import Trainer
 
 if TYPE_CHECKING:
     from inknet.training.history import EpochRecord
@@ -107,11 +108,14 @@ class Live(Callback):
     def __init__(self, log: Log, stop: Path) -> None:
         self.log, self.stop = log, stop
         self.model: MLP | None = None
-        self.validation: Dataset | None = None
+        self._compared: Dataset | None = None
         self._logged_step = self._next_picture = 0.0
 
     def on_train_begin(self, trainer: Session) -> None:
-        """Say that it trains now."""
+        """Say that it trains now, and take some samples as the network is given them."""
+        if isinstance(trainer, Trainer) and trainer.validation is not None:
+            n = min(N_COMPARED, len(trainer.validation))
+            self._compared = trainer.validation.subset(np.arange(n))
         self.log.write("state", state="training", message="")
 
     def on_step_end(self, trainer: Session) -> None:
@@ -149,21 +153,18 @@ class Live(Callback):
         if shape is not None:
             weight = trainer.network.dense_layers[0].weight
             picture |= {"neurons": neurons_of(weight), "height": shape[0], "width": shape[1]}
-        if self.validation is not None:
+        if self._compared is not None:
             with suppress(InputError):  # a network that diverged answers nothing
-                logits = predict_logits(trainer.network, self.validation)
+                logits = predict_logits(trainer.network, self._compared)
                 n = logits.shape[1]
-                pairs = self.validation.targets * n + logits.argmax(axis=1)
+                pairs = self._compared.targets * n + logits.argmax(axis=1)
                 counts = np.bincount(pairs, minlength=n * n).reshape(n, n)
                 picture["confusion"] = counts.tolist()
         self.log.write("picture", **picture)
 
-    def watch(self, model: MLP, validation: Dataset) -> None:
-        """Take the model that is trained, and the samples that its confusion is counted on."""
+    def watch(self, model: MLP) -> None:
+        """Take the model that is trained."""
         self.model = model
-        n = min(N_COMPARED, len(validation))
-        some = validation.subset(np.arange(n))
-        self.validation = model.scaled(some) if model.facts.scale is not None else some
 
 
 def row_of(record: EpochRecord) -> dict[str, Any]:

@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     live = Live(log, given.log.with_suffix(".stop"))
 
     def begin(recipe: Recipe, model: MLP, parts: Splits) -> None:
-        live.watch(model, parts.validation)
+        live.watch(model)
         if given.what == "resume":  # the log has it already
             return
         log.write(
