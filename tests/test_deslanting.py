@@ -1,8 +1,12 @@
 """Images that are made upright: by SciPy's interpolation, and the same wherever a model is used."""
 
+import errno
+import gc
 import importlib.util
 import json
+import os
 import signal
+import tempfile
 import warnings
 from dataclasses import replace
 
@@ -18,14 +22,19 @@ from scipy.special import softmax
 
 from commands import inknet
 from inknet import MLP, Run
-from inknet.data import load
+from inknet.data import Dataset, load, mapped
+from inknet.data.upright import upright
 from inknet.errors import InputError
 from inknet.exchange import export_html, export_numpy, export_onnx
 from inknet.model_file import load_model
 from inknet.photo.drawing import reading_figure
 from inknet.recipes import load_recipe
 from inknet.runs import train_run
+from inknet.runs.other_data import matched
+from inknet.scale import Deslanting
 from inknet.scale.deslanting import deslanted
+from inknet.studio.folders import Folders
+from inknet.studio.live import Live, Log
 from tests.page.conftest import from_base64, model_in, modules, served  # noqa: F401
 from tests.page.test_same_as_python import TO_BASE64
 from trainings import interrupted, options
@@ -101,10 +110,21 @@ def test_levels_from_0_to_1_are_sheared_as_bytes_are(digits, dtype):
     assert differences.max() < 1.01 and (differences > 0.01).mean() < 1e-4
 
 
+@pytest.mark.parametrize("is_light", [False, True])
+@pytest.mark.parametrize("beyond", [0.01, 0.1])
+def test_numbers_a_little_beyond_the_range_lean_as_those_within(digits, is_light, beyond):
+    within = digits[0] / 255
+    moved = 1 - within + beyond if is_light else within - beyond
+    found = deslanted(moved, SIDE, is_light)
+    ink = 1 - found if is_light else found
+    least = deslanted(np.clip(within - beyond, 0, 1), SIDE, False)
+    assert abs(ink - least).max() <= beyond + 1 / 255
+
+
 def test_no_image_depends_on_the_others(digits):
     images = digits[0] / np.float32(255)
     together = deslanted(images, SIDE, False)
-    for i in (0, 7, 511, 512, 900):
+    for i in (0, 7, 63, 64, 511, 900):
         assert_array_equal(deslanted(images[i : i + 1], SIDE, False)[0], together[i])
 
 
@@ -179,6 +199,17 @@ def test_levels_from_0_to_16_are_sheared_on_the_scale_of_the_network(digits, is_
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
     assert_allclose(session.run(None, {"features": images})[0], expected, atol=1e-5)
     assert_allclose(model.predictor()(images.reshape(len(images), -1)), expected, atol=1e-5)
+
+
+def test_numbers_beyond_the_range_have_the_same_answers_in_an_onnx_file(digits, tmp_path):
+    images = (digits[0] / 255).astype(np.float32).reshape(-1, *SIDE)
+    model = trained(images, digits[1])
+    export_onnx(model, tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx")
+    for moved in (images - np.float32(0.05), images + np.float32(0.05)):
+        assert_allclose(
+            session.run(None, {"features": moved})[0], model.predict_proba(moved), atol=1e-5
+        )
 
 
 def test_rows_that_do_not_say_that_they_are_images_are_distorted_too(digits, tmp_path):
@@ -264,6 +295,89 @@ def test_a_model_goes_on_as_it_began(digits):
     assert not other.facts.deslant
     other.train(digits[0], digits[1], num_epochs=1, deslant=True)
     assert other.facts.deslant
+
+
+@pytest.mark.parametrize("is_float", [False, True])
+def test_data_with_the_other_background_are_inverted_before_they_are_deslanted(
+    digits, is_float, tmp_path
+):
+    images, labels = as_("levels" if is_float else "bytes", digits[0]), digits[1]
+    model = trained(images, labels)
+    sources = []
+    for name, stored in (("same", images), ("other", images.dtype.type(255) - images)):
+        if name == "other" and is_float:
+            stored = 1 - images
+        np.savez(tmp_path / f"{name}.npz", X=stored, y=labels)
+        sources.append(matched(load(str(tmp_path / f"{name}.npz")), model))
+    same, other = (model.logits_on(source) for source in sources)
+    assert_allclose(other, same, atol=1e-4)
+
+
+def test_a_model_does_not_go_on_with_what_cannot_be_deslanted(digits):
+    model = trained(as_("levels", digits[0]), digits[1], num_epochs=1)
+    before, facts = model.network.parameters.copy(), model.facts
+    others = np.random.default_rng(0).normal(size=(500, 784))
+    with (
+        warnings.catch_warnings(action="ignore"),
+        pytest.raises(InputError, match=r"the model deslants its images of pixels"),
+    ):
+        model.train(others, digits[1][:500], num_epochs=1)
+    assert_array_equal(model.network.parameters, before)
+    assert model.facts == facts
+
+
+def test_a_large_file_is_deslanted_into_another_one(digits, tmp_path, monkeypatch):
+    monkeypatch.setattr(mapped, "LARGE_FILE", 1)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "scratch"))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (tmp_path / "scratch").mkdir()
+    np.save(tmp_path / "X.npy", digits[0])
+    X = np.load(tmp_path / "X.npy", mmap_mode="r")
+    models = [trained(images, digits[1]) for images in (X, digits[0])]
+    assert_array_equal(*(model.network.parameters for model in models))
+    # the file goes with what was read from it, or with a failure
+    gc.collect()
+    assert not list((tmp_path / "scratch").iterdir())
+    dataset = Dataset(X, digits[1], tuple("0123456789"), SIDE, "X", rows=np.arange(900)[::-2])
+    ready = upright(dataset, Deslanting(SIDE, is_light=False))
+    assert mapped.file_rows(ready.features) is not None
+    assert_array_equal(ready.stored(), deslanted(digits[0][dataset.rows], SIDE, False))
+    (file,) = (tmp_path / "scratch").iterdir()
+    assert file.stat().st_size == X.nbytes
+    del ready
+    gc.collect()
+    assert not file.exists()
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(InputError, match=r"scratch: No space left on device; 0\.0 GB are needed"):
+        upright(dataset, Deslanting(SIDE, is_light=False))
+    assert not list((tmp_path / "scratch").iterdir())
+
+
+def full(*arguments):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_pictures_are_of_the_images_as_they_are(tmp_path):
+    changes = ["training.deslant=true", "training.epochs=2", "data.limit=1000"]
+    train_run(load_recipe("digits", changes, source="sample"), tmp_path / "runs/one")
+    part = Folders(tmp_path / "runs", lambda run: False).test_part("one")
+    run = Run.open(tmp_path / "runs/one")
+    assert_array_equal(part.images, run.test_data().stored())
+    reached = (part.probabilities.argmax(axis=1) == part.labels).mean()
+    assert run.metrics["test"]["accuracy"] == pytest.approx(reached)
+
+
+@pytest.mark.parametrize("key", ["training.deslant", "training.standardize"])
+def test_what_the_studio_counts_during_a_training_is_what_is_measured(key, tmp_path):
+    log = Log(tmp_path / "log.jsonl")
+    live = Live(log, tmp_path / "stop")
+    changes = [f"{key}=true", "training.epochs=3", "data.limit=1200", "data.validation=0.2"]
+    recipe = load_recipe("digits", changes, source="sample")
+    run = train_run(
+        recipe, tmp_path / "run", callbacks=[live], on_start=lambda _, model, __: live.watch(model)
+    )
+    *_, counts = (data["confusion"] for _, event, data in log.read() if event == "picture")
+    assert np.trace(counts) / np.sum(counts) == run.metrics["validation"]["accuracy"]
 
 
 def test_a_run_evaluates_what_it_validated_on(tmp_path):

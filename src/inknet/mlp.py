@@ -473,13 +473,16 @@ class MLP:
         warn_of_other_background(dataset, self.facts.image_shape, self.facts.light_background)
         return predict_logits(self.network, dataset)
 
-    def scaled(self, dataset: Dataset) -> Dataset:
+    def scaled(self, dataset: Dataset, *, deslant: bool = True) -> Dataset:
         """Return a dataset as the network takes it: the order, the scale, and upright images.
 
         Parameters
         ----------
         dataset : Dataset
             With the features of the training, in any order if they have names.
+        deslant : bool
+            Whether images are deslanted, if the network takes them so; without, they can be shown
+            as they are, and are deslanted at the next call.
 
         Returns
         -------
@@ -493,7 +496,7 @@ class MLP:
         """
         ordered = in_order(dataset, self.facts.feature_names)
         scaled = on_scale(ordered, self.facts.scale, self.network.dtype)
-        return upright(scaled, self.facts.upright)
+        return upright(scaled, self.facts.upright) if deslant else scaled
 
     def picture_reader(self) -> PictureReader:
         """Return how this model makes an image of a picture's file, see `read_images`.

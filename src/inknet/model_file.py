@@ -61,8 +61,6 @@ class ModelFacts:
         resized whole, as those without a clear background; None if it is not known.
     scale : Scale or None
         What the features that it learned from were divided by; None if it was not trained yet.
-    deslant : bool
-        Whether images are deslanted before the network gets them, see `inknet.scale.deslanting`.
     temperature : float
         What logits are divided by before they become probabilities; see
         `inknet.training.temperature`.
@@ -71,6 +69,8 @@ class ModelFacts:
     guard : Network or None
         A network that tells characters from all else, see `inknet.photo.others`. Its classes are
         those of the model, and one more for images that are no character.
+    deslant : bool
+        Whether images are deslanted before the network gets them, see `inknet.scale.deslanting`.
     """
 
     class_names: tuple[str, ...]
@@ -78,10 +78,10 @@ class ModelFacts:
     light_background: bool | None = None
     crop: bool | None = None
     scale: Scale | None = None
-    deslant: bool = False
     temperature: float = 1.0
     feature_names: tuple[str, ...] = ()
     guard: Network | None = field(default=None, compare=False)
+    deslant: bool = False
 
     @property
     def pixels(self) -> bool | None:

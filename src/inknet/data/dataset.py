@@ -44,14 +44,14 @@ class Dataset:
     is_scaled : bool
         Whether the features are on a network's scale, where uint8 stands for 0 to 1. Otherwise
         their values decide what they stand for, see `inknet.scale`.
-    is_deslanted : bool
-        Whether these are images that were deslanted, see `inknet.scale.deslanting`.
     feature_names : tuple of str
         The names of the columns of a table, or none.
     groups : (n_stored,) intp or None
         The group of each row, such as the person whom it is of; -1 where it is not known.
     group_name : str
         What the groups are called, such as ``subject``.
+    is_deslanted : bool
+        Whether these are images that were deslanted, see `inknet.scale.deslanting`.
     """
 
     features: NDArray[Any]
@@ -62,10 +62,10 @@ class Dataset:
     n_official_test: int = 0
     rows: NDArray[np.intp] | None = None
     is_scaled: bool = False
-    is_deslanted: bool = False
     feature_names: tuple[str, ...] = ()
     groups: NDArray[np.intp] | None = None
     group_name: str = ""
+    is_deslanted: bool = False
 
     def __post_init__(self) -> None:
         """Check that the parts fit together; raise an `InputError` naming the source if not."""

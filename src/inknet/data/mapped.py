@@ -9,6 +9,11 @@ from __future__ import annotations
 
 import mmap
 import os
+import tempfile
+import weakref
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +23,7 @@ from inknet.errors import InputError
 
 LARGE_FILE = 256 * 2**20
 """Bytes; smaller files stay mapped, which is faster."""
+ROWS_AT_ONCE = 4096
 
 
 class FileRows:
@@ -110,3 +116,57 @@ def rows_in_order(features: NDArray[Any], start: int, stop: int) -> NDArray[Any]
     found = np.empty((stop - start, features.shape[1]), features.dtype)
     file.read(start, found)
     return found
+
+
+def changed_rows(
+    features: NDArray[Any], rows: NDArray[np.intp], change: Callable[[NDArray[Any]], NDArray[Any]]
+) -> NDArray[Any]:
+    """Return features ``(n, d)`` with these rows changed, and all others zero.
+
+    Those of a large file are in a temporary file, which goes with the array.
+
+    Parameters
+    ----------
+    features : (n, d)
+        Memory-mapped or not.
+    rows : (m,)
+        Which rows are changed.
+    change : callable
+        Returns rows ``(k, d)`` changed, and of the same type.
+
+    Raises
+    ------
+    InputError
+        If the file has become shorter, or there is no room for the temporary one.
+    """
+    if file_rows(features) is None:
+        changed = np.zeros(features.shape, features.dtype)
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            some = rows[start : start + ROWS_AT_ONCE]
+            changed[some] = change(features[some])
+        return changed
+    descriptor, name = tempfile.mkstemp(prefix="inknet-", suffix=".rows")
+    path, size = Path(name), features[:1].nbytes
+    try:
+        with os.fdopen(descriptor, "r+b", buffering=0) as file:
+            file.truncate(features.nbytes)  # what is never written takes no room on most disks
+            for start in range(0, len(rows), ROWS_AT_ONCE):
+                some = rows[start : start + ROWS_AT_ONCE]
+                for row, values in zip(some.tolist(), change(fetch(features, some)), strict=True):
+                    os.pwrite(file.fileno(), values.data, row * size)
+        mapped = np.memmap(path, features.dtype, "r", shape=features.shape)
+    except BaseException as error:
+        path.unlink()
+        if isinstance(error, OSError):
+            raise InputError(
+                f"{path.parent}: {error.strerror}; {features.nbytes / 1e9:.1f} GB are needed there "
+                "for changed images (TMPDIR names another folder)"
+            ) from None
+        raise
+    weakref.finalize(mapped.base, _remove, path)
+    return mapped
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

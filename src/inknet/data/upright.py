@@ -7,10 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from inknet.data.dataset import Dataset
-from inknet.data.mapped import fetch
+from inknet.data.mapped import changed_rows
 from inknet.scale import Deslanting
-
-ROWS = 4096  # read at a time
 
 
 def upright(dataset: Dataset, deslanting: Deslanting | None) -> Dataset:
@@ -26,15 +24,13 @@ def upright(dataset: Dataset, deslanting: Deslanting | None) -> Dataset:
     Returns
     -------
     Dataset
-        With the same rows, so that each keeps its number. Those not selected stay empty.
+        With the same rows, so that each keeps its number. Those not selected stay empty. Those of a
+        large memory-mapped file are in another, temporary one.
     """
     if deslanting is None or dataset.is_deslanted:
         return dataset
     stored = dataset.features
     rows = np.arange(len(stored)) if dataset.rows is None else dataset.rows
-    features = np.zeros(stored.shape, stored.dtype)
-    for start in range(0, len(rows), ROWS):
-        part = rows[start : start + ROWS]
-        features[part] = deslanting.apply(fetch(stored, part))
+    features = changed_rows(stored, rows, deslanting.apply)
     # the shape is said, for it may not be seen in rows that are empty
     return replace(dataset, features=features, image_shape=deslanting.shape, is_deslanted=True)

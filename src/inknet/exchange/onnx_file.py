@@ -161,7 +161,8 @@ def _add_deslanting(
     if not pixels:
         levels = node("Mul", levels, white)
     ink = node("Sub", white, levels) if how.is_light else levels
-    by_row = node("MatMul", ink, constant(np.stack([x**0, x], axis=1)))
+    mass_of = ink if pixels else node("Clip", ink, zero, white)
+    by_row = node("MatMul", mass_of, constant(np.stack([x**0, x], axis=1)))
     moments = node("MatMul", constant(np.stack([y**0, y, y**2])), by_row)
     moments = node("Reshape", moments, constant([-1, 6], np.int64))
     mass, mass_x, mass_y, mass_xy, mass_yy = (

@@ -123,8 +123,9 @@ def subject_of(
         samples = matched(evaluation_part(load_as_trained(data, model, recipe)), model)
         what = samples.name
     else:
-        samples = model.scaled(test())
+        samples = test()
         what = f"the test data of {samples.name}"
+    samples = model.scaled(samples)
     if row >= len(samples):
         raise InputError(f"--row {row}: {what} has {len(samples):,} rows, counted from 0")
     one = samples.subset(np.array([row]))

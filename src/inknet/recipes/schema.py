@@ -246,7 +246,8 @@ class TrainingRecipe(Part):
     takes features as they are."""
     deslant: bool = False
     """Shear each image so that it stands upright, in training and ever after: the model keeps this,
-    and so does what is exported of it. For handwriting; see `inknet.scale.deslanting`."""
+    also in a further training without it, and so does what is exported of it. For handwriting; see
+    `inknet.scale.deslanting`."""
     optimizer: Literal["gradient_descent", "momentum", "adam", "adamw"] = "adam"
     """How gradients become steps."""
     weight_decay: Fraction = 0.0

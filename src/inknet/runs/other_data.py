@@ -87,7 +87,7 @@ def matched(dataset: Dataset, model: MLP) -> Dataset:
         theirs, ours = (f"{h}×{w}" for h, w in (dataset.image_shape, known.image_shape))
         raise InputError(f"{dataset.name}: has images of {theirs}; the model was trained on {ours}")
     numbers = np.array(_numbers_of(dataset, known.class_names))
-    dataset = model.scaled(dataset)
+    dataset = model.scaled(dataset, deslant=False)  # ink has to be ink first
     features = dataset.features
     # only pictures have a background: None for tables, and where neither light nor dark is clear
     if {image_facts(dataset)["light_background"], known.light_background} == {False, True}:

@@ -55,7 +55,7 @@ def write_results(
 
     recipe, model = trained.recipe, trained.model
     shape = model.facts.image_shape  # seen in the values, where the source does not say it
-    test = replace(model.scaled(trained.parts.test), image_shape=shape)
+    test = replace(model.scaled(trained.parts.test, deslant=False), image_shape=shape)
     parts = trained.parts._replace(test=test)
     logits = model.logits_on(parts.test)
     names, temperature = model.facts.class_names, model.facts.temperature

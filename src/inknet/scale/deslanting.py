@@ -13,9 +13,9 @@ that was moved out of the image. (LeCun, Bottou, Bengio and Haffner 1998, "Gradi
 applied to document recognition", Proceedings of the IEEE 86(11), section III.A, "deslanted" images;
 they count ink as 1 and paper as 0.)
 
-Sums of bytes are whole numbers, which float64 holds exactly, and the rest is a few operations that
-IEEE 754 defines. So a page in a browser makes the same bytes. Exported Python files hold a copy of
-`deslanted`, so it uses NumPy alone.
+Sums of bytes are whole numbers, which float64 holds exactly in any order, and the rest is a few
+operations that IEEE 754 defines. So a page in a browser makes the same bytes. Exported Python files
+hold a copy of `deslanted`, so it uses NumPy alone.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def deslanted(X: NDArray[Any], shape: tuple[int, int], is_light: bool) -> NDArra
     Parameters
     ----------
     X : (n, height * width) uint8 or floating
-        As a network gets them: grey levels, or 0 to 1, which are rounded to grey levels.
+        As a network gets them: grey levels, or 0 to 1, which are rounded to grey levels. Numbers
+        beyond these have no more mass than the ends.
     shape : (height, width)
         In pixels.
     is_light : bool
@@ -67,15 +68,18 @@ def deslanted(X: NDArray[Any], shape: tuple[int, int], is_light: bool) -> NDArra
     height, width = shape
     y, x = np.arange(height), np.arange(width)
     result = np.empty_like(X)
-    for start in range(0, len(X), 512):  # as many as stay in the cache
-        levels = X[start : start + 512].reshape(-1, height, width).astype(np.float64)
+    n_at_once = 64  # as many as stay in the cache
+    # where each row begins, if each has two columns without ink on either side
+    begins = (width + 4) * np.arange(n_at_once * height).reshape(n_at_once, height, 1)
+    for start in range(0, len(X), n_at_once):
+        levels = X[start : start + n_at_once].reshape(-1, height, width).astype(np.float64)
         if X.dtype != np.uint8:
             levels *= 255
         ink = 255 - levels if is_light else levels
-        by_row, by_row_x = ink.sum(axis=2), (ink * x).sum(axis=2)
-        mass, mass_x = by_row.sum(axis=1), by_row_x.sum(axis=1)
-        mass_y, mass_xy = (by_row * y).sum(axis=1), (by_row_x * y).sum(axis=1)
-        mass_yy = (by_row * (y * y)).sum(axis=1)
+        # numbers a little outside of the range have the mass of its ends: none is negative
+        by_row = np.clip(ink, 0, 255) @ np.stack([x**0, x], axis=1).astype(np.float64)
+        moments = np.stack([y**0, y, y**2]).astype(np.float64) @ by_row
+        (mass, mass_x), (mass_y, mass_xy), (mass_yy, _) = moments.transpose(1, 2, 0)
         # mu_11 and mu_02, both times the mass
         lean, tall = mass * mass_xy - mass_y * mass_x, mass * mass_yy - mass_y * mass_y
         slope = np.clip(lean / np.where(tall > 0, tall, 1), -1, 1)
@@ -83,14 +87,11 @@ def deslanted(X: NDArray[Any], shape: tuple[int, int], is_light: bool) -> NDArra
         shift = slope[:, None] * (y - centre[:, None])
         whole = np.floor(shift)
         part = (shift - whole)[:, :, None]
-        padded = np.pad(ink, ((0, 0), (0, 0), (1, 1)))  # no ink beside the image
-        left = np.clip(whole.astype(np.intp)[:, :, None] + x + 1, 0, width + 1)
-        right = np.clip(whole.astype(np.intp)[:, :, None] + x + 2, 0, width + 1)
-        ink = np.rint(
-            (1 - part) * np.take_along_axis(padded, left, axis=2)
-            + part * np.take_along_axis(padded, right, axis=2)
-        )
+        padded = np.pad(ink, ((0, 0), (0, 0), (2, 2)))  # no ink beside the image
+        left = np.clip(whole.astype(np.intp)[:, :, None] + x + 2, 0, width + 2)
+        left += begins[: len(ink)]
+        ink = np.rint((1 - part) * padded.take(left) + part * padded.take(left + 1))
         levels = 255 - ink if is_light else ink
         upright = levels.reshape(-1, height * width)
-        result[start : start + 512] = upright if X.dtype == np.uint8 else upright / 255
+        result[start : start + n_at_once] = upright if X.dtype == np.uint8 else upright / 255
     return result

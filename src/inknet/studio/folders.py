@@ -338,7 +338,7 @@ def is_name(run: str) -> bool:
 
 def pixels_of(model: MLP, dataset: Dataset) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """Return the images of a dataset as levels from 0 to 255, ``(n, height * width)``."""
-    stored = model.scaled(dataset).stored()
+    stored = model.scaled(dataset, deslant=False).stored()
     if stored.dtype == np.uint8:
         return stored
     levels: np.ndarray[Any, np.dtype[np.uint8]] = np.rint(255 * stored.clip(0, 1)).astype(np.uint8)

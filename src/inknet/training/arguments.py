@@ -182,11 +182,12 @@ def on_one_scale(
         facts = replace(facts, guard=None)
     if validation:
         warn_of_other_background(validation, facts.image_shape, facts.light_background)
-    if deslant and facts.fitting is None:
-        raise InputError(
-            f"{train.name}: deslant is for images of pixels, and these are features of another "
-            "kind; images may be given as (n, height, width)"
-        )
     facts = replace(facts, deslant=deslant or facts.deslant)
+    if facts.deslant and facts.fitting is None:
+        why = "deslant is for" if deslant else "the model deslants its"
+        raise InputError(
+            f"{train.name}: {why} images of pixels, and these are features of another kind; images "
+            "may be given as (n, height, width)"
+        )
     how = facts.upright
     return upright(train, how), validation and upright(validation, how), facts
