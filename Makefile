@@ -52,7 +52,7 @@ beside: $(VENV)/installed ## do the same task in six ways, and write docs/beside
 stale: $(VENV)/installed ## say which figures of docs/performance.md are older than the operations
 	@$(BIN)/python -m benchmarks.stale
 
-record: fast ## train for the fewest errors, and write docs/record.md (about an hour; ARGS="quick" for a part)
+record: fast ## train for the fewest errors, and write docs/record.md (about two hours; ARGS="quick" for a part)
 	$(BIN)/python scripts/record.py $(ARGS)
 
 doctor: $(VENV)/installed-dev ## measure how often the doctor is right, and write docs/doctor.md (10 minutes)

@@ -1,6 +1,6 @@
 """Measure how few of MNIST's test images are misread, and write ``docs/record.md``.
 
-``make record`` trains each recipe of `PROMISES` with seeds 0 to 2, one after the other, as a user
+``make record`` trains each recipe of `PROMISES` with seeds 0 to 4, one after the other, as a user
 would, and measures how fast images are distorted. ``make record ARGS="quick strong"`` does so for
 some, ``ARGS="distortions"`` measures the speed alone, ``ARGS="writers"`` finds out who wrote what
 is misread, and ``ARGS="page"`` writes the pages only.
@@ -58,7 +58,7 @@ RESULTS, PAGE, PICTURES = DOCS / "record.json", DOCS / "record.md", DOCS / "pict
 TRIALS = DOCS / "record-trials.md"
 RUNS = ROOT / "runs" / "record"
 INKNET = Path(sys.executable).with_name("inknet")
-SEEDS = (0, 1, 2)
+SEEDS = (0, 1, 2, 3, 4)
 SPEED = "distortions"
 WRITERS = "writers"
 N_TEST = 10_000
@@ -369,7 +369,7 @@ nothing."""
 INTRODUCTION = """\
 How few of MNIST's 10,000 official test images a plain multi-layer perceptron misreads, trained on
 two cores in minutes. One network, one answer for each image, no averaging over distorted copies:
-`make record` trains each recipe with three seeds and writes this page, its pictures and
+`make record` trains each recipe with five seeds and writes this page, its pictures and
 [the raw figures](record.json)."""
 
 CURVES = """\

@@ -61,7 +61,7 @@ def test_bad_input_is_one_line_and_leaves_nothing(tmp_path):
         (["--out", "."], "--out .: expected the name of a .toml file"),
         (["--set", "seed=1"], "--set seed=1: seed is what --seed gives"),
         (["--vary", "seed=1,2"], "have the seed that --seed gives"),
-        (["--storage", "nope://x"], "--storage nope://x: cannot be used"),
+        (["--set", "data.source=sample", "--storage", "nope://x"], "--storage nope://x: cannot be"),
         (["--name", "../up"], "expected at most 80 letters"),
     ):
         assert expected in refusal("search", "digits", *words, folder=tmp_path)
