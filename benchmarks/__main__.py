@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -26,6 +27,7 @@ from benchmarks.studies import (
     training,
 )
 from inknet.errors import InputError
+from inknet.experiments.backends import ONE_THREAD
 from inknet.experiments.machine import describe_machine
 from inknet.experiments.measured import MeasuredFile, measured
 
@@ -72,6 +74,8 @@ def main(
             fetch_mnist()
     except InputError as error:
         sys.exit(str(error))
+    for variable in ONE_THREAD:  # they bound some contestants, and others not
+        os.environ.pop(variable, None)
     for name in chosen:
         say(f"{name}:")
         command = shlex.join(["python", "-m", "benchmarks", name, "--rounds", str(rounds)])

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -361,6 +362,25 @@ def test_a_bench_continues_with_what_is_missing_or_older_than_the_ops(
     bench.main(None, 1, figures, False)
     assert measured == ["epoch", "bn"]
     assert set(MeasuredFile(figures).entries()) == {"epoch", "bn"}
+
+
+def test_contestants_are_not_bound_to_fewer_threads_than_their_peers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    for name in names:
+        monkeypatch.setenv(name, "1")
+    found: dict[str, Any] = {}
+
+    def look(rounds: int) -> dict[str, Any]:
+        found.update({name: os.environ.get(name) for name in names})
+        return {}
+
+    monkeypatch.setattr(bench, "STUDIES", {"epoch": look})
+    monkeypatch.setattr(bench, "write_page", lambda *_: None)
+    monkeypatch.setattr("inknet.data.mnist.fetch_mnist", lambda: None)
+    bench.main(["epoch"], 1, tmp_path / "figures.json", True)
+    assert found == dict.fromkeys(names)
 
 
 def test_a_file_of_another_format_is_refused(tmp_path: Path) -> None:
