@@ -406,9 +406,9 @@ HOW = """\
   after its last epoch. No epoch is chosen: the network is what the last step leaves. Some versions
   were measured on the test images before these, see [what was tried](record-trials.md).
 - **More of the same brought nothing** with distortions: larger networks, up to four times as many
-  epochs, four teachers and deslanted digits misread, within 45 minutes, as many test images as
-  `strong` does in five, or more. 0.39 % in 45 minutes was asked for; nothing that was tried is near
-  it, so there is no recipe for it.
+  epochs, four teachers and deslanted digits misread, within 45 minutes, about as many test images
+  as `strong` does in five. 0.39 % in 45 minutes was asked for; nothing that was tried is near it,
+  so there is no recipe for it.
 - Time is that of the training, from its first step to its last measurement; loading the data,
   evaluating and drawing take a few seconds. `inknet train --recipe strong` is all it takes."""
 
@@ -419,7 +419,7 @@ HISTORY = """\
   held-back images, but for one version of `record`. `quick` took its fading over from `strong`,
   untried.
 - A recipe `record` was to have 0.35 %, later 0.39 %, within 45 minutes. These were tried for it,
-  and the recipe is gone, since none has fewer errors than `strong`:
+  and the recipe is gone, since none has fewer errors than `strong` by more than chance:
 
   | versions of `record` | seeds | errors | time |
   |---|---|---|---:|

@@ -347,10 +347,11 @@ def test_a_large_file_is_deslanted_into_another_one(digits, tmp_path, monkeypatc
     del ready
     gc.collect()
     assert not file.exists()
-    monkeypatch.setattr(os, "pwrite", full)
-    with pytest.raises(InputError, match=r"scratch: No space left on device; 0\.0 GB are needed"):
-        upright(dataset, Deslanting(SIDE, is_light=False))
-    assert not list((tmp_path / "scratch").iterdir())
+    for write in (full, lambda *_: 700):
+        monkeypatch.setattr(os, "pwrite", write)
+        with pytest.raises(InputError, match=r"scratch: No space left on device; 0\.0 GB are need"):
+            upright(dataset, Deslanting(SIDE, is_light=False))
+        assert not list((tmp_path / "scratch").iterdir())
 
 
 def full(*arguments):

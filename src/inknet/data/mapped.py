@@ -7,6 +7,7 @@ that is read from its position in the file takes only its own size.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import tempfile
@@ -153,7 +154,8 @@ def changed_rows(
             for start in range(0, len(rows), ROWS_AT_ONCE):
                 some = rows[start : start + ROWS_AT_ONCE]
                 for row, values in zip(some.tolist(), change(fetch(features, some)), strict=True):
-                    os.pwrite(file.fileno(), values.data, row * size)
+                    if os.pwrite(file.fileno(), values.data, row * size) < size:  # a full disk
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         mapped = np.memmap(path, features.dtype, "r", shape=features.shape)
     except BaseException as error:
         path.unlink()
